@@ -1,0 +1,1 @@
+"""Everything that services share; imports point only downwards (see docs/ARCHITECTURE.md)."""

@@ -1,0 +1,104 @@
+"""Bytes on topics: msgspec encodes values, headers name schema and content type, and what cannot be read is a `BadMessage`."""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from libs.contracts.event import Event, schemas
+from libs.kit.errors import BadMessage
+
+HEADER_SCHEMA = "schema"
+HEADER_CONTENT_TYPE = "content-type"
+HEADER_TRACEPARENT = "traceparent"
+HEADER_OBSERVED_AT = "observed-at"
+
+Headers = list[tuple[str, bytes]]
+E = TypeVar("E", bound=Event)
+
+_json_encoder = msgspec.json.Encoder(decimal_format="string")
+_msgpack_encoder = msgspec.msgpack.Encoder()
+
+
+class Encoded(NamedTuple):
+    """A record's value and headers as Kafka carries them."""
+
+    value: bytes
+    headers: Headers
+
+
+def encode_value(event: Event) -> bytes:
+    """The event's bytes in its own content type; deterministic for equal events."""
+    if event.CONTENT_TYPE == "application/msgpack":
+        return _msgpack_encoder.encode(event)
+    return _json_encoder.encode(event)
+
+
+def encode(event: Event, *, traceparent: str | None = None, observed_at_ms: int | None = None) -> Encoded:
+    """Value and headers of an event; `observed_at_ms` is our own wall clock when we saw or made it."""
+    headers: Headers = [
+        (HEADER_SCHEMA, event.SCHEMA.encode()),
+        (HEADER_CONTENT_TYPE, event.CONTENT_TYPE.encode()),
+    ]
+    if traceparent is not None:
+        headers.append((HEADER_TRACEPARENT, traceparent.encode()))
+    if observed_at_ms is not None:
+        headers.append((HEADER_OBSERVED_AT, str(observed_at_ms).encode()))
+    return Encoded(encode_value(event), headers)
+
+
+@cache
+def _kinds() -> dict[bytes, type[Event]]:
+    importlib.import_module("libs.contracts.topics")
+    return {name.encode(): kind for name, kind in schemas().items()}
+
+
+@cache
+def _decoder(kind: type[Event]) -> "msgspec.json.Decoder[Event] | msgspec.msgpack.Decoder[Event]":
+    if kind.CONTENT_TYPE == "application/msgpack":
+        return msgspec.msgpack.Decoder(kind)
+    return msgspec.json.Decoder(kind)
+
+
+def header_map(headers: Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None) -> dict[str, bytes]:
+    """Kafka headers as a mapping; the last of a repeated header counts."""
+    return dict(headers or ())
+
+
+def schema_of(headers: Mapping[str, bytes]) -> type[Event]:
+    """The event type that the headers name.
+
+    Raises `BadMessage` "missing_schema", "unknown_schema" (this version does not know it) or "wrong_content_type".
+    """
+    name = headers.get(HEADER_SCHEMA)
+    if name is None:
+        raise BadMessage("missing_schema", "the record has no schema header")
+    kind = _kinds().get(name)
+    if kind is None:
+        raise BadMessage("unknown_schema", name.decode(errors="replace"))
+    content_type = headers.get(HEADER_CONTENT_TYPE, b"").decode(errors="replace")
+    if content_type != kind.CONTENT_TYPE:
+        raise BadMessage("wrong_content_type", f"{content_type or 'none'} instead of {kind.CONTENT_TYPE}")
+    return kind
+
+
+def decode(value: bytes | None, headers: Mapping[str, bytes], allowed: tuple[type[Event], ...] = ()) -> Event:
+    """Decode one record by its headers.
+
+    Raises `BadMessage`: see `schema_of`; "unexpected_schema" when `allowed` is given and does not contain the type;
+    "undecodable" when the bytes do not fit the type (unknown fields are ignored: additive changes keep the version).
+    """
+    kind = schema_of(headers)
+    if allowed and kind not in allowed:
+        raise BadMessage("unexpected_schema", kind.SCHEMA)
+    return decode_as(kind, value)
+
+
+def decode_as(kind: type[E], value: bytes | None) -> E:
+    """Decode bytes as one known type; raises `BadMessage` "undecodable"."""
+    try:
+        return _decoder(kind).decode(value or b"")  # type: ignore[return-value]
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise BadMessage("undecodable", f"{kind.SCHEMA}: {error}") from None

@@ -1,0 +1,172 @@
+"""Market facts: trade frames, bootstrap bars, liquidations, slow indicators, mark prices and the state of feeds.
+
+Prices and quantities of frames are integers: `price * 10**price_decimals`. Columns are little-endian and of equal length;
+`libs.contracts.frames` builds and reads them.
+"""
+
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+import msgspec
+
+from libs.contracts.event import ContentType, Event
+
+UNKNOWN_TIME = -1
+
+
+class SymbolSlice(msgspec.Struct, frozen=True, array_like=True):
+    """What a frame says about one symbol: its scale, how many rows of it, which ids, and how far it is proven complete.
+
+    `watermark_ms`: every trade with an effective time at or below it has been published in this or an earlier frame;
+    `UNKNOWN_TIME` before the first proof. `first_id`/`last_id` are -1 when `rows` is 0.
+    """
+
+    symbol: str
+    price_decimals: int
+    quantity_decimals: int
+    rows: int
+    first_id: int
+    last_id: int
+    watermark_ms: int
+
+
+class Hole(msgspec.Struct, frozen=True, array_like=True):
+    """Aggregate ids that could not be had in time; stands before the first row of its symbol with a higher id.
+
+    Time span: the last known trade before and the first known trade after, both exclusive, ms UTC.
+    """
+
+    symbol: str
+    first_missing_id: int
+    last_missing_id: int
+    from_ms: int
+    to_ms: int
+    cause: str
+
+
+class AggTradeFrame(Event, frozen=True, kw_only=True):
+    """Aggregate trades of one partition in columns, with holes and watermarks in band (ARCHITECTURE rules 1 and 2).
+
+    `event_id` is "producer:epoch:sequence"; `event_time_ms` the greatest trade time, or the greatest watermark of an
+    empty frame. `received_us` is the ingest clock (µs) when the last message of the frame arrived.
+    Columns: symbol_index u2, agg_id i8, price i8, quantity i8, first_trade_id i8, last_trade_id i8, trade_time i8 (raw T, ms),
+    buyer_is_maker u1 (1: the taker sold). `late_row` u4 / `late_time` i8 list the rows whose effective time is not their T.
+    Rows of a symbol stand in aggregate-id order.
+    """
+
+    SCHEMA: ClassVar[str] = "agg_trade_frame/1"
+    CONTENT_TYPE: ClassVar[ContentType] = "application/msgpack"
+
+    partition: int
+    producer: str
+    epoch: int
+    sequence: int
+    received_us: int
+    slices: tuple[SymbolSlice, ...]
+    holes: tuple[Hole, ...] = ()
+    symbol_index: bytes = b""
+    agg_id: bytes = b""
+    price: bytes = b""
+    quantity: bytes = b""
+    first_trade_id: bytes = b""
+    last_trade_id: bytes = b""
+    trade_time: bytes = b""
+    buyer_is_maker: bytes = b""
+    late_row: bytes = b""
+    late_time: bytes = b""
+
+
+class TradesBootstrapped(Event, frozen=True, kw_only=True):
+    """Kline bars that warm the windows of one symbol before its first trade (ARCHITECTURE rule 14).
+
+    `minute_bars`: i8 rows of (open_time_ms, volume, taker_buy_volume, quote_volume), closed 1-minute bars in time order.
+    `candle_bars`: i8 rows of (open_time_ms, open, high, low, close), closed 5-minute bars in time order.
+    Volumes are scaled by quantity_decimals, prices by price_decimals, quote volume by their sum.
+    """
+
+    SCHEMA: ClassVar[str] = "trades_bootstrapped/1"
+    CONTENT_TYPE: ClassVar[ContentType] = "application/msgpack"
+
+    symbol: str
+    price_decimals: int
+    quantity_decimals: int
+    producer: str
+    epoch: int
+    minute_bars: bytes
+    candle_bars: bytes
+
+
+class LiquidationObserved(Event, frozen=True, kw_only=True):
+    """One forced order as the venue samples it (at most the largest per symbol and second, so sums are lower bounds).
+
+    `side` SELL: a long was liquidated. Notional is `quantity * average_price` (venue fields z and ap).
+    """
+
+    SCHEMA: ClassVar[str] = "liquidation_observed/1"
+
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    quantity: Decimal
+    average_price: Decimal
+    order_price: Decimal
+    last_filled_quantity: Decimal
+    trade_time_ms: int
+    status: str
+
+
+IndicatorKind = Literal[
+    "open_interest",
+    "global_long_short_account_ratio",
+    "top_long_short_account_ratio",
+    "top_long_short_position_ratio",
+    "taker_long_short_ratio",
+    "coinbase_premium",
+    "funding_rate",
+]
+
+
+class MarketIndicatorObserved(Event, frozen=True, kw_only=True):
+    """One value of a slow input. `event_time_ms` is the instant it describes (end of period; taker ratio: period end too,
+    although the venue stamps the start). `values` holds the venue's numbers by our field names.
+
+    Fields: open_interest → open_interest (base asset); *_ratio → long_short_ratio, long_account, short_account; taker →
+    buy_sell_ratio, buy_volume, sell_volume; coinbase_premium → premium_percent, coinbase_price, venue_price, spot (1 or 0);
+    funding_rate → funding_rate, mark_price (a settled rate).
+    """
+
+    SCHEMA: ClassVar[str] = "market_indicator_observed/1"
+
+    symbol: str
+    kind: IndicatorKind
+    period: str | None
+    values: dict[str, Decimal]
+    source: str
+
+
+class MarkPriceObserved(Event, frozen=True, kw_only=True):
+    """Mark and index price and the running funding estimate of one symbol; at most one each two seconds of venue time."""
+
+    SCHEMA: ClassVar[str] = "mark_price_observed/1"
+
+    symbol: str
+    mark_price: Decimal
+    index_price: Decimal
+    estimated_settle_price: Decimal | None
+    mark_price_average: Decimal | None
+    funding_rate: Decimal | None
+    next_funding_time_ms: int
+
+
+FeedState = Literal["connecting", "receiving", "silent", "disconnected", "resynchronising"]
+
+
+class FeedStatusChanged(Event, frozen=True, kw_only=True):
+    """A feed's health changed; silence and staleness are decided by the venue clock before the timeline, and stand in it."""
+
+    SCHEMA: ClassVar[str] = "feed_status_changed/1"
+
+    feed: str
+    symbol: str
+    state: FeedState
+    detail: str
+    last_event_time_ms: int

@@ -1,0 +1,260 @@
+"""The table of topics: topic creation, the AsyncAPI document, golden-message tests and the docs' list all follow from it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from libs.contracts.control import StrategyActivated
+from libs.contracts.event import Event
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedStatusChanged,
+    LiquidationObserved,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+    TradesBootstrapped,
+)
+from libs.contracts.signals import IndicatorComputed, SignalScored
+from libs.contracts.timeline import TimelineFenced, TimelineHeartbeat
+from libs.contracts.trading import (
+    AlertRaised,
+    CommandIssued,
+    OrderChanged,
+    PaperTradeChanged,
+    PositionChanged,
+    RiskStateChanged,
+)
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+KEEP_FOREVER = -1
+Family = Literal["market", "single"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One row. `family` "market" means one partition number per symbol group (a setting, equal for the whole family);
+    "single" means one partition. `retention_ms` -1 keeps for ever. `tables` are the PostgreSQL tables that hold it."""
+
+    name: str
+    meaning: str
+    key: str
+    events: tuple[type[Event], ...]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    family: Family
+    retention_ms: int
+    cleanup: Literal["delete", "compact"] = "delete"
+    tables: tuple[str, ...] = ()
+
+    @property
+    def dead_letter(self) -> str:
+        """Where records of this topic go that nobody can read, with the original bytes and the reason."""
+        return f"{self.name}.dlq"
+
+    def partitions(self, market_partitions: int) -> int:
+        """The number of partitions in an installation whose market family has `market_partitions`."""
+        return market_partitions if self.family == "market" else 1
+
+
+AGGTRADE = Topic(
+    name="market.aggtrade.v1",
+    meaning="Aggregate trades as frames per partition, with holes and watermarks in band; bootstrap bars before the first.",
+    key="partition",
+    events=(AggTradeFrame, TradesBootstrapped),
+    producers=("trade_ingest",),
+    consumers=("sequencer", "console"),
+    family="market",
+    retention_ms=3 * DAY_MS,
+)
+LIQUIDATION = Topic(
+    name="market.liquidation.v1",
+    meaning="Forced orders as the venue samples them.",
+    key="symbol",
+    events=(LiquidationObserved,),
+    producers=("liquidation_ingest",),
+    consumers=("sequencer",),
+    family="market",
+    retention_ms=7 * DAY_MS,
+)
+INDICATOR = Topic(
+    name="market.indicator.v1",
+    meaning="Slow inputs: open interest, long/short ratios, Coinbase premium, settled funding.",
+    key="symbol",
+    events=(MarketIndicatorObserved,),
+    producers=("indicator_ingest",),
+    consumers=("sequencer",),
+    family="market",
+    retention_ms=7 * DAY_MS,
+)
+MARKPRICE = Topic(
+    name="market.markprice.v1",
+    meaning="Mark and index price and the running funding estimate, every two seconds of venue time.",
+    key="symbol",
+    events=(MarkPriceObserved,),
+    producers=("indicator_ingest",),
+    consumers=("sequencer", "console", "gateway"),
+    family="market",
+    retention_ms=3 * DAY_MS,
+)
+FEEDSTATUS = Topic(
+    name="market.feedstatus.v1",
+    meaning="Changes of a feed's health, decided by the venue clock.",
+    key="symbol",
+    events=(FeedStatusChanged,),
+    producers=("trade_ingest", "liquidation_ingest", "indicator_ingest"),
+    consumers=("sequencer",),
+    family="market",
+    retention_ms=7 * DAY_MS,
+)
+STRATEGY_CONTROL = Topic(
+    name="control.strategy.v1",
+    meaning="Activations of strategy configurations; never compacted, kept for ever.",
+    key="strategy",
+    events=(StrategyActivated,),
+    producers=("console", "gateway"),
+    consumers=("sequencer",),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+)
+TIMELINE = Topic(
+    name="market.timeline.v1",
+    meaning="One total order per partition of everything that decides: trades, slow inputs, holes, configuration.",
+    key="partition",
+    events=(
+        AggTradeFrame,
+        TradesBootstrapped,
+        LiquidationObserved,
+        MarketIndicatorObserved,
+        MarkPriceObserved,
+        FeedStatusChanged,
+        StrategyActivated,
+        TimelineFenced,
+        TimelineHeartbeat,
+    ),
+    producers=("sequencer",),
+    consumers=("signal_engine", "recorder"),
+    family="market",
+    retention_ms=7 * DAY_MS,
+    tables=(
+        "agg_trades",
+        "agg_trades_meta",
+        "market_indicators",
+        "liquidation_events",
+        "liquidation_agg",
+        "rate_snapshots",
+        "market_data_gaps",
+        "feed_status",
+    ),
+)
+SIGNAL_INDICATOR = Topic(
+    name="signal.indicator.v1",
+    meaning="The features and scores of each symbol at each evaluation.",
+    key="symbol",
+    events=(IndicatorComputed,),
+    producers=("signal_engine",),
+    consumers=("recorder", "console", "gateway"),
+    family="market",
+    retention_ms=7 * DAY_MS,
+    tables=("signal_indicators",),
+)
+SIGNAL_SCORED = Topic(
+    name="signal.scored.v1",
+    meaning="Evaluations that crossed their threshold: emitted, or refused with a reason.",
+    key="symbol",
+    events=(SignalScored,),
+    producers=("signal_engine",),
+    consumers=("recorder", "console", "gateway", "paper_trader", "executor", "notifier"),
+    family="market",
+    retention_ms=90 * DAY_MS,
+    tables=("signal_logs",),
+)
+PAPER = Topic(
+    name="trading.paper.v1",
+    meaning="Paper positions as they open, change and close.",
+    key="position",
+    events=(PaperTradeChanged,),
+    producers=("paper_trader",),
+    consumers=("recorder", "gateway", "notifier"),
+    family="single",
+    retention_ms=90 * DAY_MS,
+)
+ORDER = Topic(
+    name="trading.order.v1",
+    meaning="The life of every order that the executor sends.",
+    key="client_order_id",
+    events=(OrderChanged,),
+    producers=("executor",),
+    consumers=("recorder", "gateway", "notifier", "risk_guard"),
+    family="single",
+    retention_ms=90 * DAY_MS,
+)
+POSITION = Topic(
+    name="trading.position.v1",
+    meaning="The latest state of every position of the account.",
+    key="account:symbol",
+    events=(PositionChanged,),
+    producers=("executor",),
+    consumers=("risk_guard", "gateway", "notifier"),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+    cleanup="compact",
+)
+RISK_STATE = Topic(
+    name="risk.state.v1",
+    meaning="The risk guard's state with its heartbeat; no fresh record means no entries.",
+    key="account",
+    events=(RiskStateChanged,),
+    producers=("risk_guard",),
+    consumers=("executor", "paper_trader", "gateway", "notifier"),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+    cleanup="compact",
+)
+ALERT = Topic(
+    name="ops.alert.v1",
+    meaning="What a person should know now.",
+    key="alert",
+    events=(AlertRaised,),
+    producers=("risk_guard", "executor", "recorder", "signal_engine"),
+    consumers=("notifier", "gateway"),
+    family="single",
+    retention_ms=30 * DAY_MS,
+)
+COMMAND = Topic(
+    name="control.command.v1",
+    meaning="Commands of people to services, audited.",
+    key="target",
+    events=(CommandIssued,),
+    producers=("gateway", "console", "notifier"),
+    consumers=("executor", "risk_guard", "paper_trader"),
+    family="single",
+    retention_ms=90 * DAY_MS,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    AGGTRADE,
+    LIQUIDATION,
+    INDICATOR,
+    MARKPRICE,
+    FEEDSTATUS,
+    STRATEGY_CONTROL,
+    TIMELINE,
+    SIGNAL_INDICATOR,
+    SIGNAL_SCORED,
+    PAPER,
+    ORDER,
+    POSITION,
+    RISK_STATE,
+    ALERT,
+    COMMAND,
+)
+SEQUENCED: tuple[Topic, ...] = (AGGTRADE, LIQUIDATION, INDICATOR, MARKPRICE, FEEDSTATUS)
+DEAD_LETTER_RETENTION_MS = 30 * DAY_MS
+
+
+def topic_named(name: str) -> Topic:
+    """The row of that name; `KeyError` when the table has none."""
+    for topic in TOPICS:
+        if topic.name == name:
+            return topic
+    raise KeyError(name)

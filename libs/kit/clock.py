@@ -1,0 +1,78 @@
+"""Time as a parameter: processes read a `Clock`, cores read event time only.
+
+Timers that belong to the venue (silence, staleness, rotation) run on a `VenueClock`, which knows the venue's offset and a
+speed factor, so that an accelerated recording behaves like the day it was. Timers of processes stay on `SystemClock`.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Milliseconds since the epoch (UTC), and a way to wait on the same scale."""
+
+    def now_ms(self) -> int:
+        """The current time, milliseconds since 1970-01-01 UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait `seconds` of this clock's time."""
+        ...
+
+
+class SystemClock:
+    """The machine's wall clock and its real seconds."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class VenueClock:
+    """The venue's time: an anchor (venue ms at a monotonic instant) that advances `speed` times as fast as real time.
+
+    `synchronise(venue_ms)` moves the anchor; callers pass the venue's answer corrected by half the round trip. The speed
+    is a setting (1.0 on a live venue).
+    """
+
+    def __init__(self, venue_ms: int, speed: float = 1.0) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed must be positive, not {speed}")
+        self.speed = speed
+        self._venue_ms = venue_ms
+        self._at = time.monotonic()
+
+    def synchronise(self, venue_ms: int) -> int:
+        """Move the anchor to `venue_ms` now; returns the correction in milliseconds."""
+        correction = venue_ms - self.now_ms()
+        self._venue_ms, self._at = venue_ms, time.monotonic()
+        return correction
+
+    def now_ms(self) -> int:
+        return self._venue_ms + int((time.monotonic() - self._at) * 1000 * self.speed)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)
+
+
+class ManualClock:
+    """A clock that moves only when told; for replay and tests. `sleep` advances it at once."""
+
+    def __init__(self, start_ms: int = 0) -> None:
+        self._now_ms = start_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def advance(self, milliseconds: int) -> None:
+        """Move forward; time never runs backwards."""
+        if milliseconds < 0:
+            raise ValueError("a clock does not run backwards")
+        self._now_ms += milliseconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(int(seconds * 1000))
+        await asyncio.sleep(0)

@@ -1,0 +1,185 @@
+"""The metric catalogue is a type: a metric that is not listed here cannot be used, and dashboards use only these names."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+MetricName = Literal[
+    "perpstream_service_info",
+    "perpstream_ready",
+    "perpstream_messages_received_total",
+    "perpstream_trades_published_total",
+    "perpstream_trades_late_total",
+    "perpstream_trades_missing_total",
+    "perpstream_frames_published_total",
+    "perpstream_reconnects_total",
+    "perpstream_feed_age_seconds",
+    "perpstream_request_weight_used",
+    "perpstream_requests_total",
+    "perpstream_records_consumed_total",
+    "perpstream_records_produced_total",
+    "perpstream_records_dropped_total",
+    "perpstream_consumer_lag_records",
+    "perpstream_event_age_seconds",
+    "perpstream_dlq_total",
+    "perpstream_rebalance_total",
+    "perpstream_recovery_seconds",
+    "perpstream_rows_written_total",
+    "perpstream_rows_conflicting_total",
+    "perpstream_evaluations_total",
+    "perpstream_signals_total",
+    "perpstream_coverage_ratio",
+    "perpstream_watermark_age_seconds",
+    "perpstream_http_request_seconds",
+    "perpstream_simulator_clients",
+    "perpstream_producer_buffered_records",
+]
+Kind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One row of the catalogue: what is counted, in which unit, by which labels, and what it means to an operator."""
+
+    name: MetricName
+    kind: Kind
+    unit: str
+    labels: tuple[str, ...]
+    meaning: str
+
+
+CATALOGUE: tuple[MetricSpec, ...] = (
+    MetricSpec(
+        "perpstream_service_info",
+        "gauge",
+        "1",
+        ("service", "version"),
+        "Always 1; names service and version.",
+    ),
+    MetricSpec("perpstream_ready", "gauge", "bool", ("service",), "1 while /readyz answers 200."),
+    MetricSpec("perpstream_messages_received_total", "counter", "messages", ("feed",), "Venue messages received."),
+    MetricSpec("perpstream_trades_published_total", "counter", "trades", ("symbol",), "Aggregate trades published."),
+    MetricSpec("perpstream_trades_late_total", "counter", "trades", ("symbol",), "Trades at or below the watermark."),
+    MetricSpec(
+        "perpstream_trades_missing_total",
+        "counter",
+        "trades",
+        ("symbol",),
+        "Aggregate ids published as a hole.",
+    ),
+    MetricSpec("perpstream_frames_published_total", "counter", "frames", ("partition",), "Trade frames acknowledged."),
+    MetricSpec(
+        "perpstream_reconnects_total",
+        "counter",
+        "connections",
+        ("feed",),
+        "Connections opened after the first.",
+    ),
+    MetricSpec(
+        "perpstream_feed_age_seconds",
+        "gauge",
+        "seconds",
+        ("feed", "symbol"),
+        "Venue time since the last event.",
+    ),
+    MetricSpec(
+        "perpstream_request_weight_used",
+        "gauge",
+        "weight",
+        ("venue",),
+        "Request weight of the current minute.",
+    ),
+    MetricSpec("perpstream_requests_total", "counter", "requests", ("venue", "endpoint", "status"), "REST requests."),
+    MetricSpec("perpstream_records_consumed_total", "counter", "records", ("topic",), "Records taken from a topic."),
+    MetricSpec(
+        "perpstream_records_produced_total",
+        "counter",
+        "records",
+        ("topic",),
+        "Records acknowledged by Kafka.",
+    ),
+    MetricSpec(
+        "perpstream_records_dropped_total",
+        "counter",
+        "records",
+        ("topic", "reason"),
+        "Known duplicates dropped.",
+    ),
+    MetricSpec(
+        "perpstream_consumer_lag_records",
+        "gauge",
+        "records",
+        ("topic", "partition"),
+        "Log end minus position.",
+    ),
+    MetricSpec("perpstream_event_age_seconds", "histogram", "seconds", ("topic",), "Time seen minus event time."),
+    MetricSpec(
+        "perpstream_dlq_total",
+        "counter",
+        "records",
+        ("topic", "reason"),
+        "Records sent to a dead-letter topic.",
+    ),
+    MetricSpec("perpstream_rebalance_total", "counter", "rebalances", ("group",), "Partition assignments received."),
+    MetricSpec("perpstream_recovery_seconds", "gauge", "seconds", ("service",), "Length of the last state recovery."),
+    MetricSpec("perpstream_rows_written_total", "counter", "rows", ("table",), "Rows committed to PostgreSQL."),
+    MetricSpec(
+        "perpstream_rows_conflicting_total",
+        "counter",
+        "rows",
+        ("table",),
+        "Same key, other content: kept aside.",
+    ),
+    MetricSpec("perpstream_evaluations_total", "counter", "evaluations", ("symbol",), "Evaluations of the kernel."),
+    MetricSpec("perpstream_signals_total", "counter", "signals", ("strategy", "state"), "Signals by terminal state."),
+    MetricSpec("perpstream_coverage_ratio", "gauge", "ratio", ("symbol", "window"), "Known share of a window."),
+    MetricSpec("perpstream_watermark_age_seconds", "gauge", "seconds", ("symbol",), "Venue time minus watermark."),
+    MetricSpec("perpstream_http_request_seconds", "histogram", "seconds", ("path", "status"), "Gateway request time."),
+    MetricSpec("perpstream_simulator_clients", "gauge", "connections", ("path",), "Open WebSocket clients."),
+    MetricSpec(
+        "perpstream_producer_buffered_records",
+        "gauge",
+        "records",
+        ("service",),
+        "Sent, not yet acknowledged.",
+    ),
+)
+
+REGISTRY = CollectorRegistry()
+_SPECS: dict[str, MetricSpec] = {spec.name: spec for spec in CATALOGUE}
+_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300)
+
+
+def _spec(name: MetricName, kind: Kind) -> MetricSpec:
+    spec = _SPECS[name]
+    if spec.kind != kind:
+        raise TypeError(f"{name} is a {spec.kind}, not a {kind}")
+    return spec
+
+
+@cache
+def counter(name: MetricName) -> Counter:
+    """The catalogue's counter of that name; `TypeError` if the metric is of another kind."""
+    spec = _spec(name, "counter")
+    return Counter(spec.name, spec.meaning, spec.labels, registry=REGISTRY)
+
+
+@cache
+def gauge(name: MetricName) -> Gauge:
+    """The catalogue's gauge of that name; `TypeError` if the metric is of another kind."""
+    spec = _spec(name, "gauge")
+    return Gauge(spec.name, spec.meaning, spec.labels, registry=REGISTRY)
+
+
+@cache
+def histogram(name: MetricName) -> Histogram:
+    """The catalogue's histogram of that name; `TypeError` if the metric is of another kind."""
+    spec = _spec(name, "histogram")
+    return Histogram(spec.name, spec.meaning, spec.labels, buckets=_BUCKETS, registry=REGISTRY)
+
+
+def metric_names() -> tuple[str, ...]:
+    """Every name of the type, in catalogue order of the `Literal`; equal to the catalogue (tested)."""
+    return get_args(MetricName)

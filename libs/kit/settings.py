@@ -1,0 +1,108 @@
+"""Settings groups: frozen, read from PERPSTREAM_* variables once, by a service's `__main__` and nowhere else."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from libs.kit.errors import ConfigurationError
+
+DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
+
+
+class SettingsGroup(BaseSettings):
+    """Base of every settings class: environment prefix, immutable, unknown variables ignored."""
+
+    model_config = SettingsConfigDict(env_prefix="PERPSTREAM_", frozen=True, extra="ignore")
+
+
+class ProcessSettings(SettingsGroup):
+    """What each process has: where it answers health questions and how it logs."""
+
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(0, ge=0, le=65535, description="0 picks a free port")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = "console"
+    stop_deadline_seconds: float = Field(
+        8.0, gt=0, description="After this long a stopping process exits whatever hangs"
+    )
+
+
+class KafkaSettings(SettingsGroup):
+    """The broker and the size of the market topics' family."""
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    market_partitions: int = Field(
+        4, ge=1, le=1024, description="Partitions of market.* and signal.* topics, equal in number"
+    )
+
+
+class DatabaseSettings(SettingsGroup):
+    """PostgreSQL. The password is taken from a file, so that it stands in no URL, process list or log."""
+
+    database_url: str = "postgresql+asyncpg://perpstream@127.0.0.1:5432/perpstream"
+    database_password_file: Path | None = None
+
+    def password(self) -> SecretStr | None:
+        """The content of the password file without its line end; `ConfigurationError` when it cannot be read."""
+        if self.database_password_file is None:
+            return None
+        try:
+            return SecretStr(self.database_password_file.read_text().rstrip("\n"))
+        except OSError as error:
+            raise ConfigurationError(
+                f"the database password file cannot be read: {error.strerror}",
+                where=str(self.database_password_file),
+                todo="set PERPSTREAM_DATABASE_PASSWORD_FILE to a readable file",
+            ) from None
+
+
+class SymbolSettings(SettingsGroup):
+    """The perpetuals of this installation, in the venue's spelling."""
+
+    symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_SYMBOLS
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("symbols")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one symbol, for example BTCUSDT")
+        if len(set(value)) != len(value):
+            raise ValueError("a symbol is named twice")
+        return value
+
+
+class VenueSettings(SettingsGroup):
+    """Where the venue is. The defaults are Binance's production hosts; the simulator stands at one loopback address."""
+
+    venue: Literal["simulator", "binance"] = "simulator"
+    binance_rest_url: str = "http://127.0.0.1:9000"
+    binance_websocket_url: str = "ws://127.0.0.1:9000"
+    binance_spot_rest_url: str = "http://127.0.0.1:9000"
+    coinbase_rest_url: str = "http://127.0.0.1:9000"
+    venue_speed: float = Field(1.0, gt=0, description="How fast the venue's clock runs; above 1 only on recordings")
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load_settings(kind: type[S]) -> S:
+    """Read one settings class from the environment; a wrong value becomes one line that names the variable."""
+    try:
+        return kind()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"PERPSTREAM_{'_'.join(str(part) for part in item['loc'][:1]).upper()}: {item['msg']}"
+            for item in error.errors()
+        )
+        raise ConfigurationError(
+            "a setting is wrong", where=problems, todo="correct the variable and start again"
+        ) from None
