@@ -1,0 +1,159 @@
+"""The engine from settings, the two kinds of session, and one clear line when the database does not answer."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.kit.errors import ConfigurationError, UnreachableError
+from libs.kit.settings import DatabaseSettings
+
+RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+CONNECT_TIMEOUT_SECONDS = 5.0
+WRITE_TIMEOUT_MS = 120_000
+READ_TIMEOUT_MS = 15_000
+_ASK_FOR_SERVER = "start it (perpstream up), or correct PERPSTREAM_DATABASE_URL"
+_ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
+    (
+        (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
+        "the database refuses our name or password",
+        "correct PERPSTREAM_DATABASE_PASSWORD_FILE",
+    ),
+    (
+        (asyncpg.InvalidCatalogNameError,),
+        "the database does not exist on that server",
+        "create it, or correct PERPSTREAM_DATABASE_URL",
+    ),
+    ((asyncpg.UndefinedTableError,), "the database has no tables of ours", "run: perpstream db migrate"),
+    (
+        (asyncpg.TooManyConnectionsError,),
+        "the database has no free connection",
+        "raise max_connections, or stop something",
+    ),
+    (
+        (asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.InterfaceError),
+        "the database closed the connection",
+        _ASK_FOR_SERVER,
+    ),
+    (
+        (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError),
+        "the database does not answer",
+        _ASK_FOR_SERVER,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSession:
+    """A read-only transaction: questions take this type, and nothing that they do can be committed."""
+
+    connection: AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSession:
+    """A transaction that commits when its `async with` block ends without an error, and only there.
+
+    `raw` is the same transaction's asyncpg connection, for bulk statements.
+    """
+
+    connection: AsyncConnection
+    raw: RawConnection
+
+
+def database_url(settings: DatabaseSettings) -> URL:
+    """The URL with the password from its file; `ConfigurationError` for a URL that is not PostgreSQL's."""
+    where = "PERPSTREAM_DATABASE_URL"
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "the database URL cannot be read", where=where, todo="write postgresql://USER@HOST:PORT/NAME"
+        ) from None
+    if url.get_backend_name() != "postgresql":
+        raise ConfigurationError(
+            f"the database is {url.get_backend_name()}, not PostgreSQL",
+            where=where,
+            todo="write postgresql://USER@HOST:PORT/NAME",
+        )
+    url = url.set(drivername="postgresql+asyncpg")
+    password = settings.password()
+    return url if password is None else url.set(password=password.get_secret_value())
+
+
+def create_engine(settings: DatabaseSettings, *, application: str = "perpstream", connections: int = 5) -> AsyncEngine:
+    """An engine with at most `connections` connections; opens none yet. Callers dispose it."""
+    return create_async_engine(
+        database_url(settings),
+        pool_size=connections,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": CONNECT_TIMEOUT_SECONDS,
+            "server_settings": {"application_name": application, "timezone": "UTC", "jit": "off"},
+        },
+    )
+
+
+def _where(engine: AsyncEngine) -> str:
+    return engine.url.render_as_string(hide_password=True)
+
+
+def explain(error: Exception, engine: AsyncEngine) -> UnreachableError | None:
+    """The one line for an error that means "the database cannot be used now"; None for any other error."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    driver_error = getattr(cause, "__cause__", None) or cause
+    for kinds, what, todo in _ADVICE:
+        if isinstance(driver_error, kinds):
+            return UnreachableError(what, where=_where(engine), todo=todo)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return UnreachableError("the database closed the connection", where=_where(engine), todo=_ASK_FOR_SERVER)
+    return None
+
+
+@asynccontextmanager
+async def explained(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Turn connection errors inside the block into `UnreachableError`; everything else passes unchanged."""
+    try:
+        yield
+    except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        advice = explain(error, engine)
+        if advice is None:
+            raise
+        raise advice from error
+
+
+@asynccontextmanager
+async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
+    """A read-only snapshot that is always rolled back. Raises `UnreachableError`."""
+    async with explained(engine), engine.connect() as connection:
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        await connection.execute(text(f"SET LOCAL statement_timeout = {READ_TIMEOUT_MS}"))
+        try:
+            yield ReadSession(connection)
+        finally:
+            if not connection.invalidated:
+                await connection.rollback()
+
+
+@asynccontextmanager
+async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
+    """One transaction: committed at the end of the block, rolled back on any error. Raises `UnreachableError`."""
+    async with explained(engine), engine.begin() as connection:
+        # SQLAlchemy opens the transaction with its first statement; the raw connection must find it open.
+        await connection.execute(text(f"SET LOCAL statement_timeout = {WRITE_TIMEOUT_MS}"))
+        pooled = await connection.get_raw_connection()
+        yield WriteSession(connection, cast("Any", pooled).driver_connection)
+
+
+async def check_reachable(engine: AsyncEngine) -> str:
+    """The server's version, for example "18.6". Raises `UnreachableError` with one clear line."""
+    async with explained(engine), engine.connect() as connection:
+        version: str = (await connection.execute(text("SHOW server_version"))).scalar_one()
+        return version

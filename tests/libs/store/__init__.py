@@ -1,0 +1,1 @@
+"""Tests of libs.store on a real PostgreSQL."""
