@@ -1,0 +1,93 @@
+"""Taking a partition: read the log's tail, fence, read on to the own fence, and know whether it counted."""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from libs.contracts.event import Event
+from libs.contracts.topics import SEQUENCED, STRATEGY_CONTROL, TIMELINE
+from libs.kit.errors import UserError
+from libs.streaming.records import Record, beginning_offset, end_offset, read_range
+from services.sequencer.core import SequencerCore, anchor_of
+
+# A producer gives a record up after 40 s without an answer, so a dead owner's record cannot land later than this.
+SETTLED_MS = 60_000
+_FIRST_SPAN = 4_096
+
+
+class Appender(Protocol):
+    """Appends one of the sequencer's own records to its timeline partition and returns the offset."""
+
+    async def __call__(self, event: Event) -> int: ...
+
+
+class TimelineLog:
+    """Reads of one timeline partition."""
+
+    def __init__(self, bootstrap: str, partition: int) -> None:
+        self._bootstrap, self._partition = bootstrap, partition
+
+    async def end(self) -> int:
+        """The offset that the next record will have."""
+        return await end_offset(self._bootstrap, TIMELINE.name, self._partition)
+
+    async def beginning(self) -> int:
+        """The first offset that retention has left."""
+        return await beginning_offset(self._bootstrap, TIMELINE.name, self._partition)
+
+    async def read(self, start: int, end: int) -> AsyncIterator[Record]:
+        """The records of [start, end) in order."""
+        async for batch in read_range(self._bootstrap, TIMELINE.name, self._partition, start, end):
+            for record in batch:
+                yield record
+
+
+async def restore(log: TimelineLog, core: SequencerCore) -> int:
+    """Bring an empty core to the state at the log's end; returns that end.
+
+    Starts at the last heartbeat that surely counts (see `anchor_of`), or at the beginning of a young log.
+    """
+    end, beginning, span = await log.end(), await log.beginning(), _FIRST_SPAN
+    while True:
+        start = max(beginning, end - span)
+        tail = [record async for record in log.read(start, end)]
+        anchor = anchor_of(tail, SETTLED_MS)
+        if anchor is not None or start == beginning:
+            break
+        span *= 4
+    for record in tail[anchor or 0 :]:
+        core.follow(record)
+    return end
+
+
+async def take(log: TimelineLog, core: SequencerCore, append: Appender, owner: str) -> int:
+    """Fence until a fence of ours counts; returns the offset after it. The core stands at that place."""
+    position = await restore(log, core)
+    while True:
+        fence = core.fence(owner)
+        offset = await append(fence)
+        counted = False
+        async for record in log.read(position, offset + 1):
+            accepted = core.follow(record)
+            counted = accepted if record.offset == offset else counted
+        position = offset + 1
+        if counted:
+            return position
+
+
+async def source_starts(bootstrap: str, core: SequencerCore) -> dict[tuple[str, int], int]:
+    """The next offset of every source of the core's partition.
+
+    Raises `UserError` when a source topic ends before our position: it was made anew, the timeline was not.
+    """
+    sources = [(topic.name, core.partition) for topic in SEQUENCED] + [(STRATEGY_CONTROL.name, 0)]
+    starts = {}
+    for topic, partition in sources:
+        following = core.position(topic, partition) + 1
+        if following > await end_offset(bootstrap, topic, partition):
+            raise UserError(
+                f"{topic} partition {partition} ends before offset {following}, which the timeline has already copied",
+                where=f"{TIMELINE.name} partition {core.partition}",
+                todo="the topics belong to different runs: recreate all of them with `perpstream topics create --recreate`",
+            )
+        starts[topic, partition] = following
+    return starts
