@@ -1,0 +1,169 @@
+"""What a person asked for with `perpstream up`, and the environment each service gets from it."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from infra.local.ports import HOST, free_port, require_free
+from libs.kit.errors import ConfigurationError
+from libs.kit.settings import DEFAULT_SYMBOLS
+
+ROOT = Path(__file__).resolve().parents[2]
+PortName = Literal["kafka", "controller", "postgres", "simulator", "gateway", "health"]
+# None: any free port will do. The two that people type into other programs have fixed defaults.
+DEFAULT_PORTS: Mapping[PortName, int | None] = {
+    "kafka": 9092,
+    "controller": None,
+    "postgres": 5433,
+    "simulator": 9000,
+    "gateway": 8000,
+    "health": 9100,
+}
+_STRICT: tuple[PortName, ...] = ("simulator", "gateway")
+_LIVE_URLS = {
+    "PERPSTREAM_BINANCE_REST_URL": "https://fapi.binance.com",
+    "PERPSTREAM_BINANCE_WEBSOCKET_URL": "wss://fstream.binance.com",
+    "PERPSTREAM_BINANCE_SPOT_REST_URL": "https://api.binance.com",
+    "PERPSTREAM_COINBASE_REST_URL": "https://api.exchange.coinbase.com",
+}
+FASTEST = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """One run of the stack. `kafka` and `database` name existing servers; then the embedded ones are not started.
+
+    `speed` multiplies the pace of a recording (None: as fast as possible); `keep_times` keeps its own event times instead of
+    moving them to now. `ports`: 0 asks for a free one.
+    """
+
+    venue: Literal["simulator", "binance"] = "simulator"
+    symbols: tuple[str, ...] = DEFAULT_SYMBOLS
+    kafka: str | None = None
+    database: str | None = None
+    recordings: tuple[Path, ...] = ()
+    speed: float | None = 1.0
+    keep_times: bool = False
+    seed: int | None = None
+    workers: int = 1
+    ports: Mapping[PortName, int] = field(default_factory=dict)
+    state_dir: Path = Path(".perpstream")
+
+    def validate(self) -> None:
+        """Refuse what cannot work, before anything is started; raises `ConfigurationError`."""
+        for recording in self.recordings:
+            if not recording.is_file():
+                raise ConfigurationError("the recording does not exist", where=str(recording), todo="check --recording")
+        if self.recordings and self.venue != "simulator":
+            raise ConfigurationError("a recording needs the simulator", where="--venue", todo="leave --venue out")
+        if not self.recordings and (self.keep_times or self.speed != 1.0):
+            raise ConfigurationError(
+                "--speed and --keep-times apply to recordings", where="--speed", todo="add --recording FILE"
+            )
+        for symbol in self.symbols:
+            if not symbol.isalnum() or symbol != symbol.upper():
+                raise ConfigurationError(
+                    f"{symbol!r} is no symbol", where="--symbols", todo="write symbols like BTCUSDT,ETHUSDT"
+                )
+
+    def source(self) -> dict[str, object]:
+        """What the facts in a state folder come from: a folder serves one source only."""
+        if self.venue == "binance":
+            return {"venue": "binance"}
+        if not self.recordings:
+            return {"venue": "simulator", "seed": self.seed}
+        names = [f"{path.name} ({path.stat().st_size} bytes)" for path in self.recordings]
+        return {"venue": "simulator", "recordings": names, "times": "kept" if self.keep_times else "moved to now"}
+
+
+def choose_ports(options: StackOptions) -> dict[PortName, int]:
+    """A usable port for every name: the asked one or a `UserError`, else the default, else a free one."""
+    chosen: dict[PortName, int] = {}
+    for name, default in DEFAULT_PORTS.items():
+        asked = options.ports.get(name)
+        if name == "simulator" and options.venue != "simulator":
+            continue
+        if asked == 0 or (asked is None and default is None):
+            chosen[name] = free_port()
+        elif asked is not None or name in _STRICT:
+            chosen[name] = require_free(asked or default or 0, name, f"--port {name}=NUMBER (0: any free one)")
+        else:
+            chosen[name] = _default_or_free(default or 0, name)
+    return chosen
+
+
+def _default_or_free(default: int, name: str) -> int:
+    try:
+        return require_free(default, name, "")
+    except Exception:
+        return free_port()
+
+
+def split_password(url: str) -> tuple[str, str | None]:
+    """A database URL without its password, and the password."""
+    parts = urlsplit(url)
+    if not parts.hostname or "postgres" not in parts.scheme:
+        raise ConfigurationError(
+            "the database URL is not understood",
+            where="--database",
+            todo="write postgresql+asyncpg://USER@HOST:PORT/NAME",
+        )
+    if parts.password is None:
+        return url, None
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(scheme="postgresql+asyncpg", netloc=f"{parts.username}@{place}")), parts.password
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the started (or given) servers are."""
+
+    kafka: str
+    database_url: str
+    database_password_file: Path | None
+    simulator_url: str | None
+    gateway_url: str
+
+
+def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str, str]:
+    """The variables that all services share; each also gets its own PERPSTREAM_HEALTH_PORT."""
+    variables = {
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(ROOT),
+        "PERPSTREAM_KAFKA_BOOTSTRAP": endpoints.kafka,
+        "PERPSTREAM_DATABASE_URL": endpoints.database_url,
+        "PERPSTREAM_SYMBOLS": ",".join(options.symbols),
+        "PERPSTREAM_VENUE": options.venue,
+        "PERPSTREAM_STATE_DIR": str(options.state_dir.absolute()),
+        "PERPSTREAM_GATEWAY_HOST": HOST,
+        "PERPSTREAM_GATEWAY_PORT": endpoints.gateway_url.rpartition(":")[2],
+        "PERPSTREAM_STOP_DEADLINE_SECONDS": "4.5",
+        "FORCE_COLOR": "1" if sys.stdout.isatty() else "",
+    }
+    if endpoints.database_password_file is not None:
+        variables["PERPSTREAM_DATABASE_PASSWORD_FILE"] = str(endpoints.database_password_file.absolute())
+    if options.venue == "binance":
+        return variables | _LIVE_URLS
+    assert endpoints.simulator_url is not None, "the simulator has an address"
+    variables |= dict.fromkeys(_LIVE_URLS, endpoints.simulator_url)
+    variables["PERPSTREAM_BINANCE_WEBSOCKET_URL"] = endpoints.simulator_url.replace("http", "ws", 1)
+    return variables | _simulator_variables(options, endpoints.simulator_url)
+
+
+def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
+    speed = FASTEST if options.speed is None else options.speed
+    variables = {
+        "PERPSTREAM_SIM_HOST": HOST,
+        "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
+        "PERPSTREAM_SIM_SPEED": "max" if options.speed is None else f"{options.speed:g}",
+        "PERPSTREAM_VENUE_SPEED": f"{speed:g}",
+    }
+    if options.recordings:
+        variables["PERPSTREAM_SIM_RECORDING"] = ",".join(str(path.absolute()) for path in options.recordings)
+        variables["PERPSTREAM_SIM_REBASE"] = "false" if options.keep_times else "true"
+    if options.seed is not None:
+        variables["PERPSTREAM_SIM_SEED"] = str(options.seed)
+    return variables
