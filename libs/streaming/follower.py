@@ -1,0 +1,55 @@
+"""Following named partitions from given offsets: for readers whose positions stand in the data they keep."""
+
+from collections.abc import Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from libs.streaming.records import Record, record_of, unreachable
+
+_POLL_MS = 1000
+
+
+class Follower:
+    """Reads partitions for ever, without a group: `starts` gives the first offset of each (topic, partition).
+
+    An offset that retention has deleted moves to the oldest record. `max_wait_ms` is how long the broker holds an answer
+    while it has nothing; with one partition that costs no delay, with several a quiet one may delay a busy one by it.
+    """
+
+    def __init__(self, bootstrap: str, starts: Mapping[tuple[str, int], int], *, max_wait_ms: int = 100) -> None:
+        self._bootstrap = bootstrap
+        self._starts = dict(starts)
+        self._max_wait_ms = max_wait_ms
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Connect and stand at the starting offsets; raises `UnreachableError` when no broker answers."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=self._max_wait_ms,
+        )
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            await consumer.stop()
+            raise unreachable(self._bootstrap, error) from None
+        consumer.assign([TopicPartition(*place) for place in self._starts])
+        for place, offset in self._starts.items():
+            consumer.seek(TopicPartition(*place), offset)
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """Disconnect; a second call does nothing."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+
+    async def fetch(self, max_wait_ms: int = _POLL_MS, max_records: int | None = None) -> list[Record]:
+        """What has arrived, in order within each partition; an empty list after `max_wait_ms` without any."""
+        if self._consumer is None:
+            raise RuntimeError("the follower was not started")
+        messages = await self._consumer.getmany(timeout_ms=max_wait_ms, max_records=max_records)
+        return [record_of(message) for part in messages.values() for message in part]
