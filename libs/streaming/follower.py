@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from libs.streaming.records import Record, record_of, unreachable
+from libs.kit.metrics import counter
+from libs.streaming.connection import unreachable
+from libs.streaming.records import Record, record_of
 
 _POLL_MS = 1000
 
@@ -13,7 +15,7 @@ _POLL_MS = 1000
 class Follower:
     """Reads partitions for ever, without a group: `starts` gives the first offset of each (topic, partition).
 
-    An offset that retention has deleted moves to the oldest record. `max_wait_ms` is how long the broker holds an answer
+    An offset that retention has deleted moves to the oldest record. The broker's restart is waited for. `max_wait_ms` is how long the broker holds an answer
     while it has nothing; with one partition that costs no delay, with several a quiet one may delay a busy one by it.
     """
 
@@ -52,4 +54,6 @@ class Follower:
         if self._consumer is None:
             raise RuntimeError("the follower was not started")
         messages = await self._consumer.getmany(timeout_ms=max_wait_ms, max_records=max_records)
+        for place, part in messages.items():
+            counter("perpstream_records_consumed_total").labels(place.topic).inc(len(part))
         return [record_of(message) for part in messages.values() for message in part]

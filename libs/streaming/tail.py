@@ -5,16 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-
-from libs.kit.metrics import counter
-from libs.streaming.connection import unreachable
-from libs.streaming.records import LogReader, Record, record_of
+from libs.streaming.follower import Follower
+from libs.streaming.records import LogReader, Record
 
 FROM_BEGINNING = -1
 _POLL_MS = 1000
-_FETCH_WAIT_MS = 100
 
 
 class TailConsumer:
@@ -28,46 +23,28 @@ class TailConsumer:
         self._bootstrap = bootstrap
         self._topics = tuple(topics)
         self._back = back
-        self._consumer: AIOKafkaConsumer | None = None
-        self._consumed = counter("perpstream_records_consumed_total")
+        self._follower: Follower | None = None
 
     async def start(self) -> None:
         """Connect and stand at the starting places; records appended after this returns are all seen.
 
         Raises `UnreachableError` when no broker answers, `UserError` when a topic does not exist.
         """
-        places = await self._starting_places()
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
-        )
-        try:
-            await consumer.start()
-        except (KafkaError, OSError) as error:
-            await consumer.stop()
-            raise unreachable(self._bootstrap, error) from None
-        consumer.assign(list(places))
-        for place, offset in places.items():
-            consumer.seek(place, offset)
-        self._consumer = consumer
+        follower = Follower(self._bootstrap, await self._starting_places())
+        await follower.start()
+        self._follower = follower
 
     async def stop(self) -> None:
         """Disconnect; a second call does nothing."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.stop()
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            await follower.stop()
 
     async def poll(self, max_wait_ms: int = _POLL_MS, max_records: int | None = None) -> list[Record]:
         """What has arrived, at most `max_records`; an empty list after `max_wait_ms` without any."""
-        if self._consumer is None:
+        if self._follower is None:
             raise RuntimeError("the tail was not started")
-        messages = await self._consumer.getmany(timeout_ms=max_wait_ms, max_records=max_records)
-        batch = [record_of(message) for part in messages.values() for message in part]
-        for place, part in messages.items():
-            self._consumed.labels(place.topic).inc(len(part))
-        return batch
+        return await self._follower.fetch(max_wait_ms, max_records)
 
     async def batches(self, stopping: asyncio.Event | None = None) -> AsyncIterator[list[Record]]:
         """Non-empty batches, for ever or until `stopping` is set (noticed within a second)."""
@@ -89,15 +66,15 @@ class TailConsumer:
     ) -> None:
         await self.stop()
 
-    async def _starting_places(self) -> dict[TopicPartition, int]:
-        places: dict[TopicPartition, int] = {}
+    async def _starting_places(self) -> dict[tuple[str, int], int]:
+        places: dict[tuple[str, int], int] = {}
         async with LogReader(self._bootstrap) as log:
             for topic in self._topics:
                 for partition in await log.partitions(topic):
                     beginning = await log.beginning(topic, partition)
                     end = await log.end(topic, partition)
                     start = beginning if self._back == FROM_BEGINNING else max(beginning, end - self._back)
-                    places[TopicPartition(topic, partition)] = start
+                    places[(topic, partition)] = start
         return places
 
 
