@@ -4,13 +4,13 @@ import asyncio
 import os
 import socket
 
+from libs.streaming.deadletter import DeadLetters
+
 from libs.kit.service import ServiceContext
 from libs.kit.settings import load_settings
-from libs.streaming.deadletter import DeadLetters
 from libs.streaming.producer import EventProducer
 from services.sequencer.owner import FencedOut, OwnerParts, PartitionOwner, wait_for_silence
 from services.sequencer.settings import SequencerSettings
-from services.sequencer.takeover import TimelineLog
 
 
 async def main(context: ServiceContext) -> None:
@@ -52,5 +52,4 @@ async def _keep(context: ServiceContext, parts: OwnerParts, settings: SequencerS
             await PartitionOwner(parts, partition).run(owned)
         except FencedOut as fence:
             context.miss(condition, f"standing by: {fence} owns it")
-            log = TimelineLog(parts.bootstrap, partition)
-            await wait_for_silence(log, settings.sequencer_takeover_seconds)
+            await wait_for_silence(parts.bootstrap, partition, settings.sequencer_takeover_seconds)

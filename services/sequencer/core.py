@@ -4,7 +4,7 @@ The state is a function of the log alone, so a new owner that has read the log u
 the accepted records end, whatever dead or doubled owners have appended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,26 +57,39 @@ def own_event(record: LogRecord) -> TimelineFenced | TimelineHeartbeat | None:
     return None
 
 
-def anchor_of(tail: Sequence[LogRecord], settled_ms: int) -> int | None:
-    """The index of the heartbeat from which a reader of this tail may start, or None when the tail is too short to tell.
+@dataclass(slots=True)
+class Tail:
+    """The end of a timeline partition while it is read: keeps the records from the last heartbeat that counts.
 
     A fenced owner's last heartbeats can land after its successor's fence, and must not be taken for the state. So a
-    heartbeat needs at least the epoch of everything before it, over `settled_ms` of log append time: an owner that is
-    alive writes each second, and one that was fenced learns it from its next acknowledgement.
+    heartbeat needs at least the epoch of everything before it. How much before it must be known is a question of time: an
+    owner that is alive writes each second, and one that was fenced learns it from its next acknowledgement.
     """
-    best, epoch = None, -1
-    for index, record in enumerate(tail):
+
+    records: list[LogRecord] = field(default_factory=list)
+    epoch: int = -1
+    first_ms: int | None = None
+    anchor_ms: int | None = None
+
+    def add(self, record: LogRecord) -> None:
+        """The next record in log order."""
+        if self.first_ms is None:
+            self.first_ms = record.timestamp_ms
         try:
             event = own_event(record)
-            seen = event.epoch if event is not None else int(record.headers.get(HEADER_EPOCH, b"-1"))
+            epoch = event.epoch if event is not None else int(record.headers.get(HEADER_EPOCH, b"-1"))
         except (BadMessage, ValueError):
-            continue
-        if isinstance(event, TimelineHeartbeat) and seen >= epoch:
-            best = index
-        epoch = max(epoch, seen)
-    if best is None or tail[best].timestamp_ms - tail[0].timestamp_ms < settled_ms:
-        return None
-    return best
+            epoch, event = -1, None
+        if isinstance(event, TimelineHeartbeat) and epoch >= self.epoch:
+            self.records, self.anchor_ms = [], record.timestamp_ms
+        self.epoch = max(self.epoch, epoch)
+        self.records.append(record)
+
+    def settled(self, settled_ms: int) -> bool:
+        """Whether at least `settled_ms` of log append time was seen before the heartbeat that `records` begins with."""
+        if self.anchor_ms is None or self.first_ms is None:
+            return False
+        return self.anchor_ms - self.first_ms >= settled_ms
 
 
 @dataclass(slots=True)

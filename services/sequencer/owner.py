@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from libs.streaming.deadletter import DeadLetters
+
 from libs.contracts.codec import encode
 from libs.contracts.event import Event
 from libs.contracts.timeline import TimelineFenced
@@ -14,10 +16,9 @@ from libs.kit.clock import SystemClock
 from libs.kit.errors import BadMessage
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
-from libs.streaming.deadletter import DeadLetters
 from libs.streaming.follower import Follower
 from libs.streaming.producer import EventProducer
-from libs.streaming.records import Record
+from libs.streaming.records import LogReader, Record
 from services.sequencer.core import SequencerCore, own_event
 from services.sequencer.takeover import TimelineLog, source_starts, take
 
@@ -65,7 +66,6 @@ class PartitionOwner:
 
     def __init__(self, parts: OwnerParts, partition: int) -> None:
         self._parts, self.partition = parts, partition
-        self._log = TimelineLog(parts.bootstrap, partition)
         self._order = asyncio.Lock()
         self._clock = SystemClock()
         self._logger = get_logger("sequencer").bind(partition=partition)
@@ -76,12 +76,13 @@ class PartitionOwner:
         """Take the partition and sequence it until cancelled; raises `FencedOut` when somebody else took it."""
         started = time.monotonic()
         core = SequencerCore(self.partition, self._parts.market_partitions)
-        position = await take(self._log, core, self._append_event, self._parts.name)
+        async with LogReader(self._parts.bootstrap) as reader:
+            position = await take(TimelineLog(reader, self.partition), core, self._append_event, self._parts.name)
+            starts = await source_starts(reader, core)
         self._core, self._watch = core, LogWatch(position)
         seconds = round(time.monotonic() - started, 3)
         gauge("perpstream_recovery_seconds").labels("sequencer").set(seconds)
         self._logger.info("partition taken", epoch=core.gate.epoch, offset=position, after_seconds=seconds)
-        starts = await source_starts(self._parts.bootstrap, core)
         hot = {place: offset for place, offset in starts.items() if place[0] == AGGTRADE.name}
         slow = {place: offset for place, offset in starts.items() if place[0] != AGGTRADE.name}
         jobs = [
@@ -156,9 +157,10 @@ class PartitionOwner:
             await self._watch.found.wait()
             self._watch.found.clear()
             gaps, self._watch.gaps = self._watch.gaps, []
-            for start, end in gaps:
-                async for record in self._log.read(start, end):
-                    self._check_fence(record)
+            async with LogReader(self._parts.bootstrap) as reader:
+                for start, end in gaps:
+                    async for record in TimelineLog(reader, self.partition).read(start, end):
+                        self._check_fence(record)
 
     def _check_fence(self, record: Record) -> None:
         with suppress(BadMessage):
@@ -168,11 +170,13 @@ class PartitionOwner:
                 raise FencedOut(event.owner)
 
 
-async def wait_for_silence(log: TimelineLog, seconds: float) -> None:
-    """Return once the log has not grown for `seconds`: an owner alive appends a heartbeat a second."""
-    end, since = await log.end(), time.monotonic()
-    while time.monotonic() - since < seconds:
-        await asyncio.sleep(min(seconds / 5, HEARTBEAT_SECONDS))
-        now = await log.end()
-        if now != end:
-            end, since = now, time.monotonic()
+async def wait_for_silence(bootstrap: str, partition: int, seconds: float) -> None:
+    """Return once the partition's log has not grown for `seconds`: an owner alive appends a heartbeat a second."""
+    async with LogReader(bootstrap) as reader:
+        log = TimelineLog(reader, partition)
+        end, since = await log.end(), time.monotonic()
+        while time.monotonic() - since < seconds:
+            await asyncio.sleep(min(seconds / 5, HEARTBEAT_SECONDS))
+            now = await log.end()
+            if now != end:
+                end, since = now, time.monotonic()

@@ -6,10 +6,10 @@ from typing import Protocol
 from libs.contracts.event import Event
 from libs.contracts.topics import SEQUENCED, STRATEGY_CONTROL, TIMELINE
 from libs.kit.errors import UserError
-from libs.streaming.records import Record, beginning_offset, end_offset, read_range
-from services.sequencer.core import SequencerCore, anchor_of
+from libs.streaming.records import LogReader, Record
+from services.sequencer.core import SequencerCore, Tail
 
-# A producer gives a record up after 40 s without an answer, so a dead owner's record cannot land later than this.
+# An owner alive writes each second; a fenced one stops at its next acknowledgement, seconds after the fence.
 SETTLED_MS = 60_000
 _FIRST_SPAN = 4_096
 
@@ -21,22 +21,22 @@ class Appender(Protocol):
 
 
 class TimelineLog:
-    """Reads of one timeline partition."""
+    """Reads of one timeline partition over an open connection."""
 
-    def __init__(self, bootstrap: str, partition: int) -> None:
-        self._bootstrap, self._partition = bootstrap, partition
+    def __init__(self, reader: LogReader, partition: int) -> None:
+        self._reader, self._partition = reader, partition
 
     async def end(self) -> int:
         """The offset that the next record will have."""
-        return await end_offset(self._bootstrap, TIMELINE.name, self._partition)
+        return await self._reader.end(TIMELINE.name, self._partition)
 
     async def beginning(self) -> int:
         """The first offset that retention has left."""
-        return await beginning_offset(self._bootstrap, TIMELINE.name, self._partition)
+        return await self._reader.beginning(TIMELINE.name, self._partition)
 
     async def read(self, start: int, end: int) -> AsyncIterator[Record]:
         """The records of [start, end) in order."""
-        async for batch in read_range(self._bootstrap, TIMELINE.name, self._partition, start, end):
+        async for batch in self._reader.range(TIMELINE.name, self._partition, start, end):
             for record in batch:
                 yield record
 
@@ -44,18 +44,18 @@ class TimelineLog:
 async def restore(log: TimelineLog, core: SequencerCore) -> int:
     """Bring an empty core to the state at the log's end; returns that end.
 
-    Starts at the last heartbeat that surely counts (see `anchor_of`), or at the beginning of a young log.
+    Starts at the last heartbeat that surely counts (see `Tail`), or at the beginning of a young log.
     """
     end, beginning, span = await log.end(), await log.beginning(), _FIRST_SPAN
     while True:
-        start = max(beginning, end - span)
-        tail = [record async for record in log.read(start, end)]
-        anchor = anchor_of(tail, SETTLED_MS)
-        if anchor is not None or start == beginning:
+        start, tail = max(beginning, end - span), Tail()
+        async for record in log.read(start, end):
+            tail.add(record)
+        if start == beginning or tail.settled(SETTLED_MS):
             break
         span *= 4
-    for record in tail[anchor or 0 :]:
-        core.follow(record)
+    for kept in tail.records:
+        core.follow(kept)
     return end
 
 
@@ -74,7 +74,7 @@ async def take(log: TimelineLog, core: SequencerCore, append: Appender, owner: s
             return position
 
 
-async def source_starts(bootstrap: str, core: SequencerCore) -> dict[tuple[str, int], int]:
+async def source_starts(reader: LogReader, core: SequencerCore) -> dict[tuple[str, int], int]:
     """The next offset of every source of the core's partition.
 
     Raises `UserError` when a source topic ends before our position: it was made anew, the timeline was not.
@@ -83,7 +83,7 @@ async def source_starts(bootstrap: str, core: SequencerCore) -> dict[tuple[str, 
     starts = {}
     for topic, partition in sources:
         following = core.position(topic, partition) + 1
-        if following > await end_offset(bootstrap, topic, partition):
+        if following > await reader.end(topic, partition):
             raise UserError(
                 f"{topic} partition {partition} ends before offset {following}, which the timeline has already copied",
                 where=f"{TIMELINE.name} partition {core.partition}",

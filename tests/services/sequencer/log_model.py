@@ -10,7 +10,7 @@ from libs.contracts.partitioning import partition_of
 from libs.contracts.timeline import TimelineFenced
 from libs.contracts.topics import AGGTRADE, LIQUIDATION, TIMELINE
 from libs.kit.errors import BadMessage
-from services.sequencer.core import SequencerCore, anchor_of, own_event
+from services.sequencer.core import LogRecord, SequencerCore, Tail, own_event
 from tests.services.frame_factory import Envelope, Row, make_frame
 
 SYMBOL = "BTCUSDT"
@@ -66,6 +66,18 @@ class Owner:
     heartbeats: int = 0
 
 
+def restorable(log: list[Stored]) -> list[LogRecord]:
+    """What a new owner folds: the shortest tail that is settled, read in growing spans as `takeover.restore` does."""
+    span = 8
+    while True:
+        tail = Tail()
+        for record in log[-span:]:
+            tail.add(record)
+        if span >= len(log) or tail.settled(SETTLED):
+            return tail.records
+        span *= 2
+
+
 class World:
     """The timeline partition and everybody who appends to it; time is the number of appends and steps."""
 
@@ -77,8 +89,7 @@ class World:
     def start(self) -> None:
         """A new process reads the tail as `takeover.restore` does and sends its fence."""
         core = SequencerCore(PARTITION, MARKET_PARTITIONS)
-        anchor = anchor_of(self.log, SETTLED)
-        for record in self.log[anchor or 0 :]:
+        for record in restorable(self.log):
             core.follow(record)
         owner = Owner(core, len(self.log))
         self.owners.append(owner)

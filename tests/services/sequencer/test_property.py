@@ -6,17 +6,17 @@ from hypothesis import strategies as st
 from libs.contracts.codec import decode
 from libs.contracts.timeline import HEADER_SOURCE, Source, TimelineHeartbeat, effective_at
 from libs.contracts.topics import AGGTRADE, LIQUIDATION
-from services.sequencer.core import SequencerCore, anchor_of, own_event
+from services.sequencer.core import SequencerCore, own_event
 from tests.services.sequencer.log_model import (
     BAD_EVERY,
     LENGTH,
     MARKET_PARTITIONS,
     PARTITION,
-    SETTLED,
     SOURCES,
     SYMBOL,
     Stored,
     World,
+    restorable,
 )
 
 ACTIONS = st.lists(
@@ -94,12 +94,13 @@ def test_every_start_at_a_heartbeat_sees_the_same_rest(actions: list[tuple[str, 
 
 @given(ACTIONS)
 @settings(max_examples=200, deadline=None)
-def test_the_anchor_of_any_tail_is_a_heartbeat_that_counts(actions: list[tuple[str, int, int]]) -> None:
-    world = play(actions)
-    offsets = {record.offset for record in accepted(world.log)[0]}
-    for end in range(0, len(world.log), 3):
-        anchor = anchor_of(world.log[:end], SETTLED)
-        assert anchor is None or anchor in offsets
+def test_a_restored_state_is_the_state_of_a_full_reader(actions: list[tuple[str, int, int]]) -> None:
+    log = play(actions).log
+    for end in range(1, len(log), 5):
+        restored = new_core()
+        for record in restorable(log[:end]):
+            restored.follow(record)
+        assert restored == accepted(log[:end])[1]
 
 
 @given(ACTIONS)

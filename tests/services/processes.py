@@ -1,0 +1,59 @@
+"""Service processes for tests: started as an operator starts them, killed without warning, ended by their own pid."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+
+class ServiceProcess:
+    """`python -m services.<name>` with its log in a file."""
+
+    def __init__(self, name: str, environment: dict[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", f"services.{name}"]
+        self._environment = os.environ | environment
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start (again); the log is continued."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM; the exit code. Kills what does not end in time."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
+    """Wait until the condition holds; fails with `what` after `seconds`."""
+    until = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        await asyncio.sleep(0.05)
