@@ -5,6 +5,7 @@ Kept apart from `libs.contracts.market` so that only those who read columns impo
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,0 +1,87 @@
+"""Hypothesis strategies for events: any event type of the table, and trade frames that are consistent as ingest makes them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import strategies as st
+
+from libs.contracts.event import Event
+from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
+
+Row = tuple[str, int, int]  # symbol, aggregate id, price; enough to recognise a trade
+INTEGERS = st.integers(-(2**63), 2**63 - 1)
+DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
+RAW_DEFINITIONS = st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=3).map(
+    lambda value: msgspec.Raw(msgspec.json.encode(value))
+)
+
+
+def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
+    """Any event of one type, from its annotations."""
+    return _struct(kind)
+
+
+def _struct(kind: type[Any]) -> st.SearchStrategy[Any]:
+    info = msgspec.inspect.type_info(kind)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return st.builds(kind, **{field.name: _from_info(field.type) for field in info.fields})
+
+
+def _from_info(info: Any) -> st.SearchStrategy[Any]:
+    inspect = msgspec.inspect
+    simple: dict[type[Any], st.SearchStrategy[Any]] = {
+        inspect.StrType: st.text(max_size=12),
+        inspect.IntType: INTEGERS,
+        inspect.BoolType: st.booleans(),
+        inspect.FloatType: st.floats(allow_nan=False, allow_infinity=False),
+        inspect.BytesType: st.binary(max_size=32),
+        inspect.DecimalType: DECIMALS,
+        inspect.NoneType: st.none(),
+        inspect.RawType: RAW_DEFINITIONS,
+    }
+    if type(info) in simple:
+        return simple[type(info)]
+    if isinstance(info, inspect.LiteralType):
+        return st.sampled_from(info.values)
+    if isinstance(info, inspect.UnionType):
+        return st.one_of([_from_info(part) for part in info.types])
+    if isinstance(info, inspect.VarTupleType):
+        return st.lists(_from_info(info.item_type), max_size=3).map(tuple)
+    if isinstance(info, inspect.DictType):
+        return st.dictionaries(_from_info(info.key_type), _from_info(info.value_type), max_size=3)
+    if isinstance(info, inspect.StructType):
+        return _struct(info.cls)
+    raise TypeError(f"no strategy for {info}: extend tests/libs/contracts/strategies.py")
+
+
+def frame_of(
+    rows: Sequence[Row], *, producer: str = "p", epoch: int = 0, sequence: int = 0, holes: Sequence[Hole] = ()
+) -> AggTradeFrame:
+    """A consistent frame of rows in the given order; late rows none, times equal ids."""
+    symbols = list(dict.fromkeys([*(symbol for symbol, _, _ in rows), *(hole.symbol for hole in holes)]))
+    ids = {symbol: [i for name, i, _ in rows if name == symbol] for symbol in symbols}
+    wide = np.array([i for _, i, _ in rows], "<i8").tobytes()
+    return AggTradeFrame(
+        event_id=f"{producer}:{epoch}:{sequence}",
+        event_time_ms=0,
+        partition=0,
+        producer=producer,
+        epoch=epoch,
+        sequence=sequence,
+        received_us=0,
+        slices=tuple(
+            SymbolSlice(name, 1, 3, len(ids[name]), *((ids[name][0], ids[name][-1]) if ids[name] else (-1, -1)), -1)
+            for name in symbols
+        ),
+        holes=tuple(holes),
+        symbol_index=np.array([symbols.index(symbol) for symbol, _, _ in rows], "<u2").tobytes(),
+        agg_id=wide,
+        price=np.array([price for _, _, price in rows], "<i8").tobytes(),
+        quantity=wide,
+        first_trade_id=wide,
+        last_trade_id=wide,
+        trade_time=wide,
+        buyer_is_maker=bytes(len(rows)),
+    )
