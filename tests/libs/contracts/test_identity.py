@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.identity import digest, indicator_id, liquidation_id, signal_id
 
-PARTS = st.lists(
-    st.text(st.characters(exclude_characters="|", exclude_categories=("Cs",)), max_size=8), min_size=1, max_size=4
-)
+PARTS = st.lists(st.text(st.characters(exclude_characters="|", codec="utf-8"), max_size=8), min_size=1, max_size=4)
 
 
 @given(PARTS, PARTS)
