@@ -25,6 +25,10 @@ class TryAgain(Exception):
         self.after_seconds = after_seconds
 
 
+class OffsetConflict(Exception):
+    """Somebody else has moved this consumer position: roll back; drop the partition if it was revoked, otherwise exit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """One clear line for a person: what is wrong, where, and what to do."""
