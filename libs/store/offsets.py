@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from libs.kit.errors import OffsetConflict as OffsetConflict
 from libs.store.engine import WriteSession, read_session
 
 _LOAD = text(
@@ -23,10 +24,6 @@ _ADVANCE = (
     "UPDATE consumer_offsets SET next_offset = $5, updated_at = now() WHERE consumer_group = $1 AND topic = $2"
     " AND partition = $3 AND generation = $4 AND next_offset = $6 RETURNING next_offset"
 )
-
-
-class OffsetConflict(Exception):
-    """Somebody else has moved this position: roll back; drop the partition if it was revoked, otherwise exit."""
 
 
 class LogPartition(NamedTuple):

@@ -116,8 +116,10 @@ async def create_partitions(session: WriteSession, months: Iterable[Month]) -> l
         start = datetime(month.year, month.month, 1, tzinfo=UTC).isoformat()
         following = month.plus(1)
         end = datetime(following.year, following.month, 1, tzinfo=UTC).isoformat()
+        # ATTACH lets readers and writers of other months go on; CREATE ... PARTITION OF would shut them out.
         await session.raw.execute(
-            f"CREATE TABLE {month.partition} PARTITION OF agg_trades FOR VALUES FROM ('{start}') TO ('{end}')"
+            f"CREATE TABLE {month.partition} (LIKE agg_trades INCLUDING ALL);"
+            f" ALTER TABLE agg_trades ATTACH PARTITION {month.partition} FOR VALUES FROM ('{start}') TO ('{end}')"
         )
         made.append(month.partition)
     return made

@@ -40,7 +40,8 @@ def _money(name: str, *, nullable: bool = False) -> Column[object]:
 
 
 def _brin(table: str, column: str) -> Index:
-    return Index(f"{table}_{column}_brin", column, postgresql_using="brin")
+    # Without autosummarize, the newest pages would be scanned by every question until the next vacuum.
+    return Index(f"{table}_{column}_brin", column, postgresql_using="brin", postgresql_with={"autosummarize": "on"})
 
 
 agg_trades = Table(

@@ -18,6 +18,12 @@ async def _gaps(engine: AsyncEngine) -> int:
         return int((await session.connection.execute(text("SELECT count(*) FROM market_data_gaps"))).scalar_one())
 
 
+async def _write_row_then_advance(engine: AsyncEngine, old: int | None) -> None:
+    async with write_session(engine) as session:
+        await session.raw.execute(GAP, 1)
+        await advance(session, LOG, old, 20)
+
+
 async def test_a_position_is_loaded_where_it_was_left(engine: AsyncEngine) -> None:
     offsets = PostgresOffsets(engine)
     assert await offsets.load(*LOG) is None
@@ -44,9 +50,7 @@ async def test_a_wrong_idea_of_the_position_rolls_the_rows_back(engine: AsyncEng
     async with write_session(engine) as session:
         await advance(session, LOG, None, 10)
     with pytest.raises(OffsetConflict):
-        async with write_session(engine) as session:
-            await session.raw.execute(GAP, 1)
-            await advance(session, LOG, old, 20)
+        await _write_row_then_advance(engine, old)
     assert await _gaps(engine) == 0
     assert await PostgresOffsets(engine).load(*LOG) == 10
 

@@ -58,7 +58,14 @@ def _create_trades() -> None:
         comment="Aggregate trades as seen; trade_time is the venue's T, effective_time only set for late rows.",
         postgresql_partition_by="RANGE (trade_time)",
     )
-    op.create_index("agg_trades_trade_time_brin", "agg_trades", ["trade_time"], unique=False, postgresql_using="brin")
+    op.create_index(
+        "agg_trades_trade_time_brin",
+        "agg_trades",
+        ["trade_time"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
+    )
     op.create_table(
         "agg_trades_conflicts",
         sa.Column("symbol", sa.Text(), nullable=False),
@@ -167,6 +174,7 @@ def _create_market() -> None:
         ["trade_time"],
         unique=False,
         postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
     )
     op.create_table(
         "market_indicators",
@@ -181,7 +189,12 @@ def _create_market() -> None:
         sa.PrimaryKeyConstraint("event_id", name=op.f("market_indicators_pkey")),
     )
     op.create_index(
-        "market_indicators_event_time_brin", "market_indicators", ["event_time"], unique=False, postgresql_using="brin"
+        "market_indicators_event_time_brin",
+        "market_indicators",
+        ["event_time"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
     )
     op.create_index(
         op.f("market_indicators_symbol_kind_event_time_idx"),
@@ -203,7 +216,12 @@ def _create_market() -> None:
         sa.PrimaryKeyConstraint("symbol", "event_time", name=op.f("rate_snapshots_pkey")),
     )
     op.create_index(
-        "rate_snapshots_event_time_brin", "rate_snapshots", ["event_time"], unique=False, postgresql_using="brin"
+        "rate_snapshots_event_time_brin",
+        "rate_snapshots",
+        ["event_time"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
     )
 
 
@@ -238,7 +256,12 @@ def _create_signals() -> None:
         sa.PrimaryKeyConstraint("symbol", "event_time", name=op.f("signal_indicators_pkey")),
     )
     op.create_index(
-        "signal_indicators_event_time_brin", "signal_indicators", ["event_time"], unique=False, postgresql_using="brin"
+        "signal_indicators_event_time_brin",
+        "signal_indicators",
+        ["event_time"],
+        unique=False,
+        postgresql_using="brin",
+        postgresql_with={"autosummarize": "on"},
     )
     op.create_table(
         "signal_logs",
