@@ -1,0 +1,205 @@
+"""The venue port: what ingest and traders may ask of a venue, in neutral names; every folder below is one adapter of it.
+
+Prices and quantities are the venue's own decimal text (exact); `libs.exchanges.decimals.scaled` turns them into integers.
+Times are milliseconds since the epoch (UTC) on the venue's clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from libs.contracts.market import IndicatorKind
+
+ProductKind = Literal["linear", "inverse"]
+RATIO_KINDS: tuple[IndicatorKind, ...] = (
+    "global_long_short_account_ratio",
+    "top_long_short_account_ratio",
+    "top_long_short_position_ratio",
+    "taker_long_short_ratio",
+)
+
+
+class AggTrade(Protocol):
+    """One aggregate trade: fills of one taker order at one price. `event_time` is 0 when it came by REST."""
+
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def agg_id(self) -> int: ...
+    @property
+    def price(self) -> str: ...
+    @property
+    def quantity(self) -> str: ...
+    @property
+    def first_trade_id(self) -> int: ...
+    @property
+    def last_trade_id(self) -> int: ...
+    @property
+    def trade_time(self) -> int: ...
+    @property
+    def buyer_is_maker(self) -> bool: ...
+    @property
+    def event_time(self) -> int: ...
+
+
+class MarkPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """Mark price, index price and the running funding estimate; None where the venue sends nothing or an empty text."""
+
+    symbol: str
+    event_time: int
+    mark_price: str
+    index_price: str
+    estimated_settle_price: str | None
+    mark_price_average: str | None
+    funding_rate: str | None
+    next_funding_time: int
+
+
+class ForcedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """A liquidation as the venue samples it; quantities in base units for `linear` products, contracts for `inverse`."""
+
+    symbol: str
+    side: Literal["BUY", "SELL"]
+    price: str
+    average_price: str
+    filled_quantity: str
+    last_filled_quantity: str
+    status: str
+    trade_time: int
+    event_time: int
+    product: ProductKind
+
+
+@dataclass(slots=True)
+class StreamBatch:
+    """Everything that one read of the socket brought, by kind, each list in arrival order.
+
+    `newest_event_time` is the greatest venue event time among the last messages of each kind, 0 when there was none.
+    """
+
+    trades: list[AggTrade] = field(default_factory=list)
+    mark_prices: list[MarkPrice] = field(default_factory=list)
+    forced_orders: list[ForcedOrder] = field(default_factory=list)
+    newest_event_time: int = 0
+
+
+class StreamHandler(Protocol):
+    """Who wants to know what happens on one stream session; all calls come from the event loop's thread."""
+
+    def on_connecting(self) -> None:
+        """A connection is being opened (first, or again after a loss)."""
+        ...
+
+    def on_open(self) -> None:
+        """Subscribed: what the venue sends from now on arrives."""
+        ...
+
+    def on_batch(self, batch: StreamBatch) -> None:
+        """Messages of one socket read."""
+        ...
+
+    def on_close(self, reason: str, silent: bool) -> None:
+        """The connection is gone and nothing replaced it: continuity is in doubt. `silent`: we closed it for silence."""
+        ...
+
+
+class MarketStream(Protocol):
+    """One supervised subscription: reconnects, rotates, detects silence, until `run` is cancelled."""
+
+    async def run(self) -> None: ...
+
+    def pause_reading(self) -> None:
+        """Stop reading the socket; the venue's data wait in the network (and are fetched again if it hangs up)."""
+        ...
+
+    def resume_reading(self) -> None: ...
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """A tradable contract and the integer scales that its filters imply: price = integer / 10**price_decimals."""
+
+    symbol: str
+    base_asset: str
+    quote_asset: str
+    contract_type: str
+    status: str
+    tick_size: str
+    step_size: str
+    price_decimals: int
+    quantity_decimals: int
+
+
+class Kline(msgspec.Struct, frozen=True, kw_only=True):
+    """One bar. `volume`/`taker_buy_volume` in base units, `quote_volume` in quote units; `close_time` inclusive."""
+
+    open_time: int
+    close_time: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    quote_volume: str
+    taker_buy_volume: str
+
+
+class IndicatorValue(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of a slow input; `time` is the instant it describes (end of its period), `values` by our field names."""
+
+    symbol: str
+    kind: IndicatorKind
+    period: str | None
+    time: int
+    values: dict[str, str]
+
+
+class Ticker(msgspec.Struct, frozen=True, kw_only=True):
+    """The last trade of a spot product; `time` 0 when the venue does not say when."""
+
+    product: str
+    price: str
+    time: int
+
+
+class MarketData(Protocol):
+    """Public REST questions to a perpetuals venue. Each raises the errors of `libs.exchanges.errors`."""
+
+    async def server_time(self) -> int: ...
+
+    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+        """The scales of the named symbols; `UserError` names an unknown one with its nearest matches."""
+        ...
+
+    async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
+        """Trades with ids >= `agg_id`, ascending, at most `limit`."""
+        ...
+
+    async def agg_trades_between(self, symbol: str, start: int, end: int, limit: int = 1000) -> Sequence[AggTrade]:
+        """Trades with `start` <= time <= `end` (under an hour apart), ascending, the oldest `limit` of them."""
+        ...
+
+    async def newest_agg_trades(self, symbol: str, limit: int = 1) -> Sequence[AggTrade]: ...
+
+    async def klines(self, symbol: str, interval: str, start: int, end: int, limit: int) -> list[Kline]:
+        """Bars that open in [start, end], ascending."""
+        ...
+
+    async def open_interest(self, symbol: str) -> IndicatorValue: ...
+
+    async def open_interest_history(self, symbol: str, period: str, limit: int) -> list[IndicatorValue]: ...
+
+    async def ratio_history(
+        self, symbol: str, kind: IndicatorKind, period: str, limit: int
+    ) -> list[IndicatorValue]: ...
+
+    async def funding_rates(self, symbol: str, limit: int) -> list[IndicatorValue]:
+        """Settled rates, ascending."""
+        ...
+
+
+class SpotTicker(Protocol):
+    """The last price of a spot product."""
+
+    async def ticker(self, product: str) -> Ticker: ...

@@ -1,0 +1,246 @@
+"""Binance REST answers to neutral structs: pure; an answer that does not fit its documented shape is `MalformedAnswer`."""
+
+from typing import TypeVar
+
+import msgspec
+
+from libs.contracts.market import IndicatorKind
+from libs.exchanges import IndicatorValue, Instrument, Kline, Ticker
+from libs.exchanges.decimals import decimals_of_step
+from libs.exchanges.errors import MalformedAnswer
+from libs.kit.errors import BadMessage
+
+T = TypeVar("T")
+PERIOD_MS = {
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "4h": 14_400_000,
+    "6h": 21_600_000,
+    "12h": 43_200_000,
+    "1d": 86_400_000,
+}
+
+
+class AggTradeRow(msgspec.Struct, gc=False):
+    """A row of aggTrades as the port's `AggTrade`; the answer does not repeat the symbol, we fill it in."""
+
+    agg_id: int = msgspec.field(name="a")
+    price: str = msgspec.field(name="p")
+    quantity: str = msgspec.field(name="q")
+    first_trade_id: int = msgspec.field(name="f")
+    last_trade_id: int = msgspec.field(name="l")
+    trade_time: int = msgspec.field(name="T")
+    buyer_is_maker: bool = msgspec.field(name="m")
+    symbol: str = msgspec.field(name="our symbol", default="")
+    event_time: int = msgspec.field(name="our event time", default=0)
+
+
+class _ServerTime(msgspec.Struct):
+    time: int = msgspec.field(name="serverTime")
+
+
+class _SymbolRow(msgspec.Struct):
+    symbol: str
+    status: str
+    filters: list[dict[str, str | int | bool | None]]
+    contract_type: str = msgspec.field(name="contractType", default="")
+    base_asset: str = msgspec.field(name="baseAsset", default="")
+    quote_asset: str = msgspec.field(name="quoteAsset", default="")
+
+
+class _ExchangeInfo(msgspec.Struct):
+    symbols: list[_SymbolRow]
+
+
+class _KlineRow(msgspec.Struct, array_like=True):
+    open_time: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    close_time: int
+    quote_volume: str
+    trades: int
+    taker_buy_volume: str
+
+
+class _OpenInterest(msgspec.Struct):
+    symbol: str
+    open_interest: str = msgspec.field(name="openInterest")
+    time: int
+
+
+class _OpenInterestRow(msgspec.Struct):
+    timestamp: int | str
+    open_interest: str = msgspec.field(name="sumOpenInterest")
+
+
+class _RatioRow(msgspec.Struct):
+    timestamp: int | str
+    long_short_ratio: str = msgspec.field(name="longShortRatio")
+    long_account: str = msgspec.field(name="longAccount")
+    short_account: str = msgspec.field(name="shortAccount")
+
+
+class _TakerRow(msgspec.Struct):
+    timestamp: int | str
+    buy_sell_ratio: str = msgspec.field(name="buySellRatio")
+    buy_volume: str = msgspec.field(name="buyVol")
+    sell_volume: str = msgspec.field(name="sellVol")
+
+
+class _FundingRow(msgspec.Struct):
+    symbol: str
+    rate: str = msgspec.field(name="fundingRate")
+    time: int = msgspec.field(name="fundingTime")
+    mark_price: str = msgspec.field(name="markPrice", default="")
+
+
+class _PriceRow(msgspec.Struct):
+    symbol: str
+    price: str
+    time: int = 0
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise MalformedAnswer(f"{error}; the answer begins {body[:120]!r}", status=200) from None
+
+
+def parse_server_time(body: bytes) -> int:
+    """GET /fapi/v1/time."""
+    return _read(body, _ServerTime).time
+
+
+def parse_agg_trades(body: bytes, symbol: str) -> list[AggTradeRow]:
+    """GET /fapi/v1/aggTrades, ascending."""
+    rows = _read(body, list[AggTradeRow])
+    for row in rows:
+        row.symbol = symbol
+    return rows
+
+
+def parse_instruments(body: bytes) -> dict[str, Instrument]:
+    """GET /fapi/v1/exchangeInfo by symbol; rows without price or lot filter are left out (nothing can be traded there)."""
+    found: dict[str, Instrument] = {}
+    for row in _read(body, _ExchangeInfo).symbols:
+        steps = {filters.get("filterType"): filters for filters in row.filters}
+        tick = steps.get("PRICE_FILTER", {}).get("tickSize")
+        step = steps.get("LOT_SIZE", {}).get("stepSize")
+        if not isinstance(tick, str) or not isinstance(step, str):
+            continue
+        try:
+            price_decimals, quantity_decimals = decimals_of_step(tick), decimals_of_step(step)
+        except BadMessage as error:
+            raise MalformedAnswer(f"exchangeInfo of {row.symbol}: {error}", status=200) from None
+        found[row.symbol] = Instrument(
+            symbol=row.symbol,
+            base_asset=row.base_asset,
+            quote_asset=row.quote_asset,
+            contract_type=row.contract_type,
+            status=row.status,
+            tick_size=tick,
+            step_size=step,
+            price_decimals=price_decimals,
+            quantity_decimals=quantity_decimals,
+        )
+    return found
+
+
+def parse_klines(body: bytes) -> list[Kline]:
+    """GET /fapi/v1/klines; columns after the tenth are ignored."""
+    return [
+        Kline(
+            open_time=row.open_time,
+            close_time=row.close_time,
+            open=row.open,
+            high=row.high,
+            low=row.low,
+            close=row.close,
+            volume=row.volume,
+            quote_volume=row.quote_volume,
+            taker_buy_volume=row.taker_buy_volume,
+        )
+        for row in _read(body, list[_KlineRow])
+    ]
+
+
+def parse_open_interest(body: bytes) -> IndicatorValue:
+    """GET /fapi/v1/openInterest: base-asset quantity now."""
+    row = _read(body, _OpenInterest)
+    values = {"open_interest": row.open_interest}
+    return IndicatorValue(symbol=row.symbol, kind="open_interest", period=None, time=row.time, values=values)
+
+
+def parse_open_interest_history(body: bytes, symbol: str, period: str) -> list[IndicatorValue]:
+    """GET /futures/data/openInterestHist; stamped at the end of each period."""
+    return [
+        IndicatorValue(
+            symbol=symbol,
+            kind="open_interest",
+            period=period,
+            time=int(row.timestamp),
+            values={"open_interest": row.open_interest},
+        )
+        for row in _read(body, list[_OpenInterestRow])
+    ]
+
+
+def parse_ratio_history(body: bytes, symbol: str, kind: IndicatorKind, period: str) -> list[IndicatorValue]:
+    """GET /futures/data/{global,top}LongShort*Ratio and takerlongshortRatio.
+
+    The venue stamps the taker ratio at the start of its period and the others at the end; here all carry the end.
+    """
+    if kind == "taker_long_short_ratio":
+        return [
+            IndicatorValue(
+                symbol=symbol,
+                kind=kind,
+                period=period,
+                time=int(taker.timestamp) + PERIOD_MS[period],
+                values={
+                    "buy_sell_ratio": taker.buy_sell_ratio,
+                    "buy_volume": taker.buy_volume,
+                    "sell_volume": taker.sell_volume,
+                },
+            )
+            for taker in _read(body, list[_TakerRow])
+        ]
+    return [
+        IndicatorValue(
+            symbol=symbol,
+            kind=kind,
+            period=period,
+            time=int(row.timestamp),
+            values={
+                "long_short_ratio": row.long_short_ratio,
+                "long_account": row.long_account,
+                "short_account": row.short_account,
+            },
+        )
+        for row in _read(body, list[_RatioRow])
+    ]
+
+
+def parse_funding_rates(body: bytes) -> list[IndicatorValue]:
+    """GET /fapi/v1/fundingRate; the venue's jitter of some milliseconds is rounded away to the full second."""
+    found = []
+    for row in _read(body, list[_FundingRow]):
+        values = {"funding_rate": row.rate}
+        if row.mark_price:
+            values["mark_price"] = row.mark_price
+        time = (row.time + 500) // 1000 * 1000
+        found.append(IndicatorValue(symbol=row.symbol, kind="funding_rate", period=None, time=time, values=values))
+    return found
+
+
+def parse_price(body: bytes) -> Ticker:
+    """GET /api/v3/ticker/price (no time) or /fapi/v2/ticker/price (with time)."""
+    row = _read(body, _PriceRow)
+    return Ticker(product=row.symbol, price=row.price, time=row.time)

@@ -1,0 +1,121 @@
+"""Binance USD-M REST market data, and the spot price: paths, weights and pools of the venue's documentation."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+import aiohttp
+
+from libs.contracts.market import IndicatorKind
+from libs.exchanges import AggTrade, IndicatorValue, Instrument, Kline, Ticker
+from libs.exchanges.binance import answers
+from libs.exchanges.budget import RequestBudget
+from libs.exchanges.http import HttpClient, Question
+from libs.kit.clock import Clock
+from libs.kit.errors import UserError
+
+WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
+AGG_TRADES_WEIGHT = 20
+_RATIO_PATHS: dict[IndicatorKind, str] = {
+    "global_long_short_account_ratio": "/futures/data/globalLongShortAccountRatio",
+    "top_long_short_account_ratio": "/futures/data/topLongShortAccountRatio",
+    "top_long_short_position_ratio": "/futures/data/topLongShortPositionRatio",
+    "taker_long_short_ratio": "/futures/data/takerlongshortRatio",
+}
+
+
+def kline_weight(limit: int) -> int:
+    """Request weight of a klines question by its `limit`."""
+    return next((weight for below, weight in ((100, 1), (500, 2), (1001, 5)) if limit < below), 10)
+
+
+def require_symbols(symbols: Sequence[str], known: Mapping[str, Instrument]) -> dict[str, Instrument]:
+    """The named instruments; `UserError` names the first symbol that the venue does not trade, and its nearest matches."""
+    for symbol in symbols:
+        if symbol not in known:
+            near = difflib.get_close_matches(symbol, list(known), n=3, cutoff=0.5)
+            raise UserError(
+                f"the venue has no symbol {symbol}",
+                where="PERPSTREAM_SYMBOLS",
+                todo=f"did you mean {' or '.join(near)}?" if near else "take a symbol of the venue's exchangeInfo",
+            )
+    return {symbol: known[symbol] for symbol in symbols}
+
+
+class BinanceMarketData:
+    """The port's `MarketData` for fapi. The budgets follow the venue's pools; the clock is the venue's."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock) -> None:
+        self._http = HttpClient(session, base_url, clock, venue="binance", weight_header=WEIGHT_HEADER)
+        self._data_http = HttpClient(session, base_url, clock, venue="binance")
+        self._weight = RequestBudget(limit=2400, window_ms=60_000)
+        self._data_pool = RequestBudget(limit=1000, window_ms=300_000)
+        self._funding_pool = RequestBudget(limit=500, window_ms=300_000)
+
+    async def _ask(self, path: str, weight: int, **params: str | int) -> bytes:
+        return await self._http.get(Question(path, params, weight, self._weight))
+
+    async def _ask_data(self, path: str, **params: str | int) -> bytes:
+        return await self._data_http.get(Question(path, params, 1, self._data_pool))
+
+    async def server_time(self) -> int:
+        return answers.parse_server_time(await self._ask("/fapi/v1/time", 1))
+
+    async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
+        return require_symbols(symbols, answers.parse_instruments(await self._ask("/fapi/v1/exchangeInfo", 1)))
+
+    async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
+        body = await self._ask("/fapi/v1/aggTrades", AGG_TRADES_WEIGHT, symbol=symbol, fromId=agg_id, limit=limit)
+        return answers.parse_agg_trades(body, symbol)
+
+    async def agg_trades_between(self, symbol: str, start: int, end: int, limit: int = 1000) -> Sequence[AggTrade]:
+        body = await self._ask(
+            "/fapi/v1/aggTrades", AGG_TRADES_WEIGHT, symbol=symbol, startTime=start, endTime=end, limit=limit
+        )
+        return answers.parse_agg_trades(body, symbol)
+
+    async def newest_agg_trades(self, symbol: str, limit: int = 1) -> Sequence[AggTrade]:
+        body = await self._ask("/fapi/v1/aggTrades", AGG_TRADES_WEIGHT, symbol=symbol, limit=limit)
+        return answers.parse_agg_trades(body, symbol)
+
+    async def klines(self, symbol: str, interval: str, start: int, end: int, limit: int) -> list[Kline]:
+        body = await self._ask(
+            "/fapi/v1/klines",
+            kline_weight(limit),
+            symbol=symbol,
+            interval=interval,
+            startTime=start,
+            endTime=end,
+            limit=limit,
+        )
+        return answers.parse_klines(body)
+
+    async def open_interest(self, symbol: str) -> IndicatorValue:
+        return answers.parse_open_interest(await self._ask("/fapi/v1/openInterest", 1, symbol=symbol))
+
+    async def open_interest_history(self, symbol: str, period: str, limit: int) -> list[IndicatorValue]:
+        body = await self._ask_data("/futures/data/openInterestHist", symbol=symbol, period=period, limit=limit)
+        return answers.parse_open_interest_history(body, symbol, period)
+
+    async def ratio_history(self, symbol: str, kind: IndicatorKind, period: str, limit: int) -> list[IndicatorValue]:
+        body = await self._ask_data(_RATIO_PATHS[kind], symbol=symbol, period=period, limit=limit)
+        return answers.parse_ratio_history(body, symbol, kind, period)
+
+    async def funding_rates(self, symbol: str, limit: int) -> list[IndicatorValue]:
+        question = Question("/fapi/v1/fundingRate", {"symbol": symbol, "limit": limit}, 1, self._funding_pool)
+        return answers.parse_funding_rates(await self._data_http.get(question))
+
+    async def ticker(self, product: str) -> Ticker:
+        """The perpetual's own last price (the premium's fallback when spot does not answer)."""
+        return answers.parse_price(await self._ask("/fapi/v2/ticker/price", 1, symbol=product))
+
+
+class BinanceSpot:
+    """The port's `SpotTicker` for Binance spot; its request pool is the spot API's own."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock) -> None:
+        self._http = HttpClient(session, base_url, clock, venue="binance_spot")
+        self._pool = RequestBudget(limit=6000, window_ms=60_000)
+
+    async def ticker(self, product: str) -> Ticker:
+        question = Question("/api/v3/ticker/price", {"symbol": product}, 2, self._pool)
+        return answers.parse_price(await self._http.get(question))

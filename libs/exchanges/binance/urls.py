@@ -1,0 +1,10 @@
+"""Binance USD-M's addresses. Market streams live below /market since 2026-04-23: on unrouted paths they stay silent."""
+
+REST = "https://fapi.binance.com"
+WEBSOCKET = "wss://fstream.binance.com"
+SPOT_REST = "https://api.binance.com"
+
+
+def market_stream_url(base: str) -> str:
+    """Where market streams are subscribed by message; payloads come without envelope."""
+    return f"{base.rstrip('/')}/market/ws"

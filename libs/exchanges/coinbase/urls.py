@@ -1,0 +1,3 @@
+"""Coinbase Exchange's public addresses."""
+
+REST = "https://api.exchange.coinbase.com"

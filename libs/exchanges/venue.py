@@ -1,0 +1,119 @@
+"""From settings to a venue: addresses, a synchronised clock and clients; the one place that knows which venues there are."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from libs.exchanges import MarketData, SpotTicker
+from libs.exchanges.binance import BinanceMarketData, BinanceSpot
+from libs.exchanges.binance import urls as binance_urls
+from libs.exchanges.coinbase import CoinbaseSpot
+from libs.exchanges.coinbase import urls as coinbase_urls
+from libs.exchanges.errors import VenueError
+from libs.kit.clock import SystemClock, VenueClock
+from libs.kit.errors import UnreachableError
+from libs.kit.logging import get_logger
+from libs.kit.settings import VenueSettings
+
+RESYNCHRONISE_SECONDS = 30.0
+FIRST_ANSWER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class VenueAddresses:
+    """Base URLs, without paths."""
+
+    rest: str
+    websocket: str
+    spot_rest: str
+    coinbase_rest: str
+
+
+def addresses(settings: VenueSettings) -> VenueAddresses:
+    """The settings' addresses; on venue `binance` those that were not set are the production hosts."""
+    given = VenueAddresses(
+        settings.binance_rest_url,
+        settings.binance_websocket_url,
+        settings.binance_spot_rest_url,
+        settings.coinbase_rest_url,
+    )
+    if settings.venue == "simulator":
+        return given
+    named = settings.model_fields_set
+    return VenueAddresses(
+        given.rest if "binance_rest_url" in named else binance_urls.REST,
+        given.websocket if "binance_websocket_url" in named else binance_urls.WEBSOCKET,
+        given.spot_rest if "binance_spot_rest_url" in named else binance_urls.SPOT_REST,
+        given.coinbase_rest if "coinbase_rest_url" in named else coinbase_urls.REST,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Everything an ingest service needs of a venue."""
+
+    addresses: VenueAddresses
+    clock: VenueClock
+    market_data: MarketData
+    spot: SpotTicker
+    coinbase: SpotTicker
+
+
+async def synchronise(market_data: MarketData, clock: VenueClock) -> int:
+    """Set the clock to the venue's, corrected by half of the round trip; returns the correction (ms)."""
+    asked = time.monotonic()
+    venue_ms = await market_data.server_time()
+    half = (time.monotonic() - asked) / 2
+    return clock.synchronise(venue_ms + int(half * 1000 * clock.speed))
+
+
+async def _first_synchronisation(market_data: MarketData, clock: VenueClock, where: str) -> None:
+    deadline = time.monotonic() + FIRST_ANSWER_SECONDS
+    while True:
+        try:
+            await synchronise(market_data, clock)
+            return
+        except VenueError as error:
+            if time.monotonic() > deadline:
+                raise UnreachableError(
+                    f"the venue does not answer: {error}",
+                    where=where,
+                    todo="check the address (PERPSTREAM_BINANCE_REST_URL) and that the venue or simulator runs",
+                ) from None
+            get_logger("venue").warning("the venue does not answer yet", error=str(error))
+            await asyncio.sleep(1)
+
+
+async def keep_clock(venue: Venue) -> None:
+    """Correct the venue clock again and again until cancelled; a failed attempt waits for the next turn."""
+    log = get_logger("venue")
+    while True:
+        await asyncio.sleep(RESYNCHRONISE_SECONDS)
+        try:
+            correction = await synchronise(venue.market_data, venue.clock)
+        except VenueError as error:
+            log.warning("the venue's clock cannot be read", error=str(error))
+        else:
+            if abs(correction) > 250 * venue.clock.speed:
+                log.info("venue clock corrected", milliseconds=correction)
+
+
+@asynccontextmanager
+async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
+    """Clients with one HTTP session and a synchronised clock; raises `UnreachableError` when the venue stays silent."""
+    where = addresses(settings)
+    async with aiohttp.ClientSession() as session:
+        clock = VenueClock(SystemClock().now_ms(), settings.venue_speed)
+        venue = Venue(
+            addresses=where,
+            clock=clock,
+            market_data=BinanceMarketData(session, where.rest, clock),
+            spot=BinanceSpot(session, where.spot_rest, clock),
+            coinbase=CoinbaseSpot(session, where.coinbase_rest, clock),
+        )
+        await _first_synchronisation(venue.market_data, clock, where.rest)
+        yield venue
