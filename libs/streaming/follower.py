@@ -15,8 +15,9 @@ _POLL_MS = 1000
 class Follower:
     """Reads partitions for ever, without a group: `starts` gives the first offset of each (topic, partition).
 
-    An offset that retention has deleted moves to the oldest record. The broker's restart is waited for. `max_wait_ms` is how long the broker holds an answer
-    while it has nothing; with one partition that costs no delay, with several a quiet one may delay a busy one by it.
+    An offset that retention has deleted moves to the oldest record. The broker's restart is waited for. `max_wait_ms` is
+    how long the broker holds an answer while it has nothing; with one partition that costs no delay, with several a quiet
+    one may delay a busy one by it.
     """
 
     def __init__(self, bootstrap: str, starts: Mapping[tuple[str, int], int], *, max_wait_ms: int = 100) -> None:
