@@ -1,0 +1,1 @@
+"""The exchange simulator: Binance USD-M's wire protocol over a seeded synthetic market or a recording."""

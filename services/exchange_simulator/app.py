@@ -1,0 +1,178 @@
+"""Wiring: settings → market → clock → hub → one port, and the pump beside it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from libs.kit.errors import UserError
+from libs.kit.logging import get_logger
+from libs.kit.service import ServiceContext
+from libs.kit.settings import load_settings
+from services.exchange_simulator.clock import Anchor, AnchoredTime, PositionTime, VenueTime, wall_ms
+from services.exchange_simulator.coinbase import Coinbase
+from services.exchange_simulator.hub import Hub
+from services.exchange_simulator.market import MarketSource
+from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, first_reader
+from services.exchange_simulator.recording.source import RecordedMarket, open_recording
+from services.exchange_simulator.rest import positioning, reference, trades
+from services.exchange_simulator.rest.errors import reply
+from services.exchange_simulator.rest.limits import RequestLimits
+from services.exchange_simulator.rest.venue import Venue
+from services.exchange_simulator.settings import MarketSettings, ServerSettings
+from services.exchange_simulator.state import SimulatorState, open_state
+from services.exchange_simulator.status import StatusParts, status
+from services.exchange_simulator.synthetic.source import SyntheticMarket, SyntheticMarketPlan
+from services.exchange_simulator.websocket import MarketSockets
+
+_BEYOND_MS = 10**12
+_log = get_logger("exchange_simulator")
+
+
+@dataclass(slots=True)
+class Simulation:
+    """A market with its clock and memory; `pump` exists as soon as it runs."""
+
+    source: MarketSource
+    clock: VenueTime
+    state: SimulatorState
+    pump: PacedPump | UnpacedPump | None = None
+
+    def progress(self) -> Progress:
+        """How far the pump is."""
+        return self.pump.progress if self.pump else Progress(told_ms=self.clock.now_ms())
+
+
+def open_simulation(settings: MarketSettings) -> Simulation:
+    """Open the market of the settings and its state folder.
+
+    Raises `ConfigurationError` for a recording that cannot be read or a folder that belongs to another market.
+    """
+    return _recording(settings) if settings.recording else _synthetic(settings)
+
+
+def _synthetic(settings: MarketSettings) -> Simulation:
+    if settings.speed == "max":
+        raise UserError(
+            "a synthetic market never ends, so it cannot run as fast as possible",
+            where="PERPSTREAM_SIM_SPEED",
+            todo="give a number, or a recording",
+        )
+    speed = float(settings.speed)
+    identity = {
+        "source": "synthetic",
+        "seed": settings.seed,
+        "symbols": list(settings.symbols),
+        "rate": settings.rate,
+        "start_time": settings.start_time,
+        "speed": speed,
+    }
+    state = open_state(settings.state_dir, identity)
+    if state.anchor is None:
+        now = wall_ms()
+        state.anchor = Anchor(settings.start_time or now, now)
+        state.save()
+    plan = SyntheticMarketPlan(settings.seed, settings.symbols, settings.rate, state.anchor.venue_ms)
+    return Simulation(SyntheticMarket(plan), AnchoredTime(speed, state.anchor), state)
+
+
+def _recording(settings: MarketSettings) -> Simulation:
+    source = open_recording(settings.recording)
+    identity = {
+        "source": "recording",
+        "files": source.fingerprints,
+        "rebase": settings.rebase,
+        "speed": settings.speed,
+    }
+    state = open_state(settings.state_dir, identity)
+    if settings.speed == "max":
+        if settings.rebase and state.anchor is None:
+            state.anchor = Anchor(wall_ms(), wall_ms())
+            state.save()
+        if state.anchor is not None:
+            source.rebase(state.anchor.venue_ms)
+        position = state.position_ms if state.position_ms is not None else source.begin_ms
+        return Simulation(source, PositionTime(position), state)
+    if settings.rebase:
+        # Until it starts, a rebased recording lies beyond every clock: REST has nothing to tell yet.
+        source.rebase(state.anchor.venue_ms if state.anchor else wall_ms() + _BEYOND_MS)
+    waiting = None if settings.rebase else source.begin_ms
+    return Simulation(source, AnchoredTime(float(settings.speed), state.anchor, waiting), state)
+
+
+def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings) -> web.Application:
+    """Every path of the venue on one application."""
+    limits = RequestLimits(simulation.clock, settings.weight_limit)
+    history_ms = int(settings.history_hours * 3_600_000)
+    venue = Venue(simulation.source, simulation.clock, limits, settings.weight_limit, history_ms)
+    parts = StatusParts(simulation.source, simulation.clock, hub, simulation.state, simulation.progress)
+
+    async def show_status(_: web.Request) -> web.Response:
+        return reply(status(parts))
+
+    application = web.Application()
+    endpoints = (*trades.ENDPOINTS, *reference.ENDPOINTS, *positioning.ENDPOINTS)
+    application.add_routes([web.get(endpoint.path, endpoint.handler(venue)) for endpoint in endpoints])
+    application.add_routes([web.get("/sim/status", show_status)])
+    application.add_routes(Coinbase(simulation.source, simulation.clock).routes())
+    sockets = MarketSockets(hub, simulation.clock, int(settings.buffer_megabytes * 1_000_000))
+    application.add_routes(sockets.routes())
+    return application
+
+
+async def run_pump(simulation: Simulation, hub: Hub) -> None:
+    """Run the market: a paced one on its clock, a recording from its first reader on."""
+    clock, source, state = simulation.clock, simulation.source, simulation.state
+    if isinstance(clock, PositionTime):
+        simulation.pump = UnpacedPump(source, hub, clock, state)
+        return await simulation.pump.run()
+    assert isinstance(clock, AnchoredTime)
+    if clock.anchor is None and isinstance(source, RecordedMarket):
+        await first_reader(hub)
+        rebased = clock.now_ms() if not state.identity.get("rebase") else source.rebase(wall_ms())
+        anchor_now(clock, state, rebased)
+        _log.info("the recording starts", venue_ms=rebased)
+    simulation.pump = PacedPump(source, hub, clock)
+    return await simulation.pump.run()
+
+
+async def listen(application: web.Application, settings: ServerSettings) -> tuple[web.AppRunner, int]:
+    """Serve the application; returns the runner and the port. Raises `UserError` when the port is taken."""
+    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise UserError(
+            f"the simulator's port cannot be opened: {error.strerror}",
+            where=f"{settings.host}:{settings.port}",
+            todo="stop what uses the port, or set PERPSTREAM_SIM_PORT",
+        ) from None
+    return runner, int(runner.addresses[0][1])
+
+
+async def main(context: ServiceContext) -> None:
+    """Serve until asked to stop; a pump that fails ends the process."""
+    context.expect("listening")
+    server_settings = load_settings(ServerSettings)
+    simulation = open_simulation(load_settings(MarketSettings))
+    hub = Hub(simulation.source)
+    runner, port = await listen(build_application(simulation, hub, server_settings), server_settings)
+    identity = {key: value for key, value in simulation.state.identity.items() if key != "files"}
+    _log.info("listening", host=server_settings.host, port=port, **identity)
+    context.details.update(identity, port=port)
+    context.fulfil("listening")
+    pump = asyncio.create_task(run_pump(simulation, hub))
+    stopping = asyncio.create_task(context.stopping.wait())
+    try:
+        await asyncio.wait((pump, stopping), return_when=asyncio.FIRST_COMPLETED)
+        while not stopping.done():
+            pump.result()  # a failure of the pump ends the process; a recording that has ended does not
+            await stopping
+    finally:
+        pump.cancel()
+        for session in hub.sessions():
+            session.abort()
+        await runner.cleanup()

@@ -1,0 +1,111 @@
+"""All connections together: what is wanted of the market, and who gets which bytes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.kit.metrics import gauge
+from services.exchange_simulator.frames import AggTradeEncoder, enveloped, text_frame
+from services.exchange_simulator.market import MarketSource, SideEvent, TradeWindow
+from services.exchange_simulator.sessions import Session
+
+_clients = gauge("perpstream_simulator_clients")
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What all sessions want: symbol indexes for aggTrade, names of the other streams, and sessions by what they get."""
+
+    trade_symbols: tuple[int, ...]
+    side_names: frozenset[str]
+    trade_groups: tuple[tuple[NDArray[np.bool_], bool, tuple[Session, ...]], ...]
+    side_readers: dict[str, tuple[Session, ...]]
+
+
+class Hub:
+    """Knows the sessions; the plan of who gets what is rebuilt only when a subscription changes."""
+
+    def __init__(self, source: MarketSource) -> None:
+        self._index = {symbol: index for index, symbol in enumerate(source.symbols)}
+        rules = [source.rules[symbol] for symbol in source.symbols]
+        self._encoders = {combined: AggTradeEncoder(rules, combined) for combined in (False, True)}
+        self._sessions: dict[Session, str] = {}
+        self._demand = Demand((), frozenset(), (), {})
+        self._changes = 0
+        self._versions: tuple[int, ...] = ()
+
+    def add(self, session: Session, path: str) -> None:
+        """A connection was opened."""
+        self._sessions[session] = path
+        self._changes += 1
+        _clients.labels(path).inc()
+
+    def remove(self, session: Session) -> None:
+        """A connection has ended."""
+        path = self._sessions.pop(session, None)
+        self._changes += 1
+        if path is not None:
+            _clients.labels(path).dec()
+
+    def sessions(self) -> Iterable[Session]:
+        """Open connections."""
+        return list(self._sessions)
+
+    def clients(self) -> dict[str, int]:
+        """Open connections by path."""
+        counts: dict[str, int] = {}
+        for path in self._sessions.values():
+            counts[path] = counts.get(path, 0) + 1
+        return counts
+
+    def demand(self) -> Demand:
+        """What is wanted now."""
+        versions = (self._changes, *(session.version for session in self._sessions))
+        if versions != self._versions:
+            self._versions = versions
+            self._demand = self._plan()
+        return self._demand
+
+    def _plan(self) -> Demand:
+        groups: dict[tuple[bytes, bool], list[Session]] = {}
+        readers: dict[str, list[Session]] = {}
+        for session in self._sessions:
+            mask = np.zeros(len(self._index), np.bool_)
+            for stream in session.streams():
+                if stream.kind == "aggTrade" and stream.symbol in self._index:
+                    mask[self._index[stream.symbol]] = True
+                elif stream.kind != "aggTrade":
+                    readers.setdefault(stream.name, []).append(session)
+            if mask.any():
+                groups.setdefault((mask.tobytes(), session.combined), []).append(session)
+        masks = [(np.frombuffer(mask, np.bool_), combined, tuple(found)) for (mask, combined), found in groups.items()]
+        wanted = np.zeros(len(self._index), np.bool_)
+        for mask, _, _ in masks:
+            wanted |= mask
+        return Demand(
+            trade_symbols=tuple(int(index) for index in np.flatnonzero(wanted)),
+            side_names=frozenset(readers),
+            trade_groups=tuple(masks),
+            side_readers={name: tuple(found) for name, found in readers.items()},
+        )
+
+    def publish_trades(self, window: TradeWindow, demand: Demand) -> None:
+        """Send a window of trades: one encoding for all sessions that want the same symbols in the same mode."""
+        for mask, combined, sessions in demand.trade_groups:
+            frames = self._encoders[combined].frames(window, mask)
+            for session in sessions:
+                session.write(frames)
+
+    @staticmethod
+    def publish_side(events: Iterable[SideEvent], demand: Demand) -> None:
+        """Send low-rate events to those who asked for one of their streams."""
+        batches: dict[Session, list[bytes]] = {}
+        for event in events:
+            for name in event.streams:
+                for session in demand.side_readers.get(name, ()):
+                    payload = enveloped(name, event.payload) if session.combined else event.payload
+                    batches.setdefault(session, []).append(text_frame(payload))
+        for session, frames in batches.items():
+            session.write(b"".join(frames))

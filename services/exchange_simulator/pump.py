@@ -1,0 +1,151 @@
+"""Moves venue time into the hub: takes what has become visible since the last step and has it published."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from libs.kit.logging import get_logger
+from services.exchange_simulator.clock import Anchor, AnchoredTime, PositionTime, wall_ms
+from services.exchange_simulator.hub import Demand, Hub
+from services.exchange_simulator.market import MarketSource
+from services.exchange_simulator.state import SimulatorState
+
+TICK_SECONDS = 0.01
+_LONGEST_STEP_MS = 250
+_UNPACED_STEP_MS = 50
+_UNPACED_BUFFER = 1_000_000
+_MINUTE_MS = 60_000
+# A recording waits for somebody who wants trades; a client that wants only other streams starts it after this time.
+_OTHER_STREAMS_WAIT_SECONDS = 10.0
+_log = get_logger("pump")
+
+
+@dataclass(slots=True)
+class Progress:
+    """What /sim/status shows of the pump: venue time up to which all is told, and whether a recording has ended."""
+
+    told_ms: int = 0
+    ended: bool = False
+    started: bool = False
+
+
+class PacedPump:
+    """Publishes along a clock that runs by itself."""
+
+    def __init__(self, source: MarketSource, hub: Hub, clock: AnchoredTime) -> None:
+        self.progress = Progress(told_ms=clock.now_ms(), started=clock.anchor is not None)
+        self._source = source
+        self._hub = hub
+        self._clock = clock
+        self._prepared = 0
+
+    async def run(self) -> None:
+        """Publish for ever; a recording's end is only noted, the clock goes on."""
+        self.progress.told_ms = self._clock.now_ms()
+        self.progress.started = True
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            demand = self._hub.demand()
+            self._step(demand, self._clock.now_ms())
+            await self._prepare(demand)
+
+    def _step(self, demand: Demand, now_ms: int) -> None:
+        after = self.progress.told_ms
+        while after < now_ms:
+            until = min(now_ms, after + _LONGEST_STEP_MS)
+            publish(self._source, self._hub, demand, after, until)
+            after = self.progress.told_ms = until
+        last = self._source.last_event_ms()
+        if last is not None and now_ms > last and not self.progress.ended:
+            self.progress.ended = True
+            _log.info("the recording has ended", venue_ms=last)
+
+    async def _prepare(self, demand: Demand) -> None:
+        """Generate the coming minute in a thread, once, in the middle of the running one."""
+        coming = self.progress.told_ms + _MINUTE_MS // 2
+        minute = coming // _MINUTE_MS
+        if demand.trade_symbols and minute > self._prepared:
+            self._prepared = minute
+            for index in demand.trade_symbols:
+                await asyncio.to_thread(self._source.prepare, coming, (index,))
+                self._step(demand, self._clock.now_ms())
+
+
+class UnpacedPump:
+    """Publishes a recording as fast as clients read."""
+
+    def __init__(self, source: MarketSource, hub: Hub, clock: PositionTime, state: SimulatorState) -> None:
+        self.progress = Progress(told_ms=clock.now_ms(), started=True)
+        self._source = source
+        self._hub = hub
+        self._clock = clock
+        self._state = state
+        self._saved_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Publish to the end, then let time pass."""
+        while not self.progress.ended:
+            demand = self._hub.demand()
+            if not demand.trade_groups:
+                await asyncio.sleep(TICK_SECONDS)
+                continue
+            self._step(demand)
+            await self._wait_for_readers()
+        self._save()
+        self._clock.run_on()
+        _log.info("the recording has ended", venue_ms=self.progress.told_ms)
+
+    def _step(self, demand: Demand) -> None:
+        after = self._clock.now_ms()
+        coming = self._source.next_event_ms(after)
+        if coming is None:
+            self.progress.ended = True
+            return
+        until = coming + _UNPACED_STEP_MS
+        # Time moves first: whoever sees an event may ask REST for it.
+        self._clock.move(until)
+        publish(self._source, self._hub, demand, after, until)
+        self.progress.told_ms = until
+        if time.monotonic() - self._saved_at > 1.0:
+            self._save()
+
+    async def _wait_for_readers(self) -> None:
+        await asyncio.sleep(0)
+        # Many transports, none of which offers one event for all: polling is the simple truth here.
+        while any(session.unsent() > _UNPACED_BUFFER for session in self._hub.sessions()):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    def _save(self) -> None:
+        self._saved_at = time.monotonic()
+        self._state.position_ms = self._clock.now_ms()
+        self._state.save()
+
+
+def publish(source: MarketSource, hub: Hub, demand: Demand, after_ms: int, until_ms: int) -> None:
+    """Publish one window of venue time: after < event time <= until."""
+    if demand.trade_symbols:
+        hub.publish_trades(source.window(after_ms, until_ms, demand.trade_symbols), demand)
+    if demand.side_names:
+        hub.publish_side(source.side_events(after_ms, until_ms, demand.side_names), demand)
+
+
+async def first_reader(hub: Hub) -> None:
+    """Wait until somebody wants trades, or for a while already wants only other streams."""
+    others_since: float | None = None
+    while True:
+        demand = hub.demand()
+        if demand.trade_groups:
+            return
+        if not demand.side_names:
+            others_since = None
+        elif others_since is None:
+            others_since = time.monotonic()
+        elif time.monotonic() - others_since > _OTHER_STREAMS_WAIT_SECONDS:
+            return
+        await asyncio.sleep(TICK_SECONDS)
+
+
+def anchor_now(clock: AnchoredTime, state: SimulatorState, venue_ms: int) -> None:
+    """Start a clock that has waited: venue time is `venue_ms` now, and the state folder knows."""
+    clock.anchor = state.anchor = Anchor(venue_ms, wall_ms())
+    state.save()

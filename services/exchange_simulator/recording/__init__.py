@@ -1,0 +1,1 @@
+"""Recorded markets: raw WebSocket captures and aggTrade tables, replayed as they were."""

@@ -1,0 +1,197 @@
+"""Reads recordings: hftbacktest and cryptofeed captures (plain or gzip) and aggTrade tables (CSV, CSV.gz or ZIP)."""
+
+import csv
+import gzip
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from libs.kit.errors import ConfigurationError
+from services.exchange_simulator.recording.aggregate import SingleTrade, aggregate
+from services.exchange_simulator.recording.rows import RecordedEvent, RecordedRows, RecordedTrade
+
+_ARCHIVE_NAME = re.compile(r"^([A-Z0-9_]+)-aggTrades-|(?:^|_)([a-z0-9]+(?:usdt|usdc))_", re.ASCII)
+_REPLAYED = ("markPrice", "kline_", "forceOrder", "bookTicker")
+# Newer archive files give microseconds.
+_MICROSECONDS_FROM = 10**14
+
+
+class _Envelope(msgspec.Struct):
+    stream: str
+    data: msgspec.Raw
+
+
+class _Trade(msgspec.Struct):
+    E: int
+    T: int
+    s: str
+    t: int
+    p: str
+    q: str
+    m: bool
+    X: str = "MARKET"
+
+
+class _AggTrade(msgspec.Struct):
+    E: int
+    T: int
+    s: str
+    a: int
+    p: str
+    q: str
+    f: int
+    l: int  # noqa: E741 - the venue's field name
+    m: bool
+
+
+class _Inner(msgspec.Struct):
+    s: str = ""
+
+
+class _Timed(msgspec.Struct):
+    E: int = 0
+    T: int = 0
+    s: str = ""
+    o: _Inner = msgspec.field(default_factory=_Inner)
+
+
+_envelope = msgspec.json.Decoder(_Envelope).decode
+_trade = msgspec.json.Decoder(_Trade).decode
+_agg_trade = msgspec.json.Decoder(_AggTrade).decode
+_timed = msgspec.json.Decoder(_Timed).decode
+
+
+def read_recording(paths: Sequence[Path]) -> RecordedRows:
+    """Read all files as one recording, in order of their first event.
+
+    Raises `ConfigurationError` naming the file when one is missing, unreadable, empty or in no known format.
+    """
+    parts = [_read_one(path) for path in paths]
+    for path, (found_singles, rows) in zip(paths, parts, strict=True):
+        if not found_singles and not rows.trades and not rows.events:
+            raise _unreadable(path, "it holds no trade and no other known event")
+    parts.sort(key=lambda part: _first_ms(*part))
+    merged = RecordedRows()
+    singles: dict[str, list[SingleTrade]] = {}
+    for part_singles, rows in parts:
+        for symbol, found in part_singles.items():
+            singles.setdefault(symbol, []).extend(found)
+        for symbol, trades in rows.trades.items():
+            merged.trades.setdefault(symbol, []).extend(trades)
+        merged.events.extend(rows.events)
+    for symbol, found in singles.items():
+        merged.trades.setdefault(symbol, aggregate(found))
+    return merged
+
+
+_Singles = dict[str, list[SingleTrade]]
+
+
+def _first_ms(singles: _Singles, rows: RecordedRows) -> int:
+    firsts = [found[0].event_ms for found in singles.values()]
+    firsts += [found[0].event_ms for found in rows.trades.values()]
+    return min(firsts + [event.event_ms for event in rows.events[:1]])
+
+
+def _read_one(path: Path) -> tuple[_Singles, RecordedRows]:
+    try:
+        with _open_lines(path) as lines:
+            first = next(lines, "")
+            if "," in first and "{" not in first:
+                return {}, RecordedRows({_symbol_of(path): _read_table(first, lines)})
+            if not first.startswith("wss://") and "{" not in first:
+                raise _unreadable(path, "the first line is neither a capture's nor a table's")
+            return _read_capture(_payloads(first, lines))
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, str(getattr(error, "strerror", None) or error)) from None
+    except (msgspec.MsgspecError, ValueError, IndexError, UnicodeDecodeError) as error:
+        raise _unreadable(path, f"a line is in no known format: {error}") from None
+
+
+def _unreadable(path: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the recording cannot be read: {why}",
+        where=str(path),
+        todo="set PERPSTREAM_SIM_RECORDING to raw captures (.raw.gz) or Binance aggTrades tables (.csv, .csv.gz, .zip)",
+    )
+
+
+class _open_lines:
+    """Text lines of a plain, gzip or zip file."""
+
+    def __init__(self, path: Path) -> None:
+        self._closing: list[io.IOBase] = []
+        if path.suffix == ".zip":
+            archive = zipfile.ZipFile(path)
+            binary = archive.open(archive.namelist()[0])
+            self._text: io.TextIOBase = io.TextIOWrapper(binary, encoding="utf-8")
+        elif path.suffix == ".gz":
+            self._text = gzip.open(path, "rt", encoding="utf-8")  # noqa: SIM115
+        else:
+            self._text = path.open(encoding="utf-8")
+
+    def __enter__(self) -> Iterator[str]:
+        return iter(self._text)
+
+    def __exit__(self, *_: object) -> None:
+        self._text.close()
+
+
+def _payloads(first: str, lines: Iterable[str]) -> Iterator[str]:
+    """The JSON of each line. A cryptofeed capture begins with its URL, which is no event; sent lines carry an arrow."""
+    if not first.startswith("wss://"):
+        yield first[first.index("{") :]
+    for line in lines:
+        place = line.find("{")
+        if place >= 0 and " <- " not in line[:place]:
+            yield line[place:]
+
+
+def _read_capture(payloads: Iterable[str]) -> tuple[_Singles, RecordedRows]:
+    singles: _Singles = {}
+    rows = RecordedRows()
+    for payload in payloads:
+        # Books are not simulated, and are most of a capture; a bare REST snapshot has no stream.
+        if '"stream"' not in payload[:12] or "@depth" in payload[:60]:
+            continue
+        envelope = _envelope(payload)
+        channel = envelope.stream.partition("@")[2]
+        if channel == "trade":
+            trade = _trade(envelope.data)
+            found = SingleTrade(trade.t, trade.p, trade.q, trade.T, trade.E, trade.m, trade.X)
+            singles.setdefault(trade.s, []).append(found)
+        elif channel == "aggTrade":
+            row = _agg_trade(envelope.data)
+            recorded = RecordedTrade(row.a, row.p, row.q, row.f, row.l, row.T, row.E, row.m)
+            rows.trades.setdefault(row.s, []).append(recorded)
+        elif channel.startswith(_REPLAYED) or envelope.stream.startswith("!forceOrder"):
+            timed = _timed(envelope.data)
+            event_ms = timed.E or timed.T
+            if event_ms:
+                symbol = timed.s or timed.o.s
+                rows.events.append(RecordedEvent(event_ms, symbol, envelope.stream, bytes(envelope.data)))
+    return singles, rows
+
+
+def _symbol_of(path: Path) -> str:
+    match = _ARCHIVE_NAME.search(path.name)
+    if match is None:
+        raise _unreadable(path, "the file name does not say the symbol (expected BTCUSDT-aggTrades-2024-08-08.zip)")
+    return (match.group(1) or match.group(2)).upper()
+
+
+def _read_table(first: str, lines: Iterable[str]) -> list[RecordedTrade]:
+    """agg_trade_id, price, quantity, first_trade_id, last_trade_id, transact_time, is_buyer_maker; the header is optional."""
+    body = lines if first.startswith(("agg", "a,")) else [first, *lines]
+    rows = []
+    for agg_id, price, quantity, first_id, last_id, moment, maker, *_ in csv.reader(body):
+        time_ms = int(moment) // 1000 if int(moment) > _MICROSECONDS_FROM else int(moment)
+        is_maker = maker.strip().lower() == "true"
+        rows.append(
+            RecordedTrade(int(agg_id), price, quantity, int(first_id), int(last_id), time_ms, time_ms, is_maker)
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""The REST half: parameters, limits, error bodies and one module per group of endpoints."""

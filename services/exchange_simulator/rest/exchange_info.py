@@ -1,0 +1,96 @@
+"""GET /fapi/v1/exchangeInfo: the symbols and their filters, in the types that typed clients insist on."""
+
+from collections.abc import Mapping
+
+from services.exchange_simulator.payloads import decimal_text
+from services.exchange_simulator.symbols import SymbolRules
+
+# A real answer's serverTime was 37 hours old; clients must not set their clocks by it.
+STALE_BY_MS = 37 * 3_600_000
+_DELIVERY_MS = 4_133_404_800_000
+
+
+def exchange_info(rules: Mapping[str, SymbolRules], now_ms: int, weight_limit: int) -> dict[str, object]:
+    """The whole answer."""
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms - STALE_BY_MS,
+        "futuresType": "U_MARGINED",
+        "rateLimits": [
+            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
+            _rate_limit("ORDERS", "MINUTE", 1, 1200),
+            _rate_limit("ORDERS", "SECOND", 10, 300),
+        ],
+        "exchangeFilters": [],
+        "assets": [
+            {"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"},
+            {"asset": "USDC", "marginAvailable": True, "autoAssetExchange": "-10000"},
+            {"asset": "BNB", "marginAvailable": True, "autoAssetExchange": "-10"},
+        ],
+        "symbols": [_symbol(rule) for rule in rules.values()],
+    }
+
+
+def _rate_limit(kind: str, interval: str, number: int, limit: int) -> dict[str, object]:
+    return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
+
+
+def _symbol(rule: SymbolRules) -> dict[str, object]:
+    return {
+        "symbol": rule.symbol,
+        "pair": rule.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": _DELIVERY_MS,
+        "onboardDate": rule.onboard_ms,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": rule.base_asset,
+        "quoteAsset": rule.quote_asset,
+        "marginAsset": rule.quote_asset,
+        "pricePrecision": rule.price_decimals,
+        "quantityPrecision": rule.quantity_decimals,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": ["PoW"] if rule.base_asset in ("BTC", "LTC", "DOGE") else ["Layer-1"],
+        "settlePlan": 0,
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "filters": _filters(rule),
+        "orderTypes": [
+            "LIMIT",
+            "MARKET",
+            "STOP",
+            "STOP_MARKET",
+            "TAKE_PROFIT",
+            "TAKE_PROFIT_MARKET",
+            "TRAILING_STOP_MARKET",
+        ],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
+    }
+
+
+def _filters(rule: SymbolRules) -> list[dict[str, object]]:
+    tick = decimal_text(rule.tick, rule.price_decimals)
+    step = decimal_text(rule.step, rule.quantity_decimals)
+    lots = {"minQty": step, "stepSize": step}
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": tick,
+            "maxPrice": decimal_text(rule.tick * 10**8, rule.price_decimals),
+            "tickSize": tick,
+        },
+        {"filterType": "LOT_SIZE", "maxQty": decimal_text(rule.step * 10**7, rule.quantity_decimals), **lots},
+        {"filterType": "MARKET_LOT_SIZE", "maxQty": decimal_text(rule.step * 10**6, rule.quantity_decimals), **lots},
+        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        {"filterType": "MIN_NOTIONAL", "notional": "5"},
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": "1.0500",
+            "multiplierDown": "0.9500",
+            "multiplierDecimal": "4",
+        },
+    ]

@@ -1,0 +1,59 @@
+"""What every endpoint needs: the market, its clock, the limits and the settings that change answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from services.exchange_simulator.clock import VenueTime
+from services.exchange_simulator.market import MarketSource
+from services.exchange_simulator.rest.errors import VenueError, error_reply, reply
+from services.exchange_simulator.rest.limits import Pool, RequestLimits
+from services.exchange_simulator.rest.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Shared by all endpoints; `history_ms` is how far back aggTrades reach."""
+
+    source: MarketSource
+    clock: VenueTime
+    limits: RequestLimits
+    weight_limit: int
+    history_ms: int
+
+
+Answer = Callable[[Venue, Parameters], Awaitable[object]]
+Weight = int | Callable[[Parameters], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One GET endpoint: its path, what it costs, and the function that answers."""
+
+    path: str
+    answer: Answer
+    weight: Weight = 1
+    pool: Pool = "weight"
+
+    def handler(self, venue: Venue) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """The aiohttp handler: count, answer, and put the used weight into the headers."""
+
+        async def handle(request: web.Request) -> web.Response:
+            parameters = Parameters(request.query)
+            address = request.remote or "unknown"
+            try:
+                weight = self.weight(parameters) if callable(self.weight) else self.weight
+                venue.limits.charge(address, weight, self.pool)
+                response = reply(await self.answer(venue, parameters))
+            except VenueError as error:
+                response = error_reply(error)
+            response.headers["X-MBX-USED-WEIGHT-1M"] = str(venue.limits.used_weight(address))
+            return response
+
+        return handle
+
+
+def with_or_without_symbol(one: int, every: int) -> Callable[[Parameters], int]:
+    """A weight that depends on whether a symbol was named."""
+    return lambda parameters: one if parameters.text("symbol") else every

@@ -1,0 +1,1 @@
+"""The seeded synthetic market: every number is a function of (seed, symbol, time)."""
