@@ -2,21 +2,29 @@
 
 import logging
 import os
+import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
 
 LogFormat = Literal["console", "json"]
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "signature", "authorization", "webhook")
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
+
+
+def _hidden(key: str, value: Any) -> Any:
+    if any(word in key.lower() for word in _SECRET_WORDS):
+        return "***"
+    if isinstance(value, Mapping):
+        return {name: _hidden(str(name), content) for name, content in value.items()}
+    return _URL_PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
 
 
 def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key in event:
-        if any(word in key.lower() for word in _SECRET_WORDS):
-            event[key] = "***"
-    return event
+    """Mask values of keys that sound secret, at any depth, and passwords inside URLs, exception texts included."""
+    return {key: _hidden(key, value) for key, value in event.items()}
 
 
 def configure_logging(service: str, level: str = "info", log_format: LogFormat = "console") -> None:
@@ -25,13 +33,14 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _hide_secrets,
     ]
     colours = log_format == "console" and "NO_COLOR" not in os.environ and sys.stderr.isatty()
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=32)
+        else structlog.dev.ConsoleRenderer(
+            colors=colours, pad_event_to=32, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -46,6 +55,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _hide_secrets,
                 renderer,
             ],
         )

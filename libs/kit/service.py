@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -118,7 +119,10 @@ def _watch_deadline(context: ServiceContext, loop: asyncio.AbstractEventLoop) ->
             return
         get_logger("service").info("stopping", deadline_seconds=context.settings.stop_deadline_seconds)
         context.stopping.set()
-        loop.call_later(context.settings.stop_deadline_seconds, exit_now, "the stop deadline has passed")
+        # A thread, because what hangs may be the loop itself.
+        deadline = threading.Timer(context.settings.stop_deadline_seconds, exit_now, ["the stop deadline has passed"])
+        deadline.daemon = True
+        deadline.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)

@@ -21,11 +21,11 @@ class ProcessSettings(SettingsGroup):
     """What each process has: where it answers health questions and how it logs."""
 
     health_host: str = "127.0.0.1"
-    health_port: int = Field(0, ge=0, le=65535, description="0 picks a free port")
+    health_port: int = Field(default=0, ge=0, le=65535, description="0 picks a free port")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
     stop_deadline_seconds: float = Field(
-        8.0, gt=0, description="After this long a stopping process exits whatever hangs"
+        default=8.0, gt=0, description="After this long a stopping process exits whatever hangs"
     )
 
 
@@ -34,7 +34,7 @@ class KafkaSettings(SettingsGroup):
 
     kafka_bootstrap: str = "127.0.0.1:9092"
     market_partitions: int = Field(
-        4, ge=1, le=1024, description="Partitions of market.* and signal.* topics, equal in number"
+        default=4, ge=1, le=1024, description="Partitions of market.* and signal.* topics, equal in number"
     )
 
 
@@ -88,7 +88,9 @@ class VenueSettings(SettingsGroup):
     binance_websocket_url: str = "ws://127.0.0.1:9000"
     binance_spot_rest_url: str = "http://127.0.0.1:9000"
     coinbase_rest_url: str = "http://127.0.0.1:9000"
-    venue_speed: float = Field(1.0, gt=0, description="How fast the venue's clock runs; above 1 only on recordings")
+    venue_speed: float = Field(
+        default=1.0, gt=0, description="How fast the venue's clock runs; above 1 only on recordings"
+    )
 
 
 S = TypeVar("S", bound=BaseSettings)

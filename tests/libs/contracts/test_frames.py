@@ -78,7 +78,8 @@ def test_restarts_and_zombies_change_nothing(
     frames = list(before)
     for frame in after:
         frames.append(frame)
-        if zombie and data.draw(st.booleans()):
+        speaks: bool = data.draw(st.booleans())
+        if zombie and speaks:
             frames.append(zombie.pop(0))
     gate = FrameGate()
     found = _accepted(gate, frames)

@@ -1,0 +1,63 @@
+"""A service for the tests of the shell: what it does is the first argument; lines on stdin tell it when.
+
+`python -m tests.libs.kit.child ready|hang|block|crash|unreachable|returns`
+"""
+
+import asyncio
+import sys
+import time
+
+from libs.kit.errors import UnreachableError
+from libs.kit.service import ServiceContext, run_service
+
+
+async def _follow_stdin(context: ServiceContext) -> None:
+    context.expect("source", "database")
+    context.fulfil("database")
+    while line := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        if line == "fulfil":
+            context.fulfil("source")
+        else:
+            context.miss("source", line)
+
+
+async def _ready(context: ServiceContext) -> None:
+    follower = asyncio.create_task(_follow_stdin(context))
+    await context.stopping.wait()
+    sys.stdin.close()
+    follower.cancel()
+
+
+async def _hang(context: ServiceContext) -> None:
+    await context.stopping.wait()
+    await asyncio.Event().wait()
+
+
+async def _block(context: ServiceContext) -> None:
+    await context.stopping.wait()
+    time.sleep(60)  # noqa: ASYNC251 - a blocked loop is what this mode is about
+
+
+async def _crash(_: ServiceContext) -> None:
+    raise RuntimeError("no such thing at postgresql://u:hunter2@db/x")
+
+
+async def _unreachable(_: ServiceContext) -> None:
+    raise UnreachableError("the broker does not answer", where="127.0.0.1:1", todo="start it")
+
+
+async def _returns(_: ServiceContext) -> None:
+    return None
+
+
+MODES = {
+    "ready": _ready,
+    "hang": _hang,
+    "block": _block,
+    "crash": _crash,
+    "unreachable": _unreachable,
+    "returns": _returns,
+}
+
+if __name__ == "__main__":
+    run_service("child", MODES[sys.argv[1]])
