@@ -36,8 +36,8 @@ FASTEST = 1000.0
 class StackOptions:
     """One run of the stack. `kafka` and `database` name existing servers; then the embedded ones are not started.
 
-    `speed` multiplies the pace of a recording (None: as fast as possible); `keep_times` keeps its own event times instead of
-    moving them to now. `ports`: 0 asks for a free one.
+    `speed` multiplies the pace of a recording (None: as fast as possible); `rebase` moves its event times to now instead of
+    keeping them. `ports`: 0 asks for a free one.
     """
 
     venue: Literal["simulator", "binance"] = "simulator"
@@ -46,7 +46,7 @@ class StackOptions:
     database: str | None = None
     recordings: tuple[Path, ...] = ()
     speed: float | None = 1.0
-    keep_times: bool = False
+    rebase: bool = False
     seed: int | None = None
     workers: int = 1
     ports: Mapping[PortName, int] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class StackOptions:
                 raise ConfigurationError("the recording does not exist", where=str(recording), todo="check --recording")
         if self.recordings and self.venue != "simulator":
             raise ConfigurationError("a recording needs the simulator", where="--venue", todo="leave --venue out")
-        if not self.recordings and (self.keep_times or self.speed != 1.0):
+        if not self.recordings and (self.rebase or self.speed != 1.0):
             raise ConfigurationError(
-                "--speed and --keep-times apply to recordings", where="--speed", todo="add --recording FILE"
+                "--speed and --rebase apply to recordings", where="--speed", todo="add --recording FILE"
             )
         for symbol in self.symbols:
             if not symbol.isalnum() or symbol != symbol.upper():
@@ -76,7 +76,7 @@ class StackOptions:
         if not self.recordings:
             return {"venue": "simulator", "seed": self.seed}
         names = [f"{path.name} ({path.stat().st_size} bytes)" for path in self.recordings]
-        return {"venue": "simulator", "recordings": names, "times": "kept" if self.keep_times else "moved to now"}
+        return {"venue": "simulator", "recordings": names, "times": "moved to now" if self.rebase else "kept"}
 
 
 def choose_ports(options: StackOptions) -> dict[PortName, int]:
@@ -158,12 +158,15 @@ def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
     variables = {
         "PERPSTREAM_SIM_HOST": HOST,
         "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
+        "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
         "PERPSTREAM_SIM_SPEED": "max" if options.speed is None else f"{options.speed:g}",
         "PERPSTREAM_VENUE_SPEED": f"{speed:g}",
     }
     if options.recordings:
         variables["PERPSTREAM_SIM_RECORDING"] = ",".join(str(path.absolute()) for path in options.recordings)
-        variables["PERPSTREAM_SIM_REBASE"] = "false" if options.keep_times else "true"
+        variables["PERPSTREAM_SIM_REBASE"] = "true" if options.rebase else "false"
+    else:
+        variables["PERPSTREAM_SIM_SYMBOLS"] = ",".join(options.symbols)
     if options.seed is not None:
         variables["PERPSTREAM_SIM_SEED"] = str(options.seed)
     return variables

@@ -101,6 +101,7 @@ class Supervisor:
         await asyncio.gather(*(self._start_server(server) for server in self._plan.servers))
         for spec in self._plan.one_shots:
             await self._run_once(spec)
+        self._plan.run.state = "prepared"
         for spec in self._plan.services:
             await self._supervise(spec)
         self._spawn(self._announce_readiness())

@@ -1,0 +1,43 @@
+"""All commands of `perpstream`, each in a module of its own that is imported when it is used: `--help` stays fast."""
+
+import sys
+
+import typer
+
+from libs.kit.service import VERSION
+from services.console import database, stack, topics
+from services.console.output import AsJson, console, guarded, print_json
+
+app = typer.Typer(
+    name="perpstream",
+    help="Event-streaming signals for crypto perpetual futures: run the stack, watch it, ask it.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog="Examples: `perpstream up`, `perpstream up --watch`, `perpstream up --detach --symbols BTCUSDT`")(
+    stack.up
+)
+app.command(epilog="Example: `perpstream down`")(stack.down)
+app.command(epilog="Examples: `perpstream status`, `perpstream status --json`")(stack.status)
+app.command(epilog="Examples: `perpstream watch`, `perpstream watch --once`")(stack.watch)
+app.command(epilog="Example: `perpstream smoke`")(stack.smoke)
+app.add_typer(topics.app, name="topics")
+app.add_typer(database.app, name="db")
+
+
+@app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")
+def version(as_json: AsJson = False) -> None:
+    """Print the version of this installation."""
+    facts = {"perpstream": VERSION, "python": sys.version.split()[0]}
+    if as_json:
+        print_json(facts)
+    else:
+        console().print(f"perpstream {VERSION} (Python {facts['python']})")
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(guarded(app))

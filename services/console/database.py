@@ -1,0 +1,100 @@
+"""`perpstream db`: migrations, partitions and the state of the schema."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from rich.table import Table
+
+from services.console.output import AsJson, StateDir, console, print_json, servers
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+T = TypeVar("T")
+app = typer.Typer(help="PostgreSQL: migrations and partitions.", no_args_is_help=True)
+
+
+def _with_engine(state_dir: StateDir, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+    from libs.store.engine import create_engine
+
+    async def run() -> T:
+        engine = create_engine(servers(state_dir).database, application="perpstream-console", connections=1)
+        try:
+            return await work(engine)
+        finally:
+            await engine.dispose()
+
+    return asyncio.run(run())
+
+
+@app.command(epilog="Examples: `perpstream db migrate`, `perpstream db migrate --revision base`")
+def migrate(
+    revision: Annotated[
+        str, typer.Option(help="Where to go: head, base (removes every table), or a revision")
+    ] = "head",
+    state_dir: StateDir = None,
+) -> None:
+    """Bring the schema to this version's newest revision."""
+    from libs.store.migrate import HEAD, downgrade, upgrade
+
+    async def work(engine: "AsyncEngine") -> str | None:
+        return await (upgrade(engine) if revision == HEAD else downgrade(engine, revision))
+
+    console().print(f"schema at {_with_engine(state_dir, work) or 'nothing'}")
+
+
+@app.command(epilog="Examples: `perpstream db partitions`, `perpstream db partitions --ahead 6 --json`")
+def partitions(
+    ahead: Annotated[int, typer.Option(min=0, max=120, help="Months after the current one to create")] = 2,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create the monthly partitions of agg_trades that are missing, and list all of them."""
+    from libs.store.engine import read_session, write_session
+    from libs.store.partitions import PartitionState, create_partitions, list_partitions, months_ahead
+
+    async def work(engine: "AsyncEngine") -> tuple[list[str], list[PartitionState]]:
+        async with write_session(engine) as session:
+            made = await create_partitions(session, months_ahead(time.time_ns() // 1_000_000, ahead))
+        async with read_session(engine) as reading:
+            return made, await list_partitions(reading)
+
+    made, states = _with_engine(state_dir, work)
+    rows = [
+        {"name": state.name, "month": str(state.month), "rows": state.estimated_rows, "bytes": state.total_bytes}
+        for state in states
+    ]
+    if as_json:
+        print_json({"created": made, "partitions": rows})
+        return
+    table = Table("partition", "month", box=None, pad_edge=False)
+    table.add_column("rows ≈", justify="right")
+    table.add_column("size MB", justify="right")
+    for row, state in zip(rows, states, strict=True):
+        new = " (new)" if state.name in made else ""
+        table.add_row(f"{row['name']}{new}", str(row["month"]), f"{row['rows']}", f"{state.total_bytes / 1e6:.1f}")
+    console().print(table)
+
+
+@app.command(epilog="Example: `perpstream db status --json`")
+def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Show where the database is and whether its schema is this version's."""
+    from libs.store.migrate import current_revision, head_revision
+
+    current = _with_engine(state_dir, current_revision)
+    facts = {
+        "url": servers(state_dir).database.database_url,
+        "revision": current,
+        "newest": head_revision(),
+        "current": current == head_revision(),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        advice = "up to date" if facts["current"] else "run `perpstream db migrate`"
+        console().print(f"{facts['url']}: schema {current or 'empty'}, newest {facts['newest']}: {advice}")
+    if not facts["current"]:
+        raise typer.Exit(1)

@@ -1,0 +1,121 @@
+"""A supervisor in the background: for `up --detach`, for `up --watch`, and how both and `down` end it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from infra.local.process import ProcessSpec, last_lines
+from infra.local.runfile import disk_error, process_of, read_run_file, running_stack
+from libs.kit.errors import UserError
+from services.console.output import console
+
+START_SECONDS = 300.0
+STOP_SECONDS = 11.0
+_OWN_FLAGS = ("--detach", "-d", "--watch", "-w")
+
+
+class StartFailed(UserError):
+    """The supervisor ended before the stack was ready; carries its exit code."""
+
+
+def _log_path(state_dir: Path) -> Path:
+    try:
+        (state_dir / "logs").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, state_dir) from None
+    return state_dir / "logs" / "supervisor.log"
+
+
+def start_supervisor(state_dir: Path, arguments: Sequence[str], *, tied: bool) -> "subprocess.Popen[bytes]":
+    """Start `perpstream up` with the same arguments in the background; `tied`: it stops in order when we die."""
+    argv = [sys.executable, "-m", "services.console", *(item for item in arguments if item not in _OWN_FLAGS)]
+    if tied:
+        argv = ProcessSpec("supervisor", tuple(argv), death_signal=signal.SIGTERM).launch_argv()
+    with _log_path(state_dir).open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - ourselves
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def wait_until(state_dir: Path, supervisor: "subprocess.Popen[bytes]", states: tuple[str, ...]) -> None:
+    """Return when the run file of this supervisor says one of `states`; raises `StartFailed` with its last line."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        code = supervisor.poll()
+        if code is not None:
+            raise _start_failed(state_dir, code)
+        run = read_run_file(state_dir)
+        if run is not None and run.supervisor_pid == supervisor.pid and run.state in states:
+            return
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"the stack is not ready after {START_SECONDS:g} s",
+                where=str(_log_path(state_dir)),
+                todo="look at `perpstream status`; it goes on starting, `perpstream down` ends it",
+            )
+        time.sleep(0.1)
+
+
+def _start_failed(state_dir: Path, code: int) -> UserError:
+    log = _log_path(state_dir)
+    line = last_lines(log, 1).removeprefix("its last lines: ").removeprefix("perpstream: ")
+    error = StartFailed(line, where=str(log), todo="nothing was left running")
+    error.exit_code = code if code > 0 else 1
+    return error
+
+
+def run_detached(state_dir: Path, arguments: Sequence[str]) -> None:
+    """Start in the background and return when everything is ready."""
+    began = time.monotonic()
+    supervisor = start_supervisor(state_dir, arguments, tied=False)
+    wait_until(state_dir, supervisor, ("ready",))
+    run = running_stack(state_dir)
+    console().print(
+        f"ready after {time.monotonic() - began:.1f} s; API on {run.gateway_url}; stop with `perpstream down`"
+    )
+
+
+def run_watched(state_dir: Path, arguments: Sequence[str]) -> None:
+    """Start in the background, show the live screen, and stop everything when it is left."""
+    from services.console.watch.screen import run_watch
+
+    screen = console()
+    supervisor = start_supervisor(state_dir, arguments, tied=True)
+    try:
+        with screen.status(f"starting; log in {_log_path(state_dir)}"):
+            wait_until(state_dir, supervisor, ("prepared", "ready"))
+        asyncio.run(run_watch(state_dir, once=False))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        with screen.status("stopping"):
+            end(supervisor)
+
+
+def end(supervisor: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM, wait, SIGKILL; the children of a killed supervisor die with it."""
+    supervisor.send_signal(signal.SIGTERM)
+    try:
+        supervisor.wait(STOP_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        supervisor.kill()
+        supervisor.wait()
+
+
+def stop_stack(state_dir: Path) -> float:
+    """End the running stack of that folder; returns the seconds it took. Raises `NotRunning`."""
+    run = running_stack(state_dir)
+    began = time.monotonic()
+    with suppress(ProcessLookupError):
+        os.kill(run.supervisor_pid, signal.SIGTERM)
+    while process_of(run.supervisor_pid, run.supervisor_started_at):
+        if time.monotonic() - began > STOP_SECONDS:
+            os.kill(run.supervisor_pid, signal.SIGKILL)
+        time.sleep(0.05)
+    return time.monotonic() - began

@@ -1,0 +1,86 @@
+"""What every command shares: where it prints, how errors look, which stack or servers it talks to, and exit codes.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer, 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from infra.local.runfile import process_of, read_run_file
+from infra.local.settings import stack_settings
+from libs.kit.errors import UserError
+from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
+
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+StateDir = Annotated[
+    Path | None,
+    typer.Option("--state-dir", help="Folder of the stack's state [default: .perpstream]", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts")]
+
+
+def console() -> Console:
+    """Standard output; rich leaves colours out for pipes and for NO_COLOR."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.flush()
+
+
+def print_error(error: UserError) -> None:
+    """The one line for a person, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"perpstream: {error.advice}", style="red", markup=False
+    )
+
+
+def state_dir(given: Path | None) -> Path:
+    """The state folder: the option, else PERPSTREAM_STATE_DIR, else .perpstream."""
+    return given if given is not None else stack_settings().state_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The broker and the database a command talks to."""
+
+    kafka: str
+    market_partitions: int
+    database: DatabaseSettings
+
+
+def servers(folder: Path | None) -> Servers:
+    """The servers of the running stack; else those of the environment (PERPSTREAM_KAFKA_BOOTSTRAP, PERPSTREAM_DATABASE_URL)."""
+    kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
+    run = read_run_file(state_dir(folder))
+    if run is None or process_of(run.supervisor_pid, run.supervisor_started_at) is None:
+        return Servers(kafka.kafka_bootstrap, kafka.market_partitions, database)
+    password = Path(run.database_password_file) if run.database_password_file else None
+    given = {"database_url": run.database_url, "database_password_file": password}
+    return Servers(run.kafka_bootstrap, kafka.market_partitions, database.model_copy(update=given))
+
+
+def guarded(run: Callable[[], object]) -> int:
+    """Run the command line; errors for people become one line and their exit code."""
+    try:
+        run()
+    except UserError as error:
+        print_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # `perpstream topics tail | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

@@ -1,0 +1,52 @@
+"""What must be done between the start of the servers and of the services: schema, topics, strategies.
+
+Runs as a process of its own (`python -m services.console.preparation`) with the services' environment.
+"""
+
+import asyncio
+import sys
+import time
+
+from infra.local.stack import Preparation
+from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
+from services.console.output import guarded
+
+PREPARATIONS = (Preparation("prepare", (sys.executable, "-m", "services.console.preparation")),)
+
+
+async def _migrate(settings: DatabaseSettings) -> str:
+    from libs.store.engine import create_engine, write_session
+    from libs.store.migrate import upgrade
+    from libs.store.partitions import create_partitions, months_ahead
+
+    engine = create_engine(settings, application="perpstream-prepare", connections=1)
+    try:
+        revision = await upgrade(engine)
+        async with write_session(engine) as session:
+            await create_partitions(session, months_ahead(time.time_ns() // 1_000_000))
+    finally:
+        await engine.dispose()
+    return f"database schema at {revision}"
+
+
+async def _create_topics(settings: KafkaSettings) -> str:
+    from libs.streaming.admin import ensure_topics
+
+    states = await ensure_topics(settings.kafka_bootstrap, settings.market_partitions)
+    return f"{len(states)} topics, {sum(state.created for state in states)} of them new"
+
+
+async def prepare() -> None:
+    """Migrate and create topics side by side, then publish the strategies; every step may be repeated."""
+    kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
+    for line in await asyncio.gather(_migrate(database), _create_topics(kafka)):
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Run the preparations once."""
+    sys.exit(guarded(lambda: asyncio.run(prepare())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Which symbols a recording holds: read from its first part, so that nobody has to name them."""
+
+import gzip
+import itertools
+import re
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from libs.kit.errors import ConfigurationError
+
+_IN_MESSAGE = re.compile(rb'"s":"([A-Z0-9]{5,20})"')
+_IN_FILE_NAME = re.compile(r"(?:^|[_-])([A-Za-z0-9]{2,15}USD[TC])(?=[_.-]|$)")
+_LINES = 20_000
+
+
+def symbols_of(recordings: Iterable[Path]) -> tuple[str, ...]:
+    """The symbols in the recordings' messages, else in their file names, in order of appearance; () for no recording."""
+    found: dict[str, None] = {}
+    for path in recordings:
+        names = _in_messages(path) or [match.upper() for match in _IN_FILE_NAME.findall(path.name)]
+        if not names:
+            raise ConfigurationError(
+                "the recording does not say which symbol it is of", where=str(path), todo="name it with --symbols"
+            )
+        found.update(dict.fromkeys(names))
+    return tuple(found)
+
+
+def _in_messages(path: Path) -> list[str]:
+    if path.suffix != ".gz":
+        return []
+    try:
+        with gzip.open(path) as lines:
+            matches = (match for line in itertools.islice(lines, _LINES) for match in _IN_MESSAGE.findall(line))
+            return sorted({match.decode() for match in matches})
+    except (OSError, EOFError, zlib.error) as error:
+        raise ConfigurationError(
+            f"the recording cannot be read: {error}", where=str(path), todo="check the file"
+        ) from None

@@ -1,0 +1,142 @@
+"""`perpstream up | down | status | watch | smoke`: the stack as a whole."""
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal, cast, get_args
+
+import typer
+
+from infra.local.options import PortName, StackOptions
+from infra.local.settings import stack_settings
+from libs.kit.settings import SymbolSettings, load_settings
+from services.console.output import AsJson, StateDir, console, print_json, state_dir
+
+Files = Annotated[list[Path] | None, typer.Option("--recording", help="Play a recording; repeat for several files")]
+Ports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--port", help=f"NAME=NUMBER, 0 for a free one; names: {', '.join(get_args(PortName))}", metavar="NAME=NUMBER"
+    ),
+]
+
+
+def up(
+    venue: Annotated[
+        Literal["simulator", "binance"], typer.Option(help="Where the market data comes from")
+    ] = "simulator",
+    symbols: Annotated[
+        str | None, typer.Option(help="Perpetuals, comma separated [default: four, or the recording's]")
+    ] = None,
+    kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this broker, start none")] = None,
+    database: Annotated[str | None, typer.Option(metavar="URL", help="Use this PostgreSQL, start none")] = None,
+    recording: Files = None,
+    speed: Annotated[str, typer.Option(help="Pace of a recording: a number, or max")] = "1",
+    rebase: Annotated[
+        bool, typer.Option("--rebase/--keep-times", help="Move a recording to now, or keep its times")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the simulated market")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of the signal engine")] = 1,
+    port: Ports = None,
+    state_folder: StateDir = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready")] = False,
+    watch_it: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show the live screen; leaving it stops the stack")
+    ] = False,
+) -> None:
+    """Start Kafka, PostgreSQL and every service; Ctrl-C stops all of it."""
+    from services.console.launching import run_detached, run_watched
+    from services.console.recordings import symbols_of
+
+    files = tuple(recording or ())
+    options = StackOptions(
+        venue=venue,
+        kafka=kafka,
+        database=database,
+        recordings=files,
+        speed=_speed(speed),
+        rebase=rebase,
+        seed=seed,
+        workers=workers,
+        ports=_ports(port or []),
+        state_dir=state_dir(state_folder),
+    )
+    options.validate()
+    if detach or watch_it:
+        (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
+        return
+    from infra.local.stack import run_stack
+    from services.console.preparation import PREPARATIONS
+
+    named = _symbols(symbols) or symbols_of(files) or load_settings(SymbolSettings).symbols
+    asyncio.run(run_stack(replace(options, symbols=named), stack_settings(), PREPARATIONS))
+
+
+def down(state_folder: StateDir = None) -> None:
+    """Stop the running stack in order."""
+    from services.console.launching import stop_stack
+
+    seconds = stop_stack(state_dir(state_folder))
+    console().print(f"stopped in {seconds:.1f} s")
+
+
+def status(state_folder: StateDir = None, as_json: AsJson = False) -> None:
+    """Show every process of the stack: health, readiness, uptime, memory, restarts."""
+    from services.console.health import ask_everything, status_table
+
+    report = asyncio.run(ask_everything(state_dir(state_folder)))
+    if as_json:
+        print_json(report)
+    else:
+        console().print(status_table(report))
+    if not report.ready:
+        raise typer.Exit(1)
+
+
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="Print one frame after data has arrived, then leave")] = False,
+    state_folder: StateDir = None,
+) -> None:
+    """Show the live screen: prices, CVD, scores, signals, rates, lag and health."""
+    from services.console.watch.screen import run_watch
+
+    asyncio.run(run_watch(state_dir(state_folder), once=once))
+
+
+def smoke(
+    symbols: Annotated[str, typer.Option(help="Perpetuals, comma separated")] = "BTCUSDT,ETHUSDT",
+    timeout: Annotated[float, typer.Option(min=10, help="Seconds until the last hop must have been seen")] = 180.0,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folder for a look at its logs")] = False,
+) -> None:
+    """Start a fresh stack on free ports, wait for every hop from exchange to API, print what was seen, stop it."""
+    from services.console.smoke import run_smoke
+
+    if not run_smoke(_symbols(symbols) or (), timeout, keep):
+        raise typer.Exit(1)
+
+
+def _symbols(text: str | None) -> tuple[str, ...] | None:
+    return tuple(part.strip().upper() for part in text.split(",") if part.strip()) if text else None
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 100_000:
+        raise typer.BadParameter(f"{text!r} is neither a positive number nor max", param_hint="--speed")
+    return number
+
+
+def _ports(items: list[str]) -> dict[PortName, int]:
+    ports: dict[PortName, int] = {}
+    for item in items:
+        name, _, number = item.partition("=")
+        if name not in get_args(PortName) or not number.isdigit() or int(number) > 65535:
+            raise typer.BadParameter(f"{item!r} is not NAME=NUMBER", param_hint="--port")
+        ports[cast(PortName, name)] = int(number)
+    return ports

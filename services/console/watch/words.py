@@ -1,0 +1,52 @@
+"""Numbers as the screens write them: thin spaces in thousands, a sign where direction matters, and – for what is unknown."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from rich.text import Text
+
+UNKNOWN = "–"
+THIN_SPACE = "\u2009"
+UP, DOWN, FLAT = "▲", "▼", "·"
+
+
+def number(value: Decimal | float | int | None, decimals: int | None = None, *, signed: bool = False) -> str:
+    """A number with `decimals` places (None: as many as it has)."""
+    if value is None:
+        return UNKNOWN
+    places = max(0, -int(Decimal(value).as_tuple().exponent)) if decimals is None else decimals
+    return f"{value:{'+' if signed else ''},.{places}f}".replace(",", THIN_SPACE)
+
+
+def compact(value: Decimal | float | int | None, *, signed: bool = False) -> str:
+    """A number in at most seven characters: 1 234, +12.3k, -4.56M."""
+    if value is None:
+        return UNKNOWN
+    amount = float(value)
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(amount) >= limit:
+            return number(amount / (1e3 if letter == "k" else limit), 1, signed=signed) + letter
+    return number(amount, 1 if abs(amount) < 1000 else 0, signed=signed)
+
+
+def direction(value: Decimal | float | None, text: str) -> Text:
+    """Green with a sign for positive, red for negative: the sign carries the meaning without the colour too."""
+    if value is None or value == 0:
+        return Text(text, style="dim" if value is None else "")
+    return Text(text, style="green" if value > 0 else "red")
+
+
+def clock(time_ms: int | None) -> str:
+    """UTC time of day to the second."""
+    if time_ms is None or time_ms < 0:
+        return UNKNOWN
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def bar(value: float, width: int, mark: float | None = None) -> str:
+    """A bar for 0 to 100 with an optional mark (a threshold)."""
+    filled = round(max(0.0, min(100.0, value)) / 100 * width)
+    cells = ["█"] * filled + ["░"] * (width - filled)
+    if mark is not None:
+        cells[min(width - 1, int(mark / 100 * width))] = "┃"
+    return "".join(cells)
