@@ -1,0 +1,282 @@
+"""One symbol's rows of the log, in log order: trades, watermarks, holes and changes of scale.
+
+Clean stretches (ids rising, times not falling) are taken a bucket at a time by loops that the compiler vectorises; anything
+else goes row by row. Both ways leave the same bytes.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.indicators import layout as at
+from libs.indicators.kernel.buckets import SUM_LIMIT, close_bucket, forget_buckets, write_evaluation
+from libs.indicators.kernel.compiler import compiled, inlined
+from libs.indicators.kernel.sizes import (
+    HEAD_BLOCK,
+    HEAD_ROOM_USED,
+    Pool,
+    release_chain,
+    size_bin,
+)
+
+Int64 = NDArray[np.int64]
+(DONE, OUTPUT_FULL, POOL_EMPTY, OVERFLOW) = range(4)
+STRETCH_ROWS = 8192
+
+
+class LogRows(NamedTuple):
+    """Rows of the log in columns of equal length. `kind` says what a row is (see `layout`):
+
+    trade: aggregate id, effective time (ms), price, quantity; watermark: time; hole: last missing id, from (time, ms), to
+    (price, ms), number of missing trades (quantity); rescale: factors in price and quantity.
+    """
+
+    symbol: NDArray[np.int32]
+    agg_id: Int64
+    time: Int64
+    price: Int64
+    quantity: Int64
+    kind: NDArray[np.uint8]
+
+
+@compiled
+def stretch_end(rows: LogRows, start: int, stop: int) -> int:
+    """The end of the trade rows that begin at `start`, at most STRETCH_ROWS further."""
+    kinds = rows.kind[start : min(stop, start + STRETCH_ROWS)]
+    for i in range(len(kinds)):
+        if kinds[i] > at.TRADE_SELL:
+            return np.int64(start + i)
+    return np.int64(start + len(kinds))
+
+
+@compiled
+def is_clean(ids: Int64, times: Int64, last_id: int, clock: int) -> bool:
+    """Whether no row would be dropped or clamped."""
+    if len(ids) == 0 or ids[0] <= last_id or times[0] < clock:
+        return False
+    next_ids, next_times = ids[1:], times[1:]
+    faults = 0
+    for i in range(len(next_ids)):
+        faults += np.int64(next_ids[i] <= ids[i]) | np.int64(next_times[i] < times[i])
+    return faults == 0
+
+
+@compiled
+def first_at_or_after(times: Int64, bound: int) -> int:
+    low, high = 0, len(times)
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < bound:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@inlined
+def _touch_candle(arena: Int64, first: int, high: int, low: int, last: int, count: int) -> None:
+    if arena[at.CANDLE_COUNT] == 0:
+        arena[at.CANDLE_OPEN] = first
+        arena[at.CANDLE_HIGH] = high
+        arena[at.CANDLE_LOW] = low
+    arena[at.CANDLE_HIGH] = max(arena[at.CANDLE_HIGH], high)
+    arena[at.CANDLE_LOW] = min(arena[at.CANDLE_LOW], low)
+    arena[at.CANDLE_COUNT] += count
+    arena[at.LAST_PRICE] = last
+
+
+@inlined
+def _add_flows(arena: Int64, prices: Int64, quantities: Int64, kinds: NDArray[np.uint8]) -> bool:
+    """Sums of a run; false and nothing changed when a value is not positive or a product could leave the safe range."""
+    signed, quantity, notional = 0, 0, 0
+    high, low, most, least = prices[0], prices[0], quantities[0], quantities[0]
+    for i in range(len(prices)):
+        q = quantities[i]
+        sign = -np.int64(kinds[i])
+        signed += (q ^ sign) - sign
+        quantity += q
+        notional += prices[i] * q
+        high = max(high, prices[i])
+        low = min(low, prices[i])
+        most = max(most, q)
+        least = min(least, q)
+    if (
+        low <= 0
+        or least <= 0
+        or np.float64(high) * np.float64(most) * len(prices) + arena[at.OPEN_NOTIONAL] >= SUM_LIMIT
+    ):
+        return False
+    arena[at.OPEN_SIGNED] += signed
+    arena[at.OPEN_QUANTITY] += quantity
+    arena[at.OPEN_NOTIONAL] += notional
+    _touch_candle(arena, prices[0], high, low, prices[-1], len(prices))
+    return True
+
+
+@inlined
+def _add_sizes(
+    arena: Int64, entries: NDArray[np.uint16], prices: Int64, quantities: Int64, kinds: NDArray[np.uint8]
+) -> None:
+    """Bins of a run, their histogram, and the notional of its large trades."""
+    divisor = arena[at.BIN_DIVISOR]
+    if divisor == 1:
+        for i in range(len(prices)):
+            entries[i] = size_bin(prices[i] * quantities[i])
+    else:
+        for i in range(len(prices)):
+            entries[i] = size_bin(max(1, prices[i] * quantities[i] // divisor))
+    from_95, from_99 = arena[at.THRESHOLD_95], arena[at.THRESHOLD_99]
+    bin_95, bin_99 = arena[at.BIN_95], arena[at.BIN_99]
+    large_95, sold_95, large_99, sold_99, below_95, below_99 = 0, 0, 0, 0, 0, 0
+    for i in range(len(prices)):
+        value = np.int64(entries[i])
+        sold = -np.int64(kinds[i])
+        notional = prices[i] * quantities[i]
+        over_95 = notional & -np.int64(value >= from_95)
+        over_99 = notional & -np.int64(value >= from_99)
+        large_95 += over_95
+        sold_95 += over_95 & sold
+        large_99 += over_99
+        sold_99 += over_99 & sold
+        below_95 += np.int64(value < bin_95)
+        below_99 += np.int64(value < bin_99)
+    histogram = arena[arena[at.AT_HISTOGRAM] :].view(np.int32)
+    for i in range(len(entries)):
+        histogram[entries[i]] += 1
+    arena[at.OPEN_LARGE] += large_95
+    arena[at.OPEN_LARGE + 1] += sold_95
+    arena[at.OPEN_LARGE + 2] += large_99
+    arena[at.OPEN_LARGE + 3] += sold_99
+    arena[at.BELOW_95] += below_95
+    arena[at.BELOW_99] += below_99
+    arena[at.OPEN_COUNT] += len(entries)
+    arena[at.SIZES] += len(entries)
+
+
+@compiled
+def add_run(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, start: int, stop: int) -> bool:
+    """Trades [start, stop), all of the open bucket and fitting the head block; false when they need a closer look."""
+    prices, quantities, kinds = rows.price[start:stop], rows.quantity[start:stop], rows.kind[start:stop]
+    if not _add_flows(arena, prices, quantities, kinds):
+        return False
+    used = chain[HEAD_ROOM_USED]
+    _add_sizes(arena, pool.entries[chain[HEAD_BLOCK], used : used + stop - start], prices, quantities, kinds)
+    chain[HEAD_ROOM_USED] = used + stop - start
+    arena[at.LAST_ID] = rows.agg_id[stop - 1]
+    arena[at.CLOCK] = rows.time[stop - 1]
+    arena[at.HAS_TRADES] = 1
+    return True
+
+
+@compiled
+def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: int) -> int:
+    """One trade of the open bucket, whatever its id, time and size."""
+    price, quantity = rows.price[row], rows.quantity[row]
+    if rows.agg_id[row] <= arena[at.LAST_ID] or price <= 0 or quantity <= 0:
+        arena[at.DROPPED] += 1
+        return DONE
+    if np.float64(price) * np.float64(quantity) + arena[at.OPEN_NOTIONAL] >= SUM_LIMIT:
+        return OVERFLOW
+    clock = arena[at.CLOCK]
+    add_run(arena, chain, pool, rows, row, row + 1)
+    if rows.time[row] < clock:
+        arena[at.LATE] += 1
+        arena[at.CLOCK] = clock
+    return DONE
+
+
+@compiled
+def apply_hole(arena: Int64, last_missing_id: int, from_ms: int, to_ms: int, missing: int) -> None:
+    """Every bucket that the hole touches is unknown, closed ones too."""
+    bucket_ms = arena[at.BUCKET_MS]
+    arena[at.LAST_ID] = max(arena[at.LAST_ID], last_missing_id)
+    arena[at.MISSING] += missing
+    arena[at.UNKNOWN_UNTIL] = max(arena[at.UNKNOWN_UNTIL], to_ms // bucket_ms)
+    if arena[at.BUCKET] >= 0:
+        forget_buckets(arena, from_ms // bucket_ms, to_ms // bucket_ms)
+
+
+@compiled
+def rescale(arena: Int64, price_factor: int, quantity_factor: int) -> None:
+    """Multiply everything that is measured in ticks or steps; trade sizes keep their bins by dividing later notionals."""
+    notional_factor = price_factor * quantity_factor
+    for cell in (at.LAST_PRICE, at.CANDLE_OPEN, at.CANDLE_HIGH, at.CANDLE_LOW, at.ATR):
+        arena[cell] *= price_factor
+    for cell in range(at.CLOSED_OPEN, at.CLOSED_CLOSE + 1):
+        arena[cell] *= price_factor
+    for cell in range(arena[at.AT_RANGES], arena[at.AT_ATRS]):
+        arena[cell] = (arena[cell] >> 1) * price_factor * 2 + (arena[cell] & 1)
+    for cell in range(arena[at.AT_ATRS], arena[at.AT_HISTOGRAM]):
+        arena[cell] *= price_factor
+    arena[at.BIN_DIVISOR] *= notional_factor
+    flows = arena[arena[at.AT_FLOWS] : arena[at.AT_LARGE]]
+    for part in (arena[at.SUMS : at.LARGE_SUMS], flows):
+        for cell in range(0, len(part), at.FLOW_FIELDS):
+            part[cell] *= quantity_factor
+            part[cell + 1] *= quantity_factor
+            part[cell + 2] *= notional_factor
+    large = arena[arena[at.AT_LARGE] : arena[at.AT_COUNTS]]
+    for part in (arena[at.LARGE_SUMS : at.SIZE_KNOWN], large):
+        for cell in range(len(part)):
+            if cell % at.LARGE_FIELDS < 4:
+                part[cell] *= notional_factor
+    arena[at.OPEN_SIGNED] *= quantity_factor
+    arena[at.OPEN_QUANTITY] *= quantity_factor
+    for cell in range(at.OPEN_NOTIONAL, at.OPEN_COUNT):
+        arena[cell] *= notional_factor
+
+
+@compiled
+def clear(arena: Int64, chain: Int64, pool: Pool) -> None:
+    """Forget everything but the last id, the scale, the lengths and the fault counters."""
+    release_chain(chain, pool)
+    last_id, has_trades = arena[at.LAST_ID], arena[at.HAS_TRADES]
+    arena[at.CLOCK : at.LATE] = 0
+    arena[at.HEADER_CELLS :] = 0
+    arena[at.LAST_ID] = last_id
+    arena[at.HAS_TRADES] = has_trades
+    arena[at.BUCKET] = -1
+    arena[at.UNKNOWN_UNTIL] = -1
+    arena[at.THRESHOLD_95] = at.BINS
+    arena[at.THRESHOLD_99] = at.BINS
+
+
+@compiled
+def open_first_bucket(arena: Int64, time_ms: int, is_trade: bool) -> None:
+    """Start cold. The first bucket counts as known only if it is known to be whole."""
+    bucket = time_ms // arena[at.BUCKET_MS]
+    arena[at.BUCKET] = bucket
+    arena[at.CLOCK] = time_ms
+    if is_trade or time_ms % arena[at.BUCKET_MS] != 0:
+        arena[at.UNKNOWN_UNTIL] = max(arena[at.UNKNOWN_UNTIL], bucket)
+
+
+class Sink(NamedTuple):
+    """Where evaluations go: the table, how many rows it holds (one cell), and the place in the log of each row (may be empty)."""
+
+    table: NDArray[np.int64]
+    filled: Int64
+    order: Int64
+
+
+@compiled
+def advance(
+    arena: Int64, chain: Int64, pool: Pool, sink: Sink, target: int, symbol: int, place: int, proof: int
+) -> int:
+    """Close buckets up to bucket number `target`, writing an evaluation at each grid edge."""
+    while arena[at.BUCKET] < target:
+        on_grid = (arena[at.BUCKET] + 1) % arena[at.EVALUATION_BUCKETS] == 0
+        if on_grid and sink.filled[0] >= len(sink.table):
+            return OUTPUT_FULL
+        safe = close_bucket(arena, chain, pool)
+        if on_grid:
+            row = sink.table[sink.filled[0]]
+            row[at.E_SYMBOL] = symbol
+            row[at.E_PLACE] = sink.order[place] if len(sink.order) else place
+            row[at.E_RELEASED] = proof
+            write_evaluation(arena, row)
+            sink.filled[0] += 1
+        if not safe:
+            return OVERFLOW
+    return DONE

@@ -1,0 +1,171 @@
+"""The kernel's one call: a batch of log rows of many symbols in, evaluations out, to be called again until it is done."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.indicators import layout as at
+from libs.indicators.kernel.compiler import compiled, inlined
+from libs.indicators.kernel.rows import (
+    DONE,
+    POOL_EMPTY,
+    LogRows,
+    Sink,
+    add_row,
+    add_run,
+    advance,
+    apply_hole,
+    clear,
+    first_at_or_after,
+    is_clean,
+    open_first_bucket,
+    rescale,
+    stretch_end,
+)
+from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_ROOM_USED, Pool, has_room
+
+Int64 = NDArray[np.int64]
+
+
+class State(NamedTuple):
+    """All symbols: an arena row and a chain of size blocks each, and the pool of blocks."""
+
+    arenas: Int64
+    chains: Int64
+    pool: Pool
+
+
+class Groups(NamedTuple):
+    """The rows of each symbol of a batch lie in [next_row, stop); `next_row` moves as they are taken."""
+
+    symbol: Int64
+    next_row: Int64
+    stop: Int64
+
+
+@inlined
+def _row_time(arena: Int64, rows: LogRows, row: int) -> int:
+    """The instant up to which this row proves the log complete, exclusive; at least the clock."""
+    if rows.kind[row] == at.WATERMARK:
+        return max(rows.time[row] + 1, arena[at.CLOCK])
+    return max(rows.time[row], arena[at.CLOCK])
+
+
+@compiled
+def _take_trades(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: int, stop: int) -> tuple[int, int]:
+    """Add the clean trades from `row` on that fall into the open bucket and the head block, or the one at `row`.
+
+    Returns the next row and a code.
+    """
+    if stop > row:
+        bound = (arena[at.BUCKET] + 1) * arena[at.BUCKET_MS]
+        limit = min(stop, row + BLOCK_ENTRIES - chain[HEAD_ROOM_USED])
+        end = row + first_at_or_after(rows.time[row:limit], bound)
+        if end > row and add_run(arena, chain, pool, rows, row, end):
+            return end, DONE
+    code = add_row(arena, chain, pool, rows, row)
+    return (row + 1 if code == DONE else row), code
+
+
+@compiled
+def _step_symbol(state: State, sink: Sink, rows: LogRows, symbol: int, start: int, stop: int) -> tuple[int, int]:
+    """Take rows [start, stop) of one symbol. Returns the next row and a code; anything but DONE asks to be called again."""
+    arena, chain, pool = state.arenas[symbol], state.chains[symbol], state.pool
+    row, stretch, clean_until = start, start, start
+    while row < stop:
+        kind = rows.kind[row]
+        if kind == at.HOLE:
+            apply_hole(arena, rows.agg_id[row], rows.time[row], rows.price[row], rows.quantity[row])
+            row += 1
+            continue
+        if kind == at.RESCALE:
+            rescale(arena, rows.price[row], rows.quantity[row])
+            row += 1
+            continue
+        if kind == at.WATERMARK and rows.time[row] < 0:
+            row += 1
+            continue
+        if kind <= at.TRADE_SELL and rows.agg_id[row] <= arena[at.LAST_ID]:
+            arena[at.DROPPED] += 1
+            row += 1
+            continue
+        time_ms = _row_time(arena, rows, row)
+        if arena[at.BUCKET] >= 0 and time_ms - arena[at.CLOCK] > arena[at.RESTART_MS]:
+            clear(arena, chain, pool)
+        if arena[at.BUCKET] < 0:
+            open_first_bucket(arena, time_ms, kind <= at.TRADE_SELL)
+        target = time_ms // arena[at.BUCKET_MS]
+        if target > arena[at.BUCKET]:
+            code = advance(arena, chain, pool, sink, target, symbol, row, time_ms - 1)
+            if code != DONE:
+                return row, code
+        if kind == at.WATERMARK:
+            arena[at.CLOCK] = time_ms
+            row += 1
+            continue
+        if not has_room(chain, pool):
+            return row, POOL_EMPTY
+        if row >= stretch:
+            stretch = stretch_end(rows, row, stop)
+            clean = is_clean(rows.agg_id[row:stretch], rows.time[row:stretch], arena[at.LAST_ID], arena[at.CLOCK])
+            clean_until = stretch if clean else row
+        row, code = _take_trades(arena, chain, pool, rows, row, clean_until)
+        if code != DONE:
+            return row, code
+    return row, DONE
+
+
+@compiled
+def run_groups(state: State, sink: Sink, rows: LogRows, groups: Groups) -> tuple[int, int]:
+    """Take all groups. Returns a code and the symbol it is about; call again after OUTPUT_FULL and POOL_EMPTY."""
+    for group in range(len(groups.symbol)):
+        symbol = groups.symbol[group]
+        row, code = _step_symbol(state, sink, rows, symbol, groups.next_row[group], groups.stop[group])
+        groups.next_row[group] = row
+        if code != DONE:
+            return code, symbol
+    return DONE, -1
+
+
+@compiled
+def is_one_symbol(symbols: NDArray[np.int32]) -> bool:
+    """Whether all rows are of the first row's symbol."""
+    others = 0
+    for i in range(len(symbols)):
+        others += np.int64(symbols[i] != symbols[0])
+    return others == 0
+
+
+@compiled
+def group_rows(rows: LogRows, scratch: LogRows, order: Int64, groups: Groups) -> int:
+    """Sort rows by symbol, log order kept (counting sort), into `scratch`; `order` gets their places. Returns the groups used.
+
+    `groups` has one cell per known symbol.
+    """
+    starts = groups.stop
+    starts[:] = 0
+    for i in range(len(rows.symbol)):
+        starts[rows.symbol[i]] += 1
+    used = 0
+    position = 0
+    for symbol in range(len(starts)):
+        count = starts[symbol]
+        starts[symbol] = position
+        if count > 0:
+            groups.symbol[used] = symbol
+            groups.next_row[used] = position
+            used += 1
+        position += count
+    for i in range(len(rows.symbol)):
+        to = starts[rows.symbol[i]]
+        starts[rows.symbol[i]] += 1
+        order[to] = i
+        scratch.agg_id[to] = rows.agg_id[i]
+        scratch.time[to] = rows.time[i]
+        scratch.price[to] = rows.price[i]
+        scratch.quantity[to] = rows.quantity[i]
+        scratch.kind[to] = rows.kind[i]
+    for group in range(used):
+        groups.stop[group] = starts[groups.symbol[group]]
+    return used

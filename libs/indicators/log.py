@@ -1,0 +1,149 @@
+"""The kernel's input: frames of the timeline as one sequence of rows, holes and watermarks at their place among the trades."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.contracts.frames import TradeColumns
+from libs.contracts.market import AggTradeFrame, Hole, TradesBootstrapped
+from libs.indicators import layout as at
+from libs.indicators.settings import MINUTE_MS, check_scale
+from libs.kit.errors import BadMessage
+
+Int64 = NDArray[np.int64]
+Columns = tuple[NDArray[np.int32], Int64, Int64, Int64, Int64, NDArray[np.uint8]]
+
+
+@dataclass(slots=True)
+class SymbolTable:
+    """Symbols in the order in which they were first seen, with the scale in which the kernel keeps them (the finest seen)."""
+
+    names: list[str] = field(default_factory=list)
+    price_decimals: list[int] = field(default_factory=list)
+    quantity_decimals: list[int] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, price_decimals: int, quantity_decimals: int) -> int:
+        """The index of `name`, new if needed. Raises `OverflowRisk` when its scale does not fit."""
+        if name not in self.index:
+            check_scale(name, price_decimals, quantity_decimals)
+            self.index[name] = len(self.names)
+            self.names.append(name)
+            self.price_decimals.append(price_decimals)
+            self.quantity_decimals.append(quantity_decimals)
+        return self.index[name]
+
+    def refine(self, index: int, price_decimals: int, quantity_decimals: int) -> tuple[int, int]:
+        """Keep the finer of both scales; returns the factors by which state must be multiplied (1, 1: nothing to do)."""
+        finer_price = max(0, price_decimals - self.price_decimals[index])
+        finer_quantity = max(0, quantity_decimals - self.quantity_decimals[index])
+        if finer_price or finer_quantity:
+            price, quantity = self.price_decimals[index] + finer_price, self.quantity_decimals[index] + finer_quantity
+            check_scale(self.names[index], price, quantity)
+            self.price_decimals[index], self.quantity_decimals[index] = price, quantity
+        return int(10**finer_price), int(10**finer_quantity)
+
+    def rows(self) -> list[tuple[str, int, int]]:
+        return list(zip(self.names, self.price_decimals, self.quantity_decimals, strict=True))
+
+
+class LogBatch:
+    """Collects log rows; `Kernel.process` takes them. Positions (`len`) before and after a frame tell whose row released what."""
+
+    def __init__(self, symbols: SymbolTable) -> None:
+        self.symbols = symbols
+        self._parts: list[Columns] = []
+        self._rows = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def add_frame(self, frame: AggTradeFrame, columns: TradeColumns) -> None:
+        """Append the rows of a frame that count (`FrameGate.accept`), its holes before the first later id, its watermarks last.
+
+        Raises `OverflowRisk` when a symbol's scale does not fit.
+        """
+        indexes = np.empty(len(frame.slices), np.int32)
+        price, quantity = columns.price, columns.quantity
+        for position, part in enumerate(frame.slices):
+            index = self.symbols.add(part.symbol, part.price_decimals, part.quantity_decimals)
+            indexes[position] = index
+            factors = self.symbols.refine(index, part.price_decimals, part.quantity_decimals)
+            if factors != (1, 1):
+                self._marker(at.RESCALE, index, (0, 0, *factors))
+            coarse_price = self.symbols.price_decimals[index] - part.price_decimals
+            coarse_quantity = self.symbols.quantity_decimals[index] - part.quantity_decimals
+            if (coarse_price or coarse_quantity) and part.rows:
+                mine = columns.symbol_index == position
+                price = np.where(mine, price * 10**coarse_price, price)
+                quantity = np.where(mine, quantity * 10**coarse_quantity, quantity)
+        symbol = indexes[columns.symbol_index]
+        whole: Columns = (symbol, columns.agg_id, columns.time, price, quantity, columns.buyer_is_maker)
+        self._add_between_holes(frame.holes, whole)
+        self.add_watermarks(indexes, np.array([part.watermark_ms for part in frame.slices], np.int64))
+
+    def add_watermarks(self, symbols: NDArray[np.int32], times_ms: Int64) -> None:
+        """Append one watermark per symbol; negative times (nothing proven yet) count for nothing."""
+        zeros = np.zeros(len(symbols), np.int64)
+        kinds = np.full(len(symbols), at.WATERMARK, np.uint8)
+        self._append((symbols.astype(np.int32), zeros, times_ms, zeros, zeros, kinds))
+
+    def columns(self) -> Columns:
+        """All rows as contiguous columns: symbol, aggregate id, time, price, quantity, kind."""
+        dtypes = (np.int32, np.int64, np.int64, np.int64, np.int64, np.uint8)
+        parts = zip(*self._parts, strict=True) if self._parts else ((),) * 6
+        symbol, agg_id, time, price, quantity, kind = (
+            np.concatenate([np.empty(0, dtype), *column]).astype(dtype, copy=False)
+            for dtype, column in zip(dtypes, parts, strict=True)
+        )
+        return symbol, agg_id, time, price, quantity, kind
+
+    def _add_between_holes(self, holes: tuple[Hole, ...], whole: Columns) -> None:
+        """Trades of `whole` with each hole before the first trade of its symbol that has a higher id."""
+        symbol, agg_id = whole[0], whole[1]
+        cuts: list[tuple[int, Hole, int]] = []
+        for hole in holes:
+            index = self.symbols.index.get(hole.symbol, -1)
+            later = np.flatnonzero((symbol == index) & (agg_id > hole.last_missing_id))
+            if index >= 0:
+                cuts.append((int(later[0]) if len(later) else len(symbol), hole, index))
+        start = 0
+        for cut, hole, index in sorted(cuts, key=lambda item: item[0]):
+            self._append(tuple(column[start:cut] for column in whole))
+            missing = hole.last_missing_id - hole.first_missing_id + 1
+            self._marker(at.HOLE, index, (hole.last_missing_id, hole.from_ms, hole.to_ms, missing))
+            start = cut
+        self._append(tuple(column[start:] for column in whole))
+
+    def _marker(self, kind: int, symbol: int, values: tuple[int, int, int, int]) -> None:
+        wide = (np.array([value], np.int64) for value in values)
+        self._append((np.array([symbol], np.int32), *wide, np.array([kind], np.uint8)))
+
+    def _append(self, columns: tuple[NDArray[np.generic], ...]) -> None:
+        if len(columns[0]):
+            self._parts.append(columns)  # type: ignore[arg-type]
+            self._rows += len(columns[0])
+
+
+def bootstrap_bars(bars: TradesBootstrapped, symbols: SymbolTable, candle_ms: int) -> tuple[int, Int64, Int64]:
+    """The symbol's index, its minute bars (n, 4) and its candles (m, 5) in the kernel's scale.
+
+    Raises `BadMessage` ("bad_bootstrap") when bars are cut, off their grid or out of order, and `OverflowRisk`.
+    """
+    if len(bars.minute_bars) % 32 or len(bars.candle_bars) % 40:
+        raise BadMessage("bad_bootstrap", f"{bars.symbol}: a bar is cut")
+    minutes = np.frombuffer(bars.minute_bars, "<i8").reshape(-1, 4).astype(np.int64)
+    candles = np.frombuffer(bars.candle_bars, "<i8").reshape(-1, 5).astype(np.int64)
+    for rows, grid in ((minutes, MINUTE_MS), (candles, candle_ms)):
+        if np.any(rows < 0) or np.any(rows[:, 0] % grid) or np.any(np.diff(rows[:, 0]) <= 0):
+            raise BadMessage("bad_bootstrap", f"{bars.symbol}: bars must be in time order on a grid of {grid} ms")
+    index = symbols.add(bars.symbol, bars.price_decimals, bars.quantity_decimals)
+    price_shift = symbols.price_decimals[index] - bars.price_decimals
+    quantity_shift = symbols.quantity_decimals[index] - bars.quantity_decimals
+    if price_shift < 0 or quantity_shift < 0:
+        raise BadMessage("bad_bootstrap", f"{bars.symbol}: finer scale than the trades before it")
+    minutes[:, 1:3] *= 10**quantity_shift
+    minutes[:, 3] *= 10 ** (price_shift + quantity_shift)
+    candles[:, 1:] *= 10**price_shift
+    return index, minutes, candles
