@@ -109,6 +109,8 @@ def explain(error: Exception, engine: AsyncEngine) -> UnreachableError | None:
     """The one line for an error that means "the database cannot be used now"; None for any other error."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     driver_error = getattr(cause, "__cause__", None) or cause
+    if isinstance(driver_error, ValueError):
+        return None  # asyncpg's own complaint about an argument is an InterfaceError too
     for kinds, what, todo in _ADVICE:
         if isinstance(driver_error, kinds):
             return UnreachableError(what, where=_where(engine), todo=todo)

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.kit.errors import OffsetConflict as OffsetConflict
+from libs.kit.errors import OffsetConflict
 from libs.store.engine import WriteSession, read_session
+
+__all__ = ["LogPartition", "OffsetConflict", "PostgresOffsets", "advance"]
 
 _LOAD = text(
     "SELECT next_offset FROM consumer_offsets WHERE consumer_group = :group AND topic = :topic"

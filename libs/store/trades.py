@@ -14,6 +14,7 @@ import numpy as np
 from libs.contracts.market import Hole
 from libs.store.copy_format import COLUMNS, HEADER, TRAILER, SymbolTrades, encode_trades
 from libs.store.engine import WriteSession
+from libs.store.instants import instant
 
 _CLAIM_SYMBOLS = "INSERT INTO agg_trades_meta VALUES ($1, NULL, NULL, 0, NULL, NULL, 0, 0, 0) ON CONFLICT DO NOTHING"
 _LOCK_SYMBOLS = "SELECT symbol, last_id FROM agg_trades_meta WHERE symbol = ANY($1) ORDER BY symbol FOR UPDATE"
@@ -58,17 +59,18 @@ FROM (SELECT min(agg_id) AS first_id, max(agg_id) AS last_id, min(trade_time) AS
 WHERE kept.symbol = $1 RETURNING new.row_count
 """
 _INSERT_GAPS = """
-WITH added AS (
-  INSERT INTO market_data_gaps (symbol, first_missing_id, last_missing_id, from_time, to_time, cause)
-  SELECT symbol, first_id, last_id, timestamptz 'epoch' + from_ms * interval '1 millisecond',
-    timestamptz 'epoch' + to_ms * interval '1 millisecond', cause
-  FROM unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::text[])
-    AS hole (symbol, first_id, last_id, from_ms, to_ms, cause)
-  ON CONFLICT DO NOTHING RETURNING symbol, last_missing_id - first_missing_id + 1 AS missing),
-counted AS (
-  UPDATE agg_trades_meta AS kept SET missing_count = kept.missing_count + new.missing
-  FROM (SELECT symbol, sum(missing)::int8 AS missing FROM added GROUP BY symbol) AS new WHERE kept.symbol = new.symbol)
-SELECT count(*) FROM added
+INSERT INTO market_data_gaps (symbol, first_missing_id, last_missing_id, from_time, to_time, cause)
+SELECT * FROM unnest($1::text[], $2::int8[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::text[])
+ON CONFLICT DO NOTHING RETURNING symbol
+"""
+# Counted anew from the holes and the rows, so overlapping holes and later repairs cannot make it wrong.
+_COUNT_MISSING = """
+UPDATE agg_trades_meta AS meta SET missing_count = coalesce((
+  SELECT sum(upper(hole) - lower(hole) - (SELECT count(DISTINCT k.agg_id) FROM agg_trades k WHERE k.symbol = meta.symbol
+      AND k.agg_id >= lower(hole) AND k.agg_id < upper(hole)))
+  FROM (SELECT unnest(range_agg(int8range(first_missing_id, last_missing_id, '[]'))) AS hole
+        FROM market_data_gaps WHERE symbol = meta.symbol) AS holes), 0)
+WHERE meta.symbol = ANY($1)
 """
 
 
@@ -191,18 +193,21 @@ async def _lay_beside(
         conflicts.extend(Conflict("agg_trades", f"{symbol}:{row['agg_id']}") for row in found)
         if add:
             added += await session.raw.fetchval(_INSERT_UNKNOWN, symbol, low, high)
+    if added:
+        await session.raw.execute(_COUNT_MISSING, list(spans))
     written.added += added
     written.known += sum(len(group) for group in groups) - added
     written.conflicts = (written.conflicts or []) + conflicts
 
 
 async def write_gaps(session: WriteSession, holes: Sequence[Hole]) -> int:
-    """Keep the holes that the table does not have and count their ids as missing; returns how many were new."""
+    """Keep the holes that the table does not have and count the missing ids again; returns how many holes were new."""
     if not holes:
         return 0
     await lock_symbols(session, (hole.symbol for hole in holes))
-    columns = zip(
-        *((h.symbol, h.first_missing_id, h.last_missing_id, h.from_ms, h.to_ms, h.cause) for h in holes), strict=True
-    )
-    added: int = await session.raw.fetchval(_INSERT_GAPS, *map(list, columns))
-    return added
+    rows = [
+        (h.symbol, h.first_missing_id, h.last_missing_id, instant(h.from_ms), instant(h.to_ms), h.cause) for h in holes
+    ]
+    added = await session.raw.fetch(_INSERT_GAPS, *map(list, zip(*rows, strict=True)))
+    await session.raw.execute(_COUNT_MISSING, list({row["symbol"] for row in added}))
+    return len(added)
