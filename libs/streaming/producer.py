@@ -66,6 +66,7 @@ class EventProducer:
         self._on_failure = on_failure
         self._pending: set[asyncio.Future[int]] = set()
         self._producer: AIOKafkaProducer | None = None
+        self._known: set[str] = set()
         self._clock: Clock = SystemClock()
         self._produced = counter("perpstream_records_produced_total")
         self._buffered = gauge("perpstream_producer_buffered_records").labels(service)
@@ -132,6 +133,7 @@ class EventProducer:
         acknowledged: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._pending.add(acknowledged)
         try:
+            await self._know(self._producer, topic_name)
             delivery = await self._producer.send(
                 topic_name, encoded.value, key=key, partition=partition, headers=encoded.headers
             )
@@ -139,7 +141,7 @@ class EventProducer:
             self._settle(acknowledged)
             acknowledged.cancel()
             raise
-        except (KafkaError, AssertionError, TypeError) as error:
+        except (KafkaError, LookupError, AssertionError, TypeError) as error:
             # The client asserts on partitions it does not know; for us both are the same: this record cannot be delivered.
             self._fail(acknowledged, topic_name, partition, error)
             return acknowledged
@@ -161,6 +163,16 @@ class EventProducer:
         """Wait until everything handed over before this call is acknowledged."""
         if self._pending:
             await asyncio.wait(list(self._pending))
+
+    async def _know(self, producer: AIOKafkaProducer, topic: str) -> None:
+        """Refuse a topic that does not exist at once; the client by itself would look for it until its request times out."""
+        if topic in self._known:
+            return
+        with suppress(KafkaError):  # the broker is away: then the client's patience is what we want
+            metadata = await producer.client.fetch_all_metadata()
+            if not metadata.partitions_for_topic(topic):
+                raise LookupError(f"topic {topic} does not exist: create the topics first")
+            self._known.add(topic)
 
     def _settle(self, acknowledged: asyncio.Future[int]) -> None:
         self._pending.discard(acknowledged)

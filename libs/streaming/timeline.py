@@ -133,6 +133,17 @@ def last_heartbeat(records: Sequence[Record]) -> tuple[int, TimelineHeartbeat] |
     return found
 
 
+def believable_heartbeat(
+    records: Sequence[Record], *, complete: bool, burst: int = BURST_RECORDS
+) -> tuple[int, TimelineHeartbeat] | None:
+    """The last heartbeat that a reader of the whole partition would accept, by index; None when `records` cannot prove it.
+
+    `complete`: the records begin where the partition begins, so nothing earlier could speak against it.
+    """
+    found = last_heartbeat(records)
+    return found if found is not None and (complete or found[0] >= burst) else None
+
+
 async def prime_cursor(bootstrap: str, partition: int, offset: int) -> TimelineCursor:
     """The state in which a reader of the whole partition would meet the record at `offset`.
 
@@ -143,8 +154,8 @@ async def prime_cursor(bootstrap: str, partition: int, offset: int) -> TimelineC
         records: list[Record] = []
         start = max(beginning, offset)
         while True:
-            found = last_heartbeat(records)
-            if start <= beginning or (found is not None and found[0] >= BURST_RECORDS):
+            found = believable_heartbeat(records, complete=start <= beginning)
+            if start <= beginning or found is not None:
                 break
             earlier = max(beginning, start - _CHUNK)
             chunk = [record async for batch in log.range(TIMELINE.name, partition, earlier, start) for record in batch]
