@@ -1,0 +1,103 @@
+"""The repository as a whole: links resolve, the table of topics fits the folders, and nothing of one machine stands in a file."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from libs.contracts.topics import TOPICS
+
+ROOT = Path(__file__).parents[2]
+README_LINES = 200
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# Services that the table of topics knows and that are built by later issues: each leaves this list when its folder appears.
+LATER = {"paper_trader", "executor", "risk_guard", "notifier"}
+# Written in halves, so that this file does not contain what it forbids.
+FORBIDDEN = [
+    *(f"{name}.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))),
+    *(f"{name}.{end}" for name, end in (("repo1.maven", "org"), ("maven.apache", "org"), ("proxy.golang", "org"))),
+    *(f"/{folder}/" for folder in ("work", "root")),
+    "/tmp/" + "brief",
+    "/home/" + "user",
+]
+BINARY = {".gz", ".png", ".jpg", ".ico", ".zip", ".woff2", ".npz", ".bin"}
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Files as git knows them; outside a clone, every file that git would not ignore by our .gitignore's usual suspects."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    names = done.stdout.split("\0")[:-1]
+    found = (ROOT / name for name in names) if done.returncode == 0 else ROOT.rglob("*")
+    hidden = {".venv", ".tools", ".perpstream", ".git", "node_modules", "__pycache__"}
+    return tuple(path for path in found if path.is_file() and not hidden & set(path.relative_to(ROOT).parts))
+
+
+def pages() -> list[Path]:
+    return [path for path in tracked() if path.suffix == ".md"]
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ +(.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_resolves(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in LINK.findall(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name) if name else page
+        assert file.exists(), f"{page.relative_to(ROOT)} points to {target}"
+        if anchor and file.suffix == ".md":
+            assert anchor in _anchors(file), f"{page.relative_to(ROOT)} points to {target}"
+
+
+def test_the_readme_is_short_and_begins_with_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= README_LINES
+    assert "make demo" in text
+    assert "make test" in text
+
+
+def test_every_path_and_target_that_the_docs_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in pages():
+        text = page.read_text()
+        for target in re.findall(r"`make ([a-z-]+)", text):
+            assert target in targets, f"{page.relative_to(ROOT)} names `make {target}`"
+        for path in re.findall(r"`((?:libs|services|tests|infra|docs|strategies)/[\w./-]+)`", text):
+            assert (ROOT / path).exists(), f"{page.relative_to(ROOT)} names {path}"
+
+
+def test_every_service_of_the_table_exists_or_is_announced() -> None:
+    named = {service for topic in TOPICS for service in (*topic.producers, *topic.consumers)}
+    built = {path.name for path in (ROOT / "services").iterdir() if (path / "__main__.py").is_file()}
+    assert named - built == LATER
+    assert not LATER & built
+
+
+def test_nothing_of_one_machine_or_registry_stands_in_a_file() -> None:
+    found = []
+    for path in tracked():
+        if path.name == "uv.lock" or path.suffix in BINARY:
+            continue
+        text = path.read_text(errors="replace")
+        found += [f"{path.relative_to(ROOT)}: {word}" for word in FORBIDDEN if word in text]
+    assert found == []
+
+
+def test_decisions_are_numbered_listed_and_one_page_each() -> None:
+    folder = ROOT / "docs/decisions"
+    listed = (folder / "README.md").read_text()
+    records = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
+    assert len(records) >= 3
+    for path in records:
+        assert re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name)
+        assert f"({path.name})" in listed, f"docs/decisions/README.md does not list {path.name}"
+        assert len(path.read_text().splitlines()) <= 80
+    assert len({path.name[:4] for path in records}) == len(records), "two records share a number"
