@@ -73,6 +73,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
         "asyncio",
         "numba",
         "uvicorn.access",
+        "picows",
     ):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)

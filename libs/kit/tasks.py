@@ -1,0 +1,22 @@
+"""Running the coroutines of a service together until it is told to stop or one of them fails."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+async def run_until(stopping: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` concurrently; returns when `stopping` is set and everything is cancelled.
+
+    The first coroutine that raises or returns ends all; its exception is raised here (a service's work never ends by itself).
+    """
+    tasks = [asyncio.ensure_future(item) for item in work]
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        done, _ = await asyncio.wait((stop, *tasks), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in (stop, *tasks):
+            task.cancel()
+        await asyncio.gather(stop, *tasks, return_exceptions=True)

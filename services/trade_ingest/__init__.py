@@ -1,0 +1,1 @@
+"""From the venue's aggregate trades to frames on market.aggtrade.v1, complete and in order per symbol."""

@@ -1,0 +1,155 @@
+"""Wiring of trade_ingest: recover from the topic, open the venue, run streams, filler and publisher until stopped."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from libs.contracts.partitioning import partition_of
+from libs.exchanges import Instrument
+from libs.exchanges.binance.stream import agg_trade_stream, mark_price_stream, open_market_stream
+from libs.exchanges.session import SessionOptions, StreamSession
+from libs.exchanges.venue import Venue, keep_clock, open_venue
+from libs.kit.logging import get_logger
+from libs.kit.service import ServiceContext
+from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
+from libs.kit.tasks import run_until
+from libs.streaming.producer import EventProducer
+from services.trade_ingest.assembler import Assembler, AssemblerOptions
+from services.trade_ingest.frame_builder import Origin
+from services.trade_ingest.gapfill import FillRules, GapFiller
+from services.trade_ingest.ingest import FEED, StreamFeed, TradeIngest
+from services.trade_ingest.publisher import OrderedPublisher
+from services.trade_ingest.resume import TopicState, read_topic_state
+from services.trade_ingest.settings import IngestSettings
+
+UNACKNOWLEDGED_FRAMES = 500
+CONTINUITY = "every symbol's trades are continuous"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All groups of this service."""
+
+    kafka: KafkaSettings
+    venue: VenueSettings
+    symbols: tuple[str, ...]
+    ingest: IngestSettings
+
+
+async def main(context: ServiceContext) -> None:
+    """Publish frames until told to stop."""
+    settings = Settings(
+        load_settings(KafkaSettings),
+        load_settings(VenueSettings),
+        load_settings(SymbolSettings).symbols,
+        load_settings(IngestSettings),
+    )
+    context.expect("kafka", "venue", CONTINUITY)
+    producer = EventProducer(settings.kafka.kafka_bootstrap, service=context.name, max_buffered=UNACKNOWLEDGED_FRAMES)
+    await producer.start()
+    context.fulfil("kafka")
+    try:
+        async with open_venue(settings.venue) as venue:
+            instruments = await venue.market_data.instruments(settings.symbols)
+            context.fulfil("venue")
+            state = await read_topic_state(settings.kafka.kafka_bootstrap, _members(settings))
+            await _Running(context, settings, venue, producer).run(instruments, state)
+    finally:
+        await producer.stop(context.settings.stop_deadline_seconds / 2)
+
+
+def _members(settings: Settings) -> dict[int, list[str]]:
+    members: dict[int, list[str]] = {}
+    for symbol in settings.symbols:
+        members.setdefault(partition_of(symbol, settings.kafka.market_partitions), []).append(symbol)
+    return members
+
+
+class _Running:
+    """One run of the service."""
+
+    def __init__(self, context: ServiceContext, settings: Settings, venue: Venue, producer: EventProducer) -> None:
+        self._context = context
+        self._settings = settings
+        self._venue = venue
+        self._sessions: list[StreamSession] = []
+        self._feeds: list[StreamFeed] = []
+        self._publisher = OrderedPublisher(producer, self._brake)
+
+    async def run(self, instruments: dict[str, Instrument], state: TopicState) -> None:
+        settings, venue = self._settings, self._venue
+        producer_name = f"trade_ingest/{settings.ingest.shard}"
+        origin = Origin(producer_name, state.gate.epochs.get(producer_name, -1) + 1)
+        resumes = {symbol: state.resume(symbol) for symbol in settings.symbols}
+        get_logger("app").info(
+            "resuming", epoch=origin.epoch, last_ids={symbol: item.last_id for symbol, item in resumes.items()}
+        )
+        options = AssemblerOptions(settings.kafka.market_partitions)
+        assembler = Assembler(instruments.values(), resumes, origin, options)
+        ingest = TradeIngest(venue, assembler, self._publisher, instruments, origin)
+        rules = FillRules(
+            patience_seconds=settings.ingest.gap_patience_seconds,
+            history_ms=settings.ingest.history_minutes * 60_000,
+            rows_begin={
+                symbol: begin for symbol in settings.symbols if (begin := state.rows_begin(symbol)) is not None
+            },
+        )
+        filler = GapFiller(ingest, venue.market_data, venue.clock, rules)
+        size = settings.ingest.symbols_per_connection
+        for start in range(0, len(settings.symbols), size):
+            self._add_session(ingest, settings.symbols[start : start + size], filler)
+        sessions = [session.run() for session in self._sessions]
+        try:
+            await run_until(
+                self._context.stopping,
+                self._publisher.run(),
+                filler.run(),
+                self._tick(ingest),
+                self._observe(ingest),
+                keep_clock(venue),
+                *sessions,
+            )
+        finally:
+            assembler.flush()
+            ingest.pump()
+            await self._send_rest()
+
+    async def _send_rest(self) -> None:
+        try:
+            await asyncio.wait_for(self._publisher.drain(), self._context.settings.stop_deadline_seconds / 3)
+        except TimeoutError:
+            get_logger("app").warning("stopped with unsent frames; the next start fetches them again")
+
+    def _add_session(self, ingest: TradeIngest, symbols: Sequence[str], filler: GapFiller) -> None:
+        """One connection: its symbols' trades, and one mark price a second as its heartbeat in venue time."""
+        feed = StreamFeed(ingest, symbols, filler.want)
+        streams = [agg_trade_stream(symbol) for symbol in symbols] + [mark_price_stream(symbols[0])]
+        options = SessionOptions(FEED, silence_seconds=self._settings.ingest.silence_seconds)
+        session = open_market_stream(self._venue.addresses.websocket, streams, feed, self._venue.clock, options)
+        self._feeds.append(feed)
+        self._sessions.append(session)
+
+    def _brake(self, hold: bool) -> None:
+        for session in self._sessions:
+            if hold:
+                session.pause_reading()
+            else:
+                session.resume_reading()
+
+    async def _tick(self, ingest: TradeIngest) -> None:
+        while True:
+            await asyncio.sleep(self._settings.ingest.flush_ms / 1000)
+            for feed in self._feeds:
+                feed.follow()
+            ingest.assembler.flush()
+            ingest.pump()
+
+    async def _observe(self, ingest: TradeIngest) -> None:
+        while True:
+            ingest.report_metrics()
+            if unsettled := ingest.unsettled:
+                self._context.miss(CONTINUITY, f"waiting for {', '.join(unsettled[:5])}")
+            else:
+                self._context.fulfil(CONTINUITY)
+            self._context.details["symbols"] = len(ingest.assembler.feeds)
+            await asyncio.sleep(0.25)

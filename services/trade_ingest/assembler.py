@@ -1,0 +1,245 @@
+"""The pure heart: batches of trades in, frames out, one continuity and one watermark per symbol; no clock, no I/O.
+
+The shell calls `take`, `fill`, `abandon` and `flush`, and sends what `drain` returns, in that order.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole, SymbolSlice
+from libs.contracts.partitioning import partition_of
+from libs.exchanges import AggTrade, Instrument
+from libs.exchanges.decimals import scaled
+from libs.kit.errors import BadMessage, UserError
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release
+from services.trade_ingest.frame_builder import FrameBuilder, Origin
+from services.trade_ingest.watermark import Watermark
+
+GRID_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AssemblerOptions:
+    """`rows_per_frame` cuts a frame at once; `grace_ms` is how far a quiet symbol's watermark stays behind the newest venue
+    event time of its connection; `held_limit` bounds the newer trades kept per symbol while a gap is filled."""
+
+    market_partitions: int
+    rows_per_frame: int = 250
+    grace_ms: int = 1000
+    held_limit: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where a symbol's rows on the topic end: last id, raw time of that trade (or -1) and published watermark."""
+
+    last_id: int = UNKNOWN_ID
+    last_time: int = UNKNOWN_TIME
+    watermark: int = UNKNOWN_TIME
+
+
+class SymbolFeed:
+    """One symbol: its scales, continuity, watermark, and the builder of its partition."""
+
+    __slots__ = (
+        "builder",
+        "last_time",
+        "next_edge",
+        "price_decimals",
+        "published_watermark",
+        "quantity_decimals",
+        "symbol",
+        "tracker",
+        "watermark",
+    )
+
+    def __init__(self, instrument: Instrument, resume: Resume, builder: FrameBuilder, held_limit: int) -> None:
+        self.symbol = instrument.symbol
+        self.price_decimals = instrument.price_decimals
+        self.quantity_decimals = instrument.quantity_decimals
+        expected = resume.last_id + 1 if resume.last_id != UNKNOWN_ID else UNKNOWN_ID
+        self.tracker = ContinuityTracker(expected, held_limit)
+        self.watermark = Watermark(resume.watermark)
+        self.published_watermark = resume.watermark
+        self.last_time = resume.last_time
+        self.builder = builder
+        self.next_edge = 0
+        self.set_next_edge()
+
+    def set_next_edge(self) -> None:
+        """The first grid time that the watermark has not released yet: a trade at or after it crosses an edge."""
+        self.next_edge = ((self.watermark.value + 1) // GRID_MS + 1) * GRID_MS
+
+    def publish(self, trade: AggTrade) -> bool:
+        """Put a trade into the open frame; True when it crosses a grid edge. `UserError` if the scale no longer fits."""
+        try:
+            price = scaled(trade.price, self.price_decimals)
+            quantity = scaled(trade.quantity, self.quantity_decimals)
+        except BadMessage as error:
+            raise UserError(
+                f"trade {trade.agg_id} does not fit the scale of the venue's filters: {error.detail}",
+                where=self.symbol,
+                todo="start trade_ingest again, so that it reads exchangeInfo anew",
+            ) from None
+        time = trade.trade_time
+        effective = self.watermark.admit(time)
+        self.last_time = time
+        row = (trade.agg_id, price, quantity, trade.first_trade_id, trade.last_trade_id, time, trade.buyer_is_maker)
+        self.builder.append(self.symbol, row, effective)
+        if effective < self.next_edge:
+            return False
+        self.set_next_edge()
+        return True
+
+
+@dataclass(slots=True)
+class Counts:
+    """Exact counts since start, by symbol."""
+
+    published: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
+
+
+class Assembler:
+    """All symbols of one process. Frames come out of `drain` in the order in which they must be sent."""
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        resumes: dict[str, Resume],
+        origin: Origin,
+        options: AssemblerOptions,
+    ) -> None:
+        self._options = options
+        self._sequence = 0
+        self._received_us = 0
+        self._frames: list[AggTradeFrame] = []
+        self._edges: set[FrameBuilder] = set()
+        self._builders: dict[int, FrameBuilder] = {}
+        self._members: dict[int, list[SymbolFeed]] = {}
+        self.feeds: dict[str, SymbolFeed] = {}
+        self.counts = Counts()
+        self.newly_filling: list[str] = []
+        for instrument in instruments:
+            symbol = instrument.symbol
+            partition = partition_of(symbol, options.market_partitions)
+            builder = self._builders.setdefault(partition, FrameBuilder(partition, origin))
+            feed = SymbolFeed(instrument, resumes.get(symbol, Resume()), builder, options.held_limit)
+            self.feeds[symbol] = feed
+            self._members.setdefault(partition, []).append(feed)
+
+    def take(self, trades: Sequence[AggTrade], received_us: int) -> None:
+        """Trades of one socket read, in arrival order. Trades of symbols that are not ours are ignored."""
+        self._received_us = received_us
+        feeds = self.feeds
+        rows_per_frame = self._options.rows_per_frame
+        for trade in trades:
+            feed = feeds.get(trade.symbol)
+            if feed is None:
+                continue
+            tracker = feed.tracker
+            was_filling = tracker.state is Continuity.FILLING
+            if tracker.offer(trade):
+                if feed.publish(trade):
+                    self._edges.add(feed.builder)
+                if feed.builder.rows >= rows_per_frame:
+                    self._cut(feed.builder)
+            elif not was_filling and tracker.state is Continuity.FILLING:
+                self.newly_filling.append(feed.symbol)
+        self.cut_edges()
+
+    def cut_edges(self) -> None:
+        """Cut the frames that a trade beyond a grid edge made urgent."""
+        while self._edges:
+            builder = self._edges.pop()
+            if builder.rows:
+                self._cut(builder)
+
+    def begin(self, symbol: str, expected: int, watermark: int, received_us: int) -> None:
+        """A fresh symbol starts at `expected`; everything at or below `watermark` stands in its bootstrap."""
+        feed = self.feeds[symbol]
+        feed.watermark.follow(watermark)
+        feed.set_next_edge()
+        self._release(feed, feed.tracker.begin(expected), received_us)
+
+    def fill(
+        self, symbol: str, rows: Sequence[AggTrade], *, caught_up: bool, generation: int, received_us: int
+    ) -> None:
+        """Rows by REST for a symbol in doubt or with a gap; see `ContinuityTracker.fill`."""
+        feed = self.feeds[symbol]
+        self._release(feed, feed.tracker.fill(rows, caught_up=caught_up, generation=generation), received_us)
+
+    def abandon(self, symbol: str, cause: str, received_us: int) -> None:
+        """Declare the gap before the oldest held trade as a hole and go on."""
+        feed = self.feeds[symbol]
+        self._release(feed, feed.tracker.abandon(cause), received_us)
+
+    def interrupt(self, symbols: Iterable[str]) -> None:
+        """Their connection is lost: watermarks stand still until each symbol's continuity is proven again."""
+        for symbol in symbols:
+            self.feeds[symbol].tracker.interrupt()
+
+    def follow(self, symbols: Iterable[str], event_time: int) -> None:
+        """The newest venue event time of their healthy connection: quiet symbols' watermarks follow it less the grace."""
+        proven = event_time - self._options.grace_ms
+        for symbol in symbols:
+            feed = self.feeds[symbol]
+            if feed.watermark.value < proven and feed.tracker.state is Continuity.LIVE:
+                feed.watermark.follow(proven)
+                if proven + 1 >= feed.next_edge:
+                    feed.set_next_edge()
+
+    def flush(self) -> None:
+        """Cut every partition that has rows or holes, or a quiet symbol whose watermark passed a grid edge."""
+        for partition, builder in self._builders.items():
+            if builder.rows or builder.holes or any(self._due(feed) for feed in self._members[partition]):
+                self._cut(builder)
+
+    def drain(self) -> list[AggTradeFrame]:
+        """The frames cut since the last call, oldest first."""
+        frames, self._frames = self._frames, []
+        return frames
+
+    @staticmethod
+    def _due(feed: SymbolFeed) -> bool:
+        return (feed.watermark.value + 1) // GRID_MS > (feed.published_watermark + 1) // GRID_MS
+
+    def _release(self, feed: SymbolFeed, items: Release, received_us: int) -> None:
+        self._received_us = received_us
+        for index, item in enumerate(items):
+            if isinstance(item, Missing):
+                self._declare(feed, item, items[index + 1])
+                continue
+            feed.publish(item)
+            if feed.builder.rows >= self._options.rows_per_frame:
+                self._cut(feed.builder)
+
+    def _declare(self, feed: SymbolFeed, missing: Missing, following: "AggTrade | Missing") -> None:
+        to_ms = feed.last_time if isinstance(following, Missing) else following.trade_time
+        from_ms = feed.last_time if feed.last_time != UNKNOWN_TIME else to_ms
+        feed.builder.add_hole(Hole(feed.symbol, missing.first, missing.last, from_ms, to_ms, missing.cause))
+        count = missing.last - missing.first + 1
+        self.counts.missing[feed.symbol] = self.counts.missing.get(feed.symbol, 0) + count
+
+    def _cut(self, builder: FrameBuilder) -> None:
+        for feed in self._members[builder.partition]:
+            if self._due(feed):
+                builder.slice_of(feed.symbol)
+        slices = []
+        for symbol, part in builder.slices.items():
+            feed = self.feeds[symbol]
+            feed.published_watermark = feed.watermark.value
+            self.counts.published[symbol] = self.counts.published.get(symbol, 0) + part.rows
+            slices.append(
+                SymbolSlice(
+                    symbol,
+                    feed.price_decimals,
+                    feed.quantity_decimals,
+                    part.rows,
+                    part.first_id,
+                    part.last_id,
+                    feed.watermark.value,
+                )
+            )
+        self._frames.append(builder.cut(tuple(slices), self._sequence, self._received_us))
+        self._sequence += 1

@@ -1,0 +1,199 @@
+"""Fetching by REST what the stream did not bring: fresh starts, restarts, gaps; one symbol never blocks another."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from libs.exchanges import AggTrade, MarketData
+from libs.exchanges.backoff import Backoff
+from libs.exchanges.errors import RateLimited, VenueError
+from libs.kit.clock import Clock
+from libs.kit.logging import get_logger
+from services.trade_ingest.assembler import Assembler, SymbolFeed
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity
+
+PAGE = 1000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+HISTORY_MS = 24 * HOUR_MS - 5 * MINUTE_MS
+WORKERS = 4
+REST_LAG_SECONDS = 0.25
+
+
+class FillHost(Protocol):
+    """What the filler needs of the running service."""
+
+    @property
+    def assembler(self) -> Assembler: ...
+
+    async def bootstrap(self, symbol: str, until_ms: int) -> None:
+        """Fetch and publish the bars that end at `until_ms`."""
+        ...
+
+    def pump(self) -> None:
+        """Queue what the assembler has cut."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while the queue to Kafka is full."""
+        ...
+
+    def connected(self, symbol: str) -> bool:
+        """Whether the symbol's stream is open."""
+        ...
+
+    def settled(self, symbol: str) -> None:
+        """The symbol's continuity is proven."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FillRules:
+    """`patience_seconds`: real time without progress before a gap is given up. `history_ms`: how much a fresh symbol fetches
+    before the open minute. `rows_begin`: symbols whose bootstrap is on the topic already, with the start of their rows."""
+
+    patience_seconds: float = 60.0
+    history_ms: int = 0
+    rows_begin: dict[str, int] = field(default_factory=dict)
+
+
+class GapFiller:
+    """Works through the symbols asked for with `want`, a few at a time, each until it is live or its stream is gone."""
+
+    def __init__(self, host: FillHost, market_data: MarketData, clock: Clock, rules: FillRules) -> None:
+        self._host = host
+        self._market_data = market_data
+        self._clock = clock
+        self._rules = rules
+        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._waiting: set[str] = set()
+        self._log = get_logger("gapfill")
+
+    def want(self, symbol: str) -> None:
+        """Ask for a symbol; asking again while it waits or is worked on changes nothing."""
+        if symbol not in self._waiting:
+            self._waiting.add(symbol)
+            self._queue.put_nowait(symbol)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(WORKERS):
+                workers.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            symbol = await self._queue.get()
+            feed = self._host.assembler.feeds[symbol]
+            try:
+                if feed.tracker.expected == UNKNOWN_ID:
+                    await self._start_fresh(feed)
+                await self._mend(feed)
+            except VenueError as error:
+                self._log.warning("cannot fill yet", symbol=symbol, error=str(error))
+                await asyncio.sleep(1)
+            self._waiting.discard(symbol)
+            if feed.tracker.state is Continuity.LIVE:
+                self._host.settled(symbol)
+            elif self._host.connected(symbol):
+                self.want(symbol)
+
+    async def _start_fresh(self, feed: SymbolFeed) -> None:
+        """Bootstrap bars up to M, then the first trade at or after M is the first row."""
+        symbol = feed.symbol
+        begin_ms = self._rules.rows_begin.get(symbol)
+        if begin_ms is None:
+            begin_ms = (self._clock.now_ms() - self._rules.history_ms) // MINUTE_MS * MINUTE_MS
+            await self._host.bootstrap(symbol, begin_ms)
+            self._rules.rows_begin[symbol] = begin_ms
+        expected = await self._first_id(symbol, begin_ms)
+        self._log.info("fresh start", symbol=symbol, rows_begin_ms=begin_ms, first_id=expected)
+        self._host.assembler.begin(symbol, expected, begin_ms - 1, _now_us())
+        self._host.pump()
+
+    async def _first_id(self, symbol: str, begin_ms: int) -> int:
+        """The first id at or after `begin_ms`; the id after the newest when nothing was traded since."""
+        while True:
+            if rows := await self._first_rows(symbol, begin_ms):
+                return rows[0].agg_id
+            newest = await self._market_data.newest_agg_trades(symbol)
+            if not newest:
+                return UNKNOWN_ID
+            if newest[-1].trade_time < begin_ms:
+                return newest[-1].agg_id + 1
+
+    async def _first_rows(self, symbol: str, start: int) -> Sequence[AggTrade]:
+        """The oldest trades at or after `start`, an hour at a time (the venue answers less than one)."""
+        while start <= (now := self._clock.now_ms()):
+            rows = await self._market_data.agg_trades_between(symbol, start, start + HOUR_MS - 1, PAGE)
+            if rows:
+                return rows
+            start = min(start + HOUR_MS, now + 1)
+        return ()
+
+    async def _mend(self, feed: SymbolFeed) -> None:
+        tracker, backoff = feed.tracker, Backoff(first_seconds=REST_LAG_SECONDS, longest_seconds=5.0)
+        progress_at = time.monotonic()
+        while tracker.state is not Continuity.LIVE and self._host.connected(feed.symbol):
+            await self._host.room()
+            expected = tracker.expected
+            problem = await self._ask_once(feed)
+            if tracker.expected > expected:
+                progress_at = time.monotonic()
+                backoff.reset()
+                continue
+            if time.monotonic() - progress_at > self._rules.patience_seconds:
+                self._give_up(feed, problem or "not_at_venue")
+                progress_at = time.monotonic()
+            await asyncio.sleep(backoff.next_seconds())
+
+    async def _ask_once(self, feed: SymbolFeed) -> str:
+        """One page into the assembler; the reason when there was none."""
+        tracker = feed.tracker
+        generation, expected = tracker.generation, tracker.expected
+        try:
+            rows = await self._market_data.agg_trades_from(feed.symbol, expected, PAGE)
+        except RateLimited as error:
+            self._log.warning("gap waits for the rate limit", symbol=feed.symbol, until_ms=error.until_ms)
+            return "rate_limited"
+        except VenueError as error:
+            if error.code >= 0 or error.status >= 500:
+                return "venue_unavailable"
+            self._log.warning("the venue refuses these ids", symbol=feed.symbol, first=expected, error=str(error))
+            return await self._ask_oldest(feed)
+        known_until = max(feed.last_time, feed.watermark.value)
+        if not rows and self._clock.now_ms() - known_until > HISTORY_MS and not await self._ask_oldest(feed):
+            return ""
+        self._fill(feed, rows, caught_up=len(rows) < PAGE, generation=generation)
+        return "" if rows else "not_at_venue"
+
+    async def _ask_oldest(self, feed: SymbolFeed) -> str:
+        """The ids are older than the venue's history: go on with the oldest trade that it still has."""
+        try:
+            rows = await self._first_rows(feed.symbol, self._clock.now_ms() - HISTORY_MS)
+        except VenueError:
+            return "venue_unavailable"
+        if not rows or rows[0].agg_id <= feed.tracker.expected:
+            return "refused"
+        self._fill(feed, rows, caught_up=False, generation=feed.tracker.generation)
+        return ""
+
+    def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], *, caught_up: bool, generation: int) -> None:
+        self._host.assembler.fill(feed.symbol, rows, caught_up=caught_up, generation=generation, received_us=_now_us())
+        self._host.pump()
+
+    def _give_up(self, feed: SymbolFeed, cause: str) -> None:
+        first = feed.tracker.first_held
+        if first is None:
+            return
+        self._log.error(
+            "a gap is declared", symbol=feed.symbol, first=feed.tracker.expected, last=first.agg_id - 1, cause=cause
+        )
+        self._host.assembler.abandon(feed.symbol, cause, _now_us())
+        self._host.pump()
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

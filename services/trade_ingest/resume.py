@@ -1,0 +1,130 @@
+"""Where our rows on market.aggtrade.v1 end: start-up is recovery, and the topic is the only memory."""
+
+from dataclasses import dataclass, field
+
+from libs.contracts.codec import decode
+from libs.contracts.frames import FrameGate
+from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, TradesBootstrapped
+from libs.contracts.topics import AGGTRADE, TIMELINE
+from libs.kit.errors import BadMessage
+from libs.streaming.records import LogReader, Record
+from libs.streaming.timeline import last_heartbeat
+from services.trade_ingest.assembler import Resume
+from services.trade_ingest.continuity import UNKNOWN_ID
+
+HEARTBEAT_SEARCH = 4000
+FIRST_WINDOW = 2000
+
+
+@dataclass(slots=True)
+class TopicState:
+    """What the topic says: last ids through the gate that every reader uses, watermarks, and where bootstraps end."""
+
+    gate: FrameGate = field(default_factory=FrameGate)
+    watermarks: dict[str, int] = field(default_factory=dict)
+    last_times: dict[str, int] = field(default_factory=dict)
+    bootstrapped: dict[str, int] = field(default_factory=dict)
+
+    def absorb(self, record: Record) -> None:
+        """One record in log order; what nobody can read is passed over (the sequencer dead-letters it)."""
+        try:
+            event = decode(record.value, record.headers, AGGTRADE.events)
+            if isinstance(event, AggTradeFrame):
+                self._absorb_frame(event)
+            elif isinstance(event, TradesBootstrapped) and self.gate.admit_epoch(event.producer, event.epoch):
+                self.bootstrapped[event.symbol] = event.event_time_ms
+        except BadMessage:
+            return
+
+    def _absorb_frame(self, frame: AggTradeFrame) -> None:
+        columns = self.gate.accept(frame)
+        if columns is None:
+            return
+        for index, part in enumerate(frame.slices):
+            known = self.watermarks.get(part.symbol, UNKNOWN_TIME)
+            self.watermarks[part.symbol] = max(known, part.watermark_ms)
+            times = columns.trade_time[columns.symbol_index == index]
+            if len(times):
+                self.last_times[part.symbol] = int(times[-1])
+
+    def resume(self, symbol: str) -> Resume:
+        """Where to go on with one symbol."""
+        return Resume(
+            self.gate.last_ids.get(symbol, UNKNOWN_ID),
+            self.last_times.get(symbol, UNKNOWN_TIME),
+            self.watermarks.get(symbol, UNKNOWN_TIME),
+        )
+
+    def knows(self, symbol: str) -> bool:
+        """Whether a row, a hole or a bootstrap of the symbol was seen."""
+        return self.gate.last_ids.get(symbol, UNKNOWN_ID) != UNKNOWN_ID or symbol in self.bootstrapped
+
+    def rows_begin(self, symbol: str) -> int | None:
+        """For a symbol that was bootstrapped but has no row yet: from when on its trades are owed (ms). None: it is new."""
+        known = max(self.bootstrapped.get(symbol, UNKNOWN_TIME), self.watermarks.get(symbol, UNKNOWN_TIME) + 1)
+        return known if known > 0 else None
+
+
+async def read_topic_state(bootstrap: str, members: dict[int, list[str]]) -> TopicState:
+    """The state of the named partitions with their symbols.
+
+    A heartbeat of the timeline holds everything up to its positions, so usually only seconds have to be read; without one
+    (no sequencer yet) windows that grow backwards, until every symbol was met or the topic begins.
+    """
+    state = TopicState()
+    async with LogReader(bootstrap) as log:
+        for partition, symbols in members.items():
+            await _read_partition(log, partition, symbols, state)
+    return state
+
+
+async def _read_partition(log: LogReader, partition: int, symbols: list[str], state: TopicState) -> None:
+    beginning, end = await log.beginning(AGGTRADE.name, partition), await log.end(AGGTRADE.name, partition)
+    heartbeat = await _heartbeat_position(log, partition, end, state)
+    if heartbeat is not None:
+        await _absorb_range(log, partition, (heartbeat, end), state)
+        return
+    window = FIRST_WINDOW
+    while True:
+        start = max(beginning, end - window)
+        tried = TopicState()
+        await _absorb_range(log, partition, (start, end), tried)
+        if start == beginning or all(tried.knows(symbol) for symbol in symbols):
+            _merge(state, tried)
+            return
+        window *= 10
+
+
+async def _heartbeat_position(log: LogReader, partition: int, end: int, state: TopicState) -> int | None:
+    timeline_end = await log.end(TIMELINE.name, partition)
+    start = max(0, timeline_end - HEARTBEAT_SEARCH)
+    records = [record async for batch in log.range(TIMELINE.name, partition, start, timeline_end) for record in batch]
+    found = last_heartbeat(records)
+    if found is None:
+        return None
+    position = found[1].positions.get(f"{AGGTRADE.name}:{partition}", -1) + 1
+    if position == 0 or position > end:
+        return None
+    _merge(
+        state,
+        TopicState(
+            FrameGate(dict(found[1].frame_epochs), dict(found[1].last_ids)), watermarks=dict(found[1].watermarks)
+        ),
+    )
+    return position
+
+
+async def _absorb_range(log: LogReader, partition: int, span: tuple[int, int], state: TopicState) -> None:
+    async for batch in log.range(AGGTRADE.name, partition, *span):
+        for record in batch:
+            state.absorb(record)
+
+
+def _merge(state: TopicState, found: TopicState) -> None:
+    """Partitions have symbols of their own; only producers appear in several, and there the greatest epoch counts."""
+    for producer, epoch in found.gate.epochs.items():
+        state.gate.epochs[producer] = max(state.gate.epochs.get(producer, -1), epoch)
+    state.gate.last_ids.update(found.gate.last_ids)
+    state.watermarks.update(found.watermarks)
+    state.last_times.update(found.last_times)
+    state.bootstrapped.update(found.bootstrapped)
