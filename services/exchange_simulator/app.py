@@ -159,8 +159,11 @@ async def main(context: ServiceContext) -> None:
     server_settings = load_settings(ServerSettings)
     simulation = open_simulation(load_settings(MarketSettings))
     hub = Hub(simulation.source)
+    # The compiled loops are loaded before anybody connects: the first message must not wait for a compiler.
+    await asyncio.to_thread(hub.warm_up, simulation.source)
     runner, port = await listen(build_application(simulation, hub, server_settings), server_settings)
-    identity = {key: value for key, value in simulation.state.identity.items() if key != "files"}
+    identity = {key: value for key, value in simulation.state.identity.items() if key not in ("files", "symbols")}
+    identity["symbols"] = len(simulation.source.symbols)
     _log.info("listening", host=server_settings.host, port=port, **identity)
     context.details.update(identity, port=port)
     context.fulfil("listening")

@@ -11,6 +11,7 @@ from services.exchange_simulator.frames import AggTradeEncoder, enveloped, text_
 from services.exchange_simulator.market import MarketSource, SideEvent, TradeWindow
 from services.exchange_simulator.sessions import Session
 
+_WARM_UP_MS = 1000
 _clients = gauge("perpstream_simulator_clients")
 
 
@@ -35,6 +36,14 @@ class Hub:
         self._demand = Demand((), frozenset(), (), {})
         self._changes = 0
         self._versions: tuple[int, ...] = ()
+
+    def warm_up(self, source: MarketSource) -> None:
+        """Compile or load what the first window would otherwise wait for."""
+        moment = source.first_ms(source.symbols[0]) + _WARM_UP_MS
+        window = source.window(moment - _WARM_UP_MS, moment, (0,))
+        for encoder in self._encoders.values():
+            encoder.frames(window, np.ones(len(self._index), np.bool_))
+        source.bars(source.symbols[0], "1m", [moment // 60_000 * 60_000], moment)
 
     def add(self, session: Session, path: str) -> None:
         """A connection was opened."""

@@ -1,6 +1,7 @@
 """Moves venue time into the hub: takes what has become visible since the last step and has it published."""
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ TICK_SECONDS = 0.01
 _LONGEST_STEP_MS = 250
 _UNPACED_STEP_MS = 50
 _UNPACED_BUFFER = 1_000_000
-_MINUTE_MS = 60_000
+_STALL_BUFFER = 4_000_000
+_AHEAD_MS = 1500
+_PREPARE_SECONDS = 0.25
 # A recording waits for somebody who wants trades; a client that wants only other streams starts it after this time.
 _OTHER_STREAMS_WAIT_SECONDS = 10.0
 _log = get_logger("pump")
@@ -37,38 +40,40 @@ class PacedPump:
         self._source = source
         self._hub = hub
         self._clock = clock
-        self._prepared = 0
 
     async def run(self) -> None:
         """Publish for ever; a recording's end is only noted, the clock goes on."""
-        self.progress.told_ms = self._clock.now_ms()
+        self.progress.told_ms = max(self.progress.told_ms, self._clock.now_ms())
         self.progress.started = True
-        while True:
-            await asyncio.sleep(TICK_SECONDS)
-            demand = self._hub.demand()
-            self._step(demand, self._clock.now_ms())
-            await self._prepare(demand)
+        preparing = asyncio.create_task(self._prepare())
+        try:
+            while True:
+                await asyncio.sleep(TICK_SECONDS)
+                await self._catch_up(self._clock.now_ms())
+        finally:
+            preparing.cancel()
 
-    def _step(self, demand: Demand, now_ms: int) -> None:
-        after = self.progress.told_ms
-        while after < now_ms:
+    async def _catch_up(self, now_ms: int) -> None:
+        while (after := self.progress.told_ms) < now_ms:
             until = min(now_ms, after + _LONGEST_STEP_MS)
-            publish(self._source, self._hub, demand, after, until)
-            after = self.progress.told_ms = until
+            publish(self._source, self._hub, self._hub.demand(), after, until)
+            self.progress.told_ms = until
+            if until < now_ms:
+                # After a stall there is more than clients can take at once: give them the time they need to read.
+                await drained(self._hub, _STALL_BUFFER, seconds=1.0)
         last = self._source.last_event_ms()
         if last is not None and now_ms > last and not self.progress.ended:
             self.progress.ended = True
             _log.info("the recording has ended", venue_ms=last)
 
-    async def _prepare(self, demand: Demand) -> None:
-        """Generate the coming minute in a thread, once, in the middle of the running one."""
-        coming = self.progress.told_ms + _MINUTE_MS // 2
-        minute = coming // _MINUTE_MS
-        if demand.trade_symbols and minute > self._prepared:
-            self._prepared = minute
-            for index in demand.trade_symbols:
-                await asyncio.to_thread(self._source.prepare, coming, (index,))
-                self._step(demand, self._clock.now_ms())
+    async def _prepare(self) -> None:
+        """Generate in a thread what the coming second needs, so that publishing never waits for a big block."""
+        ahead_ms = int(_AHEAD_MS * self._clock.timer_speed)
+        while True:
+            demand = self._hub.demand()
+            for moment in (self._clock.now_ms(), self._clock.now_ms() + ahead_ms):
+                await asyncio.to_thread(self._source.prepare, moment, demand.trade_symbols)
+            await asyncio.sleep(_PREPARE_SECONDS)
 
 
 class UnpacedPump:
@@ -90,7 +95,7 @@ class UnpacedPump:
                 await asyncio.sleep(TICK_SECONDS)
                 continue
             self._step(demand)
-            await self._wait_for_readers()
+            await drained(self._hub, _UNPACED_BUFFER)
         self._save()
         self._clock.run_on()
         _log.info("the recording has ended", venue_ms=self.progress.told_ms)
@@ -109,16 +114,21 @@ class UnpacedPump:
         if time.monotonic() - self._saved_at > 1.0:
             self._save()
 
-    async def _wait_for_readers(self) -> None:
-        await asyncio.sleep(0)
-        # Many transports, none of which offers one event for all: polling is the simple truth here.
-        while any(session.unsent() > _UNPACED_BUFFER for session in self._hub.sessions()):  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
-
     def _save(self) -> None:
         self._saved_at = time.monotonic()
         self._state.position_ms = self._clock.now_ms()
         self._state.save()
+
+
+async def drained(hub: Hub, limit_bytes: int, seconds: float = math.inf) -> None:
+    """Let the loop write, and wait until no client has more than `limit_bytes` unsent, for at most `seconds`."""
+    give_up = time.monotonic() + seconds
+    await asyncio.sleep(0)
+    # Many transports, none of which offers one event for all: polling is the simple truth here.
+    while time.monotonic() < give_up:
+        if all(session.unsent() <= limit_bytes for session in hub.sessions()):
+            return
+        await asyncio.sleep(0.001)
 
 
 def publish(source: MarketSource, hub: Hub, demand: Demand, after_ms: int, until_ms: int) -> None:

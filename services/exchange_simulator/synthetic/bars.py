@@ -58,5 +58,6 @@ class MinuteBars:
                 if len(self._hours) > _KEPT_HOURS:
                     self._hours.popitem(last=False)
         for offset in np.flatnonzero(table[:filled, COUNT] < 0):
-            table[offset] = summary_row(self._tape.minute(hour * _HOUR + int(offset), keep=False))
+            parts = self._tape.minute_summary_parts(hour * _HOUR + int(offset))
+            table[offset] = fold(np.stack([summary_row(part) for part in parts]))
         return table

@@ -31,8 +31,8 @@ def _normal(state: np.uint64) -> float:
 
 
 @njit(cache=True, nogil=True)
-def arrivals(key: np.uint64, start_ms: int, trade_ms: Int64s) -> None:
-    """Fill `trade_ms` with one minute of clustered, non-decreasing times in [start, start + 60000)."""
+def arrivals(key: np.uint64, start_ms: int, length_ms: int, trade_ms: Int64s) -> None:
+    """Fill `trade_ms` with clustered, non-decreasing times in [start, start + length)."""
     count = len(trade_ms)
     state = key
     total = 0.0
@@ -47,7 +47,7 @@ def arrivals(key: np.uint64, start_ms: int, trade_ms: Int64s) -> None:
         total += gap
         gaps[i] = total
     for i in range(count):
-        trade_ms[i] = start_ms + int(gaps[i] / total * 60000.0)
+        trade_ms[i] = start_ms + int(gaps[i] / total * length_ms)
 
 
 @njit(cache=True, nogil=True)

@@ -125,7 +125,8 @@ class SyntheticMarket:
 
     def prepare(self, until_ms: int, wanted: Sequence[int]) -> None:
         for index in wanted:
-            self._parts[self._symbols[index]].tape.minute(until_ms // MINUTE_MS)
+            for _ in self._parts[self._symbols[index]].tape.blocks(until_ms, until_ms):
+                pass  # read into the cache
 
     def next_event_ms(self, after_ms: int) -> int | None:
         return None

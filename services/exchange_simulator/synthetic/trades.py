@@ -2,11 +2,12 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.exchange_simulator.market import EMPTY_TRADES, Int64s, TradeColumns
+from services.exchange_simulator.market import Int64s, TradeColumns
 from services.exchange_simulator.synthetic.blocks import arrivals, prices_and_sides, sizes
 from services.exchange_simulator.synthetic.noise import key_of, mix
 from services.exchange_simulator.synthetic.skeleton import DAY_MINUTES, MINUTE_MS, Skeleton
@@ -14,6 +15,9 @@ from services.exchange_simulator.synthetic.skeleton import DAY_MINUTES, MINUTE_M
 # An event is told at most this long after its trade; windows over event times look back by it.
 LONGEST_DELAY_MS = 80
 _TICKET_MS = 50
+_BLOCK_TRADES = 20_000
+_SPLITS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
+MOST_SPLITS = _SPLITS[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,12 @@ class Pace:
     start_minute: int
     history_per_day: int
     live_per_day: int
+
+    @property
+    def live_splits(self) -> int:
+        """Blocks per minute from the start on, so that a block stays small at any rate."""
+        per_minute = self.live_per_day / DAY_MINUTES
+        return next((n for n in _SPLITS if per_minute / n <= _BLOCK_TRADES), MOST_SPLITS)
 
 
 class BlockCache:
@@ -92,14 +102,29 @@ class TradeTape:
             return self.skeleton.minute_of(trade_id - self._id_base, pace.history_per_day)
         return self.skeleton.minute_of(trade_id - self._id_base - self._live_offset, pace.live_per_day)
 
-    def minute(self, minute: int, keep: bool = True) -> TradeColumns:
-        """All trades of one minute (by trade time), oldest first; `keep=False` leaves the cache to those who read again."""
-        if minute < self._pace.first_minute:
-            return EMPTY_TRADES
-        key = (self._rules.symbol, minute)
+    def _splits(self, minute: int) -> int:
+        """Blocks per minute: one in history, as many as the live rate needs from the start on."""
+        return 1 if minute < self._pace.start_minute else self._pace.live_splits
+
+    def blocks(self, start_ms: int, end_ms: int) -> Iterator[TradeColumns]:
+        """The blocks that hold trades with start <= trade time <= end, oldest first, none before history."""
+        start_ms = max(start_ms, self._pace.first_minute * MINUTE_MS)
+        for minute in range(start_ms // MINUTE_MS, end_ms // MINUTE_MS + 1):
+            length = MINUTE_MS // self._splits(minute)
+            low = max(start_ms - minute * MINUTE_MS, 0) // length
+            high = min(end_ms - minute * MINUTE_MS, MINUTE_MS - 1) // length
+            for part in range(low, high + 1):
+                yield self._block(minute, part)
+
+    def minute_summary_parts(self, minute: int) -> list[TradeColumns]:
+        """All trades of one minute, left out of the cache, which is for those who read again."""
+        return [self._block(minute, part, keep=False) for part in range(self._splits(minute))]
+
+    def _block(self, minute: int, part: int, keep: bool = True) -> TradeColumns:
+        key = (self._rules.symbol, minute * MINUTE_MS + part)
         block = self._cache.get(key)
         if block is None:
-            block = self._generate(minute)
+            block = self._generate(minute, part)
             if keep:
                 self._cache.put(key, block)
         return block
@@ -110,33 +135,29 @@ class TradeTape:
         drift = float(self.skeleton.day(day).drift[offset])
         return 0.5 + 0.24 * float(np.tanh(0.9 * drift))
 
-    def _generate(self, minute: int) -> TradeColumns:
-        first = self.first_id(minute)
-        count = self.first_id(minute + 1) - first
+    def _generate(self, minute: int, part: int) -> TradeColumns:
+        splits = self._splits(minute)
+        base, stop = self.first_id(minute), self.first_id(minute + 1)
+        first = base + (stop - base) * part // splits
+        count = base + (stop - base) * (part + 1) // splits - first
         trade_ms, prices = np.empty(count, np.int64), np.empty(count, np.int64)
         quantities, non_rpi, maker = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.bool_)
-        keys = mix(self._trade_key + np.arange(minute * 3, minute * 3 + 3, dtype=np.uint64))
+        place = (minute * MOST_SPLITS + part) * 3
+        keys = mix(self._trade_key + np.arange(place, place + 3, dtype=np.uint64))
         day, offset = divmod(minute, DAY_MINUTES)
         skeleton, rules, share = self.skeleton.day(day), self._rules, self.buy_share(minute)
-        log_scale = np.log(rules.price_scale)
-        path = np.array(
-            [
-                skeleton.log_price[offset] + log_scale,
-                skeleton.log_price[offset + 1] + log_scale,
-                skeleton.volatility[offset] * 0.8,
-                share,
-                rules.tick,
-            ]
-        )
+        anchors = skeleton.log_price[offset : offset + 2] + np.log(rules.price_scale)
+        volatility = skeleton.volatility[offset] * 0.8 / np.sqrt(splits)
+        path = np.array([*anchors, volatility, share, rules.tick])
         median = self.skeleton.profile.median_notional / np.exp(skeleton.log_price[offset]) * rules.quantity_scale
-        arrivals(keys[0], minute * MINUTE_MS, trade_ms)
+        length = MINUTE_MS // splits
+        arrivals(keys[0], minute * MINUTE_MS + part * length, length, trade_ms)
         prices_and_sides(keys[1], trade_ms, path, prices, maker)
         sizes(keys[2], np.array([median, share, rules.step]), maker, quantities, non_rpi)
         ids = np.arange(first, first + count, dtype=np.int64)
         first_ids, last_ids = self._trade_ids(ids)
-        return TradeColumns(
-            ids, prices, quantities, non_rpi, first_ids, last_ids, trade_ms, self._event_times(trade_ms), maker
-        )
+        event_ms = self._event_times(trade_ms)
+        return TradeColumns(ids, prices, quantities, non_rpi, first_ids, last_ids, trade_ms, event_ms, maker)
 
     def _trade_ids(self, ids: Int64s) -> tuple[Int64s, Int64s]:
         """One to three single trades per aggregate trade; now and then an id is missing, as insurance fund trades are."""
@@ -161,10 +182,8 @@ class TradeTape:
 
     def between(self, start_ms: int, end_ms: int, now_ms: int) -> TradeColumns:
         """Trades with start <= trade time <= end that are visible at `now_ms`."""
-        start_ms = max(start_ms, self._pace.first_minute * MINUTE_MS)
         parts = []
-        for minute in range(start_ms // MINUTE_MS, min(end_ms, now_ms) // MINUTE_MS + 1):
-            block = self.minute(minute)
+        for block in self.blocks(start_ms, min(end_ms, now_ms)):
             low = int(np.searchsorted(block.trade_ms, start_ms, side="left"))
             high = int(np.searchsorted(block.trade_ms, end_ms, side="right"))
             parts.append(block.slice(low, min(high, self._visible(block, now_ms))))
@@ -172,36 +191,33 @@ class TradeTape:
 
     def from_id(self, first_id: int, limit: int, now_ms: int) -> TradeColumns:
         """Up to `limit` visible trades with id >= `first_id`."""
-        minute = self.minute_of_id(first_id)
         parts: list[TradeColumns] = []
         missing = limit
-        while missing > 0 and minute * MINUTE_MS <= now_ms:
-            block = self.minute(minute)
+        for block in self.blocks(self.minute_of_id(first_id) * MINUTE_MS, now_ms):
             low = int(np.searchsorted(block.ids, first_id, side="left"))
             part = block.slice(low, min(low + missing, max(low, self._visible(block, now_ms))))
             parts.append(part)
             missing -= len(part)
-            minute += 1
+            if missing <= 0:
+                break
         return TradeColumns.concatenate([part for part in parts if len(part)])
 
     def newest(self, limit: int, now_ms: int) -> TradeColumns:
         """The last `limit` visible trades."""
-        minute = now_ms // MINUTE_MS
+        end_ms, span_ms = now_ms, MINUTE_MS
         parts: list[TradeColumns] = []
         missing = limit
-        while missing > 0 and minute >= self._pace.first_minute:
-            block = self.minute(minute)
-            high = self._visible(block, now_ms)
-            parts.insert(0, block.slice(max(0, high - missing), high))
+        while missing > 0 and end_ms >= self._pace.first_minute * MINUTE_MS:
+            found = self.between(end_ms - span_ms + 1, end_ms, now_ms)
+            parts.insert(0, found.slice(max(0, len(found) - missing), len(found)))
             missing -= len(parts[0])
-            minute -= 1
+            end_ms, span_ms = end_ms - span_ms, min(span_ms * 2, 16 * MINUTE_MS)
         return TradeColumns.concatenate([part for part in parts if len(part)])
 
     def told_between(self, after_ms: int, until_ms: int) -> TradeColumns:
         """Trades with after < event time <= until."""
         parts = []
-        for minute in range((after_ms - LONGEST_DELAY_MS) // MINUTE_MS, until_ms // MINUTE_MS + 1):
-            block = self.minute(minute)
+        for block in self.blocks(after_ms - LONGEST_DELAY_MS, until_ms):
             low = int(np.searchsorted(block.event_ms, after_ms, side="right"))
             parts.append(block.slice(low, int(np.searchsorted(block.event_ms, until_ms, side="right"))))
         return TradeColumns.concatenate([part for part in parts if len(part)])
