@@ -1,0 +1,82 @@
+# Perpstream: every target installs what it needs first; a second run starts at once. Needs Python 3.11 to 3.13 and make, nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+BIN := .venv/bin
+RUN := $(BIN)/python
+PERPSTREAM := $(BIN)/perpstream
+CODE := libs services infra tests
+# Arguments for the command behind a target: make up ARGS="--symbols BTCUSDT", make test ARGS=tests/libs/kit
+ARGS ?=
+# Two at a time; a file's tests stay together, so that they share their servers.
+WORKERS ?= 2
+export UV_PYTHON_DOWNLOADS := never
+
+FIND_PYTHON := for name in python3.11 python3.12 python3.13 python3 python; do \
+	if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then echo $$name; exit 0; fi; \
+	done; echo "Perpstream needs Python 3.11, 3.12 or 3.13 on the PATH: install one and run make again" >&2; exit 1
+
+.PHONY: help setup demo smoke up down status test check format bench docs clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(UV):
+	@python=$$($(FIND_PYTHON)); echo "installing uv $(UV_VERSION) into .tools"; \
+	$$python -m venv .tools || { echo "python's venv module is missing: install it (on Debian: python3-venv)" >&2; exit 1; }; \
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+.venv/.installed: pyproject.toml uv.lock | $(UV)
+	@echo "installing the locked environment into .venv"
+	@$(UV) sync --locked --python "$$($(FIND_PYTHON))"
+	@touch $@
+
+.venv/.fetched: infra/kafka/jars.lock .venv/.installed
+	@$(RUN) -m infra.local.fetch
+	@touch $@
+
+setup: .venv/.fetched ## Install everything the other targets need
+	@:
+
+demo: setup ## Start the stack with the simulator and show the live screen; Ctrl-C ends all of it
+	@$(PERPSTREAM) up --watch $(ARGS)
+
+smoke: setup ## Start a fresh stack, wait for every hop from exchange to API, print what was seen
+	@$(PERPSTREAM) smoke $(ARGS)
+
+up: setup ## Start the stack in this terminal; Ctrl-C ends all of it
+	@$(PERPSTREAM) up $(ARGS)
+
+down: setup ## Stop the running stack
+	@$(PERPSTREAM) down $(ARGS)
+
+status: setup ## Show every process of the running stack
+	@$(PERPSTREAM) status $(ARGS)
+
+test: setup ## Run all tests
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+check: .venv/.installed ## Format, lint, types, layers and generated documents
+	@echo "ruff format"; $(BIN)/ruff format --check $(CODE)
+	@echo "ruff check"; $(BIN)/ruff check $(CODE)
+	@echo "mypy"; $(BIN)/mypy
+	@echo "layers"; NO_COLOR=1 $(BIN)/lint-imports --no-logo
+	@echo "documents"; $(RUN) -m libs.contracts.export --check
+
+format: .venv/.installed ## Format the code and mend what ruff can
+	@$(BIN)/ruff check --fix --quiet $(CODE) || true
+	@$(BIN)/ruff format $(CODE)
+
+bench: setup ## Run the benchmarks and print their table
+	@$(RUN) -m tests.bench $(ARGS)
+
+docs: .venv/.installed ## Generate schemas, AsyncAPI and the list of topics
+	@$(RUN) -m libs.contracts.export
+
+clean: ## Stop the stack and remove its state
+	@if [ -x $(PERPSTREAM) ]; then $(PERPSTREAM) down 2>/dev/null || true; fi
+	@rm -rf .perpstream
