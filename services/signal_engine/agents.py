@@ -1,0 +1,121 @@
+"""The worker: partitions come with their state and leave with a snapshot; each record goes through the core to the topics."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, TIMELINE
+from libs.kit.clock import SystemClock
+from libs.kit.logging import get_logger
+from libs.kit.metrics import counter, gauge
+from libs.kit.service import ServiceContext
+from libs.streaming.deadletter import DeadLetters
+from libs.streaming.producer import EventProducer
+from libs.streaming.records import LogReader, Record
+from services.signal_engine.core import EngineCore, Output, Outputs
+from services.signal_engine.recovery import RecoveryParts, recover, state_of
+
+_READY = "assigned and replayed"
+_LOGGER = get_logger("signal_engine")
+
+
+@dataclass(slots=True)
+class Worker:
+    """The partitions this process has now. Everything runs in one task at a time, as Faust calls it."""
+
+    context: ServiceContext
+    producer: EventProducer
+    dead_letters: DeadLetters
+    parts: RecoveryParts
+    cores: dict[int, EngineCore] = field(default_factory=dict)
+    _parked: dict[int, EngineCore] = field(default_factory=dict)
+    _clock: SystemClock = field(default_factory=SystemClock)
+    _handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def on_assigned(self, partitions: frozenset[int]) -> None:
+        """Bring each partition to the log's end before its first record is processed."""
+        self.context.miss(_READY, "replaying")
+        started = time.monotonic()
+        for partition in sorted(partitions):
+            self.cores[partition] = await recover(self.parts, partition, self._parked.pop(partition, None))
+        self._parked.clear()
+        gauge("perpstream_recovery_seconds").labels("signal_engine").set(time.monotonic() - started)
+        self.context.details["partitions"] = sorted(partitions)
+        self.context.fulfil(_READY)
+
+    async def on_revoked(self, partitions: frozenset[int]) -> None:
+        """Keep the states for whoever takes the partitions next."""
+        self.context.miss(_READY, "partitions are being assigned")
+        for partition in sorted(partitions):
+            await self.keep(partition)
+            if partition in self.cores:
+                self._parked[partition] = self.cores.pop(partition)
+
+    async def process(self, record: Record) -> None:
+        """One record of the live log; what a replay has taken is skipped, what was never delivered is read first."""
+        core = self.cores.get(record.partition)
+        if core is None:
+            return  # taken away while it waited in a queue; whoever has the partition now reads it
+        if record.offset > core.next_offset:
+            await self._catch_up(core, record)
+        if record.offset >= core.next_offset:
+            await self.emit(record.partition, core, (record,))
+
+    async def emit(self, partition: int, core: EngineCore, records: Sequence[Record]) -> None:
+        """Take records and hand over what they give. An indicator record is sent only once its signals are kept."""
+        async with self._handing_over:
+            out = core.process(records)
+            for record, problem in out.refused:
+                await self.dead_letters.put(record, problem)
+            if out.signals:
+                sent = [await self._send(SIGNAL_SCORED.name, partition, output) for output in out.signals]
+                await asyncio.gather(*sent)
+            for output in out.indicators:
+                await self._send(SIGNAL_INDICATOR.name, partition, output)
+        if out.evaluated or out.beat:
+            _report(core, out)
+
+    async def keep(self, partition: int) -> None:
+        """Save a partition's state once its outputs are kept; without a database the next start replays more, nothing else."""
+        core = self.cores.get(partition)
+        if core is None:
+            return
+        async with self._handing_over:
+            offset, state = state_of(core)
+        await self.producer.flush()
+        try:
+            await self.parts.snapshots.save(partition, offset, state)
+        except Exception as problem:  # a lost snapshot costs time at the next start, never data
+            _LOGGER.warning("snapshot not saved", partition=partition, why=str(problem))
+
+    async def keep_all(self, every_seconds: float) -> None:
+        """Save every partition's state now and then, one after the other."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            for partition in sorted(self.cores):
+                await self.keep(partition)
+
+    async def _catch_up(self, core: EngineCore, record: Record) -> None:
+        async with LogReader(self.parts.bootstrap) as log:
+            async for batch in log.range(TIMELINE.name, record.partition, core.next_offset, record.offset):
+                await self.emit(record.partition, core, batch)
+
+    async def _send(self, topic: str, partition: int, output: Output) -> "asyncio.Future[int]":
+        output.encoded.headers.append(("observed-at", str(self._clock.now_ms()).encode()))
+        return await self.producer.send_encoded(topic, output.encoded, key=output.symbol.encode(), partition=partition)
+
+
+def _report(core: EngineCore, out: Outputs) -> None:
+    evaluations, signals = counter("perpstream_evaluations_total"), counter("perpstream_signals_total")
+    for symbol in out.evaluated:
+        evaluations.labels(symbol).inc()
+    for count in out.counts:
+        signals.labels(count.strategy, count.state).inc()
+    if out.beat:
+        coverage, age = gauge("perpstream_coverage_ratio"), gauge("perpstream_watermark_age_seconds")
+        for symbol, row in core.newest.items():
+            for window in row.windows:
+                coverage.labels(symbol, window.window).set(window.coverage)
+        for symbol, watermark in core.watermarks.items():
+            age.labels(symbol).set((core.venue_ms - watermark) / 1000)

@@ -1,0 +1,166 @@
+"""One timeline partition as a pure state machine: records of the log in, feature rows and scored signals out.
+
+The same log gives the same bytes, however it is cut into calls and wherever a snapshot was taken and restored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from libs.contracts.codec import Encoded, encode
+from libs.contracts.control import StrategyActivated
+from libs.contracts.event import Event
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedStatusChanged,
+    LiquidationObserved,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+    TradesBootstrapped,
+)
+from libs.contracts.timeline import TimelineHeartbeat
+from libs.indicators.features import FeatureRow, Scale, feature_row, read_table
+from libs.indicators.kernel import Kernel
+from libs.indicators.log import LogBatch
+from libs.indicators.settings import KernelSettings, OverflowRisk
+from libs.kit.errors import BadMessage
+from libs.streaming.records import Record
+from libs.streaming.timeline import Accepted, TimelineCursor
+from services.signal_engine.features import indicator_event
+from services.signal_engine.slow_inputs import SymbolInputs, as_events
+from services.signal_engine.strategies import Moment, StrategyBook
+
+
+class Output(NamedTuple):
+    """A record to send; both of its topics have the timeline's partition numbers."""
+
+    symbol: str
+    encoded: Encoded
+
+
+class SignalCount(NamedTuple):
+    """What a scored signal was, for the metrics."""
+
+    strategy: str
+    state: str
+
+
+@dataclass(slots=True)
+class Outputs:
+    """What a call gave. An evaluation's indicator record says that it is complete: send it after `signals` are kept."""
+
+    signals: list[Output] = field(default_factory=list)
+    indicators: list[Output] = field(default_factory=list)
+    counts: list[SignalCount] = field(default_factory=list)
+    evaluated: list[str] = field(default_factory=list)
+    beat: bool = False
+    refused: list[tuple[Record, BadMessage]] = field(default_factory=list)
+
+
+class EngineCore:
+    """State of one partition up to `next_offset`. `silent_until`: evaluations that others know already, by symbol (ms)."""
+
+    def __init__(self, settings: KernelSettings) -> None:
+        self.settings = settings
+        self.next_offset = 0
+        self.cursor = TimelineCursor()
+        self.kernel = Kernel(settings)
+        self.inputs: dict[str, SymbolInputs] = {}
+        self.book = StrategyBook()
+        self.venue_ms = 0
+        self.watermarks: dict[str, int] = {}
+        self.silent_until: dict[str, int] = {}
+        self.newest: dict[str, FeatureRow] = {}
+        self._pending: LogBatch | None = None
+
+    def process(self, records: Sequence[Record]) -> Outputs:
+        """Take records in log order; those below `next_offset` are skipped. Nothing is left over for a later call."""
+        out = Outputs()
+        for record in records:
+            if record.offset < self.next_offset:
+                continue
+            self.next_offset = record.offset + 1
+            try:
+                taken = self.cursor.accept(record)
+                if taken is not None:
+                    self._take(taken, out)
+            except BadMessage as problem:
+                out.refused.append((record, problem))
+        self._evaluate(out)
+        return out
+
+    def symbol_inputs(self, symbol: str) -> SymbolInputs:
+        """The slow inputs of a symbol, empty at first."""
+        found = self.inputs.get(symbol)
+        if found is None:
+            found = self.inputs[symbol] = SymbolInputs()
+        return found
+
+    def _take(self, taken: Accepted, out: Outputs) -> None:
+        event = taken.event
+        if isinstance(event, AggTradeFrame):
+            self._add_frame(event, taken)
+            return
+        if isinstance(event, TimelineHeartbeat):
+            self.watermarks, out.beat = event.watermarks, True
+            return
+        if not isinstance(
+            event, TradesBootstrapped | LiquidationObserved | MarketIndicatorObserved | MarkPriceObserved
+            | FeedStatusChanged | StrategyActivated
+        ):  # fmt: skip
+            return
+        self._evaluate(out)
+        self._apply(event)
+
+    def _add_frame(self, frame: AggTradeFrame, taken: Accepted) -> None:
+        self.venue_ms = max(self.venue_ms, frame.event_time_ms)
+        if self._pending is None:
+            self._pending = self.kernel.batch()
+        assert taken.columns is not None
+        try:
+            self._pending.add_frame(frame, taken.columns)
+        except OverflowRisk as risk:
+            raise BadMessage("overflow_risk", str(risk)) from None
+
+    def _apply(self, event: Event) -> None:
+        """A record beside trades counts for every evaluation that a later record releases."""
+        if isinstance(event, MarketIndicatorObserved):
+            self.symbol_inputs(event.symbol).take_indicator(event)
+        elif isinstance(event, MarkPriceObserved):
+            self.symbol_inputs(event.symbol).take_mark_price(event)
+        elif isinstance(event, LiquidationObserved):
+            self.symbol_inputs(event.symbol).take_liquidation(event)
+        elif isinstance(event, FeedStatusChanged):
+            self.symbol_inputs(event.symbol).take_feed(event)
+        elif isinstance(event, StrategyActivated):
+            self.book.activate(event)
+        elif isinstance(event, TradesBootstrapped):
+            try:
+                self.kernel.bootstrap(event)
+            except OverflowRisk as risk:
+                raise BadMessage("overflow_risk", str(risk)) from None
+
+    def _evaluate(self, out: Outputs) -> None:
+        """Run the kernel over the frames collected so far and say what it released, in log order."""
+        batch, self._pending = self._pending, None
+        if batch is None:
+            return
+        table = self.kernel.process(batch)
+        if len(table):
+            scales = [Scale(*symbol) for symbol in self.kernel.symbols.rows()]
+            for row in read_table(table):
+                self._say(feature_row(row, scales[row["symbol"]], self.settings), out)
+
+    def _say(self, row: FeatureRow, out: Outputs) -> None:
+        symbol, time_ms = row.symbol, row.evaluation_time_ms
+        readings = self.symbol_inputs(symbol).at(time_ms)
+        scores, signals = self.book.evaluate(Moment(row, readings))
+        self.newest[symbol] = row
+        out.evaluated.append(symbol)
+        if time_ms <= self.silent_until.get(symbol, -1):
+            return
+        for signal in signals:
+            out.signals.append(Output(symbol, encode(signal)))
+            out.counts.append(SignalCount(signal.strategy, signal.state))
+        event = indicator_event(row, self.settings.evaluation_ms, as_events(readings, time_ms), scores)
+        out.indicators.append(Output(symbol, encode(event)))

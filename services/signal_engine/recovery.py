@@ -1,0 +1,152 @@
+"""Bringing a partition's state to the end of the log: snapshot, what is already on the output topic, and a replay."""
+
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import libs.contracts
+import libs.indicators
+import libs.trading
+from libs.contracts.codec import HEADER_SCHEMA, decode_as
+from libs.contracts.signals import IndicatorComputed
+from libs.contracts.topics import SIGNAL_INDICATOR, TIMELINE
+from libs.indicators.settings import KernelSettings
+from libs.kit.errors import BadMessage, UserError
+from libs.kit.logging import get_logger
+from libs.streaming.records import LogReader, Record
+from services.signal_engine.core import EngineCore
+from services.signal_engine.snapshot import dump, load
+
+_SCHEMA = IndicatorComputed.SCHEMA.encode()
+_FIRST_SPAN, _LONGEST_SPAN = 1_000, 64_000
+_LOGGER = get_logger("recovery")
+
+
+class KeptState(Protocol):
+    """A state and the offset of the first record that is not in it."""
+
+    @property
+    def next_offset(self) -> int: ...
+    @property
+    def state(self) -> bytes: ...
+
+
+class Snapshots(Protocol):
+    """Where states are kept so that every worker can read them; see `services.signal_engine.app` for the database."""
+
+    async def load(self, partition: int) -> KeptState | None: ...
+    async def save(self, partition: int, next_offset: int, state: bytes) -> None: ...
+
+
+class NoSnapshots:
+    """Without a database every start replays the timeline from its beginning."""
+
+    async def load(self, partition: int) -> KeptState | None:
+        return None
+
+    async def save(self, partition: int, next_offset: int, state: bytes) -> None:
+        return None
+
+
+def code_version(settings: KernelSettings) -> str:
+    """A digest of everything that decides what a state means: the code of the pure parts, ours, and the kernel's lengths."""
+    digest = hashlib.blake2b(repr(settings).encode(), digest_size=10)
+    for module in (libs.contracts, libs.indicators, libs.trading):
+        for path in sorted(Path(str(module.__file__)).parent.rglob("*.py")):
+            digest.update(path.read_bytes())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryParts:
+    """What recovery reads from, and where a replay's own outputs go."""
+
+    bootstrap: str
+    settings: KernelSettings
+    snapshots: Snapshots
+    emit: Callable[[int, EngineCore, Sequence[Record]], Awaitable[None]]
+
+
+async def recover(parts: RecoveryParts, partition: int, parked: EngineCore | None = None) -> EngineCore:
+    """The partition's state at the log's end; evaluations that nobody has seen yet are emitted on the way.
+
+    `parked` is this process's own state from before a rebalance, if it had the partition.
+    """
+    started = time.monotonic()
+    core = parked or await _restored(parts, partition)
+    kept = core.next_offset
+    async with LogReader(parts.bootstrap) as log:
+        core.silent_until = await last_evaluations(log, partition, set(core.kernel.symbols.names))
+        while (end := await log.end(TIMELINE.name, partition)) > core.next_offset:
+            before = core.next_offset
+            async for batch in log.range(TIMELINE.name, partition, core.next_offset, end):
+                await parts.emit(partition, core, batch)
+            if core.next_offset == before:
+                break
+    _LOGGER.info(
+        "partition recovered",
+        partition=partition,
+        snapshot_offset=kept,
+        offset=core.next_offset,
+        symbols=len(core.silent_until),
+        after_seconds=round(time.monotonic() - started, 3),
+    )
+    return core
+
+
+async def _restored(parts: RecoveryParts, partition: int) -> EngineCore:
+    try:
+        kept = await parts.snapshots.load(partition)
+        if kept is not None:
+            return load(kept.state, parts.settings, kept.next_offset)
+    except (ValueError, UserError) as problem:
+        _LOGGER.warning("no snapshot: replaying from the beginning", partition=partition, why=str(problem))
+    return EngineCore(parts.settings)
+
+
+async def last_evaluations(log: LogReader, partition: int, expected: set[str]) -> dict[str, int]:
+    """The newest evaluation (ms) of each symbol on the output topic, from its tail.
+
+    Reads further back while an expected symbol is missing, up to a bound: an evaluation that is emitted again has the same
+    id and the same bytes, so a bound costs duplicates at worst.
+    """
+    end, beginning = await _ends(log, partition)
+    span = _FIRST_SPAN
+    while True:
+        start = max(beginning, end - span)
+        found: dict[str, int] = {}
+        async for record in _records(log, partition, start, end):
+            if record.headers.get(HEADER_SCHEMA) == _SCHEMA:
+                _note(found, record)
+        if start == beginning or span >= _LONGEST_SPAN or expected <= found.keys():
+            return found
+        span *= 4
+
+
+def _note(found: dict[str, int], record: Record) -> None:
+    try:
+        event = decode_as(IndicatorComputed, record.value)
+    except BadMessage:
+        return
+    found[event.symbol] = max(found.get(event.symbol, -1), event.event_time_ms)
+
+
+async def _ends(log: LogReader, partition: int) -> tuple[int, int]:
+    topic = SIGNAL_INDICATOR.name
+    return await log.end(topic, partition), await log.beginning(topic, partition)
+
+
+async def _records(log: LogReader, partition: int, start: int, end: int) -> AsyncIterator[Record]:
+    async for batch in log.range(SIGNAL_INDICATOR.name, partition, start, end):
+        for record in batch:
+            yield record
+
+
+def state_of(core: EngineCore) -> tuple[int, bytes]:
+    """What a snapshot keeps of a partition."""
+    return core.next_offset, dump(core)

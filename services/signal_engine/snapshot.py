@@ -1,0 +1,96 @@
+"""A partition's state as bytes: equal states give equal bytes, and another version's bytes are refused."""
+
+from collections import deque
+from decimal import Decimal
+
+import msgspec
+
+from libs.contracts.control import StrategyActivated
+from libs.contracts.frames import FrameGate
+from libs.contracts.timeline import TimelineGate
+from libs.indicators.kernel import Kernel
+from libs.indicators.settings import KernelSettings
+from services.signal_engine.core import EngineCore
+from services.signal_engine.slow_inputs import Liquidation, Reading, SymbolInputs
+from services.signal_engine.strategies import Memory, StrategyBook
+
+
+class InputsState(msgspec.Struct, frozen=True, array_like=True):
+    """One symbol's slow inputs."""
+
+    symbol: str
+    latest: dict[str, tuple[Decimal, int]]
+    liquidations: list[tuple[int, bool, Decimal]]
+    open_interest: list[tuple[Decimal, int]]
+    liquidations_known: bool
+
+
+class EngineState(msgspec.Struct, frozen=True):
+    """Everything that the next record's outputs depend on."""
+
+    epoch: int
+    positions: dict[str, int]
+    frame_epochs: dict[str, int]
+    last_ids: dict[str, int]
+    kernel: bytes
+    inputs: list[InputsState]
+    activations: list[StrategyActivated]
+    memory: dict[str, Memory]
+
+
+def dump(core: EngineCore) -> bytes:
+    """The state after the last record taken."""
+    gate, frames = core.cursor.gate, core.cursor.frames
+    return msgspec.msgpack.encode(
+        EngineState(
+            epoch=gate.epoch,
+            positions=dict(sorted(gate.positions.items())),
+            frame_epochs=dict(sorted(frames.epochs.items())),
+            last_ids=dict(sorted(frames.last_ids.items())),
+            kernel=core.kernel.snapshot(),
+            inputs=[_inputs_state(symbol, core.inputs[symbol]) for symbol in sorted(core.inputs)],
+            activations=core.book.activations(),
+            memory=dict(sorted(core.book.memory.items())),
+        )
+    )
+
+
+def load(data: bytes, settings: KernelSettings, next_offset: int) -> EngineCore:
+    """The state as it was. Raises `ValueError` when the bytes are of another version or grid."""
+    try:
+        state = msgspec.msgpack.decode(data, type=EngineState)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise ValueError(f"not an engine snapshot of this version: {error}") from None
+    kernel = Kernel.restore(state.kernel)
+    if kernel.settings != settings:
+        raise ValueError("the snapshot has another evaluation grid")
+    core = EngineCore(settings)
+    core.next_offset = next_offset
+    core.kernel = kernel
+    core.cursor.gate = TimelineGate(state.epoch, state.positions)
+    core.cursor.frames = FrameGate(state.frame_epochs, state.last_ids)
+    core.inputs = {item.symbol: _inputs(item) for item in state.inputs}
+    core.book = StrategyBook()
+    for activation in state.activations:
+        core.book.activate(activation)
+    core.book.memory = dict(state.memory)
+    return core
+
+
+def _inputs_state(symbol: str, inputs: SymbolInputs) -> InputsState:
+    return InputsState(
+        symbol=symbol,
+        latest=dict(sorted((name, tuple(reading)) for name, reading in inputs.latest.items())),
+        liquidations=[tuple(item) for item in inputs.liquidations],
+        open_interest=[tuple(item) for item in inputs.open_interest],
+        liquidations_known=inputs.liquidations_known,
+    )
+
+
+def _inputs(state: InputsState) -> SymbolInputs:
+    return SymbolInputs(
+        latest={name: Reading(*reading) for name, reading in state.latest.items()},
+        liquidations=deque(Liquidation(*item) for item in state.liquidations),
+        open_interest=deque(Reading(*item) for item in state.open_interest),
+        liquidations_known=state.liquidations_known,
+    )

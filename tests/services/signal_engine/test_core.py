@@ -1,0 +1,144 @@
+"""The engine's core against the oracle, and the same bytes for every way to cut and restart the log."""
+
+import random
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libs.contracts.codec import decode
+from libs.contracts.frames import read_columns
+from libs.contracts.market import AggTradeFrame
+from libs.contracts.signals import IndicatorComputed
+from libs.contracts.topics import AGGTRADE, INDICATOR
+from libs.indicators.features import Scale, feature_row
+from libs.indicators.oracle import Oracle, Trade, Watermark
+from libs.indicators.settings import KernelSettings
+from libs.streaming.records import Record
+from services.signal_engine.core import EngineCore
+from services.signal_engine.features import indicator_event
+from services.signal_engine.slow_inputs import as_events
+from services.signal_engine.snapshot import dump, load
+from tests.services.frame_factory import Envelope, Row, make_frame
+from tests.services.signal_engine.timelines import (
+    START_MS,
+    TimelineFactory,
+    mixed_timeline,
+    open_interest,
+    random_frames,
+)
+
+KERNEL = KernelSettings()
+SYMBOLS = ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+Bytes = tuple[list[bytes], list[bytes]]
+
+
+def outputs(core: EngineCore, batches: Sequence[Sequence[Record]]) -> Bytes:
+    """Values of the signals and of the indicators, in order."""
+    signals, indicators = [], []
+    for batch in batches:
+        out = core.process(batch)
+        signals += [output.encoded.value for output in out.signals]
+        indicators += [output.encoded.value for output in out.indicators]
+    return signals, indicators
+
+
+def decoded(values: list[bytes]) -> list[IndicatorComputed]:
+    headers = {"schema": IndicatorComputed.SCHEMA.encode(), "content-type": b"application/json"}
+    found = [decode(value, headers) for value in values]
+    assert all(isinstance(event, IndicatorComputed) for event in found)
+    return [event for event in found if isinstance(event, IndicatorComputed)]
+
+
+def oracle_events(frames: list[AggTradeFrame], symbol: str) -> list[IndicatorComputed]:
+    """What the reference implementation says about one symbol, without slow inputs."""
+    oracle = Oracle(KERNEL)
+    for frame in frames:
+        index = next(n for n, part in enumerate(frame.slices) if part.symbol == symbol)
+        rows = read_columns(frame)
+        for at in (rows.symbol_index == index).nonzero()[0]:
+            sold = bool(rows.buyer_is_maker[at])
+            values = (int(column[at]) for column in (rows.agg_id, rows.time, rows.price, rows.quantity))
+            oracle.feed(0, Trade(*values, sold))
+        oracle.feed(0, Watermark(frame.slices[index].watermark_ms))
+    scale = Scale(symbol, 2, 3)
+    return [indicator_event(feature_row(row, scale, KERNEL), KERNEL.evaluation_ms, (), ()) for row in oracle.rows]
+
+
+def test_indicators_are_the_oracles() -> None:
+    frames = random_frames(3, SYMBOLS, 900)
+    timeline = TimelineFactory()
+    timeline.fence()
+    for frame in frames:
+        timeline.copy(AGGTRADE, frame)
+    events = decoded(outputs(EngineCore(KERNEL), [timeline.records])[1])
+    assert len(events) > 60
+    for symbol in SYMBOLS:
+        assert [event for event in events if event.symbol == symbol] == oracle_events(frames, symbol)
+
+
+@given(st.integers(0, 20), st.lists(st.integers(1, 60), min_size=1, max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_any_cut_and_any_restart_give_the_same_bytes(seed: int, sizes: list[int]) -> None:
+    records = mixed_timeline(seed, SYMBOLS, 150).records
+    whole = EngineCore(KERNEL)
+    expected = outputs(whole, [records])
+    core, got, at = EngineCore(KERNEL), ([], []), 0
+    dice = random.Random(seed)
+    while at < len(records):
+        size = dice.choice(sizes)
+        part = outputs(core, [records[at : at + size]])
+        got = (got[0] + part[0], got[1] + part[1])
+        at += size
+        core = load(dump(core), KERNEL, core.next_offset)
+    assert got == expected
+    assert expected[1]
+    assert dump(core) == dump(whole)
+
+
+def test_a_replay_is_silent_up_to_what_others_have_seen_and_skips_what_it_has_taken() -> None:
+    records = mixed_timeline(5, SYMBOLS, 300).records
+    expected = outputs(EngineCore(KERNEL), [records])[1]
+    events = decoded(expected)
+    seen = events[: len(events) // 2]
+    core = EngineCore(KERNEL)
+    core.silent_until = {symbol: max(e.event_time_ms for e in seen if e.symbol == symbol) for symbol in SYMBOLS}
+    assert sorted(outputs(core, [records])[1]) == sorted(expected[len(seen) :])
+    assert outputs(core, [records]) == ([], [])
+
+
+def test_garbage_in_the_timeline_is_refused_and_the_stream_goes_on() -> None:
+    timeline = TimelineFactory()
+    timeline.fence()
+    frames = random_frames(1, SYMBOLS, 200)
+    for number, frame in enumerate(frames):
+        timeline.copy(AGGTRADE, frame)
+        if number == 50:
+            timeline.garbage(b"\xff", {"schema": b"agg_trade_frame/1", "content-type": b"application/msgpack"})
+            timeline.garbage(b"{}", {"schema": b"no_such_thing/1"})
+    out = EngineCore(KERNEL).process(timeline.records)
+    assert [problem.reason for _, problem in out.refused] == ["bad_timeline_header", "unknown_schema"]
+    assert len(out.indicators) == sum(len(oracle_events(frames, symbol)) for symbol in SYMBOLS)
+
+
+def test_a_slow_input_counts_from_its_place_in_the_log() -> None:
+    timeline = TimelineFactory()
+    timeline.fence()
+    for number in range(4):
+        time_ms = START_MS + 15_000 * number
+        rows = [Row("BTCUSDT", number, 100, 1, time_ms, False)]
+        timeline.copy(AGGTRADE, make_frame(Envelope(sequence=number), rows, {"BTCUSDT": time_ms - 1}))
+        timeline.copy(INDICATOR, open_interest("BTCUSDT", time_ms, str(number)))
+    events = decoded(outputs(EngineCore(KERNEL), [timeline.records])[1])
+    assert [[(i.name, int(i.value), i.age_ms) for i in event.slow_inputs] for event in events] == [
+        [("open_interest", number, 15_000)] for number in range(3)
+    ]
+
+
+def test_slow_inputs_are_in_the_event_by_name() -> None:
+    core = EngineCore(KERNEL)
+    core.symbol_inputs("BTCUSDT").take_indicator(open_interest("BTCUSDT", 1_000, "5"))
+    readings = core.symbol_inputs("BTCUSDT").at(2_000)
+    assert [(item.name, item.as_of_ms, item.age_ms) for item in as_events(readings, 2_000)] == [
+        ("open_interest", 1_000, 1_000)
+    ]

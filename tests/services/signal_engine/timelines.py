@@ -1,0 +1,104 @@
+"""Timelines for tests, made by the sequencer's own core, so that their headers are the real ones."""
+
+import random
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from libs.contracts.codec import encode
+from libs.contracts.event import Event
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved
+from libs.contracts.topics import AGGTRADE, INDICATOR, STRATEGY_CONTROL, TIMELINE, Topic
+from libs.streaming.records import Record
+from services.sequencer.core import SequencerCore
+from tests.services.frame_factory import Envelope, Row, make_frame
+
+START_MS = 1_717_977_600_000
+
+
+@dataclass
+class TimelineFactory:
+    """Appends source events to one timeline partition of one."""
+
+    core: SequencerCore = field(default_factory=lambda: SequencerCore(0, 1))
+    records: list[Record] = field(default_factory=list)
+    beats: int = 0
+
+    def fence(self) -> None:
+        """A new owner takes the partition."""
+        self._append_own(self.core.fence("test"))
+        assert self.core.follow(self.records[-1])
+
+    def beat(self) -> None:
+        """A heartbeat."""
+        self._append_own(self.core.heartbeat(self.beats))
+        self.beats += 1
+
+    def copy(self, topic: Topic, event: Event) -> None:
+        """The next record of a source."""
+        offset = self.core.position(topic.name, 0) + 1
+        value, headers = encode(event)
+        copied = self.core.copy(Record(topic.name, 0, offset, b"", value, dict(headers), 0))
+        assert copied is not None
+        self._append(copied.value, dict(copied.headers))
+
+    def garbage(self, value: bytes = b"\x00", headers: dict[str, bytes] | None = None) -> None:
+        """What somebody else wrote there."""
+        self._append(value, headers or {})
+
+    def _append_own(self, event: Event) -> None:
+        value, headers = encode(event)
+        self._append(value, dict(headers))
+
+    def _append(self, value: bytes, headers: dict[str, bytes]) -> None:
+        self.records.append(Record(TIMELINE.name, 0, len(self.records), b"0", value, headers, len(self.records)))
+
+
+def random_frames(seed: int, symbols: list[str], frames: int, step_ms: int = 700) -> list[AggTradeFrame]:
+    """Frames of a few trades each; time moves by up to `step_ms` a frame, now and then by minutes."""
+    dice, now, next_id = random.Random(seed), START_MS, dict.fromkeys(symbols, 0)
+    made = []
+    for number in range(frames):
+        start = now
+        now += dice.randrange(1, step_ms) + (90_000 if dice.random() < 0.01 else 0)
+        rows = []
+        for symbol in dice.sample(symbols, dice.randint(0, len(symbols))):
+            for time_ms in sorted(dice.randrange(start, now) for _ in range(dice.randint(1, 6))):
+                price, quantity = 5_000_000 + dice.randrange(-500, 500), dice.randint(1, 9_000)
+                rows.append(Row(symbol, next_id[symbol], price, quantity, time_ms, dice.random() < 0.5))
+                next_id[symbol] += 1
+        made.append(make_frame(Envelope(0, sequence=number), rows, dict.fromkeys(symbols, now - 1)))
+    return made
+
+
+def open_interest(symbol: str, time_ms: int, value: str) -> MarketIndicatorObserved:
+    """One value of open interest."""
+    return MarketIndicatorObserved(
+        event_id=f"oi:{symbol}:{time_ms}",
+        event_time_ms=time_ms,
+        symbol=symbol,
+        kind="open_interest",
+        period=None,
+        values={"open_interest": Decimal(value)},
+        source="test",
+    )
+
+
+def mixed_timeline(seed: int, symbols: list[str], frames: int) -> TimelineFactory:
+    """Frames with slow inputs, heartbeats, a change of owner and some garbage between them."""
+    dice, timeline = random.Random(seed), TimelineFactory()
+    timeline.fence()
+    for frame in random_frames(seed, symbols, frames):
+        timeline.copy(AGGTRADE, frame)
+        if dice.random() < 0.2:
+            symbol = dice.choice(symbols)
+            timeline.copy(INDICATOR, open_interest(symbol, frame.event_time_ms, str(dice.randint(1000, 2000))))
+        if dice.random() < 0.05:
+            timeline.beat()
+        if dice.random() < 0.01:
+            timeline.garbage()
+        if dice.random() < 0.01:
+            timeline.fence()
+    return timeline
+
+
+__all__ = ["STRATEGY_CONTROL", "TimelineFactory", "mixed_timeline", "open_interest", "random_frames"]
