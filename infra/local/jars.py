@@ -58,7 +58,7 @@ def read_lock(path: Path = LOCK_FILE) -> tuple[Jar, ...]:
     return tuple(jars)
 
 
-def ensure_jars(settings: StackSettings, console: Console | None = None) -> Path:
+def ensure_jars(settings: StackSettings, console: Console | None = None, lock: Path = LOCK_FILE) -> Path:
     """The folder that holds every jar of the lock file, complete and verified; downloads what is missing or damaged.
 
     Raises `UnreachableError` when something must be downloaded and the repository does not answer, `UserError` when the cache
@@ -66,7 +66,7 @@ def ensure_jars(settings: StackSettings, console: Console | None = None) -> Path
     """
     if settings.kafka_home is not None:
         return _jars_of_unpacked_kafka(settings.kafka_home)
-    jars = read_lock()
+    jars = read_lock(lock)
     folder = settings.cache_dir / f"kafka-{KAFKA_VERSION}-{_lock_digest(jars)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

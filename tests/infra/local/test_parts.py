@@ -1,0 +1,143 @@
+"""The small parts of the embedded stack: back-off, ports, options, source memory, pid files, errors of the disk."""
+
+import errno
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.local.child import Backoff, describe_exit
+from infra.local.options import Endpoints, StackOptions, service_environment, split_password
+from infra.local.ports import free_port
+from infra.local.postgres import EmbeddedPostgres
+from infra.local.process import LoggedProcess
+from infra.local.procfile import plan_services, read_procfile
+from infra.local.runfile import disk_error, process_of, remember_source
+from libs.kit.errors import ConfigurationError
+
+
+@given(st.lists(st.floats(min_value=0, max_value=29.9), min_size=1, max_size=40))
+def test_back_off_doubles_up_to_its_limit_and_forgets_after_a_calm_life(lives: list[float]) -> None:
+    backoff = Backoff()
+    delays = [backoff.after_life_of(life) for life in lives]
+    assert delays == [min(15.0, 0.5 * 2**index) for index in range(len(lives))]
+    assert backoff.after_life_of(30.0) == 0.5
+
+
+@pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (70, "exit code 70"), (-9, "SIGKILL")])
+def test_exit_codes_in_words(code: int, words: str) -> None:
+    assert describe_exit(code) == words
+
+
+def test_a_full_disk_is_called_a_full_disk() -> None:
+    advice = disk_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), Path("place")).advice
+    assert (advice.what, advice.where) == ("the disk is full", "place")
+
+
+def test_a_recorded_process_is_recognised_by_its_creation_time() -> None:
+    me = psutil.Process()
+    assert process_of(me.pid, me.create_time()) == me
+    assert process_of(me.pid, me.create_time() - 5) is None
+    assert process_of(None, None) is None
+
+
+def test_a_rebased_recording_needs_a_fresh_folder(tmp_path: Path) -> None:
+    recording = tmp_path / "btcusdt.gz"
+    recording.touch()
+    kept = StackOptions(recordings=(recording,)).source()
+    remember_source(tmp_path, kept)
+    remember_source(tmp_path, kept)
+    moved = StackOptions(recordings=(recording,), rebase=True).source()
+    with pytest.raises(ConfigurationError, match="another source"):
+        remember_source(tmp_path, moved)
+    other = tmp_path / "other"
+    other.mkdir()
+    remember_source(other, moved)
+    with pytest.raises(ConfigurationError, match="cannot be played twice"):
+        remember_source(other, moved)
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (StackOptions(recordings=(Path("nowhere.gz"),)), "the recording does not exist"),
+        (StackOptions(speed=10.0), "apply to recordings"),
+        (StackOptions(symbols=("btc/usdt",)), "is no symbol"),
+    ],
+)
+def test_options_that_cannot_work_are_refused_before_anything_starts(options: StackOptions, hint: str) -> None:
+    with pytest.raises(ConfigurationError, match=hint) as caught:
+        options.validate()
+    assert caught.value.exit_code == 2
+
+
+def test_services_get_addresses_and_never_a_password() -> None:
+    endpoints = Endpoints(
+        "k:1", "postgresql+asyncpg://u@h:2/d", Path("secret-file"), "http://127.0.0.1:3", "http://h:4"
+    )
+    variables = service_environment(StackOptions(symbols=("BTCUSDT",), seed=5), endpoints)
+    assert variables["PERPSTREAM_BINANCE_WEBSOCKET_URL"] == "ws://127.0.0.1:3"
+    assert variables["PERPSTREAM_BINANCE_REST_URL"] == variables["PERPSTREAM_COINBASE_REST_URL"] == "http://127.0.0.1:3"
+    assert variables["PERPSTREAM_GATEWAY_PORT"] == "4"
+    assert variables["PERPSTREAM_SIM_SEED"] == "5"
+    live = service_environment(StackOptions(venue="binance"), endpoints)
+    assert live["PERPSTREAM_BINANCE_WEBSOCKET_URL"].startswith("wss://")
+    assert not any(name.startswith("PERPSTREAM_SIM_") for name in live)
+
+
+def test_a_password_is_taken_out_of_a_database_url() -> None:
+    assert split_password("postgresql://me:pw@host:5/db") == ("postgresql+asyncpg://me@host:5/db", "pw")
+    assert split_password("postgresql://me@host/db")[1] is None
+    with pytest.raises(ConfigurationError):
+        split_password("mysql://me@host/db")
+
+
+def test_the_process_list_has_every_service_and_workers_are_copies() -> None:
+    commands = read_procfile()
+    ports = iter(range(1, 100))
+    plans = plan_services(commands, with_simulator=True, workers=3, health_ports=ports)
+    names = [plan.name for plan in plans]
+    assert [name for name in names if name.startswith("signal_engine")] == [
+        "signal_engine",
+        "signal_engine.2",
+        "signal_engine.3",
+    ]
+    assert len({plan.health_port for plan in plans}) == len(names) == len(commands) + 2
+    without = plan_services(commands, with_simulator=False, workers=1, health_ports=ports)
+    assert [plan.name for plan in without] == [name for name in commands if name != "exchange_simulator"]
+
+
+def test_a_pid_file_that_names_another_program_does_not_stop_the_database(tmp_path: Path) -> None:
+    database = EmbeddedPostgres(tmp_path / "postgres", free_port())
+    database.prepare()
+    pid_file = database.data / "postmaster.pid"
+    pid_file.write_text(f"{os.getpid()}\n{database.data}\n0\n{database.port}\n\n127.0.0.1\n0 0\nready\n")
+    database.prepare()
+    assert not pid_file.exists()
+
+
+def test_the_database_runs_below_a_private_folder_and_never_as_root(tmp_path: Path) -> None:
+    home = tmp_path / "private home"
+    home.mkdir(mode=0o700)
+    database = EmbeddedPostgres(home / "state" / "postgres", free_port())
+    database.prepare()
+    process = LoggedProcess(database.spec(), tmp_path / "log")
+    try:
+        process.wait_until(database.is_ready, 30)
+        assert psutil.Process(process.pid).uids().effective != 0
+    finally:
+        process.stop()
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_unfinished_cluster_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    (folder / "data.unfinished").mkdir(parents=True)
+    (folder / "data").mkdir()
+    database = EmbeddedPostgres(folder, free_port())
+    database.prepare()
+    assert (database.data / "PG_VERSION").read_text().strip() == "18"
+    assert not (folder / "data.unfinished").exists()
