@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -101,3 +102,15 @@ def test_decisions_are_numbered_listed_and_one_page_each() -> None:
         assert f"({path.name})" in listed, f"docs/decisions/README.md does not list {path.name}"
         assert len(path.read_text().splitlines()) <= 80
     assert len({path.name[:4] for path in records}) == len(records), "two records share a number"
+
+
+def test_every_runtime_dependency_is_justified() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    page = (ROOT / "docs/decisions/0002-dependencies.md").read_text()
+    named = {re.split(r"[\[<>=!~ ]", line)[0] for line in project["project"]["dependencies"]}
+    named |= {re.split(r"[\[<>=!~ ]", line)[0] for line in project["dependency-groups"]["dev"]}
+    assert (
+        sorted(name for name in named if f"`{name}`" not in page and "types-" not in name and "stubs" not in name) == []
+    )
+    listed = set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE))
+    assert listed <= named, "the page justifies what we no longer use"
