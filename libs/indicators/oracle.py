@@ -104,7 +104,7 @@ def middle_of(size_bin: int) -> int:
     """The notional in the middle of a bin; below 128 each notional has a bin of its own."""
     exponent, step = divmod(size_bin, 128)
     low, high = (128 + step) * 2**exponent, (129 + step) * 2**exponent
-    return low // 128 if exponent <= 7 else (low + high) // 256
+    return int(low // 128 if exponent <= 7 else (low + high) // 256)
 
 
 class Oracle:

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.indicators import layout as at
-from libs.indicators.kernel.buckets import close_bucket
 from libs.indicators.kernel.candles import close_candle
-from libs.indicators.kernel.compiler import compiled
+from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.indicators.kernel.rows import clear
 from libs.indicators.kernel.sizes import Pool
 
@@ -18,29 +17,23 @@ MINUTE_MS = 60_000
 
 
 @compiled
-def _fill_candles(arena: Int64, candles: Int64, start_bucket: int) -> None:
+def _fill_candles(arena: Int64, candles: Int64, start_bucket: Whole) -> None:
     """Closed candles up to `start_bucket`; missing ones between are flat and incomplete."""
     length = arena[at.CANDLE_BUCKETS] * arena[at.BUCKET_MS]
     end = start_bucket // arena[at.CANDLE_BUCKETS]
-    following = -1
-    for i in range(len(candles)):
-        number = candles[i, 0] // length
-        if number >= end:
-            break
-        while 0 <= following < number:
-            close_candle(arena, following)
+    following = 0
+    number = candles[0, 0] // length if len(candles) else end
+    while number < end:
+        if following < len(candles) and candles[following, 0] // length == number:
+            arena[at.CANDLE_COUNT] = 1
+            arena[at.CANDLE_KNOWN] = arena[at.CANDLE_BUCKETS]
+            arena[at.CANDLE_OPEN] = candles[following, 1]
+            arena[at.CANDLE_HIGH] = candles[following, 2]
+            arena[at.CANDLE_LOW] = candles[following, 3]
+            arena[at.LAST_PRICE] = candles[following, 4]
             following += 1
-        arena[at.CANDLE_COUNT] = 1
-        arena[at.CANDLE_KNOWN] = arena[at.CANDLE_BUCKETS]
-        arena[at.CANDLE_OPEN] = candles[i, 1]
-        arena[at.CANDLE_HIGH] = candles[i, 2]
-        arena[at.CANDLE_LOW] = candles[i, 3]
-        arena[at.LAST_PRICE] = candles[i, 4]
         close_candle(arena, number)
-        following = number + 1
-    while 0 <= following < end:
-        close_candle(arena, following)
-        following += 1
+        number += 1
 
 
 @compiled
@@ -68,16 +61,14 @@ def _fill_minute(arena: Int64, minute: Int64, start_bucket: int) -> None:
                     arena[at.SUMS + window * at.FLOW_FIELDS + field] += arena[slot + field]
 
 
-@compiled
+@entry
 def warm_symbol(arena: Int64, chain: Int64, pool: Pool, minutes: Int64, candles: Int64) -> bool:
     """Fill a symbol that has seen no trade; false (and nothing changed) when it has. Trades go on where the minutes end.
 
-    `minutes` (n, 4) and `candles` (m, 5), in time order, n at least 1. If a watermark has moved the clock further already,
-    the buckets up to there are closed without evaluations, which were given when it moved.
+    `minutes` (n, 4) and `candles` (m, 5), in time order, n at least 1.
     """
     if arena[at.HAS_TRADES]:
         return False
-    clock = arena[at.CLOCK] if arena[at.BUCKET] >= 0 else 0
     holes_until = arena[at.UNKNOWN_UNTIL]
     clear(arena, chain, pool)
     start_ms = minutes[len(minutes) - 1, 0] + MINUTE_MS
@@ -88,7 +79,4 @@ def warm_symbol(arena: Int64, chain: Int64, pool: Pool, minutes: Int64, candles:
     arena[at.BUCKET] = start_bucket
     arena[at.CLOCK] = start_ms
     arena[at.UNKNOWN_UNTIL] = holes_until if holes_until >= start_bucket else -1
-    while arena[at.BUCKET] < clock // arena[at.BUCKET_MS]:
-        close_bucket(arena, chain, pool)
-    arena[at.CLOCK] = max(clock, start_ms)
     return True

@@ -5,15 +5,15 @@ from numpy.typing import NDArray
 
 from libs.indicators import layout as at
 from libs.indicators.kernel.candles import close_candle, complete_candles, forget_candles
-from libs.indicators.kernel.compiler import compiled, inlined
+from libs.indicators.kernel.compiler import Whole, compiled
 from libs.indicators.kernel.sizes import Pool, bin_middle, expire_sizes, move_thresholds
 
 Int64 = NDArray[np.int64]
 SUM_LIMIT = 1 << 62
 
 
-@inlined
-def _slide_flows(arena: Int64, bucket: int, known: int) -> None:
+@compiled
+def _slide_flows(arena: Int64, bucket: Whole, known: Whole) -> None:
     """Signed quantity, quantity, notional and known buckets of the three windows."""
     flows, widest = arena[at.AT_FLOWS], arena[at.WINDOW_BUCKETS + 2]
     for window in range(3):
@@ -29,8 +29,8 @@ def _slide_flows(arena: Int64, bucket: int, known: int) -> None:
     arena[slot + 3] = known
 
 
-@inlined
-def _slide_large(arena: Int64, bucket: int, known: int) -> None:
+@compiled
+def _slide_large(arena: Int64, bucket: Whole, known: Whole) -> None:
     """Notional of large trades over the shortest window."""
     slot = arena[at.AT_LARGE] + (bucket % arena[at.WINDOW_BUCKETS]) * at.LARGE_FIELDS
     for part in range(4):
@@ -41,8 +41,8 @@ def _slide_large(arena: Int64, bucket: int, known: int) -> None:
     arena[slot + 4] = known
 
 
-@inlined
-def _slide_sizes(arena: Int64, chain: Int64, pool: Pool, bucket: int, known: int) -> None:
+@compiled
+def _slide_sizes(arena: Int64, chain: Int64, pool: Pool, bucket: Whole, known: Whole) -> None:
     """Trades per bucket over 24 h, each cell `count * 2 + known`: as many bins expire as the leaving bucket had trades."""
     counts = arena[arena[at.AT_COUNTS] : arena[at.AT_RANGES]].view(np.int32)
     slot = bucket % arena[at.SIZE_BUCKETS]
@@ -106,7 +106,7 @@ def write_evaluation(arena: Int64, row: Int64) -> None:
 
 
 @compiled
-def forget_buckets(arena: Int64, first: int, last: int) -> None:
+def forget_buckets(arena: Int64, first: Whole, last: Whole) -> None:
     """A hole reaches back: the closed ones among buckets first..last are not known any more."""
     current = arena[at.BUCKET]
     shortest, widest = arena[at.WINDOW_BUCKETS], arena[at.WINDOW_BUCKETS + 2]

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.indicators import layout as at
-from libs.indicators.kernel.compiler import compiled
+from libs.indicators.kernel.compiler import Whole, compiled
 
 Int64 = NDArray[np.int64]
 
 
 @compiled
-def smoothed_range(arena: Int64, candle: int) -> int:
+def smoothed_range(arena: Int64, candle: Whole) -> Whole:
     """Wilder's ATR after `candle` in 2^-16 ticks from the remembered true ranges; 0 while there are too few.
 
     A remembered range is stored as `range * 2 + incomplete`.
@@ -31,25 +31,25 @@ def smoothed_range(arena: Int64, candle: int) -> int:
     smoothed = (total << at.ATR_FRACTION_BITS) // period
     for number in range(first + period, candle + 1):
         smoothed += (((arena[ranges + number % memory] >> 1) << at.ATR_FRACTION_BITS) - smoothed) // period
-    return np.int64(smoothed)
+    return smoothed
 
 
 @compiled
-def _rank_range(arena: Int64, candle: int) -> None:
+def _rank_range(arena: Int64, candle: Whole) -> None:
     """Remember the ATR and count how many of the remembered ones lie at or below it."""
     smoothed, atrs = arena[at.ATR], arena[at.AT_ATRS]
     if smoothed == 0 and arena[at.CANDLES] < arena[at.ATR_PERIOD]:
         return
     arena[atrs + candle % arena[at.RANK_CANDLES]] = smoothed
     arena[at.RANKED] = min(arena[at.RANKED] + 1, arena[at.RANK_CANDLES])
-    rank = 0
+    rank = np.int64(0)
     for number in range(candle - arena[at.RANKED] + 1, candle + 1):
         rank += np.int64(arena[atrs + number % arena[at.RANK_CANDLES]] <= smoothed)
     arena[at.RANK] = rank
 
 
 @compiled
-def close_candle(arena: Int64, candle: int) -> None:
+def close_candle(arena: Int64, candle: Whole) -> None:
     """Close candle number `candle` (time // length). Without a trade it is flat at the last price, as exchange klines are.
 
     Before the first price of a symbol there is no candle.
@@ -84,19 +84,19 @@ def close_candle(arena: Int64, candle: int) -> None:
 
 
 @compiled
-def complete_candles(arena: Int64) -> int:
+def complete_candles(arena: Int64) -> Whole:
     """How many of the last `atr_period` candles saw every one of their trades."""
     if arena[at.CANDLES] == 0:
         return 0
     last = arena[at.CLOSED_END] // (arena[at.CANDLE_BUCKETS] * arena[at.BUCKET_MS]) - 1
-    complete = 0
+    complete = np.int64(0)
     for number in range(last - min(arena[at.CANDLES], arena[at.ATR_PERIOD]) + 1, last + 1):
         complete += 1 - (arena[arena[at.AT_RANGES] + number % arena[at.MEMORY_CANDLES]] & 1)
-    return np.int64(complete)
+    return complete
 
 
 @compiled
-def forget_candles(arena: Int64, first: int, last: int) -> None:
+def forget_candles(arena: Int64, first: Whole, last: Whole) -> None:
     """A hole reaches back into closed candles: the remembered ones among first..last are incomplete."""
     if arena[at.CANDLES] == 0:
         return

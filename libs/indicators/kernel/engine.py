@@ -18,6 +18,7 @@ from libs.indicators.settings import KernelSettings, OverflowRisk, arena_templat
 
 Int64 = NDArray[np.int64]
 Evaluations = NDArray[Any]
+_encoder = msgspec.msgpack.Encoder()
 _NO_ORDER = np.empty(0, np.int64)
 
 
@@ -78,24 +79,30 @@ class Kernel:
     def bootstrap(self, bars: TradesBootstrapped) -> bool:
         """Warm a symbol from kline bars; false (counted) when its first trade has already been seen.
 
+        If a watermark has moved the clock past the bars, it is moved there again; its evaluations were given the first time.
         Raises `BadMessage` when the bars are not what they should be.
         """
         index, minutes, candles = bootstrap_bars(bars, self.symbols, self.settings.candle_ms)
         self._admit_symbols()
-        if len(minutes) and warm_symbol(self._arenas[index], self._chains[index], self._pool, minutes, candles):
-            return True
-        self.bootstraps_ignored += 1
-        return False
+        proven_ms = int(self._arenas[index, at.CLOCK]) - 1
+        if not len(minutes) or not warm_symbol(self._arenas[index], self._chains[index], self._pool, minutes, candles):
+            self.bootstraps_ignored += 1
+            return False
+        catch_up = self.batch()
+        catch_up.add_watermarks(np.array([index], np.int32), np.array([proven_ms], np.int64))
+        self.process(catch_up)
+        return True
 
     def snapshot(self) -> bytes:
         """The whole state; equal states give equal bytes."""
         self._admit_symbols()
-        return msgspec.msgpack.encode(
+        known = range(len(self.symbols.names))
+        return _encoder.encode(
             KernelSnapshot(
                 settings=asdict(self.settings),
                 symbols=self.symbols.rows(),
-                arenas=[arena.tobytes() for arena in self._arenas[: len(self.symbols.names)]],
-                sizes=[self._sizes_of(index).tobytes() for index in range(len(self.symbols.names))],
+                arenas=[self._arenas[index].tobytes() for index in known],
+                sizes=[self._sizes_of(index).tobytes() for index in known],
             )
         )
 
@@ -120,7 +127,7 @@ class Kernel:
         """One symbol's state, for comparing kernels."""
         self._admit_symbols()
         index = self.symbols.index[name]
-        return self._arenas[index].tobytes() + self._sizes_of(index).tobytes()
+        return bytes(self._arenas[index].tobytes() + self._sizes_of(index).tobytes())
 
     def _run(self, rows: LogRows, groups: Groups, order: Int64) -> Evaluations:
         filled = np.zeros(1, np.int64)
@@ -193,8 +200,8 @@ def _empty_groups(symbols: int) -> Groups:
 
 
 def _empty_rows(count: int) -> LogRows:
-    wide = (np.empty(count, np.int64) for _ in range(4))
-    return LogRows(np.empty(0, np.int32), *wide, np.empty(count, np.uint8))
+    ids, times, prices, quantities = (np.empty(count, np.int64) for _ in range(4))
+    return LogRows(np.empty(0, np.int32), ids, times, prices, quantities, np.empty(count, np.uint8))
 
 
 def _empty_pool(blocks: int) -> Pool:
@@ -229,5 +236,5 @@ def warm_up(settings: KernelSettings | None = None) -> None:
     warm_symbol(kernel._arenas[index], kernel._chains[index], kernel._pool, minute, candle)
     kernel.symbols.add("SECOND", 0, 0)
     for symbols in ([0, 0], [0, 1]):
-        columns = (np.array([1, 2], np.int64) for _ in range(4))
-        kernel.process(LogRows(np.array(symbols, np.int32), *columns, np.array([0, 2], np.uint8)))
+        column = np.array([1, 2], np.int64)
+        kernel.process(LogRows(np.array(symbols, np.int32), column, column, column, column, np.array([0, 2], np.uint8)))

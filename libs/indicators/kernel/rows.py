@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from libs.indicators import layout as at
 from libs.indicators.kernel.buckets import SUM_LIMIT, close_bucket, forget_buckets, write_evaluation
-from libs.indicators.kernel.compiler import compiled, inlined
+from libs.indicators.kernel.compiler import Whole, compiled
 from libs.indicators.kernel.sizes import (
     HEAD_BLOCK,
     HEAD_ROOM_USED,
@@ -41,29 +41,29 @@ class LogRows(NamedTuple):
 
 
 @compiled
-def stretch_end(rows: LogRows, start: int, stop: int) -> int:
+def stretch_end(rows: LogRows, start: Whole, stop: Whole) -> Whole:
     """The end of the trade rows that begin at `start`, at most STRETCH_ROWS further."""
     kinds = rows.kind[start : min(stop, start + STRETCH_ROWS)]
     for i in range(len(kinds)):
         if kinds[i] > at.TRADE_SELL:
-            return np.int64(start + i)
-    return np.int64(start + len(kinds))
+            return start + i
+    return start + len(kinds)
 
 
 @compiled
-def is_clean(ids: Int64, times: Int64, last_id: int, clock: int) -> bool:
+def is_clean(ids: Int64, times: Int64, last_id: Whole, clock: Whole) -> bool:
     """Whether no row would be dropped or clamped."""
     if len(ids) == 0 or ids[0] <= last_id or times[0] < clock:
         return False
     next_ids, next_times = ids[1:], times[1:]
-    faults = 0
+    faults = np.int64(0)
     for i in range(len(next_ids)):
         faults += np.int64(next_ids[i] <= ids[i]) | np.int64(next_times[i] < times[i])
-    return faults == 0
+    return bool(faults == 0)
 
 
 @compiled
-def first_at_or_after(times: Int64, bound: int) -> int:
+def first_at_or_after(times: Int64, bound: Whole) -> Whole:
     low, high = 0, len(times)
     while low < high:
         middle = (low + high) // 2
@@ -74,8 +74,8 @@ def first_at_or_after(times: Int64, bound: int) -> int:
     return low
 
 
-@inlined
-def _touch_candle(arena: Int64, first: int, high: int, low: int, last: int, count: int) -> None:
+@compiled
+def _touch_candle(arena: Int64, first: Whole, high: Whole, low: Whole, last: Whole, count: Whole) -> None:
     if arena[at.CANDLE_COUNT] == 0:
         arena[at.CANDLE_OPEN] = first
         arena[at.CANDLE_HIGH] = high
@@ -86,7 +86,7 @@ def _touch_candle(arena: Int64, first: int, high: int, low: int, last: int, coun
     arena[at.LAST_PRICE] = last
 
 
-@inlined
+@compiled
 def _add_flows(arena: Int64, prices: Int64, quantities: Int64, kinds: NDArray[np.uint8]) -> bool:
     """Sums of a run; false and nothing changed when a value is not positive or a product could leave the safe range."""
     signed, quantity, notional = 0, 0, 0
@@ -114,7 +114,7 @@ def _add_flows(arena: Int64, prices: Int64, quantities: Int64, kinds: NDArray[np
     return True
 
 
-@inlined
+@compiled
 def _add_sizes(
     arena: Int64, entries: NDArray[np.uint16], prices: Int64, quantities: Int64, kinds: NDArray[np.uint8]
 ) -> None:
@@ -128,7 +128,8 @@ def _add_sizes(
             entries[i] = size_bin(max(1, prices[i] * quantities[i] // divisor))
     from_95, from_99 = arena[at.THRESHOLD_95], arena[at.THRESHOLD_99]
     bin_95, bin_99 = arena[at.BIN_95], arena[at.BIN_99]
-    large_95, sold_95, large_99, sold_99, below_95, below_99 = 0, 0, 0, 0, 0, 0
+    large_95, sold_95, large_99, sold_99 = 0, 0, 0, 0
+    below_95, below_99 = np.int64(0), np.int64(0)
     for i in range(len(prices)):
         value = np.int64(entries[i])
         sold = -np.int64(kinds[i])
@@ -155,7 +156,7 @@ def _add_sizes(
 
 
 @compiled
-def add_run(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, start: int, stop: int) -> bool:
+def add_run(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, start: Whole, stop: Whole) -> bool:
     """Trades [start, stop), all of the open bucket and fitting the head block; false when they need a closer look."""
     prices, quantities, kinds = rows.price[start:stop], rows.quantity[start:stop], rows.kind[start:stop]
     if not _add_flows(arena, prices, quantities, kinds):
@@ -170,7 +171,7 @@ def add_run(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, start: int, s
 
 
 @compiled
-def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: int) -> int:
+def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: Whole) -> Whole:
     """One trade of the open bucket, whatever its id, time and size."""
     price, quantity = rows.price[row], rows.quantity[row]
     if rows.agg_id[row] <= arena[at.LAST_ID] or price <= 0 or quantity <= 0:
@@ -187,7 +188,7 @@ def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: int) -> 
 
 
 @compiled
-def apply_hole(arena: Int64, last_missing_id: int, from_ms: int, to_ms: int, missing: int) -> None:
+def apply_hole(arena: Int64, last_missing_id: Whole, from_ms: Whole, to_ms: Whole, missing: Whole) -> None:
     """Every bucket that the hole touches is unknown, closed ones too."""
     bucket_ms = arena[at.BUCKET_MS]
     arena[at.LAST_ID] = max(arena[at.LAST_ID], last_missing_id)
@@ -198,7 +199,7 @@ def apply_hole(arena: Int64, last_missing_id: int, from_ms: int, to_ms: int, mis
 
 
 @compiled
-def rescale(arena: Int64, price_factor: int, quantity_factor: int) -> None:
+def rescale(arena: Int64, price_factor: Whole, quantity_factor: Whole) -> None:
     """Multiply everything that is measured in ticks or steps; trade sizes keep their bins by dividing later notionals."""
     notional_factor = price_factor * quantity_factor
     for cell in (at.LAST_PRICE, at.CANDLE_OPEN, at.CANDLE_HIGH, at.CANDLE_LOW, at.ATR):
@@ -243,7 +244,7 @@ def clear(arena: Int64, chain: Int64, pool: Pool) -> None:
 
 
 @compiled
-def open_first_bucket(arena: Int64, time_ms: int, is_trade: bool) -> None:
+def open_first_bucket(arena: Int64, time_ms: Whole, is_trade: bool) -> None:
     """Start cold. The first bucket counts as known only if it is known to be whole."""
     bucket = time_ms // arena[at.BUCKET_MS]
     arena[at.BUCKET] = bucket
@@ -262,8 +263,8 @@ class Sink(NamedTuple):
 
 @compiled
 def advance(
-    arena: Int64, chain: Int64, pool: Pool, sink: Sink, target: int, symbol: int, place: int, proof: int
-) -> int:
+    arena: Int64, chain: Int64, pool: Pool, sink: Sink, target: Whole, symbol: Whole, place: Whole, proof: int
+) -> Whole:
     """Close buckets up to bucket number `target`, writing an evaluation at each grid edge."""
     while arena[at.BUCKET] < target:
         on_grid = (arena[at.BUCKET] + 1) % arena[at.EVALUATION_BUCKETS] == 0

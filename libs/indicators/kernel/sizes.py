@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from libs.indicators import layout as at
-from libs.indicators.kernel.compiler import compiled, inlined
+from libs.indicators.kernel.compiler import Whole, compiled
 
 Int64 = NDArray[np.int64]
 BLOCK_ENTRIES = 2048
@@ -28,7 +28,7 @@ class Pool(NamedTuple):
     free_count: Int64
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _float_bits(typing_context, value):  # type: ignore[no-untyped-def]
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.bitcast(arguments[0], context.get_value_type(types.int64))
@@ -36,14 +36,15 @@ def _float_bits(typing_context, value):  # type: ignore[no-untyped-def]
     return types.int64(types.float64), generate
 
 
-@inlined
-def size_bin(notional: int) -> int:
+@compiled
+def size_bin(notional: Whole) -> Whole:
     """The bin of a notional of at least 1 and below 2^62."""
-    return (_float_bits(np.float64(notional)) >> (52 - at.MANTISSA_BITS)) - (1023 << at.MANTISSA_BITS)
+    bits = _float_bits(np.float64(notional))  # type: ignore[call-arg]  (numba passes the context)
+    return (bits >> (52 - at.MANTISSA_BITS)) - (1023 << at.MANTISSA_BITS)
 
 
 @compiled
-def bin_middle(index: int) -> int:
+def bin_middle(index: Whole) -> Whole:
     """The notional in the middle of a bin (exact for notionals below 2^7)."""
     exponent = index >> at.MANTISSA_BITS
     significand = (index & ((1 << at.MANTISSA_BITS) - 1)) + (1 << at.MANTISSA_BITS)
@@ -87,12 +88,12 @@ def _release_tail(chain: Int64, pool: Pool) -> None:
 
 
 @compiled
-def expire_sizes(arena: Int64, chain: Int64, pool: Pool, count: int) -> None:
+def expire_sizes(arena: Int64, chain: Int64, pool: Pool, count: Whole) -> None:
     """Forget the oldest `count` bins."""
     histogram = arena[arena[at.AT_HISTOGRAM] :].view(np.int32)
     bin_95, bin_99 = arena[at.BIN_95], arena[at.BIN_99]
-    below_95 = 0
-    below_99 = 0
+    below_95 = np.int64(0)
+    below_99 = np.int64(0)
     left = count
     while left > 0:
         start = chain[TAIL_READ]
@@ -120,8 +121,8 @@ def release_chain(chain: Int64, pool: Pool) -> None:
         _release_tail(chain, pool)
 
 
-@inlined
-def _move_pointer(arena: Int64, histogram: NDArray[np.int32], cell: int, percent: int) -> None:
+@compiled
+def _move_pointer(arena: Int64, histogram: NDArray[np.int32], cell: Whole, percent: Whole) -> None:
     """Nearest rank: the bin that holds rank ceil(percent * trades / 100); the cell after it counts the trades below."""
     rank = (arena[at.SIZES] * percent + 99) // 100
     pointer, below = arena[cell], arena[cell + 1]

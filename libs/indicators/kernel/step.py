@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.indicators import layout as at
-from libs.indicators.kernel.compiler import compiled, inlined
+from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.indicators.kernel.rows import (
     DONE,
     POOL_EMPTY,
@@ -44,8 +44,8 @@ class Groups(NamedTuple):
     stop: Int64
 
 
-@inlined
-def _row_time(arena: Int64, rows: LogRows, row: int) -> int:
+@compiled
+def _row_time(arena: Int64, rows: LogRows, row: Whole) -> Whole:
     """The instant up to which this row proves the log complete, exclusive; at least the clock."""
     if rows.kind[row] == at.WATERMARK:
         return max(rows.time[row] + 1, arena[at.CLOCK])
@@ -53,7 +53,7 @@ def _row_time(arena: Int64, rows: LogRows, row: int) -> int:
 
 
 @compiled
-def _take_trades(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: int, stop: int) -> tuple[int, int]:
+def _take_trades(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: Whole, stop: Whole) -> tuple[Whole, Whole]:
     """Add the clean trades from `row` on that fall into the open bucket and the head block, or the one at `row`.
 
     Returns the next row and a code.
@@ -69,7 +69,9 @@ def _take_trades(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: int
 
 
 @compiled
-def _step_symbol(state: State, sink: Sink, rows: LogRows, symbol: int, start: int, stop: int) -> tuple[int, int]:
+def _step_symbol(
+    state: State, sink: Sink, rows: LogRows, symbol: Whole, start: Whole, stop: Whole
+) -> tuple[Whole, Whole]:
     """Take rows [start, stop) of one symbol. Returns the next row and a code; anything but DONE asks to be called again."""
     arena, chain, pool = state.arenas[symbol], state.chains[symbol], state.pool
     row, stretch, clean_until = start, start, start
@@ -94,7 +96,7 @@ def _step_symbol(state: State, sink: Sink, rows: LogRows, symbol: int, start: in
         if arena[at.BUCKET] >= 0 and time_ms - arena[at.CLOCK] > arena[at.RESTART_MS]:
             clear(arena, chain, pool)
         if arena[at.BUCKET] < 0:
-            open_first_bucket(arena, time_ms, kind <= at.TRADE_SELL)
+            open_first_bucket(arena, time_ms, bool(kind <= at.TRADE_SELL))
         target = time_ms // arena[at.BUCKET_MS]
         if target > arena[at.BUCKET]:
             code = advance(arena, chain, pool, sink, target, symbol, row, time_ms - 1)
@@ -116,8 +118,8 @@ def _step_symbol(state: State, sink: Sink, rows: LogRows, symbol: int, start: in
     return row, DONE
 
 
-@compiled
-def run_groups(state: State, sink: Sink, rows: LogRows, groups: Groups) -> tuple[int, int]:
+@entry
+def run_groups(state: State, sink: Sink, rows: LogRows, groups: Groups) -> tuple[Whole, Whole]:
     """Take all groups. Returns a code and the symbol it is about; call again after OUTPUT_FULL and POOL_EMPTY."""
     for group in range(len(groups.symbol)):
         symbol = groups.symbol[group]
@@ -128,17 +130,17 @@ def run_groups(state: State, sink: Sink, rows: LogRows, groups: Groups) -> tuple
     return DONE, -1
 
 
-@compiled
+@entry
 def is_one_symbol(symbols: NDArray[np.int32]) -> bool:
     """Whether all rows are of the first row's symbol."""
-    others = 0
+    others = np.int64(0)
     for i in range(len(symbols)):
         others += np.int64(symbols[i] != symbols[0])
-    return others == 0
+    return bool(others == 0)
 
 
-@compiled
-def group_rows(rows: LogRows, scratch: LogRows, order: Int64, groups: Groups) -> int:
+@entry
+def group_rows(rows: LogRows, scratch: LogRows, order: Int64, groups: Groups) -> Whole:
     """Sort rows by symbol, log order kept (counting sort), into `scratch`; `order` gets their places. Returns the groups used.
 
     `groups` has one cell per known symbol.

@@ -73,13 +73,13 @@ def rows_of(log: Sequence[Record], symbol: int = 0) -> LogRows:
         elif isinstance(record, Rescaled):
             fields.append((0, 0, record.price_factor, record.quantity_factor, at.RESCALE))
     table = np.array(fields, np.int64).reshape(-1, 5)
-    columns = (np.ascontiguousarray(table[:, i]) for i in range(4))
-    return LogRows(np.full(len(table), symbol, np.int32), *columns, table[:, 4].astype(np.uint8))
+    ids, times, prices, quantities = (np.ascontiguousarray(table[:, i]) for i in range(4))
+    return LogRows(np.full(len(table), symbol, np.int32), ids, times, prices, quantities, table[:, 4].astype(np.uint8))
 
 
 def cut(rows: LogRows, start: int, stop: int) -> LogRows:
     """Rows [start, stop)."""
-    return LogRows(*(column[start:stop] for column in rows))
+    return LogRows._make(column[start:stop] for column in rows)
 
 
 def new_kernel(settings: KernelSettings = SMALL, names: Iterable[str] = ("BTCUSDT",)) -> Kernel:

@@ -56,7 +56,7 @@ def test_many_symbols_together_equal_each_alone(batch: int) -> None:
     place = np.empty(len(order), np.int64)
     for symbol in range(4):
         place[order == symbol] = np.flatnonzero(order == symbol)
-    merged = LogRows(*(_merge(order, [log[i] for log in logs]) for i in range(6)))
+    merged = LogRows._make(_merge(order, [log[i] for log in logs]) for i in range(6))
     together = new_kernel(names=names)
     found = run(together, merged, batch)
     assert [row["place"] for row in found] == sorted(row["place"] for row in found)
@@ -68,7 +68,7 @@ def test_many_symbols_together_equal_each_alone(batch: int) -> None:
         assert together.symbol_bytes(name) == alone.symbol_bytes(name)
 
 
-def _merge(order: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:  # type: ignore[type-arg]
+def _merge(order: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
     merged = np.empty(len(order), columns[0].dtype)
     for symbol, column in enumerate(columns):
         merged[order == symbol] = column
