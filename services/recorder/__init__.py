@@ -1,0 +1,1 @@
+"""Keeps the facts of the timeline and the engine's output in PostgreSQL."""

@@ -1,0 +1,132 @@
+"""One timeline partition as the recorder sees it: which records and rows count, and what the gates dropped.
+
+Decoding is remembered until the transaction has committed, because the same records may come again (the database was away,
+or a bad record made the consumer halve its batch) while the gates must see each record once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from libs.contracts.codec import decode
+from libs.contracts.frames import TradeColumns, read_columns
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedStatusChanged,
+    LiquidationObserved,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+)
+from libs.contracts.topics import TIMELINE
+from libs.kit.errors import BadMessage
+from libs.kit.metrics import counter
+from libs.store.market_facts import Placed
+from libs.store.trade_batches import FrameRows
+from libs.streaming.deadletter import DeadLetters
+from libs.streaming.records import Record
+from libs.streaming.timeline import Accepted, TimelineCursor, prime_cursor
+
+# Times outside of this span are no trade of any perpetual; the table's months would be made for nothing.
+_EARLIEST_MS = 1_230_768_000_000  # 2009-01-01
+_LATEST_MS = 4_102_444_800_000  # 2100-01-01
+_MOST_DECIMALS = 18
+_FACTS = (LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved, FeedStatusChanged)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one record gives to the tables."""
+
+    rows: FrameRows | None = None
+    dropped: FrameRows | None = None
+    fact: Placed | None = None
+
+
+@dataclass(slots=True)
+class PartitionReader:
+    """The gates of one partition and the readings that are not committed yet, by offset."""
+
+    bootstrap: str
+    partition: int
+    dead_letters: DeadLetters
+    _cursor: TimelineCursor | None = None
+    _next_offset: int = -1
+    _pending: dict[int, Reading | None] = field(default_factory=dict)
+
+    async def read(self, records: Sequence[Record]) -> list[Reading]:
+        """The readings of consecutive records; unreadable ones are on the dead-letter topic when this returns."""
+        await self._stand_at(records[0].offset)
+        for record in records:
+            if record.offset not in self._pending:
+                self._pending[record.offset] = await self._read_one(record)
+                self._next_offset = record.offset + 1
+        return [reading for record in records if (reading := self._pending[record.offset]) is not None]
+
+    def committed(self, next_offset: int) -> None:
+        """Forget the readings below `next_offset`: their rows are in the tables."""
+        for offset in [offset for offset in self._pending if offset < next_offset]:
+            del self._pending[offset]
+
+    async def _stand_at(self, offset: int) -> None:
+        if self._cursor is not None and (offset in self._pending or offset == self._next_offset):
+            return
+        # Somebody else has read this partition in between, or we have just started: gates as if we had read all of it.
+        self._cursor = await prime_cursor(self.bootstrap, self.partition, offset)
+        self._pending = {}
+
+    async def _read_one(self, record: Record) -> Reading | None:
+        assert self._cursor is not None
+        dropped_before = self._cursor.frames.dropped
+        try:
+            taken = self._cursor.accept(record)
+            reading = None if taken is None else _reading(taken)
+            if self._cursor.frames.dropped != dropped_before:
+                reading = reading or Reading()
+                reading.dropped = _dropped_rows(record, taken)
+        except BadMessage as error:
+            await self.dead_letters.put(record, error)
+            return None
+        if reading is None:
+            counter("perpstream_records_dropped_total").labels(record.topic, "stale_or_repeated").inc()
+        return reading
+
+
+def _reading(taken: Accepted) -> Reading:
+    event = taken.event
+    if isinstance(event, AggTradeFrame) and taken.columns is not None:
+        _check(event, taken.columns)
+        return Reading(rows=FrameRows(event, taken.columns))
+    if isinstance(event, _FACTS):
+        return Reading(fact=Placed(event, taken.effective_at_ms))
+    return Reading()
+
+
+def _check(frame: AggTradeFrame, rows: TradeColumns) -> None:
+    times = rows.trade_time
+    if len(times) and not (int(times.min()) >= _EARLIEST_MS and int(times.max()) < _LATEST_MS):
+        raise BadMessage("bad_time", f"trade times {int(times.min())} to {int(times.max())} of {frame.event_id}")
+    for piece in frame.slices:
+        if not (0 <= piece.price_decimals <= _MOST_DECIMALS and 0 <= piece.quantity_decimals <= _MOST_DECIMALS):
+            raise BadMessage("bad_scale", f"{piece.symbol} in {frame.event_id}")
+
+
+def _dropped_rows(record: Record, taken: Accepted | None) -> FrameRows | None:
+    """The rows of a frame that the frame gate held back as duplicates; the tables may disagree with their content."""
+    frame = decode(record.value, record.headers, TIMELINE.events) if taken is None else taken.event
+    if not isinstance(frame, AggTradeFrame):
+        return None
+    every = read_columns(frame)
+    if taken is None or taken.columns is None:
+        held_back = np.ones(len(every), bool)
+    else:
+        pairs = np.stack((every.symbol_index.astype(np.int64), every.agg_id), axis=1)
+        kept = {
+            (int(index), int(number))
+            for index, number in zip(taken.columns.symbol_index, taken.columns.agg_id, strict=True)
+        }
+        held_back = np.array([(int(index), int(number)) not in kept for index, number in pairs], bool)
+    rows = every.select(held_back)
+    _check(frame, rows)
+    counter("perpstream_records_dropped_total").labels(record.topic, "repeated_trades").inc(len(rows))
+    return FrameRows(frame, rows)

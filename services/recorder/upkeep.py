@@ -1,0 +1,87 @@
+"""What runs beside the recording: partitions kept ahead, and whether we have caught up with the logs."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from aiokafka.errors import KafkaError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.kit.clock import Clock
+from libs.kit.errors import UserError
+from libs.kit.logging import get_logger
+from libs.kit.service import ServiceContext
+from libs.store.engine import write_session
+from libs.store.partitions import create_partitions, months_ahead
+from libs.streaming.consumer import BatchConsumer
+from libs.streaming.records import LogReader
+
+ASSIGNED = "assigned"
+CAUGHT_UP = "caught up"
+PARTITIONS = "partitions ahead"
+_PARTITION_CHECK_SECONDS = 3600.0
+_PARTITION_RETRY_SECONDS = 10.0
+_LAG_CHECK_SECONDS = 1.0
+# Records behind the end: above the first figure the tables are not current, below the second they are again.
+_FALLEN_BEHIND = 5000
+_CURRENT = 500
+
+
+async def keep_partitions_ahead(context: ServiceContext, engine: AsyncEngine, clock: Clock) -> None:
+    """Make the partitions of this month and the next two, at once and every hour. Never returns."""
+    while True:
+        pause = _PARTITION_CHECK_SECONDS
+        try:
+            async with write_session(engine) as session:
+                made = await create_partitions(session, months_ahead(clock.now_ms()))
+            if made:
+                get_logger("recorder").info("partitions made", names=made)
+            context.fulfil(PARTITIONS)
+        except UserError as error:
+            # The months at hand exist for weeks already; a database that is away is the writers' concern.
+            context.miss(PARTITIONS, str(error.advice))
+            pause = _PARTITION_RETRY_SECONDS
+        await asyncio.sleep(pause)
+
+
+async def watch_readiness(context: ServiceContext, consumer: BatchConsumer) -> None:
+    """Say once a second whether partitions are assigned and read up to their ends. Never returns."""
+    while True:
+        with suppress(UserError, KafkaError):
+            async with LogReader(consumer.bootstrap) as log:
+                while True:
+                    await _check(context, consumer, log)
+                    await asyncio.sleep(_LAG_CHECK_SECONDS)
+        context.miss(CAUGHT_UP, "Kafka does not answer")
+        await asyncio.sleep(_LAG_CHECK_SECONDS)
+
+
+async def _check(context: ServiceContext, consumer: BatchConsumer, log: LogReader) -> None:
+    if not consumer.assigned.is_set():
+        context.miss(ASSIGNED, "no partition is ours")
+        return
+    context.fulfil(ASSIGNED)
+    positions = consumer.positions()
+    lag = 0
+    for (topic, partition), position in positions.items():
+        lag += max(0, await log.end(topic, partition) - position)
+    context.details["lag_records"] = lag
+    context.details["partitions"] = len(positions)
+    caught_up = context.conditions.get(CAUGHT_UP, "not yet") is None
+    if lag <= _CURRENT or (caught_up and lag <= _FALLEN_BEHIND):
+        context.fulfil(CAUGHT_UP)
+    else:
+        context.miss(CAUGHT_UP, f"{lag} records behind")
+
+
+async def first_of(*work: Coroutine[object, object, None]) -> None:
+    """Run all until one of them ends, then cancel the others; raises what the one raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,158 @@
+"""Batches into tables: the position first, then the rows, one transaction; trouble sorted into retry, bad record and crash."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+import numpy as np
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.contracts.codec import decode
+from libs.contracts.identity import digest
+from libs.contracts.signals import IndicatorComputed, SignalScored
+from libs.contracts.topics import ALERT, TIMELINE, topic_named
+from libs.contracts.trading import AlertRaised
+from libs.kit.errors import BadMessage, TryAgain, UnreachableError
+from libs.kit.logging import get_logger
+from libs.kit.metrics import counter
+from libs.store.copy_format import SymbolTrades
+from libs.store.engine import WriteSession, write_session
+from libs.store.market_facts import write_market_facts
+from libs.store.offsets import LogPartition, advance
+from libs.store.partitions import Month, create_partitions
+from libs.store.signals import Stored, write_signals
+from libs.store.trade_batches import group_by_symbol
+from libs.store.trades import Conflict, compare_trades, write_gaps, write_trades
+from libs.streaming.consumer import Commit, PartitionBatch
+from libs.streaming.deadletter import DeadLetters
+from libs.streaming.producer import Publisher
+from libs.streaming.records import Record
+from services.recorder.reading import PartitionReader, Reading
+
+# Server and client side complaints about a value: no retry can heal them.
+_UNSTORABLE = (asyncpg.DataError, ValueError, OverflowError)
+_TRANSIENT = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+)
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The consumer's handler. Keeps one reader per timeline partition; everything else lives in PostgreSQL."""
+
+    bootstrap: str
+    engine: AsyncEngine
+    producer: Publisher
+    dead_letters: DeadLetters
+    known_months: set[Month] = field(default_factory=set)
+    _readers: dict[int, PartitionReader] = field(default_factory=dict)
+
+    async def handle(self, batch: PartitionBatch, commit: Commit) -> None:
+        """Write one batch; see `libs.streaming.consumer.Handler` for what it raises."""
+        if batch.topic == TIMELINE.name:
+            await self._record_timeline(batch, commit)
+        else:
+            await self._record_signals(batch, commit)
+
+    async def _record_timeline(self, batch: PartitionBatch, commit: Commit) -> None:
+        reader = self._readers.get(batch.partition)
+        if reader is None:
+            reader = PartitionReader(self.bootstrap, batch.partition, self.dead_letters)
+            self._readers[batch.partition] = reader
+        readings = await reader.read(batch.records) if batch.records else []
+        async with _sorted_trouble():
+            trades = group_by_symbol([reading.rows for reading in readings if reading.rows is not None])
+            await self._make_months(trades)
+            async with write_session(self.engine) as session:
+                await advance(session, LogPartition(*commit.log), commit.old, commit.new)
+                added, conflicts = await _write(session, trades, readings)
+                await self._tell(conflicts, batch.records)
+        reader.committed(commit.new)
+        _count(added, conflicts)
+
+    async def _record_signals(self, batch: PartitionBatch, commit: Commit) -> None:
+        allowed = topic_named(batch.topic).events
+        stored = []
+        for record in batch.records:
+            event = decode(record.value, record.headers, allowed)
+            if isinstance(event, IndicatorComputed | SignalScored):
+                stored.append(Stored(event, record.value or b""))
+        async with _sorted_trouble(), write_session(self.engine) as session:
+            await advance(session, LogPartition(*commit.log), commit.old, commit.new)
+            written = await write_signals(session, stored)
+            await self._tell(written.conflicts, batch.records)
+        _count(written.added, written.conflicts)
+
+    async def _make_months(self, trades: Sequence[SymbolTrades]) -> None:
+        """Partitions for the batch's own months, in a transaction of their own: a recording of 2024 needs those of 2024."""
+        months = {month for group in trades for month in _months(group)}
+        if missing := months - self.known_months:
+            async with write_session(self.engine) as session:
+                made = await create_partitions(session, missing)
+            self.known_months |= missing
+            if made:
+                get_logger("recorder").info("partitions made", names=made)
+
+    async def _tell(self, conflicts: Sequence[Conflict], records: Sequence[Record]) -> None:
+        """An alert per table, acknowledged before the commit: the same conflict gives the same alert id."""
+        for table in sorted({conflict.table for conflict in conflicts}):
+            keys = sorted(conflict.key for conflict in conflicts if conflict.table == table)
+            place = f"{records[0].place} to {records[-1].offset}"
+            get_logger("recorder").error("other content under a known id", table=table, ids=keys[:5], count=len(keys))
+            alert = AlertRaised(
+                event_id=digest("alert", "recorder", table, keys[0], len(keys)),
+                event_time_ms=records[-1].timestamp_ms,
+                severity="critical",
+                source="recorder",
+                title=f"{len(keys)} rows for {table} came under a known id with other content",
+                detail=f"first {keys[0]}; read from {place}; the table keeps what came first",
+                runbook=None,
+            )
+            await (await self.producer.send(ALERT, alert, key=alert.event_id, partition=0))
+
+
+async def _write(
+    session: WriteSession, trades: Sequence[SymbolTrades], readings: Sequence[Reading]
+) -> tuple[dict[str, int], list[Conflict]]:
+    written = await write_trades(session, trades)
+    dropped = group_by_symbol([reading.dropped for reading in readings if reading.dropped is not None])
+    compared = await compare_trades(session, dropped)
+    holes = [hole for reading in readings if reading.rows is not None for hole in reading.rows.frame.holes]
+    facts = [reading.fact for reading in readings if reading.fact is not None]
+    added = {"agg_trades": written.added, "market_data_gaps": await write_gaps(session, holes)}
+    added |= await write_market_facts(session, facts)
+    return added, written.conflicting() + compared.conflicting()
+
+
+def _months(trades: SymbolTrades) -> set[Month]:
+    first, last = Month.of(int(trades.trade_time.min())), Month.of(int(trades.trade_time.max()))
+    if first == last:
+        return {first}
+    # Not every month in between: one wrong stamp must not make partitions for decades.
+    return {Month.of(int(day) * _DAY_MS) for day in np.unique(trades.trade_time // _DAY_MS)}
+
+
+def _count(added: dict[str, int], conflicts: Sequence[Conflict]) -> None:
+    for table, rows in added.items():
+        counter("perpstream_rows_written_total").labels(table).inc(rows)
+    for conflict in conflicts:
+        counter("perpstream_rows_conflicting_total").labels(conflict.table).inc()
+
+
+@asynccontextmanager
+async def _sorted_trouble() -> AsyncIterator[None]:
+    """`UnreachableError` and passing trouble become `TryAgain`, unstorable values `BadMessage`; the rest is a defect."""
+    try:
+        yield
+    except UnreachableError as error:
+        raise TryAgain(str(error.advice)) from error
+    except _TRANSIENT as error:
+        raise TryAgain(f"PostgreSQL: {error}") from error
+    except _UNSTORABLE as error:
+        raise BadMessage("unstorable", str(error)) from error

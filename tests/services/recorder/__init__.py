@@ -1,0 +1,1 @@
+"""Tests of the recorder on a real Kafka and a real PostgreSQL."""
