@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError
 
 from libs.kit.errors import BadMessage, OffsetConflict, TryAgain, UserError
 from libs.kit.logging import get_logger
@@ -184,7 +184,12 @@ class BatchConsumer:
             if left <= 0:
                 break
             seen = self._assignments
-            messages = await consumer.getmany(timeout_ms=left, max_records=self.options.max_records - count)
+            try:
+                messages = await consumer.getmany(timeout_ms=left, max_records=self.options.max_records - count)
+            except NoOffsetForPartitionError:
+                # The client asked Kafka for a position while ours was being loaded: ours is the one that counts.
+                self._seek_back(consumer)
+                return {}
             if self._failure is not None:
                 raise self._failure
             if seen != self._assignments:
