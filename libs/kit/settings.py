@@ -20,10 +20,10 @@ class SettingsGroup(BaseSettings):
 class ProcessSettings(SettingsGroup):
     """What each process has: where it answers health questions and how it logs."""
 
-    health_host: str = "127.0.0.1"
+    health_host: str = Field(default="127.0.0.1", description="Address of /healthz, /readyz and /metrics")
     health_port: int = Field(default=0, ge=0, le=65535, description="0 picks a free port")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Quietest level shown")
+    log_format: Literal["console", "json"] = Field(default="console", description="Text for people or JSON lines")
     stop_deadline_seconds: float = Field(
         default=8.0, gt=0, description="After this long a stopping process exits whatever hangs"
     )
@@ -32,7 +32,7 @@ class ProcessSettings(SettingsGroup):
 class KafkaSettings(SettingsGroup):
     """The broker and the size of the market topics' family."""
 
-    kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_bootstrap: str = Field(default="127.0.0.1:9092", description="HOST:PORT of a broker")
     market_partitions: int = Field(
         default=4, ge=1, le=1024, description="Partitions of market.* and signal.* topics, equal in number"
     )
@@ -41,8 +41,10 @@ class KafkaSettings(SettingsGroup):
 class DatabaseSettings(SettingsGroup):
     """PostgreSQL. The password is taken from a file, so that it stands in no URL, process list or log."""
 
-    database_url: str = "postgresql+asyncpg://perpstream@127.0.0.1:5432/perpstream"
-    database_password_file: Path | None = None
+    database_url: str = Field(
+        default="postgresql+asyncpg://perpstream@127.0.0.1:5432/perpstream", description="Without a password"
+    )
+    database_password_file: Path | None = Field(default=None, description="A file that holds the password")
 
     def password(self) -> SecretStr | None:
         """The content of the password file without its line end; `ConfigurationError` when it cannot be read."""
@@ -61,7 +63,9 @@ class DatabaseSettings(SettingsGroup):
 class SymbolSettings(SettingsGroup):
     """The perpetuals of this installation, in the venue's spelling."""
 
-    symbols: Annotated[tuple[str, ...], NoDecode] = DEFAULT_SYMBOLS
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DEFAULT_SYMBOLS, description="Perpetuals in the venue's spelling, comma separated"
+    )
 
     @field_validator("symbols", mode="before")
     @classmethod
@@ -81,13 +85,13 @@ class SymbolSettings(SettingsGroup):
 
 
 class VenueSettings(SettingsGroup):
-    """Where the venue is. The defaults are Binance's production hosts; the simulator stands at one loopback address."""
+    """Where the venue is. The defaults are the simulator at its loopback address."""
 
-    venue: Literal["simulator", "binance"] = "simulator"
-    binance_rest_url: str = "http://127.0.0.1:9000"
-    binance_websocket_url: str = "ws://127.0.0.1:9000"
-    binance_spot_rest_url: str = "http://127.0.0.1:9000"
-    coinbase_rest_url: str = "http://127.0.0.1:9000"
+    venue: Literal["simulator", "binance"] = Field(default="simulator", description="Which adapter speaks to it")
+    binance_rest_url: str = Field(default="http://127.0.0.1:9000", description="USD-M futures, REST")
+    binance_websocket_url: str = Field(default="ws://127.0.0.1:9000", description="USD-M futures, streams")
+    binance_spot_rest_url: str = Field(default="http://127.0.0.1:9000", description="Spot prices, for the premium")
+    coinbase_rest_url: str = Field(default="http://127.0.0.1:9000", description="Coinbase, for the premium")
     venue_speed: float = Field(
         default=1.0, gt=0, description="How fast the venue's clock runs; above 1 only on recordings"
     )

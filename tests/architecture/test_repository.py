@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from libs.contracts.topics import TOPICS
+from tests.architecture import settings_page
 
 ROOT = Path(__file__).parents[2]
 README_LINES = 200
@@ -114,3 +115,15 @@ def test_every_runtime_dependency_is_justified() -> None:
     )
     listed = set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE))
     assert listed <= named, "the page justifies what we no longer use"
+
+
+def test_the_settings_page_is_current() -> None:
+    assert settings_page.PAGE.read_text() == settings_page.settings_page(), (
+        "run `python -m tests.architecture.settings_page`"
+    )
+
+
+def test_no_two_settings_share_a_variable_and_no_class_is_a_drawer() -> None:
+    variables = [name for kind in settings_page.groups() for name in settings_page.own_fields(kind)]
+    assert len(variables) == len(set(variables))
+    assert all(len(settings_page.own_fields(kind)) <= 10 for kind in settings_page.groups())
