@@ -198,6 +198,10 @@ class MarketData(Protocol):
         """Settled rates, ascending."""
         ...
 
+    async def ticker(self, product: str) -> Ticker:
+        """The perpetual's own last price."""
+        ...
+
 
 class SpotTicker(Protocol):
     """The last price of a spot product."""

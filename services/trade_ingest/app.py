@@ -18,7 +18,7 @@ from services.trade_ingest.assembler import Assembler, AssemblerOptions
 from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.gapfill import FillRules, GapFiller
 from services.trade_ingest.ingest import FEED, StreamFeed, TradeIngest
-from services.trade_ingest.publisher import OrderedPublisher
+from libs.streaming.ordered import OrderedPublisher
 from services.trade_ingest.resume import TopicState, read_topic_state
 from services.trade_ingest.settings import IngestSettings
 

@@ -15,7 +15,7 @@ from services.trade_ingest.assembler import Assembler
 from services.trade_ingest.bootstrap import fetch_bootstrap
 from services.trade_ingest.continuity import Continuity
 from services.trade_ingest.frame_builder import Origin
-from services.trade_ingest.publisher import OrderedPublisher, Outgoing
+from libs.streaming.ordered import OrderedPublisher, Outgoing
 
 FEED = "trades"
 DOUBT_SECONDS = 1.0

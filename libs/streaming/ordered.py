@@ -1,4 +1,4 @@
-"""The queue between the stream's callbacks and Kafka: ordered, and a brake on the socket when Kafka does not keep up."""
+"""The queue between synchronous stream callbacks and Kafka: ordered, and a brake on the source when Kafka does not keep up."""
 
 import asyncio
 from collections import deque

@@ -1,0 +1,171 @@
+"""Wiring of indicator_ingest: polls and the mark price streams, with what is on the topics already."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from libs.contracts.codec import decode
+from libs.contracts.event import Event
+from libs.contracts.market import FeedState, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.partitioning import partition_of
+from libs.contracts.topics import FEEDSTATUS, INDICATOR, MARKPRICE, Topic
+from libs.exchanges import StreamBatch
+from libs.exchanges.binance.stream import mark_price_stream, open_market_stream
+from libs.exchanges.feed_status import FeedStatus
+from libs.exchanges.session import SessionOptions, StreamSession
+from libs.exchanges.venue import Venue, keep_clock, open_venue
+from libs.kit.errors import BadMessage
+from libs.kit.logging import get_logger
+from libs.kit.metrics import counter, gauge
+from libs.kit.service import ServiceContext
+from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
+from libs.kit.tasks import run_until
+from libs.streaming.ordered import OrderedPublisher, Outgoing
+from libs.streaming.producer import EventProducer
+from libs.streaming.records import LogReader
+from services.indicator_ingest.facts import MarkPriceSampler, Novelty
+from services.indicator_ingest.polling import Outlet, Poller
+from services.indicator_ingest.polls import polls
+from services.indicator_ingest.settings import IndicatorSettings
+
+FEED = "mark_price"
+STREAM = "mark price stream"
+TAIL_RECORDS = 5000
+
+
+async def main(context: ServiceContext) -> None:
+    """Publish slow inputs and mark prices until told to stop."""
+    kafka, venue_settings = load_settings(KafkaSettings), load_settings(VenueSettings)
+    symbols, settings = load_settings(SymbolSettings).symbols, load_settings(IndicatorSettings)
+    context.expect("kafka", "venue", STREAM)
+    producer = EventProducer(kafka.kafka_bootstrap, service=context.name)
+    await producer.start()
+    context.fulfil("kafka")
+    sessions: list[StreamSession] = []
+    publisher = OrderedPublisher(producer, lambda hold: _brake(sessions, hold))
+    try:
+        async with open_venue(venue_settings) as venue:
+            instruments = await venue.market_data.instruments(symbols)
+            context.fulfil("venue")
+            partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
+            known = await _read_tails(kafka.kafka_bootstrap, set(partitions.values()))
+            outlet = Outlet(publisher, partitions, known.novelty, venue_settings.venue, venue.clock)
+            pollers = []
+            for poll in polls(venue, instruments, settings):
+                context.expect(poll.feed)
+                pollers.append(Poller(poll, outlet, partial(context.fulfil, poll.feed)))
+            size = settings.symbols_per_connection
+            for start in range(0, len(symbols), size):
+                feed = MarkPriceFeed(context, venue, outlet, known.sampler)
+                sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
+            await run_until(
+                context.stopping,
+                publisher.run(),
+                keep_clock(venue),
+                *(poller.run() for poller in pollers),
+                *(session.run() for session in sessions),
+            )
+            await asyncio.wait_for(publisher.drain(), context.settings.stop_deadline_seconds / 3)
+    finally:
+        await producer.stop(context.settings.stop_deadline_seconds / 2)
+
+
+def _brake(sessions: Iterable[StreamSession], hold: bool) -> None:
+    for session in sessions:
+        if hold:
+            session.pause_reading()
+        else:
+            session.resume_reading()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the topics hold already, so that a restart doubles nothing."""
+
+    novelty: Novelty
+    sampler: MarkPriceSampler
+
+
+async def _read_tails(bootstrap: str, partitions: Iterable[int]) -> Known:
+    known = Known(Novelty(), MarkPriceSampler())
+    async with LogReader(bootstrap) as log:
+        for partition in partitions:
+            for topic in (INDICATOR, MARKPRICE):
+                for event in await _tail(log, topic, partition):
+                    if isinstance(event, MarketIndicatorObserved):
+                        known.novelty.remember(event)
+                    elif isinstance(event, MarkPriceObserved):
+                        known.sampler.remember(event.symbol, event.event_time_ms)
+    return known
+
+
+async def _tail(log: LogReader, topic: Topic, partition: int) -> list[Event]:
+    end = await log.end(topic.name, partition)
+    events = []
+    async for batch in log.range(topic.name, partition, max(0, end - TAIL_RECORDS), end):
+        for record in batch:
+            try:
+                events.append(decode(record.value, record.headers, topic.events))
+            except BadMessage:
+                continue
+    return events
+
+
+class MarkPriceFeed:
+    """The `StreamHandler` of one connection's mark prices."""
+
+    def __init__(self, context: ServiceContext, venue: Venue, outlet: Outlet, sampler: MarkPriceSampler) -> None:
+        self._context = context
+        self._venue = venue
+        self._outlet = outlet
+        self._sampler = sampler
+        self._symbols: tuple[str, ...] = ()
+        self._status = FeedStatus(FEED, ())
+        self._last: dict[str, int] = {}
+
+    def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
+        """The supervised stream of these symbols."""
+        self._symbols = tuple(symbols)
+        self._status = FeedStatus(FEED, symbols)
+        streams = [mark_price_stream(symbol) for symbol in symbols]
+        options = SessionOptions(FEED, silence_seconds=silence_seconds)
+        return open_market_stream(self._venue.addresses.websocket, streams, self, self._venue.clock, options)
+
+    def on_connecting(self) -> None:
+        self._report_all("connecting")
+
+    def on_open(self) -> None:
+        self._context.fulfil(STREAM)
+
+    def on_batch(self, batch: StreamBatch) -> None:
+        for mark in batch.mark_prices:
+            partition = self._outlet.partitions.get(mark.symbol)
+            if partition is None:
+                continue
+            try:
+                event = self._sampler.select(mark)
+            except BadMessage as error:
+                counter("perpstream_records_dropped_total").labels(FEED, error.reason).inc()
+                get_logger(FEED).warning("a mark price cannot be read", detail=error.detail)
+                continue
+            self._last[mark.symbol] = mark.event_time
+            self._report(mark.symbol, "receiving")
+            if event is not None:
+                age = (self._venue.clock.now_ms() - mark.event_time) / 1000
+                gauge("perpstream_feed_age_seconds").labels(FEED, mark.symbol).set(age)
+                self._outlet.publisher.put(Outgoing(MARKPRICE, event, mark.symbol, partition))
+
+    def on_close(self, reason: str, silent: bool) -> None:
+        self._context.miss(STREAM, reason)
+        self._report_all("silent" if silent else "disconnected", reason)
+
+    def _report_all(self, state: FeedState, detail: str = "") -> None:
+        for symbol in self._symbols:
+            self._report(symbol, state, detail)
+
+    def _report(self, symbol: str, state: FeedState, detail: str = "") -> None:
+        now = self._venue.clock.now_ms()
+        event = self._status.change(symbol, state, now, detail, self._last.get(symbol, -1))
+        if event is not None:
+            self._outlet.publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._outlet.partitions[symbol]))

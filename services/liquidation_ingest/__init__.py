@@ -1,0 +1,1 @@
+"""From the venue's forced orders to market.liquidation.v1, each once."""

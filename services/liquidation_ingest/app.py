@@ -1,0 +1,140 @@
+"""Wiring of liquidation_ingest: forced-order streams to events, known ids from the topic's tail, health of the feed."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from libs.contracts.codec import decode
+from libs.contracts.market import FeedState
+from libs.contracts.partitioning import partition_of
+from libs.contracts.topics import FEEDSTATUS, LIQUIDATION
+from libs.exchanges import StreamBatch
+from libs.exchanges.binance.stream import forced_order_stream, mark_price_stream, open_market_stream
+from libs.exchanges.feed_status import FeedStatus
+from libs.exchanges.session import SessionOptions, StreamSession
+from libs.exchanges.venue import Venue, keep_clock, open_venue
+from libs.kit.errors import BadMessage
+from libs.kit.logging import get_logger
+from libs.kit.metrics import counter
+from libs.kit.service import ServiceContext
+from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
+from libs.kit.tasks import run_until
+from libs.streaming.ordered import OrderedPublisher, Outgoing
+from libs.streaming.producer import EventProducer
+from libs.streaming.records import LogReader, Record
+from services.liquidation_ingest.selection import LiquidationSelection
+from services.liquidation_ingest.settings import LiquidationSettings
+
+FEED = "liquidations"
+STREAM = "forced-order stream"
+TAIL_RECORDS = 2000
+
+
+async def main(context: ServiceContext) -> None:
+    """Publish liquidations until told to stop."""
+    kafka, venue_settings = load_settings(KafkaSettings), load_settings(VenueSettings)
+    symbols, settings = load_settings(SymbolSettings).symbols, load_settings(LiquidationSettings)
+    context.expect("kafka", "venue", STREAM)
+    producer = EventProducer(kafka.kafka_bootstrap, service=context.name)
+    await producer.start()
+    context.fulfil("kafka")
+    publisher = OrderedPublisher(producer, lambda hold: _brake(sessions, hold))
+    sessions: list[StreamSession] = []
+    try:
+        async with open_venue(venue_settings) as venue:
+            await venue.market_data.instruments(symbols)
+            context.fulfil("venue")
+            partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
+            known = await _known_ids(kafka.kafka_bootstrap, set(partitions.values()))
+            selection = LiquidationSelection(symbols, known)
+            size = settings.symbols_per_connection
+            for start in range(0, len(symbols), size):
+                feed = LiquidationFeed(context, venue, publisher, selection, partitions)
+                sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
+            await run_until(
+                context.stopping, publisher.run(), keep_clock(venue), *(session.run() for session in sessions)
+            )
+            await asyncio.wait_for(publisher.drain(), context.settings.stop_deadline_seconds / 3)
+    finally:
+        await producer.stop(context.settings.stop_deadline_seconds / 2)
+
+
+def _brake(sessions: Iterable[StreamSession], hold: bool) -> None:
+    for session in sessions:
+        if hold:
+            session.pause_reading()
+        else:
+            session.resume_reading()
+
+
+async def _known_ids(bootstrap: str, partitions: Iterable[int]) -> list[str]:
+    """Ids at the end of the topic, oldest first, so that a copy after a restart is recognised."""
+    found: list[Record] = []
+    async with LogReader(bootstrap) as log:
+        for partition in partitions:
+            end = await log.end(LIQUIDATION.name, partition)
+            async for batch in log.range(LIQUIDATION.name, partition, max(0, end - TAIL_RECORDS), end):
+                found.extend(batch)
+    ids = []
+    for record in found:
+        try:
+            ids.append(decode(record.value, record.headers, LIQUIDATION.events).event_id)
+        except BadMessage:
+            continue
+    return ids
+
+
+class LiquidationFeed:
+    """The `StreamHandler` of one connection; one mark price a second is its heartbeat, since forced orders are rare."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        venue: Venue,
+        publisher: OrderedPublisher,
+        selection: LiquidationSelection,
+        partitions: dict[str, int],
+    ) -> None:
+        self._context = context
+        self._venue = venue
+        self._publisher = publisher
+        self._selection = selection
+        self._partitions = partitions
+        self._symbols: tuple[str, ...] = ()
+        self._status = FeedStatus(FEED, ())
+
+    def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
+        """The supervised stream of these symbols."""
+        self._symbols = tuple(symbols)
+        self._status = FeedStatus(FEED, symbols)
+        streams = [forced_order_stream(symbol) for symbol in symbols] + [mark_price_stream(symbols[0])]
+        options = SessionOptions(FEED, silence_seconds=silence_seconds)
+        return open_market_stream(self._venue.addresses.websocket, streams, self, self._venue.clock, options)
+
+    def on_connecting(self) -> None:
+        self._report("connecting")
+
+    def on_open(self) -> None:
+        self._context.fulfil(STREAM)
+        self._report("receiving")
+
+    def on_batch(self, batch: StreamBatch) -> None:
+        for order in batch.forced_orders:
+            try:
+                event = self._selection.select(order)
+            except BadMessage as error:
+                counter("perpstream_records_dropped_total").labels(FEED, error.reason).inc()
+                get_logger(FEED).warning("a forced order cannot be read", detail=error.detail)
+                continue
+            if event is not None:
+                self._publisher.put(Outgoing(LIQUIDATION, event, event.symbol, self._partitions[event.symbol]))
+
+    def on_close(self, reason: str, silent: bool) -> None:
+        self._context.miss(STREAM, reason)
+        self._report("silent" if silent else "disconnected", reason)
+
+    def _report(self, state: FeedState, detail: str = "") -> None:
+        now = self._venue.clock.now_ms()
+        for symbol in self._symbols:
+            event = self._status.change(symbol, state, now, detail)
+            if event is not None:
+                self._publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._partitions[symbol]))
