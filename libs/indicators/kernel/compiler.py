@@ -62,5 +62,6 @@ def entry(function: F) -> F:
 
 def compiled(function: F) -> F:
     """Like `entry`, for functions that only compiled code calls; leaving out Python's wrapper saves much of the compile time."""
-    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    return cast(F, njit(cache=_CACHED, nogil=True, error_model="numpy", **options)(function))
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    compiler = cast(Callable[[F], F], njit(cache=_CACHED, nogil=True, error_model="numpy", **options))
+    return compiler(function)

@@ -39,7 +39,7 @@ def _float_bits(typing_context, value):  # type: ignore[no-untyped-def]
 @compiled
 def size_bin(notional: Whole) -> Whole:
     """The bin of a notional of at least 1 and below 2^62."""
-    bits = _float_bits(np.float64(notional))  # type: ignore[call-arg]  (numba passes the context)
+    bits: Whole = _float_bits(np.float64(notional))  # type: ignore[call-arg]  # numba passes the context
     return (bits >> (52 - at.MANTISSA_BITS)) - (1023 << at.MANTISSA_BITS)
 
 
