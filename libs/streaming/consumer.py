@@ -97,6 +97,14 @@ class _Position:
     next: int
 
 
+def _lost_records(place: TopicPartition, end: int, group: str, read: int, bootstrap: str) -> UserError:
+    return UserError(
+        f"{place.topic}:{place.partition} ends at {end}, but {group} has read up to {read}",
+        where=bootstrap,
+        todo="the broker has lost records: restore its data, or recreate the topic",
+    )
+
+
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, owner: "BatchConsumer") -> None:
         self._owner = owner
@@ -161,7 +169,8 @@ class BatchConsumer:
             group_id=self.group,
             group_instance_id=self.options.instance_id,
             enable_auto_commit=False,
-            auto_offset_reset="none",
+            # Used between an assignment and our seek, and when retention has overtaken us; see _check_order and _take.
+            auto_offset_reset="earliest",
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             session_timeout_ms=self.options.session_timeout_ms,
             heartbeat_interval_ms=self.options.session_timeout_ms // 5,
@@ -198,13 +207,25 @@ class BatchConsumer:
                 return {}
             for place, part in messages.items():
                 if place in self._positions:
-                    collected.setdefault(place, []).extend(record_of(message) for message in part)
+                    records = collected.setdefault(place, [])
+                    await self._check_order(consumer, place, records, part[0].offset)
+                    records.extend(record_of(message) for message in part)
                     count += len(part)
             if until is None and count:
                 until = time.monotonic() + self.options.collect_ms / 1000
             elif until is None:
                 self._report(consumer)
         return collected
+
+    async def _check_order(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[Record], first: int
+    ) -> None:
+        """A log never runs backwards; where it jumps ahead, say so unless compaction explains it."""
+        expected = records[-1].offset + 1 if records else self._positions[place].next
+        if first < expected:
+            raise _lost_records(place, first, self.group, expected, self.bootstrap)
+        if first > expected and int((await consumer.beginning_offsets([place]))[place]) > expected:
+            get_logger("consumer").error("retention has deleted unread records", place=str(place), expected=expected)
 
     def _seek_back(self, consumer: AIOKafkaConsumer) -> None:
         for place, position in self._positions.items():
@@ -304,11 +325,7 @@ class BatchConsumer:
         if stored is None:
             return _Position(None, beginning)
         if stored > end:
-            raise UserError(
-                f"{place.topic}:{place.partition} ends at {end}, but {self.group} has read up to {stored}",
-                where=self.bootstrap,
-                todo="the broker has lost records: restore its data, or recreate the topic",
-            )
+            raise _lost_records(place, end, self.group, stored, self.bootstrap)
         if stored < beginning:
             get_logger("consumer").error(
                 "retention has deleted unread records", place=str(place), stored=stored, beginning=beginning

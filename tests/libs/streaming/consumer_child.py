@@ -1,6 +1,6 @@
 """A consumer as a real process: writes each record's place into a table, in one transaction with its position.
 
-Arguments: lines file, bootstrap, database URL, topic. Lines: "assigned", then the count of rows after each transaction.
+Arguments: lines file, bootstrap, database URL, topic, and perhaps an instance id. Lines: "assigned", then the count of rows after each transaction.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from libs.store.offsets import LogPartition, PostgresOffsets, advance
 from libs.streaming.consumer import BatchConsumer, Commit, ConsumerOptions, PartitionBatch
 
 GROUP = "seen"
-OPTIONS = ConsumerOptions(session_timeout_ms=6000, collect_ms=5, max_records=100)
 
 
-async def main(lines_file: str, bootstrap: str, database_url: str, topic: str) -> None:
+async def main(lines_file: str, bootstrap: str, database_url: str, topic: str, instance: str | None = None) -> None:
+    options = ConsumerOptions(instance, session_timeout_ms=6000, collect_ms=5, max_records=100)
     engine = create_engine(DatabaseSettings(database_url=database_url))
     lines = Path(lines_file).open("a", buffering=1)  # noqa: SIM115, ASYNC230 - lives as long as the process
 
@@ -33,7 +33,7 @@ async def main(lines_file: str, bootstrap: str, database_url: str, topic: str) -
 
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    consumer = BatchConsumer(bootstrap, GROUP + topic, [topic], PostgresOffsets(engine), handle, OPTIONS)
+    consumer = BatchConsumer(bootstrap, GROUP + topic, [topic], PostgresOffsets(engine), handle, options)
     running = asyncio.create_task(consumer.run(stopping))
     first = asyncio.create_task(consumer.assigned.wait())
     await asyncio.wait([running, first], return_when=asyncio.FIRST_COMPLETED)

@@ -77,10 +77,11 @@ async def test_every_record_once_over_a_loop_of_kills(
     await put(kafka_bootstrap, topic, [*values, b"poison", b"x"], 0)
     await put(kafka_bootstrap, topic, values, 1)
     chance = random.Random(7)
+    arguments = [kafka_bootstrap, database_url, topic, "instance-1"]  # static membership: no session to wait for
     for round_number in range(4):
         before = (await rows_of(seen))[0]
         target = before + chance.randint(100, 3000)
-        with child(CHILD, [kafka_bootstrap, database_url, topic], tmp_path) as process:
+        with child(CHILD, arguments, tmp_path) as process:
 
             async def advanced(target: int = target) -> bool:
                 return (await rows_of(seen))[0] >= target
@@ -88,7 +89,7 @@ async def test_every_record_once_over_a_loop_of_kills(
             await until(advanced)
             process.kill()
         assert (await rows_of(seen))[0] > before, round_number
-    with child(CHILD, [kafka_bootstrap, database_url, topic], tmp_path) as process:
+    with child(CHILD, arguments, tmp_path) as process:
 
         async def complete() -> bool:
             return (await rows_of(seen))[0] >= 20_001
@@ -182,7 +183,8 @@ async def test_a_stored_position_is_where_reading_goes_on_and_one_beyond_the_end
     topic = await new_topic(kafka_bootstrap)
     await put(kafka_bootstrap, topic, [b"a", b"b", b"c"])
     key = (f"g{topic}", topic, 0, await log_generation(kafka_bootstrap, topic))
-    positions, values = Positions({key: 1}), []
+    positions = Positions({key: 1})
+    values: list[bytes | None] = []
 
     async def handle(batch: PartitionBatch, commit: Commit) -> None:
         positions.advance(commit)
@@ -200,7 +202,9 @@ async def test_a_stored_position_is_where_reading_goes_on_and_one_beyond_the_end
 async def test_try_again_repeats_the_same_batch_and_bad_records_are_put_aside_alone(kafka_bootstrap: str) -> None:
     topic = await new_topic(kafka_bootstrap, dead_letters=True)
     await put(kafka_bootstrap, topic, [b"bad" if n in (3, 4, 9) else str(n).encode() for n in range(12)])
-    positions, values, attempts = Positions(), [], []
+    positions = Positions()
+    values: list[bytes | None] = []
+    attempts: list[list[int]] = []
 
     async def handle(batch: PartitionBatch, commit: Commit) -> None:
         attempts.append([record.offset for record in batch.records])
@@ -223,7 +227,8 @@ async def test_try_again_repeats_the_same_batch_and_bad_records_are_put_aside_al
 async def test_a_broker_that_is_killed_and_comes_back_is_waited_for(own_kafka: Broker) -> None:
     topic = await new_topic(own_kafka.bootstrap)
     await put(own_kafka.bootstrap, topic, [b"before"])
-    positions, values = Positions(), []
+    positions = Positions()
+    values: list[bytes | None] = []
 
     async def handle(batch: PartitionBatch, commit: Commit) -> None:
         positions.advance(commit)
