@@ -130,9 +130,9 @@ def status_table(report: StackReport) -> Table:
     """The report for a terminal of 80 columns or more."""
     caption = f"API {report.gateway_url} · Kafka {report.kafka_bootstrap} · {report.memory_mb:.0f} MB in all"
     table = Table(title=f"perpstream {report.version}: {report.state}", caption=caption, box=None, pad_edge=False)
-    table.add_column("service")
+    table.add_column("service", no_wrap=True)
     for title in ("pid", "health", "ready", "uptime", "MB", "restarts"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     table.add_column("waits for", overflow="fold")
     for service in report.services:
         table.add_row(

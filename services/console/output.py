@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer, 130 interrupted.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -73,6 +74,8 @@ def servers(folder: Path | None) -> Servers:
 
 def guarded(run: Callable[[], object]) -> int:
     """Run the command line; errors for people become one line and their exit code."""
+    for client in ("aiokafka", "kafka", "asyncio"):  # what matters of theirs reaches people as our own lines
+        logging.getLogger(client).setLevel(logging.CRITICAL)
     try:
         run()
     except UserError as error:

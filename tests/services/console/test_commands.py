@@ -1,0 +1,132 @@
+"""The command line answers with help, JSON and exit codes that scripts can rely on, and never with a traceback."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from infra.local.options import ROOT
+from infra.local.ports import free_port
+from libs.kit.errors import ConfigurationError
+from libs.kit.service import VERSION
+from services.console.app import app
+from services.console.recordings import symbols_of
+
+
+def _run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "services.console", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _commands() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        found += [(name,)] if below is None else [(name, part) for part in below]
+    return found
+
+
+@pytest.mark.parametrize("path", _commands(), ids=" ".join)
+def test_every_command_explains_itself_with_an_example(path: tuple[str, ...]) -> None:
+    command = get_command(app)
+    for name in path:
+        command = command.commands[name]  # type: ignore[attr-defined]
+    assert command.help
+    assert f"perpstream {' '.join(path)}" in (command.epilog or "")
+
+
+def test_version_as_json() -> None:
+    done = _run("version", "--json")
+    assert (done.returncode, json.loads(done.stdout)["perpstream"]) == (0, VERSION)
+
+
+@pytest.mark.parametrize("command", ["status", "down", "watch"])
+def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp_path: Path) -> None:
+    done = _run(command, "--state-dir", str(tmp_path))
+    assert done.returncode == 3
+    assert done.stderr == f"perpstream: no stack is running ({tmp_path}): start one with `perpstream up`\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("up", "--speed", "fast"), "neither a positive number nor max"),
+        (("up", "--port", "door=1"), "is not NAME=NUMBER"),
+        (("up", "--venue", "nowhere"), "nowhere"),
+        (("up", "--recording", "missing.gz"), "the recording does not exist (missing.gz)"),
+        (("up", "--symbols", "BTC/USDT", "--kafka", "127.0.0.1:1"), "is no symbol"),
+        (("topics", "tail", "market"), "could be"),
+    ],
+)
+def test_wrong_usage_exits_with_two(arguments: tuple[str, ...], hint: str, tmp_path: Path) -> None:
+    done = _run(*arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"))
+    assert done.returncode == 2
+    assert hint in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("db", "status"), ("topics", "list")])
+def test_a_server_that_does_not_answer_exits_with_four(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    port = free_port()
+    done = _run(
+        *arguments,
+        PERPSTREAM_STATE_DIR=str(tmp_path),
+        PERPSTREAM_KAFKA_BOOTSTRAP=f"127.0.0.1:{port}",
+        PERPSTREAM_DATABASE_URL=f"postgresql+asyncpg://nobody@127.0.0.1:{port}/nothing",
+    )
+    assert done.returncode == 4
+    assert len(done.stderr.splitlines()) == 1
+    assert f"127.0.0.1:{port}" in done.stderr
+
+
+@pytest.mark.integration
+def test_migrate_topics_and_their_questions(empty_kafka: str, database_url: str, tmp_path: Path) -> None:
+    variables = {
+        "PERPSTREAM_STATE_DIR": str(tmp_path),
+        "PERPSTREAM_KAFKA_BOOTSTRAP": empty_kafka,
+        "PERPSTREAM_DATABASE_URL": database_url,
+    }
+    assert _run("db", "status", **variables).returncode == 1
+    assert _run("db", "migrate", **variables).returncode == 0
+    assert json.loads(_run("db", "status", "--json", **variables).stdout)["current"] is True
+    partitions = json.loads(_run("db", "partitions", "--ahead", "5", "--json", **variables).stdout)["partitions"]
+    assert len(partitions) >= 6
+    assert _run("topics", "create", **variables).returncode == 0
+    again = _run("topics", "create", **variables).stdout
+    assert again.startswith("0 topics created")
+    rows = json.loads(_run("topics", "list", "--json", **variables).stdout)
+    assert {row["topic"] for row in rows} >= {"market.aggtrade.v1", "signal.scored.v1"}
+    assert all(row["partitions"] for row in rows)
+    described = json.loads(_run("topics", "describe", "timeline", "--json", **variables).stdout)
+    assert described["config"]["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_the_symbols_of_a_recording_are_read_from_it(tmp_path: Path) -> None:
+    raw = tmp_path / "capture.raw.gz"
+    with gzip.open(raw, "wt") as file:
+        file.write('1 {"e":"aggTrade","s":"ETHUSDT"}\n2 {"e":"aggTrade","s":"BTCUSDT"}\n')
+    archive = tmp_path / "SOLUSDT-aggTrades-2024-08-08.zip"
+    archive.touch()
+    assert symbols_of([raw]) == ("BTCUSDT", "ETHUSDT")
+    assert symbols_of([archive]) == ("SOLUSDT",)
+    assert symbols_of([]) == ()
+    nameless = tmp_path / "trades.csv"
+    nameless.touch()
+    with pytest.raises(ConfigurationError, match="--symbols"):
+        symbols_of([nameless])
+    broken = tmp_path / "cut.gz"
+    broken.write_bytes(raw.read_bytes()[:20])
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        symbols_of([broken])
