@@ -1,0 +1,116 @@
+"""What a factor is: one opinion about direction (or about how much opinions count), with what it needs to have one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from libs.indicators.features import FeatureRow
+
+SECOND_MS = 1_000
+MINUTE_MS = 60_000
+CoverageName = Literal["5m", "30m", "4h", "sizes", "large", "atr", "atr_rank"]
+InputName = Literal[
+    "open_interest_change_percent",
+    "global_long_short_account_ratio",
+    "coinbase_premium",
+    "estimated_funding_rate",
+    "mark_price",
+    "index_price",
+    "long_liquidations",
+    "short_liquidations",
+]
+OmissionCode = Literal["coverage", "stale_input", "warm_up"]
+
+
+class Reading(Protocol):
+    """A slow input as the log had it: its value and the instant it describes (ms)."""
+
+    @property
+    def value(self) -> Decimal: ...
+
+    @property
+    def as_of_ms(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One symbol at one evaluation: its features, and the slow inputs that stood in the log by then."""
+
+    row: FeatureRow
+    inputs: Mapping[str, Reading]
+
+    def value(self, name: InputName) -> float:
+        """A slow input that the factor has declared as needed."""
+        return float(self.inputs[name].value)
+
+    def age_ms(self, name: str) -> int:
+        """How old an input is at the evaluation; never below 0."""
+        return max(0, self.row.evaluation_time_ms - self.inputs[name].as_of_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """Why a factor has no opinion: a code for machines, words for people ("open interest was 14 minutes old")."""
+
+    code: OmissionCode
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One plug-in. `compute` is called only when coverage and inputs suffice and gives a value within `bounds`.
+
+    A "vote" lies in [-1, 1], positive for long. A "scale" lies in [0, 1] and shrinks the sum of the votes. `words` says in a
+    few words what a value that is not 0 means. `needs_coverage`: smallest share by coverage name; `needs_inputs`: greatest
+    age (ms) by input name.
+    """
+
+    name: str
+    formula: str
+    units: str
+    source: str
+    compute: Callable[[Situation], float | Omitted]
+    words: Callable[[Situation, float], str]
+    role: Literal["vote", "scale"] = "vote"
+    needs_coverage: Mapping[CoverageName, float] = field(default_factory=dict)
+    needs_inputs: Mapping[InputName, int] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return (-1.0, 1.0) if self.role == "vote" else (0.0, 1.0)
+
+
+def opinion(factor: Factor, situation: Situation) -> float | Omitted:
+    """The factor's value, or why there is none. Coverage is looked at first, then the age of inputs."""
+    coverage = situation.row.coverage()
+    for window, needed in factor.needs_coverage.items():
+        if coverage[window] < needed:
+            return Omitted("coverage", f"coverage of {window} was {coverage[window]:.0%} of {needed:.0%} needed")
+    for name, limit_ms in factor.needs_inputs.items():
+        label = name.replace("_", " ")
+        if name not in situation.inputs:
+            return Omitted("stale_input", f"{label} was not there yet")
+        age_ms = situation.age_ms(name)
+        if age_ms > limit_ms:
+            return Omitted("stale_input", f"{label} was {spoken_age(age_ms)} old")
+    return factor.compute(situation)
+
+
+def clipped(value: float, low: float = -1.0, high: float = 1.0) -> float:
+    """`value` within [low, high]."""
+    return low if value < low else high if value > high else value
+
+
+def either(positive: str, negative: str) -> Callable[[Situation, float], str]:
+    """Words for a factor that needs no more than its sign."""
+    return lambda _situation, value: positive if value > 0 else negative
+
+
+def spoken_age(age_ms: int) -> str:
+    """An age as one says it: "45 seconds", "4 minutes", "3 hours"."""
+    for unit_ms, unit in ((60 * MINUTE_MS, "hour"), (MINUTE_MS, "minute")):
+        if age_ms >= 2 * unit_ms:
+            return f"{age_ms // unit_ms} {unit}s"
+    count = age_ms // SECOND_MS
+    return f"{count} second{'' if count == 1 else 's'}"
