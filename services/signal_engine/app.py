@@ -52,9 +52,8 @@ async def main(context: ServiceContext) -> None:
         context,
         producer,
         DeadLetters(producer, context.name),
-        RecoveryParts(settings.kafka_bootstrap, kernel, snapshots, _not_yet),
+        RecoveryParts(settings.kafka_bootstrap, kernel, snapshots),
     )
-    worker.parts = RecoveryParts(settings.kafka_bootstrap, kernel, snapshots, worker.emit)
     faust = build_worker(
         WorkerSettings(
             bootstrap=settings.kafka_bootstrap,

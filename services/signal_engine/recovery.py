@@ -62,18 +62,21 @@ def code_version(settings: KernelSettings) -> str:
     return digest.hexdigest()
 
 
+Emit = Callable[[int, EngineCore, Sequence[Record]], Awaitable[None]]
+"""Takes a partition's records through its core and hands the outputs over."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecoveryParts:
-    """What recovery reads from, and where a replay's own outputs go."""
+    """What recovery reads from."""
 
     bootstrap: str
     settings: KernelSettings
     snapshots: Snapshots
-    emit: Callable[[int, EngineCore, Sequence[Record]], Awaitable[None]]
 
 
-async def recover(parts: RecoveryParts, partition: int, parked: EngineCore | None = None) -> EngineCore:
-    """The partition's state at the log's end; evaluations that nobody has seen yet are emitted on the way.
+async def recover(parts: RecoveryParts, partition: int, emit: Emit, parked: EngineCore | None = None) -> EngineCore:
+    """The partition's state at the log's end; evaluations that nobody has seen yet go out by `emit` on the way.
 
     `parked` is this process's own state from before a rebalance, if it had the partition.
     """
@@ -85,7 +88,7 @@ async def recover(parts: RecoveryParts, partition: int, parked: EngineCore | Non
         while (end := await log.end(TIMELINE.name, partition)) > core.next_offset:
             before = core.next_offset
             async for batch in log.range(TIMELINE.name, partition, core.next_offset, end):
-                await parts.emit(partition, core, batch)
+                await emit(partition, core, batch)
             if core.next_offset == before:
                 break
     _LOGGER.info(

@@ -1,4 +1,4 @@
-"""What the timeline has said beside trades, per symbol: latest values with their instants, liquidations and open interest in windows.
+"""What the timeline has said beside trades, per symbol: latest values, liquidations and open interest over windows.
 
 Everything is in log order: a value counts from its place on, whatever its own instant is.
 """

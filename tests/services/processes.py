@@ -50,10 +50,10 @@ class ServiceProcess:
         return self._process.pid
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-    """Wait until the condition holds; fails with `what` after `seconds`."""
+async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float, what: Callable[[], str]) -> None:
+    """Wait until the condition holds; fails with `what()` after `seconds`."""
     until = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > until:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what()}")
         await asyncio.sleep(0.05)
