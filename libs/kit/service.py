@@ -113,23 +113,33 @@ def exit_now(reason: str) -> None:
     os._exit(EXIT_CRASH)
 
 
-def _watch_deadline(context: ServiceContext, loop: asyncio.AbstractEventLoop) -> None:
-    def on_signal() -> None:
-        if context.stopping.is_set():
-            return
-        get_logger("service").info("stopping", deadline_seconds=context.settings.stop_deadline_seconds)
+def _watch_signals(context: ServiceContext, loop: asyncio.AbstractEventLoop) -> None:
+    """Let SIGTERM and SIGINT ask for a stop and start its deadline.
+
+    Plain signal handlers and a thread, not the loop's own: what hangs may be the loop itself.
+    """
+    seconds = context.settings.stop_deadline_seconds
+    asked = threading.Event()
+
+    def begin() -> None:
+        get_logger("service").info("stopping", deadline_seconds=seconds)
         context.stopping.set()
-        # A thread, because what hangs may be the loop itself.
-        deadline = threading.Timer(context.settings.stop_deadline_seconds, exit_now, ["the stop deadline has passed"])
+
+    def on_signal(_: int, __: object) -> None:
+        if asked.is_set():
+            return
+        asked.set()
+        deadline = threading.Timer(seconds, exit_now, ["the stop deadline has passed"])
         deadline.daemon = True
         deadline.start()
+        loop.call_soon_threadsafe(begin)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+        signal.signal(number, on_signal)
 
 
 async def _run(context: ServiceContext, main: Callable[[ServiceContext], Awaitable[None]]) -> None:
-    _watch_deadline(context, asyncio.get_running_loop())
+    _watch_signals(context, asyncio.get_running_loop())
     runner = await serve_health(context)
     try:
         await main(context)

@@ -1,6 +1,6 @@
 """A service for the tests of the shell: what it does is the first argument; lines on stdin tell it when.
 
-`python -m tests.libs.kit.child ready|hang|block|crash|unreachable|returns`
+`python -m tests.libs.kit.child ready|hang|block|stuck|crash|unreachable|returns`
 """
 
 import asyncio
@@ -38,6 +38,12 @@ async def _block(context: ServiceContext) -> None:
     time.sleep(60)  # noqa: ASYNC251 - a blocked loop is what this mode is about
 
 
+async def _stuck(context: ServiceContext) -> None:
+    context.expect("never")
+    print("stuck", flush=True)
+    time.sleep(60)  # noqa: ASYNC251 - a loop that no signal can wake
+
+
 async def _crash(_: ServiceContext) -> None:
     raise RuntimeError("no such thing at postgresql://u:hunter2@db/x")
 
@@ -54,6 +60,7 @@ MODES = {
     "ready": _ready,
     "hang": _hang,
     "block": _block,
+    "stuck": _stuck,
     "crash": _crash,
     "unreachable": _unreachable,
     "returns": _returns,

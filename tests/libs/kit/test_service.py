@@ -103,6 +103,16 @@ def test_whatever_hangs_is_cut_off_at_the_deadline(mode: str, number: signal.Sig
         assert "the stop deadline has passed" in log
 
 
+def test_a_service_that_was_stuck_before_the_signal_came_ends_too() -> None:
+    with child("stuck", free_port(), PERPSTREAM_STOP_DEADLINE_SECONDS="0.3") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stuck\n"
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=PATIENCE_SECONDS)
+        assert process.returncode == EXIT_CRASH
+        assert "the stop deadline has passed" in log
+
+
 def _ends(mode: str, port: int = 0, settings: dict[str, str] | None = None) -> tuple[int, str]:
     with child(mode, port, **(settings or {})) as process:
         _, log = process.communicate(timeout=PATIENCE_SECONDS)
