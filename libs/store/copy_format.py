@@ -4,6 +4,7 @@ Source: PostgreSQL documentation, COPY, "Binary Format"; the layout of numeric i
 dscale, base-10000 digits), which accepts leading and trailing zero digits and strips them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,47 +117,66 @@ def _fill_numeric(target: NDArray[np.void], column: _Numeric) -> None:
     target["digits"] = column.digits
 
 
-def _encode(trades: SymbolTrades, *, late: bool) -> bytes:
-    symbol = trades.symbol.encode()
-    price = _numeric(trades.price, trades.price_decimals)
-    quantity = _numeric(trades.quantity, trades.quantity_decimals)
-    layout: list[tuple[object, ...]] = [("fields", ">i2"), ("symbol_length", ">i4"), ("symbol", f"S{len(symbol)}")]
+def _encode(groups: Sequence[SymbolTrades], *, late: bool) -> bytes:
+    """Tuples of groups whose symbols have the same length and whose scales are the same: their tuples have one layout."""
+    first, names = groups[0], [group.symbol.encode() for group in groups]
+    price = _numeric(_joined([group.price for group in groups]), first.price_decimals)
+    quantity = _numeric(_joined([group.quantity for group in groups]), first.quantity_decimals)
     wide = {
-        "agg_id": trades.agg_id,
-        "trade_time": (trades.trade_time - _POSTGRES_EPOCH_MS) * 1000,
-        "first_trade_id": trades.first_trade_id,
-        "last_trade_id": trades.last_trade_id,
+        "agg_id": _joined([group.agg_id for group in groups]),
+        "trade_time": (_joined([group.trade_time for group in groups]) - _POSTGRES_EPOCH_MS) * 1000,
+        "first_trade_id": _joined([group.first_trade_id for group in groups]),
+        "last_trade_id": _joined([group.last_trade_id for group in groups]),
     }
     if late:
-        wide["effective_time"] = (trades.time - _POSTGRES_EPOCH_MS) * 1000
-    for name in COLUMNS[1:]:
-        if name == "price" or name == "quantity":
-            layout.append((name, _numeric_type(price if name == "price" else quantity)))
-            continue
-        layout.append((f"{name}_length", ">i4"))
-        if name == "buyer_is_maker":
-            layout.append((name, "u1"))
-        elif name in wide:
-            layout.append((name, ">i8"))
-    rows = np.zeros(len(trades), np.dtype(layout))
+        wide["effective_time"] = (_joined([group.time for group in groups]) - _POSTGRES_EPOCH_MS) * 1000
+    rows = np.zeros(len(wide["agg_id"]), _layout(len(names[0]), price, quantity, late=late))
     rows["fields"] = len(COLUMNS)
-    rows["symbol_length"] = len(symbol)
-    rows["symbol"] = symbol
+    rows["symbol_length"] = len(names[0])
+    rows["symbol"] = np.repeat(np.array(names), [len(group) for group in groups])
     for name, values in wide.items():
         rows[f"{name}_length"] = 8
         rows[name] = values
     _fill_numeric(rows["price"], price)
     _fill_numeric(rows["quantity"], quantity)
     rows["buyer_is_maker_length"] = 1
-    rows["buyer_is_maker"] = trades.buyer_is_maker != 0
+    rows["buyer_is_maker"] = np.concatenate([group.buyer_is_maker for group in groups]) != 0
     if not late:
         rows["effective_time_length"] = -1  # NULL
     return rows.tobytes()
 
 
-def encode_trades(trades: SymbolTrades) -> bytes:
-    """The rows as COPY tuples without header and trailer; `effective_time` is NULL where it equals the trade time."""
-    late = trades.time != trades.trade_time
-    if not late.any():
-        return _encode(trades, late=False)
-    return _encode(trades.select(~late), late=False) + _encode(trades.select(late), late=True)
+def _joined(columns: Sequence[Int64]) -> Int64:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
+
+
+def _layout(symbol_length: int, price: _Numeric, quantity: _Numeric, *, late: bool) -> "np.dtype[np.void]":
+    layout: list[tuple[object, ...]] = [("fields", ">i2"), ("symbol_length", ">i4"), ("symbol", f"S{symbol_length}")]
+    for name in COLUMNS[1:]:
+        if name in ("price", "quantity"):
+            layout.append((name, _numeric_type(price if name == "price" else quantity)))
+            continue
+        layout.append((f"{name}_length", ">i4"))
+        if name == "buyer_is_maker":
+            layout.append((name, "u1"))
+        elif name != "effective_time" or late:
+            layout.append((name, ">i8"))
+    return np.dtype(layout)
+
+
+def encode_trades(trades: Sequence[SymbolTrades]) -> list[bytes]:
+    """All rows as COPY tuples without header and trailer; `effective_time` is NULL where it equals the trade time.
+
+    Symbols that share a layout are encoded together: hundreds of symbols with few rows each would cost a call each.
+    """
+    alike: dict[tuple[bool, int, int, int], list[SymbolTrades]] = {}
+    for group in trades:
+        late = group.time != group.trade_time
+        key = (len(group.symbol.encode()), group.price_decimals, group.quantity_decimals)
+        if not late.any():
+            alike.setdefault((False, *key), []).append(group)
+            continue
+        alike.setdefault((True, *key), []).append(group.select(late))
+        if not late.all():
+            alike.setdefault((False, *key), []).append(group.select(~late))
+    return [_encode(groups, late=key[0]) for key, groups in alike.items()]

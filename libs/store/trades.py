@@ -103,8 +103,7 @@ async def _stream(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _copy(session: WriteSession, table: str, trades: Sequence[SymbolTrades]) -> None:
-    parts = [encode_trades(group) for group in trades]
-    await session.raw.copy_to_table(table, source=_stream(parts), columns=COLUMNS, format="binary")
+    await session.raw.copy_to_table(table, source=_stream(encode_trades(trades)), columns=COLUMNS, format="binary")
 
 
 async def lock_symbols(session: WriteSession, symbols: Iterable[str]) -> dict[str, int]:
