@@ -101,7 +101,7 @@ class FaustWorker:
         with tempfile.TemporaryDirectory(prefix="faust-") as folder:
             app = self._app(folder)
             await self._guarded(asyncio.wait_for(app.start(), _START_SECONDS), "Faust did not start")
-            if await app.wait_for_stopped(stopping):
+            if await app.wait_for_stopped(stopping.wait()):
                 exit_now(f"Faust crashed: {app.crash_reason!r}")
             await self._drain()
             with suppress(TimeoutError):
@@ -201,7 +201,8 @@ class FaustWorker:
         self.assigned.clear()
         async with self._busy:
             partitions, self._partitions = self._partitions, frozenset()
-            await self._guarded(self._on_revoked(partitions), "revocation failed")
+            if partitions:
+                await self._guarded(self._on_revoked(partitions), "revocation failed")
 
     async def _drain(self) -> None:
         """Let the record in hand finish; from then on nothing is processed and nothing more is acknowledged."""

@@ -1,6 +1,7 @@
 """A consumer as a real process: writes each record's place into a table, in one transaction with its position.
 
-Arguments: lines file, bootstrap, database URL, topic, and perhaps an instance id. Lines: "assigned", then the count of rows after each transaction.
+Arguments: lines file, bootstrap, database URL, topic, and perhaps an instance id. Lines: "assigned", then the count of rows
+after each transaction.
 """
 
 import asyncio
