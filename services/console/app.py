@@ -5,7 +5,7 @@ import sys
 import typer
 
 from libs.kit.service import VERSION
-from services.console import database, stack, topics
+from services.console import database, stack, strategies, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command(epilog="Examples: `perpstream watch`, `perpstream watch --once`")(st
 app.command(epilog="Example: `perpstream smoke`")(stack.smoke)
 app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
+app.add_typer(strategies.app, name="strategy")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

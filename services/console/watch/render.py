@@ -10,6 +10,7 @@ from services.console.watch.words import DOWN, FLAT, UNKNOWN, UP, bar, clock, co
 
 WIDE = 96
 STALE_SECONDS = 30.0
+SHOWN_SIGNALS = 4
 _WINDOWS = ("5m", "30m", "4h")
 
 
@@ -18,13 +19,13 @@ def frame(model: WatchModel, width: int, now: float) -> RenderableType:
     wide = width >= WIDE
     lower: tuple[RenderableType, ...] = (_topics(model), _services(model, width))
     return Group(
-        _top_bar(model, now),
+        _top_bar(model, wide, now),
         "",
         _market(model, wide, now),
         "",
         _scores(model, wide),
         "",
-        _signals(model, width),
+        _signals(model),
         "",
         _side_by_side(lower) if wide else Group(*lower),
     )
@@ -36,12 +37,12 @@ def _side_by_side(parts: tuple[RenderableType, ...]) -> Table:
     return grid
 
 
-def _top_bar(model: WatchModel, now: float) -> Text:
+def _top_bar(model: WatchModel, wide: bool, now: float) -> Text:
     ready = sum(service.ready for service in model.services.values())
     total = len(model.services)
     badge = "SIMULATOR" if model.venue == "simulator" else "LIVE DATA"
     silent = None if model.last_record_at is None else now - model.last_record_at
-    line = Text.assemble((f" {badge} ", "reverse"), "  ", clock(model.venue_time_ms), "  ")
+    line = Text.assemble((f" {badge} ", "reverse"), "  ", clock(model.venue_time_ms)[0 if wide else -9 :], "  ")
     if silent is None:
         line.append("waiting for the first record", "yellow")
     elif silent > STALE_SECONDS / 10:
@@ -69,7 +70,7 @@ def _market(model: WatchModel, wide: bool, now: float) -> Table:
     columns = ["price", "funding %", *(f"CVD {window}" for window in _WINDOWS), "ATR", "cover %"]
     if wide:
         columns[1:1] = ["mark"]
-        columns[-1:-1] = ["ATR rank"]
+        columns[-1:-1] = ["ATR rank %"]
     table = _table("MARKET", *columns)
     for name in sorted(model.symbols):
         state = model.symbols[name]
@@ -118,7 +119,7 @@ def _atr(state: SymbolState) -> Text:
 
 def _rank(state: SymbolState) -> str:
     rank = None if state.indicator is None else state.indicator.atr_percentile
-    return number(rank, 0)
+    return number(None if rank is None else rank * 100, 0)
 
 
 def _coverage(state: SymbolState) -> Text:
@@ -154,16 +155,16 @@ def _scores(model: WatchModel, wide: bool) -> Table:
     return table
 
 
-def _signals(model: WatchModel, width: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    table.add_column("SIGNALS", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=max(20, width - 54))
-    newest = list(model.signals)[-6:][::-1]
+def _signals(model: WatchModel) -> Group:
+    lines = [Text("SIGNALS", style="dim")]
+    newest = list(model.signals)[-SHOWN_SIGNALS:][::-1]
     if not newest:
-        table.add_row(Text("none yet: a signal appears when a score crosses its threshold", style="dim"), "")
+        lines.append(Text("none yet: a signal appears when a score crosses its threshold", style="dim"))
     for signal in newest:
-        table.add_row(_signal_words(signal), Text(signal.sentence, style="dim"))
-    return table
+        lines += [_signal_words(signal), Text(f"          {signal.sentence}", style="dim")]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines)
 
 
 def _signal_words(signal: SignalScored) -> Text:

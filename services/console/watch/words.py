@@ -7,6 +7,7 @@ from rich.text import Text
 
 UNKNOWN = "–"
 THIN_SPACE = "\u2009"
+_UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
 UP, DOWN, FLAT = "▲", "▼", "·"
 
 
@@ -23,10 +24,10 @@ def compact(value: Decimal | float | int | None, *, signed: bool = False) -> str
     if value is None:
         return UNKNOWN
     amount = float(value)
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    for limit, letter in ((999_950_000, "G"), (999_950, "M"), (1e4, "k")):
         if abs(amount) >= limit:
-            return number(amount / (1e3 if letter == "k" else limit), 1, signed=signed) + letter
-    return number(amount, 1 if abs(amount) < 1000 else 0, signed=signed)
+            return number(amount / _UNITS[letter], 1, signed=signed) + letter
+    return number(amount, 0 if isinstance(value, int) or abs(amount) >= 1000 else 1, signed=signed)
 
 
 def direction(value: Decimal | float | None, text: str) -> Text:
