@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.exchange_simulator.klines import INTERVALS, opens_before, opens_between
+from services.exchange_simulator.klines import INTERVALS, bar_open, opens_before, opens_between
 from services.exchange_simulator.market import Bar, TradeColumns
 from services.exchange_simulator.payloads import decimal_text, kline_row
 from services.exchange_simulator.rest.errors import VenueError
@@ -78,10 +78,11 @@ async def bars_asked(venue: Venue, symbol: str, interval: str, parameters: Param
     now = venue.clock.now_ms()
     start, end = parameters.span()
     last = min(now, end if end is not None else now)
+    oldest = bar_open(venue.source.first_ms(symbol), interval)
     if start is not None:
-        opens = opens_between(max(start, venue.source.first_ms(symbol)), last, interval, limit)
+        opens = opens_between(max(start, oldest), last, interval, limit)
     else:
-        opens = [o for o in opens_before(last, interval, limit) if o >= venue.source.first_ms(symbol)]
+        opens = [open_ms for open_ms in opens_before(last, interval, limit) if open_ms >= oldest]
     return await asyncio.to_thread(venue.source.bars, symbol, interval, opens, now)
 
 
