@@ -4,7 +4,6 @@ import sys
 
 import typer
 
-from libs.kit.service import VERSION
 from services.console import database, stack, strategies, topics
 from services.console.output import AsJson, console, guarded, print_json
 
@@ -32,6 +31,8 @@ app.add_typer(strategies.app, name="strategy")
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")
 def version(as_json: AsJson = False) -> None:
     """Print the version of this installation."""
+    from libs.kit.service import VERSION
+
     facts = {"perpstream": VERSION, "python": sys.version.split()[0]}
     if as_json:
         print_json(facts)

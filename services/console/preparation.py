@@ -39,12 +39,11 @@ async def _create_topics(settings: KafkaSettings) -> str:
 async def prepare() -> None:
     """Migrate and create topics side by side, then publish the strategies; every step may be repeated."""
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
-    from services.console.strategies import StrategySettings, publish_strategies
+    from services.console.activation import publish_strategies, strategies_dir
 
     for line in await asyncio.gather(_migrate(database), _create_topics(kafka)):
         print(line, flush=True)
-    folder = load_settings(StrategySettings).strategies_dir
-    print(await publish_strategies(kafka.kafka_bootstrap, folder), flush=True)
+    print(await publish_strategies(kafka.kafka_bootstrap, strategies_dir()), flush=True)
 
 
 def main() -> None:
