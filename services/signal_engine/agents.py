@@ -38,9 +38,7 @@ class Worker:
         self.context.miss(_READY, "replaying")
         started = time.monotonic()
         for partition in sorted(partitions):
-            self.cores[partition] = await recover(
-                self.parts, partition, self.emit, self._parked.pop(partition, None)
-            )
+            self.cores[partition] = await recover(self.parts, partition, self.emit, self._parked.pop(partition, None))
         self._parked.clear()
         gauge("perpstream_recovery_seconds").labels("signal_engine").set(time.monotonic() - started)
         self.context.details["partitions"] = sorted(partitions)

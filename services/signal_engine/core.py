@@ -26,9 +26,10 @@ from libs.indicators.settings import KernelSettings, OverflowRisk
 from libs.kit.errors import BadMessage
 from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor
+from libs.trading.factor import Situation
 from services.signal_engine.features import indicator_event
 from services.signal_engine.slow_inputs import SymbolInputs, as_events
-from services.signal_engine.strategies import Moment, StrategyBook
+from services.signal_engine.strategies import StrategyBook
 
 
 class Output(NamedTuple):
@@ -61,7 +62,6 @@ class EngineCore:
     """State of one partition up to `next_offset`. `silent_until`: evaluations that others know already, by symbol (ms)."""
 
     def __init__(self, settings: KernelSettings) -> None:
-        self.settings = settings
         self.next_offset = 0
         self.cursor = TimelineCursor()
         self.kernel = Kernel(settings)
@@ -134,11 +134,19 @@ class EngineCore:
             self.symbol_inputs(event.symbol).take_feed(event)
         elif isinstance(event, StrategyActivated):
             self.book.activate(event)
+            self._refine_grid()
         elif isinstance(event, TradesBootstrapped):
             try:
                 self.kernel.bootstrap(event)
             except OverflowRisk as risk:
                 raise BadMessage("overflow_risk", str(risk)) from None
+
+    def _refine_grid(self) -> None:
+        """A strategy asks for a finer grid than the kernel has: the kernel starts again, cold, at this place of the log."""
+        current = self.kernel.settings.evaluation_ms
+        wanted = min(current, self.book.finest_ms(current))
+        if wanted < current:
+            self.kernel = Kernel(KernelSettings.for_evaluation(wanted))
 
     def _evaluate(self, out: Outputs) -> None:
         """Run the kernel over the frames collected so far and say what it released, in log order."""
@@ -149,12 +157,12 @@ class EngineCore:
         if len(table):
             scales = [Scale(*symbol) for symbol in self.kernel.symbols.rows()]
             for row in read_table(table):
-                self._say(feature_row(row, scales[row["symbol"]], self.settings), out)
+                self._say(feature_row(row, scales[row["symbol"]], self.kernel.settings), out)
 
     def _say(self, row: FeatureRow, out: Outputs) -> None:
         symbol, time_ms = row.symbol, row.evaluation_time_ms
         readings = self.symbol_inputs(symbol).at(time_ms)
-        scores, signals = self.book.evaluate(Moment(row, readings))
+        scores, signals = self.book.evaluate(Situation(row, readings))
         self.newest[symbol] = row
         out.evaluated.append(symbol)
         if time_ms <= self.silent_until.get(symbol, -1):
@@ -162,5 +170,5 @@ class EngineCore:
         for signal in signals:
             out.signals.append(Output(symbol, encode(signal)))
             out.counts.append(SignalCount(signal.strategy, signal.state))
-        event = indicator_event(row, self.settings.evaluation_ms, as_events(readings, time_ms), scores)
+        event = indicator_event(row, self.kernel.settings.evaluation_ms, as_events(readings, time_ms), scores)
         out.indicators.append(Output(symbol, encode(event)))

@@ -5,14 +5,16 @@ from decimal import Decimal
 
 import msgspec
 
+from libs.contracts.codec import decode_as, encode_value
 from libs.contracts.control import StrategyActivated
 from libs.contracts.frames import FrameGate
 from libs.contracts.timeline import TimelineGate
 from libs.indicators.kernel import Kernel
 from libs.indicators.settings import KernelSettings
+from libs.trading.scoring import Memory
 from services.signal_engine.core import EngineCore
 from services.signal_engine.slow_inputs import Liquidation, Reading, SymbolInputs
-from services.signal_engine.strategies import Memory, StrategyBook
+from services.signal_engine.strategies import StrategyBook
 
 
 class InputsState(msgspec.Struct, frozen=True, array_like=True):
@@ -34,7 +36,7 @@ class EngineState(msgspec.Struct, frozen=True):
     last_ids: dict[str, int]
     kernel: bytes
     inputs: list[InputsState]
-    activations: list[StrategyActivated]
+    activations: list[bytes]
     memory: dict[str, Memory]
 
 
@@ -49,7 +51,7 @@ def dump(core: EngineCore) -> bytes:
             last_ids=dict(sorted(frames.last_ids.items())),
             kernel=core.kernel.snapshot(),
             inputs=[_inputs_state(symbol, core.inputs[symbol]) for symbol in sorted(core.inputs)],
-            activations=core.book.activations(),
+            activations=[encode_value(event) for event in core.book.activations()],
             memory=dict(sorted(core.book.memory.items())),
         )
     )
@@ -62,8 +64,8 @@ def load(data: bytes, settings: KernelSettings, next_offset: int) -> EngineCore:
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"not an engine snapshot of this version: {error}") from None
     kernel = Kernel.restore(state.kernel)
-    if kernel.settings != settings:
-        raise ValueError("the snapshot has another evaluation grid")
+    if kernel.settings.evaluation_ms > settings.evaluation_ms:
+        raise ValueError("the snapshot has a coarser evaluation grid")
     core = EngineCore(settings)
     core.next_offset = next_offset
     core.kernel = kernel
@@ -72,7 +74,7 @@ def load(data: bytes, settings: KernelSettings, next_offset: int) -> EngineCore:
     core.inputs = {item.symbol: _inputs(item) for item in state.inputs}
     core.book = StrategyBook()
     for activation in state.activations:
-        core.book.activate(activation)
+        core.book.activate(decode_as(StrategyActivated, activation))
     core.book.memory = dict(state.memory)
     return core
 

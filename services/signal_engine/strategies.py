@@ -1,44 +1,70 @@
-"""Which strategies count at this place of the log, what they remember, and their verdicts on a moment."""
+"""Which strategies count at this place of the log, what they remember, and their verdicts on a situation."""
 
-from typing import NamedTuple
-
-import msgspec
+from dataclasses import dataclass
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.signals import SignalScored, StrategyScore
-from libs.indicators.features import FeatureRow
-from services.signal_engine.slow_inputs import Reading
+from libs.kit.errors import BadMessage
+from libs.trading.factor import Situation
+from libs.trading.scoring import Memory, judge, remember, short_score, signal_event
+from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
+
+_NOTHING = Memory()
 
 
-class Memory(msgspec.Struct, frozen=True, array_like=True):
-    """What a strategy remembers of one symbol: its last emitted signal (ms; -1 none) and that signal's direction."""
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """An activation and the configuration that it carries."""
 
-    emitted_ms: int = -1
-    direction: str = "none"
-
-
-class Moment(NamedTuple):
-    """One symbol at one evaluation: its features and its slow inputs by name."""
-
-    row: FeatureRow
-    readings: dict[str, Reading]
+    activation: StrategyActivated
+    strategy: Strategy
 
 
 class StrategyBook:
-    """The activations in force, by strategy; a later one replaces an earlier one from its place on."""
+    """The activations in force, by strategy; a later one replaces an earlier one from its place on.
+
+    A withdrawn strategy is still scored, and its signals are refused as disabled.
+    """
 
     def __init__(self) -> None:
         self.memory: dict[str, Memory] = {}
-        self._activations: dict[str, StrategyActivated] = {}
+        self._in_force: dict[str, InForce] = {}
 
     def activate(self, event: StrategyActivated) -> None:
         """Put a configuration in force, or withdraw it; raises `BadMessage` when it is none."""
-        self._activations[event.strategy] = event
+        try:
+            strategy = read_strategy(bytes(event.definition), event.strategy)
+        except StrategyInvalid as problem:
+            raise BadMessage("bad_strategy", "; ".join(problem.problems)) from None
+        if strategy.name != event.strategy:
+            raise BadMessage("bad_strategy", f"the definition is of {strategy.name}, not of {event.strategy}")
+        self._in_force[strategy.name] = InForce(event, strategy)
+        self._in_force = dict(sorted(self._in_force.items()))
 
     def activations(self) -> list[StrategyActivated]:
         """In force or withdrawn, by name."""
-        return [self._activations[name] for name in sorted(self._activations)]
+        return [item.activation for item in self._in_force.values()]
 
-    def evaluate(self, moment: Moment) -> tuple[tuple[StrategyScore, ...], list[SignalScored]]:
-        """Every strategy's score in name order, and a signal for each threshold crossed."""
-        return (), []
+    def finest_ms(self, default_ms: int) -> int:
+        """The finest evaluation interval (ms) that an enabled strategy asks for, at most `default_ms`."""
+        asked = (item.strategy.interval_ms for item in self._in_force.values() if item.activation.enabled)
+        return min(asked, default=default_ms)
+
+    def evaluate(self, situation: Situation) -> tuple[tuple[StrategyScore, ...], list[SignalScored]]:
+        """The scores of the strategies that are due, in name order, and a signal for each threshold crossed."""
+        symbol, time_ms = situation.row.symbol, situation.row.evaluation_time_ms
+        scores: list[StrategyScore] = []
+        signals: list[SignalScored] = []
+        for name, item in self._in_force.items():
+            strategy = item.strategy
+            if time_ms % strategy.interval_ms or not strategy.covers(symbol):
+                continue
+            key = f"{name}|{symbol}"
+            memory = self.memory.get(key, _NOTHING)
+            verdict = judge(strategy, situation, memory, enabled=item.activation.enabled)
+            scores.append(short_score(strategy, verdict))
+            if verdict.crossed:
+                signals.append(signal_event(strategy, situation, verdict))
+            if verdict.emitted:
+                self.memory[key] = remember(memory, verdict, time_ms)
+        return tuple(scores), signals

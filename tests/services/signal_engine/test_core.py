@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from libs.contracts.codec import decode
 from libs.contracts.frames import read_columns
 from libs.contracts.market import AggTradeFrame
-from libs.contracts.signals import IndicatorComputed
-from libs.contracts.topics import AGGTRADE, INDICATOR
+from libs.contracts.signals import IndicatorComputed, SignalScored
+from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE, STRATEGY_CONTROL
 from libs.indicators.features import Scale, feature_row
 from libs.indicators.oracle import Oracle, Trade, Watermark
 from libs.indicators.settings import KernelSettings
@@ -23,6 +23,9 @@ from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.signal_engine.timelines import (
     START_MS,
     TimelineFactory,
+    activation,
+    bootstrap,
+    mark_price,
     mixed_timeline,
     open_interest,
     random_frames,
@@ -92,6 +95,7 @@ def test_any_cut_and_any_restart_give_the_same_bytes(seed: int, sizes: list[int]
         at += size
         core = load(dump(core), KERNEL, core.next_offset)
     assert got == expected
+    assert expected[0]
     assert expected[1]
     assert dump(core) == dump(whole)
 
@@ -142,3 +146,69 @@ def test_slow_inputs_are_in_the_event_by_name() -> None:
     assert [(item.name, item.as_of_ms, item.age_ms) for item in as_events(readings, 2_000)] == [
         ("open_interest", 1_000, 1_000)
     ]
+
+
+def one_trade_a_grid(timeline: TimelineFactory, grids: range) -> None:
+    """A mark price and a frame that releases one evaluation for each number."""
+    for number in grids:
+        time_ms = START_MS + 15_000 * number
+        timeline.copy(MARKPRICE, mark_price("BTCUSDT", time_ms, 10_010))
+        rows = [Row("BTCUSDT", number, 5_000_000, 1, time_ms, False)]
+        timeline.copy(AGGTRADE, make_frame(Envelope(sequence=number), rows, {"BTCUSDT": time_ms - 1}))
+
+
+def signals_of(core: EngineCore, records: Sequence[Record]) -> list[SignalScored]:
+    headers = {"schema": SignalScored.SCHEMA.encode(), "content-type": b"application/json"}
+    found = [decode(value, headers) for value in outputs(core, [records])[0]]
+    return [event for event in found if isinstance(event, SignalScored)]
+
+
+def grid_of(signal: SignalScored) -> int:
+    return (signal.event_time_ms - START_MS) // 15_000
+
+
+def test_a_strategy_counts_from_its_place_until_it_is_withdrawn() -> None:
+    timeline = TimelineFactory()
+    timeline.fence()
+    timeline.copy(AGGTRADE, bootstrap("BTCUSDT", 1))
+    one_trade_a_grid(timeline, range(4))
+    timeline.copy(STRATEGY_CONTROL, activation(50))
+    one_trade_a_grid(timeline, range(4, 9))
+    timeline.copy(STRATEGY_CONTROL, activation(50, enabled=False))
+    one_trade_a_grid(timeline, range(9, 11))
+    found = signals_of(EngineCore(KERNEL), timeline.records)
+    assert [(grid_of(signal), signal.state, signal.reason) for signal in found] == [
+        (4, "emitted", None),
+        (5, "refused", "cooldown"),
+        (6, "refused", "cooldown"),
+        (7, "emitted", None),
+        (8, "refused", "cooldown"),
+        (9, "refused", "disabled"),
+        (10, "refused", "disabled"),
+    ]
+    assert {signal.direction for signal in found} == {"short"}
+    assert all(signal.stop_loss > signal.price > signal.take_profit_1 for signal in found)  # type: ignore[operator]
+
+
+def test_a_strategy_that_asks_for_seconds_gets_a_grid_of_seconds() -> None:
+    timeline = TimelineFactory()
+    timeline.fence()
+    timeline.copy(STRATEGY_CONTROL, activation(50, interval="1s"))
+    one_trade_a_grid(timeline, range(3))
+    core = EngineCore(KERNEL)
+    events = decoded(outputs(core, [timeline.records])[1])
+    assert [event.event_time_ms for event in events] == [START_MS + 1_000 * n for n in range(1, 31)]
+    assert {event.interval_ms for event in events} == {1_000}
+    assert load(dump(core), KERNEL, 0).kernel.settings.evaluation_ms == 1_000
+
+
+def test_a_broken_strategy_is_refused_and_the_old_one_stays() -> None:
+    timeline = TimelineFactory()
+    timeline.fence()
+    timeline.copy(AGGTRADE, bootstrap("BTCUSDT", 1))
+    timeline.copy(STRATEGY_CONTROL, activation(50))
+    timeline.copy(STRATEGY_CONTROL, activation(500, version=2))
+    one_trade_a_grid(timeline, range(2))
+    out = EngineCore(KERNEL).process(timeline.records)
+    assert [problem.reason for _, problem in out.refused] == ["bad_strategy"]
+    assert [count.state for count in out.counts] == ["emitted"]

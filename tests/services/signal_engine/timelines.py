@@ -4,10 +4,14 @@ import random
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+import numpy as np
+
 from libs.contracts.codec import encode
+from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
-from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved
-from libs.contracts.topics import AGGTRADE, INDICATOR, STRATEGY_CONTROL, TIMELINE, Topic
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, MarkPriceObserved, TradesBootstrapped
+from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE, STRATEGY_CONTROL, TIMELINE, Topic
 from libs.streaming.records import Record
 from services.sequencer.core import SequencerCore
 from tests.services.frame_factory import Envelope, Row, make_frame
@@ -83,12 +87,79 @@ def open_interest(symbol: str, time_ms: int, value: str) -> MarketIndicatorObser
     )
 
 
+def mark_price(symbol: str, time_ms: int, mark: int) -> MarkPriceObserved:
+    """Mark price against an index of 10,000."""
+    return MarkPriceObserved(
+        event_id=f"mark:{symbol}:{time_ms}",
+        event_time_ms=time_ms,
+        symbol=symbol,
+        mark_price=Decimal(mark),
+        index_price=Decimal(10_000),
+        estimated_settle_price=None,
+        mark_price_average=None,
+        funding_rate=None,
+        next_funding_time_ms=0,
+    )
+
+
+def activation(threshold: float, *, enabled: bool = True, interval: str = "15s", version: int = 1) -> StrategyActivated:
+    """A strategy that looks at the basis alone."""
+    definition = {
+        "name": "basis_only",
+        "version": version,
+        "evaluation_interval": interval,
+        "threshold": threshold,
+        "cooldown_seconds": 40,
+        "atr_percentile_band": {"low": 0.0, "high": 1.0},
+        "bracket": {"take_profit_1_atr": 1.0, "take_profit_2_atr": 2.0, "stop_loss_atr": 1.0},
+        "factors": {"basis": {"weight": 1.0}},
+    }
+    return StrategyActivated(
+        event_id=f"activation:{version}:{threshold}:{enabled}",
+        event_time_ms=0,
+        strategy="basis_only",
+        version=version,
+        enabled=enabled,
+        definition=msgspec.Raw(msgspec.json.encode(definition)),
+        activated_by="test",
+    )
+
+
+def bootstrap(symbol: str, seed: int) -> TradesBootstrapped:
+    """Four hours of minutes and forty of candles, closed at the start of the frames."""
+    dice = random.Random(seed)
+    minutes = [(START_MS - 60_000 * n, 1_000, dice.randint(0, 1_000), 5_000_000_000) for n in range(240, 0, -1)]
+    candles = []
+    for n in range(480, 0, -1):
+        low = 5_000_000 - dice.randint(0, 2_000)
+        candles.append((START_MS - 300_000 * n, 5_000_000, 5_000_000 + dice.randint(0, 2_000), low, 5_000_000))
+    return TradesBootstrapped(
+        event_id=f"bootstrap:{symbol}",
+        event_time_ms=START_MS,
+        symbol=symbol,
+        price_decimals=2,
+        quantity_decimals=3,
+        producer="trade_ingest/0",
+        epoch=1,
+        minute_bars=np.array(minutes, "<i8").tobytes(),
+        candle_bars=np.array(candles, "<i8").tobytes(),
+    )
+
+
 def mixed_timeline(seed: int, symbols: list[str], frames: int) -> TimelineFactory:
     """Frames with slow inputs, heartbeats, a change of owner and some garbage between them."""
     dice, timeline = random.Random(seed), TimelineFactory()
     timeline.fence()
+    timeline.copy(STRATEGY_CONTROL, activation(30))
+    for symbol in symbols:
+        timeline.copy(AGGTRADE, bootstrap(symbol, seed))
     for frame in random_frames(seed, symbols, frames):
         timeline.copy(AGGTRADE, frame)
+        if dice.random() < 0.2:
+            symbol = dice.choice(symbols)
+            timeline.copy(MARKPRICE, mark_price(symbol, frame.event_time_ms, dice.randint(9_990, 10_010)))
+        if dice.random() < 0.01:
+            timeline.copy(STRATEGY_CONTROL, activation(dice.choice((10, 60)), version=len(timeline.records)))
         if dice.random() < 0.2:
             symbol = dice.choice(symbols)
             timeline.copy(INDICATOR, open_interest(symbol, frame.event_time_ms, str(dice.randint(1000, 2000))))
@@ -99,6 +170,3 @@ def mixed_timeline(seed: int, symbols: list[str], frames: int) -> TimelineFactor
         if dice.random() < 0.01:
             timeline.fence()
     return timeline
-
-
-__all__ = ["STRATEGY_CONTROL", "TimelineFactory", "mixed_timeline", "open_interest", "random_frames"]
