@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError
+from aiokafka.errors import KafkaError
 
 from libs.kit.errors import BadMessage, OffsetConflict, TryAgain, UserError
 from libs.kit.logging import get_logger
@@ -154,7 +154,7 @@ class BatchConsumer:
         consumer = await self._connect()
         try:
             while not stopping.is_set():
-                await self._work(consumer, await self._collect(consumer))
+                await self._work(consumer, *await self._collect(consumer))
         finally:
             await self._close(consumer)
 
@@ -184,38 +184,33 @@ class BatchConsumer:
             raise unreachable(self.bootstrap, error) from None
         return consumer
 
-    async def _collect(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Record]]:
-        """Records by partition: whatever comes within `collect_ms` of the first, at most about `max_records` of them."""
+    async def _collect(self, consumer: AIOKafkaConsumer) -> tuple[int, dict[TopicPartition, list[Record]]]:
+        """Records by partition, with the number of the assignment under which they were fetched: whatever comes within
+        `collect_ms` of the first, at most about `max_records` of them."""
         collected: dict[TopicPartition, list[Record]] = {}
-        count, until = 0, None
+        count, until, assignment = 0, None, self._assignments
         while not self._stopping.is_set() and count < self.options.max_records:
             left = _POLL_MS if until is None else int((until - time.monotonic()) * 1000)
             if left <= 0:
                 break
-            seen = self._assignments
-            try:
-                messages = await consumer.getmany(timeout_ms=left, max_records=self.options.max_records - count)
-            except NoOffsetForPartitionError:
-                # The client asked Kafka for a position while ours was being loaded: ours is the one that counts.
-                self._seek_back(consumer)
-                return {}
+            messages = await consumer.getmany(timeout_ms=left, max_records=self.options.max_records - count)
             if self._failure is not None:
                 raise self._failure
-            if seen != self._assignments:
-                # Fetched under another assignment, perhaps from Kafka's own idea of our position: read it again from ours.
-                self._seek_back(consumer)
-                return {}
             for place, part in messages.items():
-                if place in self._positions:
+                # Under another assignment they may come from Kafka's own idea of our position: read again from ours.
+                if assignment == self._assignments and place in self._positions:
                     records = collected.setdefault(place, [])
                     await self._check_order(consumer, place, records, part[0].offset)
                     records.extend(record_of(message) for message in part)
                     count += len(part)
+            if assignment != self._assignments:
+                self._seek_back(consumer)
+                break
             if until is None and count:
                 until = time.monotonic() + self.options.collect_ms / 1000
             elif until is None:
                 self._report(consumer)
-        return collected
+        return assignment, collected
 
     async def _check_order(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, records: Sequence[Record], first: int
@@ -232,30 +227,31 @@ class BatchConsumer:
             if place in consumer.assignment():
                 consumer.seek(place, position.next)
 
-    async def _work(self, consumer: AIOKafkaConsumer, collected: dict[TopicPartition, list[Record]]) -> None:
+    async def _work(
+        self, consumer: AIOKafkaConsumer, assignment: int, collected: dict[TopicPartition, list[Record]]
+    ) -> None:
         for place, records in collected.items():
             async with self._busy:
-                if place in self._positions and not self._stopping.is_set():
+                if assignment == self._assignments and records and not self._stopping.is_set():
                     with suppress(_Abandoned):
-                        await self._deliver(place, records)
+                        await self._deliver(place, self._positions[place], records)
         self._report(consumer)
 
-    async def _deliver(self, place: TopicPartition, records: Sequence[Record]) -> None:
+    async def _deliver(self, place: TopicPartition, position: _Position, records: Sequence[Record]) -> None:
         try:
-            await self._persist(place, records, records[-1].offset + 1)
+            await self._persist(place, position, records, records[-1].offset + 1)
         except BadMessage as error:
             if len(records) > 1:
                 middle = len(records) // 2
-                await self._deliver(place, records[:middle])
-                await self._deliver(place, records[middle:])
+                await self._deliver(place, position, records[:middle])
+                await self._deliver(place, position, records[middle:])
                 return
             await (await self._dead_letters()).put(records[0], error)
-            await self._persist(place, (), records[0].offset + 1)
+            await self._persist(place, position, (), records[0].offset + 1)
 
-    async def _persist(self, place: TopicPartition, records: Sequence[Record], new: int) -> None:
+    async def _persist(self, place: TopicPartition, position: _Position, records: Sequence[Record], new: int) -> None:
         """Call the handler until it succeeds; then, and only then, our position moves."""
-        position = self._positions.get(place)
-        if position is None:
+        if self._positions.get(place) is not position:
             raise _Abandoned
         generation = self._generations[place.topic]
         commit = Commit(self.group, place.topic, place.partition, generation, position.stored, new)
