@@ -10,7 +10,7 @@ from libs.indicators import layout as at
 from libs.indicators.kernel.candles import close_candle
 from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.indicators.kernel.rows import clear
-from libs.indicators.kernel.sizes import Pool
+from libs.indicators.kernel.sizes import Slot
 
 Int64 = NDArray[np.int64]
 MINUTE_MS = 60_000
@@ -62,15 +62,16 @@ def _fill_minute(arena: Int64, minute: Int64, start_bucket: int) -> None:
 
 
 @entry
-def warm_symbol(arena: Int64, chain: Int64, pool: Pool, minutes: Int64, candles: Int64) -> bool:
+def warm_symbol(slot: Slot, minutes: Int64, candles: Int64) -> bool:
     """Fill a symbol that has seen no trade; false (and nothing changed) when it has. Trades go on where the minutes end.
 
     `minutes` (n, 4) and `candles` (m, 5), in time order, n at least 1.
     """
+    arena = slot.arena
     if arena[at.HAS_TRADES]:
         return False
     holes_until = arena[at.UNKNOWN_UNTIL]
-    clear(arena, chain, pool)
+    clear(slot)
     start_ms = minutes[len(minutes) - 1, 0] + MINUTE_MS
     start_bucket = start_ms // arena[at.BUCKET_MS]
     _fill_candles(arena, candles, start_bucket)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from libs.indicators import layout as at
 from libs.indicators.kernel.candles import close_candle, complete_candles, forget_candles
 from libs.indicators.kernel.compiler import Whole, compiled
-from libs.indicators.kernel.sizes import Pool, bin_middle, expire_sizes, move_thresholds
+from libs.indicators.kernel.sizes import Slot, bin_middle, expire_sizes, move_thresholds
 
 Int64 = NDArray[np.int64]
 SUM_LIMIT = 1 << 62
@@ -42,28 +42,30 @@ def _slide_large(arena: Int64, bucket: Whole, known: Whole) -> None:
 
 
 @compiled
-def _slide_sizes(arena: Int64, chain: Int64, pool: Pool, bucket: Whole, known: Whole) -> None:
+def _slide_sizes(slot: Slot, bucket: Whole, known: Whole) -> None:
     """Trades per bucket over 24 h, each cell `count * 2 + known`: as many bins expire as the leaving bucket had trades."""
+    arena = slot.arena
     counts = arena[arena[at.AT_COUNTS] : arena[at.AT_RANGES]].view(np.int32)
-    slot = bucket % arena[at.SIZE_BUCKETS]
-    leaving = np.int64(counts[slot])
-    counts[slot] = arena[at.OPEN_COUNT] * 2 + known
+    cell = bucket % arena[at.SIZE_BUCKETS]
+    leaving = np.int64(counts[cell])
+    counts[cell] = arena[at.OPEN_COUNT] * 2 + known
     arena[at.OPEN_COUNT] = 0
     arena[at.SIZE_KNOWN] += known - (leaving & 1)
     if leaving > 1:
-        expire_sizes(arena, chain, pool, leaving >> 1)
+        expire_sizes(slot, leaving >> 1)
 
 
 @compiled
-def close_bucket(arena: Int64, chain: Int64, pool: Pool) -> bool:
+def close_bucket(slot: Slot) -> bool:
     """Close the open bucket and open the next one; false when a sum left its safe range."""
+    arena = slot.arena
     bucket = arena[at.BUCKET]
     known = np.int64(bucket > arena[at.UNKNOWN_UNTIL])
     if known:
         arena[at.UNKNOWN_UNTIL] = -1
     _slide_flows(arena, bucket, known)
     _slide_large(arena, bucket, known)
-    _slide_sizes(arena, chain, pool, bucket, known)
+    _slide_sizes(slot, bucket, known)
     edge = bucket + 1
     arena[at.BUCKET] = edge
     arena[at.CLOCK] = edge * arena[at.BUCKET_MS]

@@ -11,7 +11,7 @@ from libs.contracts.market import TradesBootstrapped
 from libs.indicators import layout as at
 from libs.indicators.kernel.bootstrap import warm_symbol
 from libs.indicators.kernel.rows import OUTPUT_FULL, OVERFLOW, POOL_EMPTY, LogRows, Sink
-from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_BLOCK, HEAD_ROOM_USED, TAIL_BLOCK, TAIL_READ, Pool
+from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_BLOCK, HEAD_ROOM_USED, TAIL_BLOCK, TAIL_READ, Pool, Slot
 from libs.indicators.kernel.step import Groups, State, group_rows, is_one_symbol, run_groups
 from libs.indicators.log import LogBatch, SymbolTable, bootstrap_bars
 from libs.indicators.settings import KernelSettings, OverflowRisk, arena_template
@@ -85,7 +85,8 @@ class Kernel:
         index, minutes, candles = bootstrap_bars(bars, self.symbols, self.settings.candle_ms)
         self._admit_symbols()
         proven_ms = int(self._arenas[index, at.CLOCK]) - 1
-        if not len(minutes) or not warm_symbol(self._arenas[index], self._chains[index], self._pool, minutes, candles):
+        slot = Slot(self._arenas[index], self._chains[index], self._pool)
+        if not len(minutes) or not warm_symbol(slot, minutes, candles):
             self.bootstraps_ignored += 1
             return False
         catch_up = self.batch()
@@ -233,7 +234,7 @@ def warm_up(settings: KernelSettings | None = None) -> None:
     candle = np.array([[0, 1, 1, 1, 1]], np.int64)
     index = kernel.symbols.add("WARMUP", 0, 0)
     kernel._admit_symbols()
-    warm_symbol(kernel._arenas[index], kernel._chains[index], kernel._pool, minute, candle)
+    warm_symbol(Slot(kernel._arenas[index], kernel._chains[index], kernel._pool), minute, candle)
     kernel.symbols.add("SECOND", 0, 0)
     for symbols in ([0, 0], [0, 1]):
         column = np.array([1, 2], np.int64)

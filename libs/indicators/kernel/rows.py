@@ -15,7 +15,7 @@ from libs.indicators.kernel.compiler import Whole, compiled
 from libs.indicators.kernel.sizes import (
     HEAD_BLOCK,
     HEAD_ROOM_USED,
-    Pool,
+    Slot,
     release_chain,
     size_bin,
 )
@@ -75,15 +75,15 @@ def first_at_or_after(times: Int64, bound: Whole) -> Whole:
 
 
 @compiled
-def _touch_candle(arena: Int64, first: Whole, high: Whole, low: Whole, last: Whole, count: Whole) -> None:
+def _touch_candle(arena: Int64, prices: Int64, high: Whole, low: Whole) -> None:
     if arena[at.CANDLE_COUNT] == 0:
-        arena[at.CANDLE_OPEN] = first
+        arena[at.CANDLE_OPEN] = prices[0]
         arena[at.CANDLE_HIGH] = high
         arena[at.CANDLE_LOW] = low
     arena[at.CANDLE_HIGH] = max(arena[at.CANDLE_HIGH], high)
     arena[at.CANDLE_LOW] = min(arena[at.CANDLE_LOW], low)
-    arena[at.CANDLE_COUNT] += count
-    arena[at.LAST_PRICE] = last
+    arena[at.CANDLE_COUNT] += len(prices)
+    arena[at.LAST_PRICE] = prices[-1]
 
 
 @compiled
@@ -110,7 +110,7 @@ def _add_flows(arena: Int64, prices: Int64, quantities: Int64, kinds: NDArray[np
     arena[at.OPEN_SIGNED] += signed
     arena[at.OPEN_QUANTITY] += quantity
     arena[at.OPEN_NOTIONAL] += notional
-    _touch_candle(arena, prices[0], high, low, prices[-1], len(prices))
+    _touch_candle(arena, prices, high, low)
     return True
 
 
@@ -156,8 +156,9 @@ def _add_sizes(
 
 
 @compiled
-def add_run(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, start: Whole, stop: Whole) -> bool:
+def add_run(slot: Slot, rows: LogRows, start: Whole, stop: Whole) -> bool:
     """Trades [start, stop), all of the open bucket and fitting the head block; false when they need a closer look."""
+    arena, chain, pool = slot.arena, slot.chain, slot.pool
     prices, quantities, kinds = rows.price[start:stop], rows.quantity[start:stop], rows.kind[start:stop]
     if not _add_flows(arena, prices, quantities, kinds):
         return False
@@ -171,8 +172,9 @@ def add_run(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, start: Whole,
 
 
 @compiled
-def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: Whole) -> Whole:
+def add_row(slot: Slot, rows: LogRows, row: Whole) -> Whole:
     """One trade of the open bucket, whatever its id, time and size."""
+    arena = slot.arena
     price, quantity = rows.price[row], rows.quantity[row]
     if rows.agg_id[row] <= arena[at.LAST_ID] or price <= 0 or quantity <= 0:
         arena[at.DROPPED] += 1
@@ -180,7 +182,7 @@ def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: Whole) -
     if np.float64(price) * np.float64(quantity) + arena[at.OPEN_NOTIONAL] >= SUM_LIMIT:
         return OVERFLOW
     clock = arena[at.CLOCK]
-    add_run(arena, chain, pool, rows, row, row + 1)
+    add_run(slot, rows, row, row + 1)
     if rows.time[row] < clock:
         arena[at.LATE] += 1
         arena[at.CLOCK] = clock
@@ -188,11 +190,12 @@ def add_row(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: Whole) -
 
 
 @compiled
-def apply_hole(arena: Int64, last_missing_id: Whole, from_ms: Whole, to_ms: Whole, missing: Whole) -> None:
+def apply_hole(arena: Int64, rows: LogRows, row: Whole) -> None:
     """Every bucket that the hole touches is unknown, closed ones too."""
     bucket_ms = arena[at.BUCKET_MS]
-    arena[at.LAST_ID] = max(arena[at.LAST_ID], last_missing_id)
-    arena[at.MISSING] += missing
+    from_ms, to_ms = rows.time[row], rows.price[row]
+    arena[at.LAST_ID] = max(arena[at.LAST_ID], rows.agg_id[row])
+    arena[at.MISSING] += rows.quantity[row]
     arena[at.UNKNOWN_UNTIL] = max(arena[at.UNKNOWN_UNTIL], to_ms // bucket_ms)
     if arena[at.BUCKET] >= 0:
         forget_buckets(arena, from_ms // bucket_ms, to_ms // bucket_ms)
@@ -229,9 +232,10 @@ def rescale(arena: Int64, price_factor: Whole, quantity_factor: Whole) -> None:
 
 
 @compiled
-def clear(arena: Int64, chain: Int64, pool: Pool) -> None:
+def clear(slot: Slot) -> None:
     """Forget everything but the last id, the scale, the lengths and the fault counters."""
-    release_chain(chain, pool)
+    arena = slot.arena
+    release_chain(slot.chain, slot.pool)
     last_id, has_trades = arena[at.LAST_ID], arena[at.HAS_TRADES]
     arena[at.CLOCK : at.LATE] = 0
     arena[at.HEADER_CELLS :] = 0
@@ -261,22 +265,29 @@ class Sink(NamedTuple):
     order: Int64
 
 
+class Release(NamedTuple):
+    """What lets evaluations go: a row of a symbol, and the watermark (ms) that it proves."""
+
+    symbol: Whole
+    row: Whole
+    proof_ms: Whole
+
+
 @compiled
-def advance(
-    arena: Int64, chain: Int64, pool: Pool, sink: Sink, target: Whole, symbol: Whole, place: Whole, proof: int
-) -> Whole:
-    """Close buckets up to bucket number `target`, writing an evaluation at each grid edge."""
+def advance(slot: Slot, sink: Sink, target: Whole, release: Release) -> Whole:
+    """Close buckets up to bucket number `target`, writing an evaluation at each grid edge. Returns a code."""
+    arena = slot.arena
     while arena[at.BUCKET] < target:
         on_grid = (arena[at.BUCKET] + 1) % arena[at.EVALUATION_BUCKETS] == 0
         if on_grid and sink.filled[0] >= len(sink.table):
             return OUTPUT_FULL
-        safe = close_bucket(arena, chain, pool)
+        safe = close_bucket(slot)
         if on_grid:
-            row = sink.table[sink.filled[0]]
-            row[at.E_SYMBOL] = symbol
-            row[at.E_PLACE] = sink.order[place] if len(sink.order) else place
-            row[at.E_RELEASED] = proof
-            write_evaluation(arena, row)
+            line = sink.table[sink.filled[0]]
+            line[at.E_SYMBOL] = release.symbol
+            line[at.E_PLACE] = sink.order[release.row] if len(sink.order) else release.row
+            line[at.E_RELEASED] = release.proof_ms
+            write_evaluation(arena, line)
             sink.filled[0] += 1
         if not safe:
             return OVERFLOW

@@ -28,6 +28,14 @@ class Pool(NamedTuple):
     free_count: Int64
 
 
+class Slot(NamedTuple):
+    """One symbol's state: its arena row, its chain of size blocks, and the pool that the blocks come from."""
+
+    arena: Int64
+    chain: Int64
+    pool: Pool
+
+
 @intrinsic
 def _float_bits(typing_context, value):  # type: ignore[no-untyped-def]
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
@@ -88,8 +96,9 @@ def _release_tail(chain: Int64, pool: Pool) -> None:
 
 
 @compiled
-def expire_sizes(arena: Int64, chain: Int64, pool: Pool, count: Whole) -> None:
+def expire_sizes(slot: Slot, count: Whole) -> None:
     """Forget the oldest `count` bins."""
+    arena, chain, pool = slot.arena, slot.chain, slot.pool
     histogram = arena[arena[at.AT_HISTOGRAM] :].view(np.int32)
     bin_95, bin_99 = arena[at.BIN_95], arena[at.BIN_99]
     below_95 = np.int64(0)

@@ -11,6 +11,7 @@ from libs.indicators.kernel.rows import (
     DONE,
     POOL_EMPTY,
     LogRows,
+    Release,
     Sink,
     add_row,
     add_run,
@@ -23,7 +24,7 @@ from libs.indicators.kernel.rows import (
     rescale,
     stretch_end,
 )
-from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_ROOM_USED, Pool, has_room
+from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_ROOM_USED, Pool, Slot, has_room
 
 Int64 = NDArray[np.int64]
 
@@ -53,32 +54,35 @@ def _row_time(arena: Int64, rows: LogRows, row: Whole) -> Whole:
 
 
 @compiled
-def _take_trades(arena: Int64, chain: Int64, pool: Pool, rows: LogRows, row: Whole, stop: Whole) -> tuple[Whole, Whole]:
+def _take_trades(slot: Slot, rows: LogRows, row: Whole, stop: Whole) -> tuple[Whole, Whole]:
     """Add the clean trades from `row` on that fall into the open bucket and the head block, or the one at `row`.
 
     Returns the next row and a code.
     """
+    arena, chain = slot.arena, slot.chain
     if stop > row:
         bound = (arena[at.BUCKET] + 1) * arena[at.BUCKET_MS]
         limit = min(stop, row + BLOCK_ENTRIES - chain[HEAD_ROOM_USED])
         end = row + first_at_or_after(rows.time[row:limit], bound)
-        if end > row and add_run(arena, chain, pool, rows, row, end):
+        if end > row and add_run(slot, rows, row, end):
             return end, DONE
-    code = add_row(arena, chain, pool, rows, row)
+    code = add_row(slot, rows, row)
     return (row + 1 if code == DONE else row), code
 
 
 @compiled
-def _step_symbol(
-    state: State, sink: Sink, rows: LogRows, symbol: Whole, start: Whole, stop: Whole
-) -> tuple[Whole, Whole]:
-    """Take rows [start, stop) of one symbol. Returns the next row and a code; anything but DONE asks to be called again."""
-    arena, chain, pool = state.arenas[symbol], state.chains[symbol], state.pool
-    row, stretch, clean_until = start, start, start
-    while row < stop:
+def _step_group(state: State, sink: Sink, rows: LogRows, groups: Groups, group: Whole) -> Whole:
+    """Take the rows of one symbol, moving `next_row`. Returns a code; anything but DONE asks to be called again."""
+    symbol, stop = groups.symbol[group], groups.stop[group]
+    slot = Slot(state.arenas[symbol], state.chains[symbol], state.pool)
+    arena = slot.arena
+    row = groups.next_row[group]
+    stretch, clean_until, code = row, row, DONE
+    while row < stop and code == DONE:
+        groups.next_row[group] = row
         kind = rows.kind[row]
         if kind == at.HOLE:
-            apply_hole(arena, rows.agg_id[row], rows.time[row], rows.price[row], rows.quantity[row])
+            apply_hole(arena, rows, row)
             row += 1
             continue
         if kind == at.RESCALE:
@@ -94,39 +98,36 @@ def _step_symbol(
             continue
         time_ms = _row_time(arena, rows, row)
         if arena[at.BUCKET] >= 0 and time_ms - arena[at.CLOCK] > arena[at.RESTART_MS]:
-            clear(arena, chain, pool)
+            clear(slot)
         if arena[at.BUCKET] < 0:
             open_first_bucket(arena, time_ms, bool(kind <= at.TRADE_SELL))
         target = time_ms // arena[at.BUCKET_MS]
         if target > arena[at.BUCKET]:
-            code = advance(arena, chain, pool, sink, target, symbol, row, time_ms - 1)
+            code = advance(slot, sink, target, Release(symbol, row, time_ms - 1))
             if code != DONE:
-                return row, code
+                return code
         if kind == at.WATERMARK:
             arena[at.CLOCK] = time_ms
             row += 1
             continue
-        if not has_room(chain, pool):
-            return row, POOL_EMPTY
+        if not has_room(slot.chain, slot.pool):
+            return POOL_EMPTY
         if row >= stretch:
             stretch = stretch_end(rows, row, stop)
             clean = is_clean(rows.agg_id[row:stretch], rows.time[row:stretch], arena[at.LAST_ID], arena[at.CLOCK])
             clean_until = stretch if clean else row
-        row, code = _take_trades(arena, chain, pool, rows, row, clean_until)
-        if code != DONE:
-            return row, code
-    return row, DONE
+        row, code = _take_trades(slot, rows, row, clean_until)
+    groups.next_row[group] = row
+    return code
 
 
 @entry
 def run_groups(state: State, sink: Sink, rows: LogRows, groups: Groups) -> tuple[Whole, Whole]:
     """Take all groups. Returns a code and the symbol it is about; call again after OUTPUT_FULL and POOL_EMPTY."""
     for group in range(len(groups.symbol)):
-        symbol = groups.symbol[group]
-        row, code = _step_symbol(state, sink, rows, symbol, groups.next_row[group], groups.stop[group])
-        groups.next_row[group] = row
+        code = _step_group(state, sink, rows, groups, group)
         if code != DONE:
-            return code, symbol
+            return code, groups.symbol[group]
     return DONE, -1
 
 
