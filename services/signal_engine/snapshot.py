@@ -1,7 +1,6 @@
 """A partition's state as bytes: equal states give equal bytes, and another version's bytes are refused."""
 
 from collections import deque
-from decimal import Decimal
 
 import msgspec
 
@@ -21,9 +20,9 @@ class InputsState(msgspec.Struct, frozen=True, array_like=True):
     """One symbol's slow inputs."""
 
     symbol: str
-    latest: dict[str, tuple[Decimal, int]]
-    liquidations: list[tuple[int, bool, Decimal]]
-    open_interest: list[tuple[Decimal, int]]
+    latest: dict[str, Reading]
+    liquidations: list[Liquidation]
+    open_interest: list[Reading]
     liquidations_known: bool
 
 
@@ -82,17 +81,17 @@ def load(data: bytes, settings: KernelSettings, next_offset: int) -> EngineCore:
 def _inputs_state(symbol: str, inputs: SymbolInputs) -> InputsState:
     return InputsState(
         symbol=symbol,
-        latest=dict(sorted((name, tuple(reading)) for name, reading in inputs.latest.items())),
-        liquidations=[tuple(item) for item in inputs.liquidations],
-        open_interest=[tuple(item) for item in inputs.open_interest],
+        latest=dict(sorted(inputs.latest.items())),
+        liquidations=list(inputs.liquidations),
+        open_interest=list(inputs.open_interest),
         liquidations_known=inputs.liquidations_known,
     )
 
 
 def _inputs(state: InputsState) -> SymbolInputs:
     return SymbolInputs(
-        latest={name: Reading(*reading) for name, reading in state.latest.items()},
-        liquidations=deque(Liquidation(*item) for item in state.liquidations),
-        open_interest=deque(Reading(*item) for item in state.open_interest),
+        latest=state.latest,
+        liquidations=deque(state.liquidations),
+        open_interest=deque(state.open_interest),
         liquidations_known=state.liquidations_known,
     )

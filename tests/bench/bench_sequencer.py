@@ -1,7 +1,6 @@
 """How many trades a second one sequencer copies from the trade topic to the timeline (prints a table)."""
 
 import asyncio
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -62,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

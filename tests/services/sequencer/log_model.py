@@ -1,6 +1,7 @@
 """A Kafka in memory with the faults that matter here: kills at any point, lost acknowledgements, doubled owners, late appends."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 from libs.contracts.codec import Encoded, encode
@@ -18,6 +19,7 @@ MARKET_PARTITIONS = 4
 PARTITION = partition_of(SYMBOL, MARKET_PARTITIONS)
 SETTLED = 40
 BAD_EVERY = 7
+ONE = Decimal(1)
 
 
 class Stored(NamedTuple):
@@ -43,8 +45,8 @@ def trade_record(offset: int) -> Stored:
 def liquidation_record(offset: int) -> Stored:
     """The source's liquidation number `offset`."""
     event = LiquidationObserved(
-        event_id=str(offset), event_time_ms=offset, symbol=SYMBOL, side="SELL", quantity=1, average_price=1,
-        order_price=1, last_filled_quantity=1, trade_time_ms=offset, status="FILLED",
+        event_id=str(offset), event_time_ms=offset, symbol=SYMBOL, side="SELL", quantity=ONE, average_price=ONE,
+        order_price=ONE, last_filled_quantity=ONE, trade_time_ms=offset, status="FILLED",
     )  # fmt: skip
     value, headers = encode(event)
     return Stored(LIQUIDATION.name, PARTITION, offset, value, dict(headers), 0)

@@ -61,8 +61,8 @@ def oracle_events(frames: list[AggTradeFrame], symbol: str) -> list[IndicatorCom
         rows = read_columns(frame)
         for at in (rows.symbol_index == index).nonzero()[0]:
             sold = bool(rows.buyer_is_maker[at])
-            values = (int(column[at]) for column in (rows.agg_id, rows.time, rows.price, rows.quantity))
-            oracle.feed(0, Trade(*values, sold))
+            agg_id, time, price, quantity = (int(c[at]) for c in (rows.agg_id, rows.time, rows.price, rows.quantity))
+            oracle.feed(0, Trade(agg_id, time, price, quantity, sold))
         oracle.feed(0, Watermark(frame.slices[index].watermark_ms))
     scale = Scale(symbol, 2, 3)
     return [indicator_event(feature_row(row, scale, KERNEL), KERNEL.evaluation_ms, (), ()) for row in oracle.rows]
@@ -86,7 +86,8 @@ def test_any_cut_and_any_restart_give_the_same_bytes(seed: int, sizes: list[int]
     records = mixed_timeline(seed, SYMBOLS, 150).records
     whole = EngineCore(KERNEL)
     expected = outputs(whole, [records])
-    core, got, at = EngineCore(KERNEL), ([], []), 0
+    core, at = EngineCore(KERNEL), 0
+    got: Bytes = ([], [])
     dice = random.Random(seed)
     while at < len(records):
         size = dice.choice(sizes)
