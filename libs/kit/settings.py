@@ -105,8 +105,9 @@ def load_settings(kind: type[S]) -> S:
     try:
         return kind()
     except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
         problems = "; ".join(
-            f"PERPSTREAM_{'_'.join(str(part) for part in item['loc'][:1]).upper()}: {item['msg']}"
+            f"{prefix}{'_'.join(str(part) for part in item['loc'][:1]).upper()}: {item['msg']}"
             for item in error.errors()
         )
         raise ConfigurationError(

@@ -127,12 +127,14 @@ async def run_pump(simulation: Simulation, hub: Hub) -> None:
         simulation.pump = UnpacedPump(source, hub, clock, state)
         return await simulation.pump.run()
     assert isinstance(clock, AnchoredTime)
+    told_ms = clock.now_ms()
     if clock.anchor is None and isinstance(source, RecordedMarket):
         await first_reader(hub)
-        rebased = clock.now_ms() if not state.identity.get("rebase") else source.rebase(wall_ms())
-        anchor_now(clock, state, rebased)
-        _log.info("the recording starts", venue_ms=rebased)
-    simulation.pump = PacedPump(source, hub, clock)
+        # A fresh recording is told from its very first event, however long the start takes.
+        told_ms = source.rebase(wall_ms()) if state.identity.get("rebase") else source.begin_ms
+        anchor_now(clock, state, told_ms)
+        _log.info("the recording starts", venue_ms=told_ms)
+    simulation.pump = PacedPump(source, hub, clock, told_ms)
     return await simulation.pump.run()
 
 

@@ -35,16 +35,14 @@ class Progress:
 class PacedPump:
     """Publishes along a clock that runs by itself."""
 
-    def __init__(self, source: MarketSource, hub: Hub, clock: AnchoredTime) -> None:
-        self.progress = Progress(told_ms=clock.now_ms(), started=clock.anchor is not None)
+    def __init__(self, source: MarketSource, hub: Hub, clock: AnchoredTime, told_ms: int) -> None:
+        self.progress = Progress(told_ms=told_ms, started=True)
         self._source = source
         self._hub = hub
         self._clock = clock
 
     async def run(self) -> None:
         """Publish for ever; a recording's end is only noted, the clock goes on."""
-        self.progress.told_ms = max(self.progress.told_ms, self._clock.now_ms())
-        self.progress.started = True
         preparing = asyncio.create_task(self._prepare())
         try:
             while True:

@@ -1,0 +1,90 @@
+"""A simulator inside the test's own event loop, on a free port, with real sockets; and the ways to talk to it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from services.exchange_simulator.app import Simulation, build_application, listen, open_simulation, run_pump
+from services.exchange_simulator.hub import Hub
+from services.exchange_simulator.settings import MarketSettings, ServerSettings
+
+RECORDINGS = Path(__file__).parents[2] / "golden" / "recordings"
+SLICE = RECORDINGS / "um_btcusdt_trades_20240808T2354.raw.gz"
+BEFORE_MIDNIGHT = RECORDINGS / "um_btcusdt_trades_mark_20230404T2359.raw.gz"
+AFTER_MIDNIGHT = RECORDINGS / "um_btcusdt_trades_mark_20230405T0000.raw.gz"
+START_MS = 1_763_712_030_000
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running simulator and one HTTP client."""
+
+    url: str
+    simulation: Simulation
+    http: aiohttp.ClientSession
+
+    async def get(self, path: str, **parameters: object) -> Any:
+        """The JSON of a GET that must succeed."""
+        async with self.http.get(self.url + path, params={k: str(v) for k, v in parameters.items()}) as answer:
+            body = await answer.json()
+            assert answer.status == 200, body
+            return body
+
+    async def refused(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of a GET."""
+        async with self.http.get(self.url + path) as answer:
+            return answer.status, await answer.json()
+
+    def socket(self, path: str) -> Any:
+        """A WebSocket connection to a path."""
+        return self.http.ws_connect(self.url + path)
+
+
+@asynccontextmanager
+async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
+    """Start a simulator with the given market settings; everything is closed at the end."""
+    server_names = ("weight_limit", "history_hours", "buffer_megabytes")
+    server = ServerSettings(port=0, **{name: settings.pop(name) for name in server_names if name in settings})
+    settings.setdefault("start_time", None if settings.get("recording") else START_MS)
+    simulation = open_simulation(MarketSettings(state_dir=folder, **settings))
+    hub = Hub(simulation.source)
+    hub.warm_up(simulation.source)
+    runner, port = await listen(build_application(simulation, hub, server), server)
+    pump = asyncio.create_task(run_pump(simulation, hub))
+    try:
+        async with aiohttp.ClientSession() as http:
+            yield Running(f"http://127.0.0.1:{port}", simulation, http)
+        if pump.done():
+            pump.result()
+    finally:
+        pump.cancel()
+        with suppress(asyncio.CancelledError):
+            await pump
+        for session in hub.sessions():
+            session.abort()
+        await runner.cleanup()
+
+
+async def receive(socket: Any, enough: Callable[[list[Any]], bool], seconds: float = 20.0) -> list[Any]:
+    """JSON messages until `enough` says so."""
+    messages: list[Any] = []
+    async with asyncio.timeout(seconds):
+        while not enough(messages):
+            messages.append(json.loads((await socket.receive()).data))
+    return messages
+
+
+async def ask(socket: Any, message: dict[str, Any], seconds: float = 10.0) -> Any:
+    """Send one control message and return the first answer that is no market event."""
+    await socket.send_json(message)
+    async with asyncio.timeout(seconds):
+        while True:
+            body = json.loads((await socket.receive()).data)
+            if isinstance(body, dict) and ("result" in body or "code" in body):
+                return body
