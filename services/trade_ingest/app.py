@@ -13,12 +13,12 @@ from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
 from libs.kit.tasks import run_until
+from libs.streaming.ordered import OrderedPublisher
 from libs.streaming.producer import EventProducer
 from services.trade_ingest.assembler import Assembler, AssemblerOptions
 from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.gapfill import FillRules, GapFiller
 from services.trade_ingest.ingest import FEED, StreamFeed, TradeIngest
-from libs.streaming.ordered import OrderedPublisher
 from services.trade_ingest.resume import TopicState, read_topic_state
 from services.trade_ingest.settings import IngestSettings
 

@@ -6,13 +6,12 @@ The shell calls `take`, `fill`, `abandon` and `flush`, and sends what `drain` re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole, SymbolSlice
+from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole
 from libs.contracts.partitioning import partition_of
 from libs.exchanges import AggTrade, Instrument
-from libs.exchanges.decimals import scaled
 from libs.kit.errors import BadMessage, UserError
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release
-from services.trade_ingest.frame_builder import FrameBuilder, Origin
+from services.trade_ingest.frame_builder import FrameBuilder, OpenSlice, Origin
 from services.trade_ingest.watermark import Watermark
 
 GRID_MS = 1000
@@ -70,22 +69,25 @@ class SymbolFeed:
         """The first grid time that the watermark has not released yet: a trade at or after it crosses an edge."""
         self.next_edge = ((self.watermark.value + 1) // GRID_MS + 1) * GRID_MS
 
+    def open_slice(self) -> OpenSlice:
+        """The symbol's part of the open frame, made when it is asked for first."""
+        part = self.builder.slices.get(self.symbol)
+        if part is None:
+            part = self.builder.slices[self.symbol] = OpenSlice(
+                self.symbol, self.price_decimals, self.quantity_decimals
+            )
+        return part
+
     def publish(self, trade: AggTrade) -> bool:
-        """Put a trade into the open frame; True when it crosses a grid edge. `UserError` if the scale no longer fits."""
-        try:
-            price = scaled(trade.price, self.price_decimals)
-            quantity = scaled(trade.quantity, self.quantity_decimals)
-        except BadMessage as error:
-            raise UserError(
-                f"trade {trade.agg_id} does not fit the scale of the venue's filters: {error.detail}",
-                where=self.symbol,
-                todo="start trade_ingest again, so that it reads exchangeInfo anew",
-            ) from None
-        time = trade.trade_time
+        """Put a trade into the open frame; True when it crosses a grid edge."""
+        builder = self.builder
+        part = builder.slices.get(self.symbol) or self.open_slice()
+        time = self.last_time = trade.trade_time
         effective = self.watermark.admit(time)
-        self.last_time = time
-        row = (trade.agg_id, price, quantity, trade.first_trade_id, trade.last_trade_id, time, trade.buyer_is_maker)
-        self.builder.append(self.symbol, row, effective)
+        if effective != time:
+            part.late.append((len(part.trades), effective))
+        part.trades.append(trade)
+        builder.rows += 1
         if effective < self.next_edge:
             return False
         self.set_next_edge()
@@ -217,29 +219,26 @@ class Assembler:
     def _declare(self, feed: SymbolFeed, missing: Missing, following: "AggTrade | Missing") -> None:
         to_ms = feed.last_time if isinstance(following, Missing) else following.trade_time
         from_ms = feed.last_time if feed.last_time != UNKNOWN_TIME else to_ms
-        feed.builder.add_hole(Hole(feed.symbol, missing.first, missing.last, from_ms, to_ms, missing.cause))
+        feed.open_slice()
+        feed.builder.holes.append(Hole(feed.symbol, missing.first, missing.last, from_ms, to_ms, missing.cause))
         count = missing.last - missing.first + 1
         self.counts.missing[feed.symbol] = self.counts.missing.get(feed.symbol, 0) + count
 
     def _cut(self, builder: FrameBuilder) -> None:
         for feed in self._members[builder.partition]:
             if self._due(feed):
-                builder.slice_of(feed.symbol)
-        slices = []
+                feed.open_slice()
+        published = self.counts.published
         for symbol, part in builder.slices.items():
             feed = self.feeds[symbol]
-            feed.published_watermark = feed.watermark.value
-            self.counts.published[symbol] = self.counts.published.get(symbol, 0) + part.rows
-            slices.append(
-                SymbolSlice(
-                    symbol,
-                    feed.price_decimals,
-                    feed.quantity_decimals,
-                    part.rows,
-                    part.first_id,
-                    part.last_id,
-                    feed.watermark.value,
-                )
-            )
-        self._frames.append(builder.cut(tuple(slices), self._sequence, self._received_us))
+            feed.published_watermark = part.watermark = feed.watermark.value
+            published[symbol] = published.get(symbol, 0) + len(part.trades)
+        try:
+            self._frames.append(builder.cut(self._sequence, self._received_us))
+        except BadMessage as error:
+            raise UserError(
+                f"a trade does not fit the scale of the venue's filters: {error.detail}",
+                where=", ".join(builder.slices),
+                todo="start trade_ingest again, so that it reads exchangeInfo anew",
+            ) from None
         self._sequence += 1

@@ -1,20 +1,16 @@
-"""Columns of one partition between two flushes, and the frame they become."""
+"""The trades of one partition between two flushes, and the frame that they become.
+
+Trades are only collected as they come; columns are made at the cut, symbol by symbol, where whole lists go through C code
+at once (measured: a third of the time of filling eight columns trade by trade).
+"""
 
 import sys
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
-
-
-@dataclass(slots=True)
-class SliceRows:
-    """What the open frame holds of one symbol: its place in the slice list, row count and first and last id."""
-
-    index: int
-    rows: int = 0
-    first_id: int = -1
-    last_id: int = -1
+from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole, SymbolSlice
+from libs.exchanges import AggTrade
+from libs.exchanges.decimals import scaled_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +21,52 @@ class Origin:
     epoch: int
 
 
+@dataclass(slots=True)
+class OpenSlice:
+    """What the open frame holds of one symbol. `late` lists (index among `trades`, effective time)."""
+
+    symbol: str
+    price_decimals: int
+    quantity_decimals: int
+    watermark: int = UNKNOWN_TIME
+    trades: list[AggTrade] = field(default_factory=list)
+    late: list[tuple[int, int]] = field(default_factory=list)
+
+    def sealed(self) -> SymbolSlice:
+        """The slice as the frame states it."""
+        trades = self.trades
+        first, last = (trades[0].agg_id, trades[-1].agg_id) if trades else (-1, -1)
+        return SymbolSlice(
+            self.symbol, self.price_decimals, self.quantity_decimals, len(trades), first, last, self.watermark
+        )
+
+
+class _Columns:
+    """The columns of a frame under construction, rows grouped by symbol."""
+
+    def __init__(self) -> None:
+        self.symbol_index = array("H")
+        self.agg_id, self.price, self.quantity = array("q"), array("q"), array("q")
+        self.first, self.last, self.time = array("q"), array("q"), array("q")
+        self.maker = array("B")
+        self.late_row, self.late_time = array("I"), array("q")
+
+    def add(self, index: int, part: OpenSlice) -> None:
+        """Append one symbol's rows. Raises `BadMessage` when a price or quantity does not fit the scale."""
+        trades, start = part.trades, len(self.agg_id)
+        self.symbol_index.extend(array("H", [index]) * len(trades))
+        self.agg_id.extend([trade.agg_id for trade in trades])
+        self.price.extend(scaled_column([trade.price for trade in trades], part.price_decimals))
+        self.quantity.extend(scaled_column([trade.quantity for trade in trades], part.quantity_decimals))
+        self.first.extend([trade.first_trade_id for trade in trades])
+        self.last.extend([trade.last_trade_id for trade in trades])
+        self.time.extend([trade.trade_time for trade in trades])
+        self.maker.extend([trade.buyer_is_maker for trade in trades])
+        for row, effective_time in part.late:
+            self.late_row.append(start + row)
+            self.late_time.append(effective_time)
+
+
 def _bytes(column: "array[int]") -> bytes:
     if sys.byteorder == "big":
         column.byteswap()
@@ -32,64 +74,22 @@ def _bytes(column: "array[int]") -> bytes:
 
 
 class FrameBuilder:
-    """Collects rows of any symbols of one partition; `cut` turns them into a frame and starts the next one."""
+    """Collects trades of any symbols of one partition; `cut` turns them into a frame and starts the next one."""
 
     def __init__(self, partition: int, origin: Origin) -> None:
         self.partition = partition
-        self._origin = origin
-        self._open()
-
-    def _open(self) -> None:
         self.rows = 0
-        self.slices: dict[str, SliceRows] = {}
+        self.slices: dict[str, OpenSlice] = {}
         self.holes: list[Hole] = []
-        self._greatest_time = -1
-        self._symbol_index = array("H")
-        self._agg_id, self._price, self._quantity = array("q"), array("q"), array("q")
-        self._first, self._last, self._time = array("q"), array("q"), array("q")
-        self._maker = array("B")
-        self._late_row, self._late_time = array("I"), array("q")
+        self._origin = origin
 
-    def slice_of(self, symbol: str) -> SliceRows:
-        """The symbol's part of the open frame, made when it is asked for first."""
-        part = self.slices.get(symbol)
-        if part is None:
-            part = self.slices[symbol] = SliceRows(len(self.slices))
-        return part
-
-    def append(self, symbol: str, row: tuple[int, int, int, int, int, int, bool], effective_time: int) -> None:
-        """Add (agg id, price, quantity, first trade id, last trade id, trade time, buyer is maker); prices scaled."""
-        part = self.slices.get(symbol) or self.slice_of(symbol)
-        agg_id, price, quantity, first, last, trade_time, maker = row
-        self._symbol_index.append(part.index)
-        self._agg_id.append(agg_id)
-        self._price.append(price)
-        self._quantity.append(quantity)
-        self._first.append(first)
-        self._last.append(last)
-        self._time.append(trade_time)
-        self._maker.append(maker)
-        if effective_time != trade_time:
-            self._late_row.append(self.rows)
-            self._late_time.append(effective_time)
-        if trade_time > self._greatest_time:
-            self._greatest_time = trade_time
-        if not part.rows:
-            part.first_id = agg_id
-        part.rows += 1
-        part.last_id = agg_id
-        self.rows += 1
-
-    def add_hole(self, hole: Hole) -> None:
-        """Declare missing ids; call it before the first row with a higher id."""
-        self.slice_of(hole.symbol)
-        self.holes.append(hole)
-
-    def cut(self, slices: tuple[SymbolSlice, ...], sequence: int, received_us: int) -> AggTradeFrame:
-        """The frame of everything since the last cut; `slices` in the order of `self.slices`."""
-        time = self._greatest_time
-        if time < 0:
-            time = max((part.watermark_ms for part in slices), default=0)
+    def cut(self, sequence: int, received_us: int) -> AggTradeFrame:
+        """The frame of everything since the last cut. Raises `BadMessage`: a number does not fit its symbol's scale."""
+        columns = _Columns()
+        for index, part in enumerate(self.slices.values()):
+            columns.add(index, part)
+        slices = tuple(part.sealed() for part in self.slices.values())
+        time = max(columns.time) if columns.time else max((part.watermark_ms for part in slices), default=0)
         frame = AggTradeFrame(
             event_id=f"{self._origin.producer}:{self._origin.epoch}:{sequence}",
             event_time_ms=max(time, 0),
@@ -100,16 +100,16 @@ class FrameBuilder:
             received_us=received_us,
             slices=slices,
             holes=tuple(self.holes),
-            symbol_index=_bytes(self._symbol_index),
-            agg_id=_bytes(self._agg_id),
-            price=_bytes(self._price),
-            quantity=_bytes(self._quantity),
-            first_trade_id=_bytes(self._first),
-            last_trade_id=_bytes(self._last),
-            trade_time=_bytes(self._time),
-            buyer_is_maker=_bytes(self._maker),
-            late_row=_bytes(self._late_row),
-            late_time=_bytes(self._late_time),
+            symbol_index=_bytes(columns.symbol_index),
+            agg_id=_bytes(columns.agg_id),
+            price=_bytes(columns.price),
+            quantity=_bytes(columns.quantity),
+            first_trade_id=_bytes(columns.first),
+            last_trade_id=_bytes(columns.last),
+            trade_time=_bytes(columns.time),
+            buyer_is_maker=_bytes(columns.maker),
+            late_row=_bytes(columns.late_row),
+            late_time=_bytes(columns.late_time),
         )
-        self._open()
+        self.rows, self.slices, self.holes = 0, {}, []
         return frame

@@ -11,11 +11,11 @@ from libs.exchanges import Instrument, StreamBatch
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.venue import Venue
 from libs.kit.metrics import counter, gauge
+from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Assembler
 from services.trade_ingest.bootstrap import fetch_bootstrap
 from services.trade_ingest.continuity import Continuity
 from services.trade_ingest.frame_builder import Origin
-from libs.streaming.ordered import OrderedPublisher, Outgoing
 
 FEED = "trades"
 DOUBT_SECONDS = 1.0
