@@ -1,0 +1,279 @@
+"""The routes. Each one validates, asks one question of `libs.store` (or the memory of live rates) and answers a model."""
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.kit.errors import UserError
+from libs.kit.service import VERSION
+from libs.store import queries
+from libs.store.engine import check_reachable, read_session
+from services.gateway.live_rates import LiveRates
+from services.gateway.models import (
+    INTERVALS,
+    CandleAnswer,
+    Candles,
+    Component,
+    Health,
+    Interval,
+    RateAnswer,
+    Rates,
+    SignalAnswer,
+    SignalPage,
+    SummaryRow,
+    TradesMeta,
+    TradesOfSymbol,
+    TradesSummary,
+)
+from services.gateway.problems import RESPONSES, BadRequest, install
+
+RATES_SYMBOLS = 4
+RATES_CACHE_SECONDS = 3.0
+MOST_CANDLES = 1500
+_LATEST_TIME_MS = 4_102_444_800_000  # 2100-01-01
+_VWAP = Context(prec=12)
+
+TimeMs = Annotated[int, Query(ge=0, lt=_LATEST_TIME_MS)]
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What the routes share."""
+
+    engine: AsyncEngine
+    symbols: tuple[str, ...]
+    live: LiveRates = field(default_factory=LiveRates)
+    cached_rates: Rates | None = None
+    cached_until: float = 0.0
+
+
+def _gateway(request: Request) -> Gateway:
+    shared: Gateway = request.app.state.gateway
+    return shared
+
+
+Shared = Annotated[Gateway, Depends(_gateway)]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanQuery:
+    """Symbol, interval and time span of a candle question, as asked."""
+
+    symbol: Annotated[str, Query(min_length=1, max_length=40, examples=["BTCUSDT"])]
+    interval: Annotated[Interval, Query(examples=["1m"])] = "1m"
+    start: Annotated[
+        TimeMs | None, Query(alias="from", description="First instant, ms; default: limit intervals back")
+    ] = None
+    end: Annotated[
+        TimeMs | None, Query(alias="to", description="Instant after the last, ms; default: newest trade")
+    ] = None
+    limit: Annotated[int, Query(ge=1, le=MOST_CANDLES)] = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SignalQuery:
+    """Filters of the signal history, as asked."""
+
+    symbol: Annotated[str | None, Query(max_length=40, examples=["BTCUSDT"])] = None
+    strategy: Annotated[str | None, Query(max_length=80, examples=["v51"])] = None
+    state: Annotated[str | None, Query(pattern="^(emitted|refused)$", examples=["emitted"])] = None
+    start: Annotated[TimeMs | None, Query(alias="from")] = None
+    end: Annotated[TimeMs | None, Query(alias="to")] = None
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+    cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
+
+
+router = APIRouter(prefix="/api", responses=RESPONSES)
+
+
+def answer(request: Request, model: BaseModel, max_age: int) -> Response:
+    """The model as JSON with an ETag; 304 without a body when the caller has that version already."""
+    body = model.model_dump_json().encode()
+    headers = {
+        "ETag": f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"',
+        "Cache-Control": f"private, max-age={max_age}",
+    }
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+@router.get("/health", operation_id="getHealth", response_model=Health, tags=["health"])
+async def health(shared: Shared) -> Response:
+    """Whether database and live feed answer. Always 200; `status` says how it stands."""
+    try:
+        database = Component(ok=True, detail=f"PostgreSQL {await check_reachable(shared.engine)}")
+    except UserError as error:
+        database = Component(ok=False, detail=error.advice.what)
+    live = Component(ok=shared.live.following, detail=f"{len(shared.live.newest)} symbols seen on the topic")
+    components = {"database": database, "live_rates": live}
+    body = Health(status="ok" if database.ok and live.ok else "degraded", version=VERSION, components=components)
+    return JSONResponse(body.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+
+
+@router.get("/rates", operation_id="getRates", response_model=Rates, tags=["market"])
+async def rates(request: Request, shared: Shared) -> Response:
+    """Mark and index price, funding estimate and next funding time of the first four configured symbols; at most 3 s old."""
+    if shared.cached_rates is None or time.monotonic() >= shared.cached_until:
+        shared.cached_rates = await _newest_rates(shared, shared.symbols[:RATES_SYMBOLS])
+        shared.cached_until = time.monotonic() + RATES_CACHE_SECONDS
+    return answer(request, shared.cached_rates, int(RATES_CACHE_SECONDS))
+
+
+async def _newest_rates(shared: Gateway, symbols: tuple[str, ...]) -> Rates:
+    found: dict[str, RateAnswer] = {}
+    for symbol in symbols:
+        if (seen := shared.live.newest.get(symbol)) is not None:
+            found[symbol] = RateAnswer(
+                symbol=symbol,
+                mark_price=seen.mark_price,
+                index_price=seen.index_price,
+                funding_rate=seen.funding_rate,
+                next_funding_time_ms=seen.next_funding_time_ms,
+                event_time_ms=seen.event_time_ms,
+                source="live",
+            )
+    if unseen := [symbol for symbol in symbols if symbol not in found]:
+        async with read_session(shared.engine) as session:
+            stored = await queries.latest_rates(session, unseen)
+        for symbol, rate in stored.items():
+            found[symbol] = RateAnswer(**{name: getattr(rate, name) for name in rate.__slots__}, source="stored")
+    return Rates(
+        rates=tuple(found[symbol] for symbol in symbols if symbol in found),
+        missing=tuple(symbol for symbol in symbols if symbol not in found),
+    )
+
+
+@router.get("/trades/meta", operation_id="getTradesMeta", response_model=TradesMeta, tags=["trades"])
+async def trades_meta(request: Request, shared: Shared) -> Response:
+    """What the database holds of each symbol's aggregate trades, and what is missing."""
+    async with read_session(shared.engine) as session:
+        held = await queries.trades_held(session)
+    rows = (TradesOfSymbol(**{name: getattr(row, name) for name in row.__slots__}) for row in held)
+    return answer(request, TradesMeta(symbols=tuple(rows)), 1)
+
+
+@router.get("/trades/summary", operation_id="getTradesSummary", response_model=TradesSummary, tags=["trades"])
+async def trades_summary(request: Request, shared: Shared, asked: Annotated[SpanQuery, Depends()]) -> Response:
+    """Open, high, low, close, volume, taker flows and VWAP per interval, from aggregate trades."""
+    found = await _candles(shared, asked)
+    rows = (
+        SummaryRow(
+            **_candle_fields(row),
+            quote_volume=row.quote_volume,
+            buy_volume=row.buy_volume,
+            sell_volume=row.volume - row.buy_volume,
+            vwap=_vwap(row),
+            agg_trades=row.agg_trades,
+            trades=row.trades,
+        )
+        for row in found
+    )
+    return answer(request, TradesSummary(symbol=asked.symbol, interval=asked.interval, rows=tuple(rows)), 1)
+
+
+@router.get("/kline", operation_id="getKline", response_model=Candles, tags=["trades"])
+async def kline(request: Request, shared: Shared, asked: Annotated[SpanQuery, Depends()]) -> Response:
+    """Candles of one second to one day, from aggregate trades."""
+    found = await _candles(shared, asked)
+    rows = tuple(CandleAnswer(**_candle_fields(row)) for row in found)
+    return answer(request, Candles(symbol=asked.symbol, interval=asked.interval, candles=rows), 1)
+
+
+def _candle_fields(row: queries.Candle) -> dict[str, Any]:
+    names = ("open_time_ms", "open", "high", "low", "close", "volume")
+    return {name: getattr(row, name) for name in names}
+
+
+def _vwap(row: queries.Candle) -> Decimal:
+    return _VWAP.divide(row.quote_volume, row.volume) if row.volume else row.close
+
+
+async def _candles(shared: Gateway, asked: SpanQuery) -> list[queries.Candle]:
+    interval_ms = INTERVALS[asked.interval]
+    async with read_session(shared.engine) as session:
+        newest = await queries.last_trade_time(session, asked.symbol)
+        if newest is None and asked.symbol not in shared.symbols:
+            known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
+            raise BadRequest(f"{asked.symbol} is unknown here; known symbols: {', '.join(sorted(known))}")
+        if newest is None:
+            return []
+        end = asked.end if asked.end is not None else newest + 1
+        last_open = (end - 1) // interval_ms * interval_ms
+        start = asked.start if asked.start is not None else max(0, last_open - (asked.limit - 1) * interval_ms)
+        _check_span(start, end)
+        if (end - start) // interval_ms > MOST_CANDLES:
+            raise BadRequest(
+                f"from and to span more than {MOST_CANDLES} intervals of {asked.interval}: ask for less, or longer intervals"
+            )
+        return await queries.candles(session, queries.CandleSpan(asked.symbol, interval_ms, start, end, asked.limit))
+
+
+def _check_span(start: int | None, end: int | None) -> None:
+    if start is not None and end is not None and start > end:
+        raise BadRequest(f"from ({start}) is later than to ({end})")
+
+
+@router.get("/signals/history", operation_id="getSignalsHistory", response_model=SignalPage, tags=["signals"])
+async def signals_history(request: Request, shared: Shared, asked: Annotated[SignalQuery, Depends()]) -> Response:
+    """Scored evaluations, newest first, by symbol, strategy, state and time; page by `cursor`."""
+    _check_span(asked.start, asked.end)
+    wanted = queries.SignalFilter(
+        asked.symbol,
+        asked.strategy,
+        asked.state,
+        asked.start,
+        asked.end,
+        None if asked.cursor is None else _read_cursor(asked.cursor),
+        asked.limit + 1,
+    )
+    async with read_session(shared.engine) as session:
+        if asked.symbol is not None and asked.symbol not in shared.symbols:
+            known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
+            if asked.symbol not in known:
+                raise BadRequest(f"{asked.symbol} is unknown here; known symbols: {', '.join(sorted(known))}")
+        found = await queries.signal_history(session, wanted)
+    page = found[: asked.limit]
+    more = len(found) > asked.limit
+    rows = tuple(SignalAnswer(**{name: getattr(row, name) for name in row.__slots__}) for row in page)
+    return answer(request, SignalPage(signals=rows, next_cursor=_cursor(page[-1]) if more else None), 1)
+
+
+def _cursor(last: queries.LoggedSignal) -> str:
+    return base64.urlsafe_b64encode(f"{last.event_time_ms}:{last.event_id}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    try:
+        time_ms, _, event_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        place = int(time_ms), event_id
+    except ValueError:
+        raise BadRequest("cursor is not one that this API gave out") from None
+    if not 0 <= place[0] < _LATEST_TIME_MS or not event_id.isprintable():
+        raise BadRequest("cursor is not one that this API gave out")
+    return place
+
+
+def create_api(shared: Gateway | None) -> FastAPI:
+    """The application; without `shared` it can only describe itself (for the OpenAPI document)."""
+    application = FastAPI(
+        title="Perpstream",
+        version=VERSION,
+        description="Rates, trades, candles and scored signals. Money is decimal text; times are ms since the epoch (UTC).",
+        openapi_url="/api/openapi.json",
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    application.state.gateway = shared
+    application.include_router(router)
+    install(application)
+    return application

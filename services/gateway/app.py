@@ -1,0 +1,113 @@
+"""Wiring: database, memory of live rates, HTTP server with the service's own health routes."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import generate_latest
+
+from libs.kit.errors import UserError
+from libs.kit.logging import get_logger
+from libs.kit.metrics import REGISTRY
+from libs.kit.service import ServiceContext
+from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, load_settings
+from libs.store.engine import check_reachable, create_engine
+from libs.store.migrate import require_current
+from services.gateway.api import Gateway, create_api
+from services.gateway.live_rates import LIVE_RATES
+from services.gateway.settings import GatewaySettings
+
+DATABASE = "database"
+LISTENING = "listening"
+_DATABASE_CHECK_SECONDS = 2.0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the service shell decides when to stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def add_health(application: FastAPI, context: ServiceContext) -> None:
+    """The three health routes on the API's own port, for those who can reach only that one."""
+
+    @application.get("/healthz", include_in_schema=False)
+    async def healthz() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @application.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:
+        missing = {name: why for name, why in context.conditions.items() if why is not None}
+        body = {"service": context.name, "ready": context.ready, "missing": missing}
+        return JSONResponse(body, 200 if context.ready else 503)
+
+    @application.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
+
+
+def listen(settings: GatewaySettings) -> socket.socket:
+    """The listening socket; raises `UserError` when the port is taken."""
+    family = socket.AF_INET6 if ":" in settings.gateway_host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.gateway_host, settings.gateway_port))
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"the API's port cannot be opened: {error.strerror}",
+            where=f"{settings.gateway_host}:{settings.gateway_port}",
+            todo="stop what uses the port, or set PERPSTREAM_GATEWAY_PORT",
+        ) from None
+    return listener
+
+
+async def _watch_database(context: ServiceContext, shared: Gateway) -> None:
+    while True:
+        try:
+            await check_reachable(shared.engine)
+            context.fulfil(DATABASE)
+        except UserError as error:
+            context.miss(DATABASE, error.advice.what)
+        await asyncio.sleep(_DATABASE_CHECK_SECONDS)
+
+
+async def main(context: ServiceContext) -> None:
+    """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
+    settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
+    context.expect(DATABASE, LIVE_RATES, LISTENING)
+    engine = create_engine(load_settings(DatabaseSettings), application="perpstream gateway")
+    try:
+        await require_current(engine)
+        shared = Gateway(engine, load_settings(SymbolSettings).symbols)
+        application = create_api(shared)
+        add_health(application, context)
+        listener = listen(settings)
+        host, port = listener.getsockname()[:2]
+        config = uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+        server = _Server(config)
+        beside = [
+            asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
+            asyncio.ensure_future(_watch_database(context, shared)),
+        ]
+        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+        context.details["url"] = f"http://{host}:{port}"
+        context.fulfil(LISTENING)
+        get_logger("gateway").info("listening", url=context.details["url"])
+        stopping = asyncio.ensure_future(context.stopping.wait())
+        done, _ = await asyncio.wait([serving, stopping, *beside], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        server.should_exit = True
+        for task in beside:
+            task.cancel()
+        await serving
+    finally:
+        await engine.dispose()

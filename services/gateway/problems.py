@@ -1,0 +1,101 @@
+"""Errors as problem+json, requests from elsewhere refused, and the time of every request measured."""
+
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DBAPIError
+from starlette.exceptions import HTTPException
+
+from libs.kit.errors import UserError
+from libs.kit.logging import get_logger
+from libs.kit.metrics import histogram
+from services.gateway.models import Problem
+from services.gateway.settings import is_loopback
+
+MEDIA_TYPE = "application/problem+json"
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The request makes no sense here"},
+    422: {"model": Problem, "description": "A parameter has a wrong form"},
+    503: {"model": Problem, "description": "The database does not answer"},
+}
+
+
+class BadRequest(Exception):
+    """The caller asked for something that cannot be; `detail` says what and what would be right."""
+
+
+def problem(request: Request, status: int, detail: str) -> JSONResponse:
+    """A problem+json answer."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, instance=request.url.path)
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {})
+    return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+async def _on_bad_request(request: Request, error: Exception) -> Response:
+    return problem(request, 400, str(error))
+
+
+async def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = [f"{item['loc'][-1]}: {item['msg']}" for item in error.errors()]
+    return problem(request, 422, "; ".join(details))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = f"there is no {request.url.path} here; see /docs" if error.status_code == 404 else str(error.detail)
+    return problem(request, error.status_code, detail)
+
+
+async def _on_user_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, UserError)
+    get_logger("gateway").warning("cannot answer", path=request.url.path, why=str(error.advice))
+    return problem(request, 503, error.advice.what)
+
+
+async def _on_database(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    if "statement timeout" in str(error):
+        return problem(request, 400, "the question takes too long: ask for a shorter span or a longer interval")
+    return await _on_anything(request, error)
+
+
+async def _on_anything(request: Request, error: Exception) -> Response:
+    get_logger("gateway").error("request failed", path=request.url.path, exc_info=error)
+    return problem(request, 500, "the request failed; the gateway's log says why")
+
+
+def _host_of(header: str) -> str:
+    host = header.strip()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0] if host.count(":") == 1 else host
+
+
+async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Refuse foreign Host headers (a page elsewhere that resolves its own name to us), and measure the others."""
+    if not is_loopback(_host_of(request.headers.get("host", ""))):
+        return problem(request, 421, "until auth exists only localhost is served: call http://127.0.0.1 or localhost")
+    started = time.perf_counter()
+    response = await call_next(request)
+    route = request.scope.get("route")
+    path = getattr(route, "path", "unknown")
+    seconds = time.perf_counter() - started
+    histogram("perpstream_http_request_seconds").labels(path, str(response.status_code)).observe(seconds)
+    return response
+
+
+def install(application: FastAPI) -> None:
+    """Put the handlers and the guard into an application."""
+    application.add_exception_handler(BadRequest, _on_bad_request)
+    application.add_exception_handler(RequestValidationError, _on_validation)
+    application.add_exception_handler(HTTPException, _on_http)
+    application.add_exception_handler(UserError, _on_user_error)
+    application.add_exception_handler(DBAPIError, _on_database)
+    application.add_exception_handler(Exception, _on_anything)
+    application.middleware("http")(only_this_machine)

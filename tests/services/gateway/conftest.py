@@ -1,0 +1,138 @@
+"""One gateway process for a module, on a database that holds known rows and a topic that holds known rates."""
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.local.ports import free_port
+from libs.contracts.codec import encode
+from libs.contracts.frames import read_columns
+from libs.contracts.market import Hole
+from libs.contracts.topics import MARKPRICE
+from libs.kit.settings import DatabaseSettings
+from libs.store import migrate
+from libs.store.engine import create_engine, write_session
+from libs.store.market_facts import Placed, write_market_facts
+from libs.store.partitions import create_partitions, months_between
+from libs.store.signals import Stored, write_signals
+from libs.store.trade_batches import FrameRows, group_by_symbol
+from libs.store.trades import write_gaps, write_trades
+from libs.streaming.admin import ensure_topics
+from libs.streaming.producer import EventProducer
+from tests.services.processes import ServiceProcess
+from tests.services.recorder.test_recorder import scored
+from tests.services.recorder.timelines import START_MS, frame, mark_price
+from tests.support.servers import Broker, Database
+
+START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Asks one gateway."""
+
+    url: str
+    bootstrap: str
+
+    def get(self, path: str, **headers: str) -> Answer:
+        request = urllib.request.Request(self.url + path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
+
+    def wait_ready(self) -> None:
+        """Until /readyz says yes."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            try:
+                if self.get("/readyz").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError("the gateway did not become ready")
+
+
+async def fill(url: str, bootstrap: str) -> None:
+    """200 trades of two symbols over 20 ms and one more a minute later, a hole, stored rates, five signals; live rates."""
+    engine = create_engine(DatabaseSettings(database_url=url))
+    await migrate.upgrade(engine)
+    made = frame(1, 200, symbols=("BTCUSDT", "ETHUSDT"))
+    later = frame(600_001, 1)
+    async with write_session(engine) as session:
+        await create_partitions(session, months_between(START_MS, START_MS))
+    async with write_session(engine) as session:
+        for each in (made, later):
+            await write_trades(session, group_by_symbol([FrameRows(each, read_columns(each))]))
+        await write_gaps(session, [Hole("BTCUSDT", 201, 600_000, START_MS, START_MS + 1000, "rest_no_longer_has_it")])
+        rates = [mark_price(number, symbol=symbol) for number in (1, 2) for symbol in ("BTCUSDT", "SOLUSDT")]
+        await write_market_facts(session, [Placed(rate, START_MS) for rate in rates])
+        await write_signals(session, [Stored(event, encode(event).value) for event in map(scored, range(5))])
+    await engine.dispose()
+    await ensure_topics(bootstrap, 1)
+    producer = EventProducer(bootstrap, service="test")
+    await producer.start()
+    for rate in (mark_price(9), mark_price(8), mark_price(7, symbol="ETHUSDT")):
+        await producer.send(MARKPRICE, rate, key=rate.symbol, partition=0)
+    await producer.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    session_broker: Broker, module_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Caller]:
+    session_broker.delete_all_topics()
+    asyncio.run(fill(module_database_url, session_broker.bootstrap))
+    port = free_port()
+    environment = {
+        "PERPSTREAM_KAFKA_BOOTSTRAP": session_broker.bootstrap,
+        "PERPSTREAM_DATABASE_URL": module_database_url,
+        "PERPSTREAM_GATEWAY_PORT": str(port),
+    }
+    process = ServiceProcess("gateway", environment, tmp_path_factory.mktemp("gateway") / "log")
+    process.start()
+    caller = Caller(f"http://127.0.0.1:{port}", session_broker.bootstrap)
+    caller.wait_ready()
+    yield caller
+    assert process.stop() == 0
+
+
+@pytest.fixture
+def own_gateway(own_postgres: Database, kafka_bootstrap: str, tmp_path: Path) -> Iterator[Caller]:
+    """A gateway whose database a test may kill."""
+    asyncio.run(fill(own_postgres.url, kafka_bootstrap))
+    port = free_port()
+    environment = {
+        "PERPSTREAM_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "PERPSTREAM_DATABASE_URL": own_postgres.url,
+        "PERPSTREAM_GATEWAY_PORT": str(port),
+    }
+    process = ServiceProcess("gateway", environment, tmp_path / "log")
+    process.start()
+    caller = Caller(f"http://127.0.0.1:{port}", kafka_bootstrap)
+    caller.wait_ready()
+    yield caller
+    process.stop()

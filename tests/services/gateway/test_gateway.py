@@ -1,0 +1,197 @@
+"""Every route over real HTTP: what it says, what it refuses, and how it says no."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+
+from infra.local.ports import free_port
+from services.gateway.openapi import DEFAULT_FILE, document
+from tests.services.gateway.conftest import Caller
+from tests.services.recorder.timelines import START_MS
+from tests.support.servers import Database
+
+
+def test_rates_are_live_where_seen_and_stored_otherwise(gateway: Caller) -> None:
+    answer = gateway.get("/api/rates")
+    assert answer.status == 200
+    rates = {rate["symbol"]: rate for rate in answer.json["rates"]}
+    assert list(rates) == ["BTCUSDT", "ETHUSDT", "SOLUSDT"]
+    assert answer.json["missing"] == ["BNBUSDT"]
+    assert rates["BTCUSDT"] == {
+        "symbol": "BTCUSDT",
+        "mark_price": "60009.12345678",
+        "index_price": "60001.5",
+        "funding_rate": "0.00010000",
+        "next_funding_time_ms": START_MS + 3_600_000,
+        "event_time_ms": START_MS + 18_000,
+        "source": "live",
+    }
+    assert (rates["SOLUSDT"]["source"], rates["SOLUSDT"]["event_time_ms"]) == ("stored", START_MS + 4000)
+    assert answer.headers["cache-control"] == "private, max-age=3"
+
+
+def test_an_unchanged_answer_is_not_sent_again(gateway: Caller) -> None:
+    first = gateway.get("/api/trades/meta")
+    again = gateway.get("/api/trades/meta", If_None_Match=first.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    assert gateway.get("/api/trades/meta", If_None_Match='"other"').status == 200
+
+
+def test_trades_meta_says_what_is_held_and_missing(gateway: Caller) -> None:
+    rows = gateway.get("/api/trades/meta").json["symbols"]
+    assert [(row["symbol"], row["row_count"], row["missing_count"]) for row in rows] == [
+        ("BTCUSDT", 201, 599_800),
+        ("ETHUSDT", 200, 0),
+    ]
+    assert (rows[0]["first_id"], rows[0]["last_id"]) == (1, 600_001)
+    assert (rows[0]["first_time_ms"], rows[0]["last_time_ms"]) == (START_MS, START_MS + 60_000)
+
+
+def test_candles_are_those_of_the_trades(gateway: Caller) -> None:
+    path = f"/api/kline?symbol=BTCUSDT&interval=1m&from={START_MS - 59_000}&to={START_MS + 61_000}"
+    answer = gateway.get(path)
+    prices = [Decimal(6_000_000 + number).scaleb(-2) for number in range(1, 201)]
+    volume = Decimal(sum(1 + number % 101 for number in range(1, 201))).scaleb(-3)
+    first, second = answer.json["candles"]
+    assert first == {
+        "open_time_ms": START_MS - 59_000,
+        "open": str(prices[0]),
+        "high": str(max(prices)),
+        "low": str(min(prices)),
+        "close": str(prices[-1]),
+        "volume": str(volume),
+    }
+    assert (second["open_time_ms"], second["open"]) == (START_MS + 1000, "60008.04")
+    newest = gateway.get("/api/kline?symbol=BTCUSDT&interval=1s&limit=1").json["candles"]
+    assert [candle["open_time_ms"] for candle in newest] == [START_MS + 60_000]
+
+
+def test_the_summary_adds_flows(gateway: Caller) -> None:
+    path = f"/api/trades/summary?symbol=ETHUSDT&interval=1s&from={START_MS}&to={START_MS + 1000}"
+    (row,) = gateway.get(path).json["rows"]
+    bought = Decimal(sum(1 + number % 101 for number in range(2, 201, 2))).scaleb(-3)
+    assert Decimal(row["buy_volume"]) == bought
+    assert Decimal(row["buy_volume"]) + Decimal(row["sell_volume"]) == Decimal(row["volume"])
+    assert (row["agg_trades"], row["trades"]) == (200, 400)
+    assert Decimal(row["low"]) < Decimal(row["vwap"]) < Decimal(row["high"])
+
+
+def test_signal_history_pages_from_new_to_old(gateway: Caller) -> None:
+    seen, cursor = [], ""
+    while True:
+        page = gateway.get(f"/api/signals/history?symbol=BTCUSDT&limit=2{cursor}").json
+        seen += [signal["event_id"] for signal in page["signals"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == [f"signal-{number}" for number in (4, 3, 2, 1, 0)]
+    span = f"from={START_MS + 15_000}&to={START_MS + 45_000}"
+    page = gateway.get(f"/api/signals/history?strategy=v51&state=emitted&{span}").json
+    assert [signal["event_id"] for signal in page["signals"]] == ["signal-2", "signal-1"]
+    assert page["signals"][0]["content"]["inputs"] == {"cvd_5m": "12.5"}
+    assert gateway.get("/api/signals/history?state=refused").json["signals"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/api/kline?symbol=DOGEUSDT", 400, "DOGEUSDT is unknown here; known symbols: BNBUSDT, BTCUSDT"),
+        ("/api/kline?symbol=BTCUSDT&interval=7m", 422, "interval: Input should be '1s'"),
+        ("/api/kline", 422, "symbol: Field required"),
+        ("/api/kline?symbol=BTCUSDT&from=20&to=10", 400, "from (20) is later than to (10)"),
+        ("/api/kline?symbol=BTCUSDT&interval=1s&from=0&to=1723075199000", 400, "more than 1500 intervals"),
+        ("/api/trades/summary?symbol=BTCUSDT&from=yesterday", 422, "from: Input should be a valid integer"),
+        ("/api/signals/history?from=20&to=10", 400, "from (20) is later than to (10)"),
+        ("/api/signals/history?symbol=NOPE", 400, "NOPE is unknown here"),
+        ("/api/signals/history?limit=0", 422, "limit"),
+        ("/api/signals/history?cursor=%21%21", 400, "cursor is not one that this API gave out"),
+        ("/api/signals/history?cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk6YQ", 400, "cursor is not one"),
+        ("/api/nothing", 404, "there is no /api/nothing here"),
+    ],
+)
+def test_a_wrong_question_gets_one_clear_sentence(gateway: Caller, path: str, status: int, words: str) -> None:
+    answer = gateway.get(path)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert words in answer.json["detail"]
+    assert answer.json["status"] == status
+    assert answer.json["instance"] == path.partition("?")[0]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "10.0.0.7", "[2001:db8::1]:8000"])
+def test_a_foreign_host_header_is_refused(gateway: Caller, host: str) -> None:
+    answer = gateway.get("/api/rates", Host=host)
+    assert answer.status == 421
+    assert "only localhost is served" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:9", "127.0.0.1:8000", "[::1]:8000"])
+def test_this_machines_names_are_served(gateway: Caller, host: str) -> None:
+    assert gateway.get("/api/health", Host=host).status == 200
+
+
+def test_health_routes_are_on_the_apis_port_too(gateway: Caller) -> None:
+    assert gateway.get("/healthz").json == {"status": "alive"}
+    assert gateway.get("/readyz").json["ready"] is True
+    assert gateway.get("/api/health").json["status"] == "ok"
+    assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in gateway.get("/metrics").body
+
+
+def test_the_served_description_is_the_one_in_docs(gateway: Caller) -> None:
+    assert DEFAULT_FILE.read_text() == document(), "run: python -m services.gateway.openapi"
+    served = gateway.get("/api/openapi.json").json
+    assert served == json.loads(document())
+    operations = [route["get"]["operationId"] for route in served["paths"].values()]
+    assert sorted(operations) == sorted(set(operations))
+    assert "getSignalsHistory" in operations
+
+
+def _start(**environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.gateway"]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.com"])
+def test_it_refuses_to_open_itself_to_others(host: str) -> None:
+    ended = _start(PERPSTREAM_GATEWAY_HOST=host)
+    assert ended.returncode == 2
+    assert "until auth exists only localhost is served" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_unreachable_database_is_one_line(kafka_bootstrap: str) -> None:
+    url = f"postgresql://perpstream@127.0.0.1:{free_port()}/perpstream"
+    ended = _start(PERPSTREAM_DATABASE_URL=url, PERPSTREAM_KAFKA_BOOTSTRAP=kafka_bootstrap)
+    assert ended.returncode == 4
+    assert "the database does not answer" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_taken_port_is_one_line(gateway: Caller, module_database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = _start(
+            PERPSTREAM_DATABASE_URL=module_database_url,
+            PERPSTREAM_KAFKA_BOOTSTRAP=gateway.bootstrap,
+            PERPSTREAM_GATEWAY_PORT=str(taken.getsockname()[1]),
+        )
+    assert ended.returncode == 1
+    assert "the API's port cannot be opened" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_database_that_dies_is_said_and_a_database_that_returns_is_used(
+    own_gateway: Caller, own_postgres: Database
+) -> None:
+    own_postgres.kill()
+    answer = own_gateway.get("/api/trades/meta")
+    assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert own_gateway.get("/api/health").json["status"] == "degraded"
+    assert own_gateway.get("/api/rates").status in (200, 503)
+    own_postgres.start()
+    assert own_gateway.get("/api/trades/meta").json["symbols"][0]["row_count"] == 201
