@@ -70,7 +70,8 @@ def warm_symbol(slot: Slot, minutes: Int64, candles: Int64) -> bool:
     arena = slot.arena
     if arena[at.HAS_TRADES]:
         return False
-    holes_until = arena[at.UNKNOWN_UNTIL]
+    # An unknown first bucket ends at the open one; what reaches further comes from a hole and stays.
+    holes_until = arena[at.UNKNOWN_UNTIL] if arena[at.UNKNOWN_UNTIL] > arena[at.BUCKET] else -1
     clear(slot)
     start_ms = minutes[len(minutes) - 1, 0] + MINUTE_MS
     start_bucket = start_ms // arena[at.BUCKET_MS]
