@@ -5,6 +5,7 @@ import asyncio
 from libs.contracts.topics import TIMELINE
 from libs.indicators.kernel import warm_up
 from libs.indicators.settings import KernelSettings
+from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.kit.settings import DatabaseSettings, load_settings
 from libs.store.engine import create_engine
@@ -41,6 +42,7 @@ async def main(context: ServiceContext) -> None:
     settings, database = load_settings(EngineSettings), load_settings(DatabaseSettings)
     context.expect("assigned and replayed")
     kernel = KernelSettings.for_evaluation(settings.engine_evaluation_ms)
+    get_logger("signal_engine").info("engine starts", evaluation_ms=kernel.evaluation_ms)
     await asyncio.to_thread(warm_up, kernel)
     producer = EventProducer(settings.kafka_bootstrap, service=context.name)
     await producer.start()

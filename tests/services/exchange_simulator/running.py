@@ -41,6 +41,15 @@ class Running:
         async with self.http.get(self.url + path) as answer:
             return answer.status, await answer.json()
 
+    async def until(self, enough: Callable[[dict[str, Any]], bool], seconds: float = 30.0) -> dict[str, Any]:
+        """The first /sim/status that satisfies `enough`."""
+        async with asyncio.timeout(seconds):
+            while True:
+                status: dict[str, Any] = await self.get("/sim/status")
+                if enough(status):
+                    return status
+                await asyncio.sleep(0.01)
+
     def socket(self, path: str) -> Any:
         """A WebSocket connection to a path."""
         return self.http.ws_connect(self.url + path)
@@ -49,7 +58,7 @@ class Running:
 @asynccontextmanager
 async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     """Start a simulator with the given market settings; everything is closed at the end."""
-    server_names = ("weight_limit", "history_hours", "buffer_megabytes")
+    server_names = ("weight_limit", "history_hours", "buffer_megabytes", "connection_hours")
     server = ServerSettings(port=0, **{name: settings.pop(name) for name in server_names if name in settings})
     settings.setdefault("start_time", None if settings.get("recording") else START_MS)
     simulation = open_simulation(MarketSettings(state_dir=folder, **settings))

@@ -113,7 +113,7 @@ async def test_two_sequencers_and_a_kill_loop_lose_and_double_nothing(
     until.set()
     frames = await producing
     assert frames > 500
-    await eventually(lambda: everything_copied(empty_kafka), 30, sequencers[0].log.read_text)
+    await eventually(lambda: everything_copied(empty_kafka), 90, sequencers[0].log.read_text)
     await producer.stop()
     async with LogReader(empty_kafka) as reader:
         for partition in range(PARTITIONS):
@@ -140,7 +140,7 @@ async def test_one_frame_is_copied_byte_for_byte_with_its_headers(
     await producer.start()
     original = frame(1, 3)
     await (await producer.send(AGGTRADE, original, key="1", partition=1, headers=[("traceparent", b"00-ab-cd-01")]))
-    await eventually(lambda: everything_copied(empty_kafka), 20, sequencers[0].log.read_text)
+    await eventually(lambda: everything_copied(empty_kafka), 60, sequencers[0].log.read_text)
     await producer.stop()
     async with LogReader(empty_kafka) as reader:
         (before,), (after,) = await source(reader, AGGTRADE.name, 1), (await timeline(reader, 1))[0]

@@ -23,6 +23,7 @@ from tests.services.signal_engine.timelines import mixed_timeline
 
 pytestmark = pytest.mark.integration
 PARTITIONS = 2
+STEPS = 6
 SYMBOLS = {0: ["BTCUSDT", "XRPUSDT"], 1: ["ETHUSDT", "SOLUSDT"]}
 
 
@@ -38,6 +39,15 @@ class Engines:
         }
         self.bootstrap, self.database_url = bootstrap, database_url
         self.processes = [ServiceProcess("signal_engine", environment, folder / f"engine{n}.log") for n in (0, 1)]
+
+    def at_work(self, process: ServiceProcess) -> bool:
+        """Whether the newest life of a process has recovered a partition."""
+        lives = process.log.read_text().split("engine starts")
+        return process.running and "partition recovered" in lives[-1]
+
+    async def anyone_at_work(self) -> bool:
+        """Whether some process has recovered a partition since it was started."""
+        return any(self.at_work(process) for process in self.processes)
 
     def logs(self) -> str:
         """The ends of both logs."""
@@ -109,19 +119,20 @@ async def test_killed_workers_give_what_an_unbroken_run_gives(engines: Engines) 
     await producer.start()
     for process in engines.processes:
         process.start()
-    for step in range(8):
+    for step in range(STEPS):
         for partition, records in timelines.items():
-            size = len(records) // 8 + 1
+            size = len(records) // STEPS + 1
             await append(producer, partition, records[step * size : (step + 1) * size])
-        await asyncio.sleep(dice.uniform(0.5, 3.0))
-        victim = dice.choice(engines.processes)
+        await eventually(engines.anyone_at_work, 120, engines.logs)
+        await asyncio.sleep(dice.uniform(0, 0.5))
+        victim = next(process for process in engines.processes if engines.at_work(process))
         victim.kill()
         victim.start()
 
     async def complete() -> bool:
         return all([await seen(engines.bootstrap, p) == expected[p] for p in timelines])
 
-    await eventually(complete, 60, engines.logs)
+    await eventually(complete, 150, engines.logs)
     await producer.stop()
     for partition in timelines:
         dead = await everything(engines.bootstrap, TIMELINE.dead_letter)
@@ -143,16 +154,16 @@ async def test_two_workers_share_the_partitions_and_one_takes_over_from_the_othe
         process.start()
 
     async def shared() -> bool:
-        return all(engine.log.exists() and "offset=" in engine.log.read_text() for engine in engines.processes)
+        return all(engine.log.exists() and "partition recovered" in engine.log.read_text() for engine in engines.processes)
 
-    await eventually(shared, 40, engines.logs)
+    await eventually(shared, 120, engines.logs)
     for partition, records in timelines.items():
         await append(producer, partition, records[: half[partition]])
 
     async def first_half() -> bool:
         return all([await seen(engines.bootstrap, p) == expected_half[p] for p in timelines])
 
-    await eventually(first_half, 40, engines.logs)
+    await eventually(first_half, 120, engines.logs)
     assert engines.processes[0].stop() == 0
     for partition, records in timelines.items():
         await append(producer, partition, records[half[partition] :])
@@ -160,5 +171,5 @@ async def test_two_workers_share_the_partitions_and_one_takes_over_from_the_othe
     async def complete() -> bool:
         return all([await seen(engines.bootstrap, p) == expected[p] for p in timelines])
 
-    await eventually(complete, 40, engines.logs)
+    await eventually(complete, 120, engines.logs)
     await producer.stop()

@@ -1,0 +1,160 @@
+"""How many trades a second one engine worker carries from the timeline to its signal topics (prints a table).
+
+Two ways, with 4 and with 400 symbols, both strategies active, evaluations every 15 s of market time: "live" appends to the
+timeline while the worker runs, so every record comes through Faust; "backlog" starts the worker on a full timeline, which it
+replays. The rate is taken from the output topic alone: market time covered by its evaluations, times the trades in it,
+over the broker's append times.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from libs.contracts.codec import Encoded, decode_as, encode
+from libs.contracts.control import StrategyActivated
+from libs.contracts.signals import IndicatorComputed
+from libs.contracts.topics import AGGTRADE, SIGNAL_INDICATOR, STRATEGY_CONTROL, TIMELINE
+from libs.streaming.admin import ensure_topics
+from libs.streaming.producer import EventProducer
+from libs.streaming.records import LogReader, Record
+from services.sequencer.core import SequencerCore
+from tests.bench.frames import market, symbols_of
+from tests.services.processes import ServiceProcess, eventually
+from tests.support.servers import Broker
+
+PARTITIONS = 4
+MARKET_RATE = 4_000
+STRATEGIES = Path(__file__).parents[2] / "strategies"
+
+
+class Case(NamedTuple):
+    """One row of the table."""
+
+    symbols: int
+    frame: int
+    trades: int
+    live: bool
+
+
+CASES = tuple(
+    Case(symbols, frame, trades, live)
+    for frame, trades in ((250, 800_000), (25, 200_000))
+    for symbols in (4, 400)
+    for live in (True, False)
+)
+
+
+def occupied(case: Case) -> list[int]:
+    return [partition for partition in range(PARTITIONS) if symbols_of(case.symbols, partition, PARTITIONS)]
+
+
+def timeline_of(case: Case, partition: int) -> Iterator[Encoded]:
+    """The partition's timeline as the sequencer writes it: strategies first, then frames."""
+    core = SequencerCore(partition, PARTITIONS)
+    fence = encode(core.fence("bench"))
+    core.follow(Record(TIMELINE.name, partition, 0, None, fence.value, dict(fence.headers), 0))
+    yield fence
+    for offset, path in enumerate(sorted(STRATEGIES.glob("v*.json"))):
+        event = StrategyActivated(
+            event_id=path.stem, event_time_ms=0, strategy=path.stem, version=1, enabled=True,
+            definition=msgspec.Raw(path.read_bytes()), activated_by="bench",
+        )  # fmt: skip
+        yield _copy(core, STRATEGY_CONTROL.name, 0, offset, encode(event))
+    share = len(occupied(case))
+    frames = case.trades // case.frame // share
+    names = symbols_of(case.symbols, partition, PARTITIONS)
+    for offset, frame in enumerate(market(names, partition, (frames, case.frame), MARKET_RATE // share)):
+        yield _copy(core, AGGTRADE.name, partition, offset, encode(frame))
+
+
+def _copy(core: SequencerCore, topic: str, partition: int, offset: int, encoded: Encoded) -> Encoded:
+    record = Record(topic, partition, offset, None, encoded.value, dict(encoded.headers), 0)
+    copied = core.copy(record)
+    assert copied is not None
+    return copied
+
+
+async def append(bootstrap: str, made: dict[int, list[Encoded]]) -> None:
+    """All partitions in turn, as fast as the broker takes them."""
+    producer = EventProducer(bootstrap, service="bench")
+    await producer.start()
+    for number in range(max(map(len, made.values()))):
+        for partition, records in made.items():
+            if number < len(records):
+                await producer.send_encoded(TIMELINE.name, records[number], key=b"0", partition=partition)
+    await producer.stop(60)
+
+
+async def measure(bootstrap: str, case: Case, worker: ServiceProcess) -> str:
+    """Run one case; the row to print."""
+    await ensure_topics(bootstrap, PARTITIONS, recreate=True)
+    made = {partition: list(timeline_of(case, partition)) for partition in occupied(case)}
+    if not case.live:
+        await append(bootstrap, made)
+    worker.start()
+    if case.live:
+        await eventually(lambda: recovered(worker), 120, worker.log.read_text)
+        await append(bootstrap, made)
+    rows = await outputs(bootstrap, len(made))
+    rate, evaluations = summary(rows, MARKET_RATE // len(made))
+    way = "live" if case.live else "backlog"
+    return f"{case.symbols:4d} symbols, frames of {case.frame:3d}, {way:8s} {rate:11,.0f} trades/s  {evaluations:6,d} evaluations"
+
+
+async def recovered(worker: ServiceProcess) -> bool:
+    return worker.log.read_text().count("partition recovered") >= PARTITIONS
+
+
+async def outputs(bootstrap: str, partitions: int) -> dict[int, list[Record]]:
+    """The output topic once it has not grown for two seconds."""
+    async with LogReader(bootstrap) as log:
+        ends, since = [0], time.monotonic()
+        while sum(ends) == 0 or time.monotonic() - since < 2:
+            now = [await log.end(SIGNAL_INDICATOR.name, partition) for partition in range(PARTITIONS)]
+            if now != ends:
+                ends, since = now, time.monotonic()
+            await asyncio.sleep(0.1)
+        found = {}
+        for partition, end in enumerate(ends):
+            ranged = log.range(SIGNAL_INDICATOR.name, partition, 0, end)
+            found[partition] = [record async for batch in ranged for record in batch]
+        return {partition: records for partition, records in found.items() if records}
+
+
+def summary(outputs: dict[int, list[Record]], rate_per_partition: int) -> tuple[float, int]:
+    """Trades a second, and how many evaluations there were."""
+    trades, first, last, count = 0.0, float("inf"), 0.0, 0
+    for records in outputs.values():
+        times = [decode_as(IndicatorComputed, record.value).event_time_ms for record in (records[0], records[-1])]
+        trades += (times[1] - times[0]) / 1000 * rate_per_partition
+        first, last = min(first, records[0].timestamp_ms), max(last, records[-1].timestamp_ms)
+        count += len(records)
+    return trades / ((last - first) / 1000), count
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        broker = Broker(Path(folder) / "kafka")
+        broker.start()
+        print(f"load average before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
+        for number, case in enumerate(CASES):
+            log = Path(folder) / f"engine{number}.log"
+            worker = ServiceProcess("signal_engine", {"PERPSTREAM_KAFKA_BOOTSTRAP": broker.bootstrap}, log)
+            try:
+                print(asyncio.run(measure(broker.bootstrap, case, worker)), flush=True)
+            finally:
+                used = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+                cpu = (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
+                print(f"     the worker used {cpu:.1f} s of CPU, start included", flush=True)
+                worker.kill()
+        broker.stop()
+
+
+if __name__ == "__main__":
+    main()
