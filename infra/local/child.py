@@ -67,6 +67,7 @@ class Child:
     async def start(self) -> None:
         """Start the process; it must not be running."""
         self.exit_code = None
+        self.last_lines.clear()
         self._process = await asyncio.create_subprocess_exec(
             *self.spec.launch_argv(),
             env=self.spec.launch_environment(),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from infra.local.ports import HOST, free_port, require_free
+from infra.local.ports import HOST, can_bind, free_port, require_free
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import DEFAULT_SYMBOLS
 
@@ -91,15 +91,8 @@ def choose_ports(options: StackOptions) -> dict[PortName, int]:
         elif asked is not None or name in _STRICT:
             chosen[name] = require_free(asked or default or 0, name, f"--port {name}=NUMBER (0: any free one)")
         else:
-            chosen[name] = _default_or_free(default or 0, name)
+            chosen[name] = default if default is not None and can_bind(default) else free_port()
     return chosen
-
-
-def _default_or_free(default: int, name: str) -> int:
-    try:
-        return require_free(default, name, "")
-    except Exception:
-        return free_port()
 
 
 def split_password(url: str) -> tuple[str, str | None]:

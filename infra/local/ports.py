@@ -1,17 +1,47 @@
 """TCP ports of 127.0.0.1: a free one, or the wanted one with a clear message when somebody has it."""
 
+import secrets
 import socket
+from pathlib import Path
 
 from libs.kit.errors import UserError
 
 HOST = "127.0.0.1"
+_LOWEST, _ATTEMPTS = 20_000, 100
+_EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port() -> int:
-    """A port nobody listened on a moment ago; the kernel hands out others first, so a clash is unlikely."""
+    """A port that nobody uses, outside the range from which the kernel takes the near ends of outgoing connections.
+
+    A port of that range may be taken by any connection of this machine before a server that was told to use it has started.
+    """
+    below = _first_ephemeral_port()
+    for _ in range(_ATTEMPTS if below > _LOWEST else 0):
+        port = secrets.randbelow(below - _LOWEST) + _LOWEST
+        if can_bind(port):
+            return port
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _first_ephemeral_port() -> int:
+    try:
+        return int(_EPHEMERAL_RANGE.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 32768
+
+
+def can_bind(port: int) -> bool:
+    """Whether a server could open the port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 def is_open(port: int, timeout_seconds: float = 0.5) -> bool:

@@ -20,7 +20,7 @@ from infra.local.options import (
     service_environment,
     split_password,
 )
-from infra.local.ports import HOST, free_port, is_open
+from infra.local.ports import HOST, can_bind, free_port
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.process import ProcessSpec
 from infra.local.procfile import SIMULATOR, ServicePlan, plan_services, read_procfile
@@ -108,7 +108,7 @@ def _health_urls(services: Sequence[ServicePlan]) -> dict[str, str]:
 def _health_ports(first: int) -> Iterator[int]:
     """Ports from `first` on; one that is taken is replaced by a free one."""
     for port in itertools.count(first):
-        yield free_port() if port > 65535 or is_open(port, 0.05) else port
+        yield port if port <= 65535 and can_bind(port) else free_port()
 
 
 def _run_file(options: StackOptions, endpoints: Endpoints) -> RunFile:
