@@ -85,6 +85,7 @@ class FaustWorker:
         self._dead_letters = dead_letters
         self._busy = asyncio.Lock()
         self._draining = False
+        self._consumed = counter("perpstream_records_consumed_total").labels(settings.topic)
         self._partitions: frozenset[int] = frozenset()
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -155,7 +156,7 @@ class FaustWorker:
         """One record under the failure rule."""
         async with self._busy:
             if not self._draining and await self._done(_record_of(event.message)):
-                counter("perpstream_records_consumed_total").labels(self.settings.topic).inc()
+                self._consumed.inc()
                 return
         # We are leaving, and this record was not done: one reference more keeps Faust from committing it.
         event.message.incref()

@@ -12,6 +12,7 @@ from typing import Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
+from prometheus_client import Counter
 
 from libs.contracts.codec import HEADER_OBSERVED_AT, Encoded, encode
 from libs.contracts.event import Event
@@ -66,7 +67,7 @@ class EventProducer:
         self._on_failure = on_failure
         self._pending: set[asyncio.Future[int]] = set()
         self._producer: AIOKafkaProducer | None = None
-        self._known: set[str] = set()
+        self._known: dict[str, Counter] = {}
         self._clock: Clock = SystemClock()
         self._produced = counter("perpstream_records_produced_total")
         self._buffered = gauge("perpstream_producer_buffered_records").labels(service)
@@ -146,13 +147,15 @@ class EventProducer:
             self._fail(acknowledged, topic_name, partition, error)
             return acknowledged
 
+        produced = self._known[topic_name]
+
         def on_done(done: "asyncio.Future[RecordMetadata]") -> None:
             error = asyncio.CancelledError() if done.cancelled() else done.exception()
             if error is not None:
                 self._fail(acknowledged, topic_name, partition, error)
                 return
             self._settle(acknowledged)
-            self._produced.labels(topic_name).inc()
+            produced.inc()
             if not acknowledged.done():
                 acknowledged.set_result(done.result().offset)
 
@@ -172,7 +175,8 @@ class EventProducer:
             metadata = await producer.client.fetch_all_metadata()
             if not metadata.partitions_for_topic(topic):
                 raise LookupError(f"topic {topic} does not exist: create the topics first")
-            self._known.add(topic)
+        # Counted per record, so the labelled counter is looked up once per topic.
+        self._known[topic] = self._produced.labels(topic)
 
     def _settle(self, acknowledged: asyncio.Future[int]) -> None:
         self._pending.discard(acknowledged)
