@@ -1,0 +1,50 @@
+"""Every factor that discovery finds passes the shared suite."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from libs.contracts.signals import WindowFeatures
+from libs.indicators.features import FeatureRow
+from libs.trading.factor import Factor, Situation, opinion, spoken_age
+from libs.trading.factors import all_factors
+from tests.suites.factor_suite import LONG_INPUTS, SUITE, feature_row, readings
+
+
+@pytest.mark.parametrize("check", SUITE, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", list(all_factors()))
+def test_suite(name: str, check: Callable[[str, Factor], None]) -> None:
+    check(name, all_factors()[name])
+
+
+def test_the_first_factors_are_found() -> None:
+    assert set(all_factors()) >= {"cvd_momentum", "vwap_distance", "atr_regime", "liquidation_pressure", "basis"}
+
+
+def test_cvd_counts_a_third_when_one_window_disagrees() -> None:
+    factor, row = all_factors()["cvd_momentum"], feature_row(1)
+    full = opinion(factor, Situation(row, {}))
+    against = feature_row(-1).windows[0]
+    mixed = opinion(factor, Situation(_with_first_window(row, against), {}))
+    assert isinstance(full, float)
+    assert isinstance(mixed, float)
+    assert full == pytest.approx((20 / 30 + 1 + 1) / 3)
+    assert mixed == pytest.approx((-20 / 30 + 1 + 1) / 3 / 3)
+
+
+def _with_first_window(row: FeatureRow, window: WindowFeatures) -> FeatureRow:
+    return msgspec.structs.replace(row, windows=(window, *row.windows[1:]))
+
+
+def test_falling_open_interest_argues_against_the_move() -> None:
+    inputs = readings(LONG_INPUTS | {"open_interest_change_percent": "-2"})
+    value = opinion(all_factors()["open_interest_change"], Situation(feature_row(1), inputs))
+    assert value == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "words"), [(1_000, "1 second"), (90_000, "90 seconds"), (240_000, "4 minutes"), (7_200_000, "2 hours")]
+)
+def test_ages_are_said_as_people_say_them(age_ms: int, words: str) -> None:
+    assert spoken_age(age_ms) == words
