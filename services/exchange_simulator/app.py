@@ -115,7 +115,8 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     application.add_routes([web.get(endpoint.path, endpoint.handler(venue)) for endpoint in endpoints])
     application.add_routes([web.get("/sim/status", show_status)])
     application.add_routes(Coinbase(simulation.source, simulation.clock).routes())
-    sockets = MarketSockets(hub, simulation.clock, int(settings.buffer_megabytes * 1_000_000))
+    buffer_bytes, life_ms = int(settings.buffer_megabytes * 1_000_000), settings.connection_hours * 3_600_000
+    sockets = MarketSockets(hub, simulation.clock, buffer_bytes, life_ms)
     application.add_routes(sockets.routes())
     return application
 

@@ -21,6 +21,7 @@ class ServerSettings(SettingsGroup):
     history_hours: float = Field(
         48.0, gt=0, description="How far back aggTrades are answered; 24 in the older documents"
     )
+    connection_hours: float = Field(24.0, gt=0, description="Longest life of a WebSocket connection, in venue time")
     buffer_megabytes: float = Field(32.0, gt=0, description="A client with more unsent bytes than this is disconnected")
 
 

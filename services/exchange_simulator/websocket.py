@@ -14,7 +14,6 @@ from services.exchange_simulator.streams import Route
 
 PING_EVERY_MS = 3 * 60_000
 PONG_WITHIN_MS = 10 * 60_000
-LONGEST_LIFE_MS = 24 * 3_600_000
 _POLICY_VIOLATION, _GOING_AWAY = 1008, 1001
 _ROUTES: tuple[tuple[str, Route], ...] = (("/market", "market"), ("/public", "public"), ("", "unrouted"))
 _log = get_logger("websocket")
@@ -23,10 +22,11 @@ _log = get_logger("websocket")
 class MarketSockets:
     """All market-data WebSocket paths; `/private` is open too and stays silent until there is a user stream."""
 
-    def __init__(self, hub: Hub, clock: VenueTime, buffer_bytes: int) -> None:
+    def __init__(self, hub: Hub, clock: VenueTime, buffer_bytes: int, longest_life_ms: float) -> None:
         self._hub = hub
         self._clock = clock
         self._buffer_bytes = buffer_bytes
+        self._longest_life_ms = longest_life_ms
 
     def routes(self) -> list[web.RouteDef]:
         """`…/ws`, `…/ws/<streams>` and `…/stream?streams=` for each prefix."""
@@ -93,12 +93,13 @@ class MarketSockets:
         """Ping every three minutes, cut the silent after ten and everybody after 24 hours, in venue time."""
         born = self._clock.timer_ms()
         while not session.closed:
-            await asyncio.sleep(PING_EVERY_MS / 1000 / self._clock.timer_speed)
-            now = self._clock.timer_ms()
-            if now - born >= LONGEST_LIFE_MS:
-                session.close(_GOING_AWAY, "24 hours")
-            elif now - session.last_pong_ms > PONG_WITHIN_MS:
+            left = self._longest_life_ms - (self._clock.timer_ms() - born)
+            if left <= 0:
+                session.close(_GOING_AWAY, "the longest life of a connection is over")
+                return
+            await asyncio.sleep(min(PING_EVERY_MS, left) / 1000 / self._clock.timer_speed)
+            if self._clock.timer_ms() - session.last_pong_ms > PONG_WITHIN_MS:
                 _log.info("no pong for ten minutes, disconnecting", route=session.route)
                 session.abort()
-            else:
+            elif left > PING_EVERY_MS:
                 session.write(ping_frame(str(int(time.time() * 1000)).encode()))
