@@ -74,8 +74,9 @@ format: .venv/.installed ## Format the code and mend what ruff can
 bench: setup ## Run the benchmarks and print their table
 	@$(RUN) -m tests.bench $(ARGS)
 
-docs: .venv/.installed ## Generate schemas, AsyncAPI and the list of topics
+docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics and of settings
 	@$(RUN) -m libs.contracts.export
+	@$(RUN) -m tests.architecture.settings_page
 
 clean: ## Stop the stack and remove its state
 	@if [ -x $(PERPSTREAM) ]; then $(PERPSTREAM) down 2>/dev/null || true; fi
