@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/settings.md"
 TITLE = """# Settings
 
-Generated from the settings classes by `python -m tests.architecture.settings_page`; a test fails when it drifts. Every setting is
+Generated from the settings classes by `make docs`; a test fails when it drifts. Every setting is
 an environment variable, read once when a process starts. A wrong value is one line that names the variable, and nothing is
 started. The command line (`perpstream up --help`) sets most of them for the services that it starts.
 """

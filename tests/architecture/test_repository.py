@@ -118,9 +118,7 @@ def test_every_runtime_dependency_is_justified() -> None:
 
 
 def test_the_settings_page_is_current() -> None:
-    assert settings_page.PAGE.read_text() == settings_page.settings_page(), (
-        "run `python -m tests.architecture.settings_page`"
-    )
+    assert settings_page.PAGE.read_text() == settings_page.settings_page(), "run `make docs`"
 
 
 def test_no_two_settings_share_a_variable_and_no_class_is_a_drawer() -> None:
