@@ -37,7 +37,7 @@ class Session:
 
     def write(self, frames: bytes) -> None:
         """Send whole frames. A client that does not read is cut off, so that memory stays bounded."""
-        if self.closed or not frames:
+        if self.gone or not frames:
             return
         unsent = self._transport.get_write_buffer_size()
         if unsent > self._limit:
@@ -46,13 +46,18 @@ class Session:
             return
         self._transport.write(frames)
 
+    @property
+    def gone(self) -> bool:
+        """Closed by us, or by a client that died: its transport refuses to write before its handler has heard of it."""
+        return self.closed or self._transport.is_closing()
+
     def unsent(self) -> int:
         """Bytes that wait for the client."""
-        return 0 if self.closed else self._transport.get_write_buffer_size()
+        return 0 if self.gone else self._transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye and close once everything is written."""
-        if not self.closed:
+        if not self.gone:
             self._transport.write(close_frame(code, reason))
             self.closed = True
             self._transport.close()
