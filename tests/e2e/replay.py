@@ -117,4 +117,4 @@ def counts(url: str) -> dict[str, int]:
 
 def attributed_slice(folder: Path) -> Path:
     """The slice of the 2024 recording that the repository keeps (see ATTRIBUTION.md beside it)."""
-    return next(folder.glob("um_btcusdt_ws_20240808*.raw.gz"))
+    return next(folder.glob("um_btcusdt_trades_20240808*.raw.gz"))
