@@ -1,0 +1,99 @@
+"""Sessions: what they commit, what they never do, and one clear line when the database cannot be used."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from infra.local.ports import free_port
+from libs.kit.errors import ConfigurationError, UnreachableError
+from libs.kit.settings import DatabaseSettings
+from libs.store.engine import check_reachable, create_engine, database_url, read_session, write_session
+from tests.support.servers import Database
+
+COUNT = "SELECT count(*) FROM market_data_gaps"
+GAP = "INSERT INTO market_data_gaps VALUES ('BTCUSDT', 1, 1, now(), now(), 'test')"
+
+
+async def _count(engine: AsyncEngine) -> int:
+    async with read_session(engine) as session:
+        return int((await session.connection.execute(text(COUNT))).scalar_one())
+
+
+async def test_a_write_session_commits_raw_and_sqlalchemy_together_or_not_at_all(engine: AsyncEngine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await _write_then_fail(engine)
+    assert await _count(engine) == 0
+    async with write_session(engine) as session:
+        await session.raw.execute(GAP)
+    assert await _count(engine) == 1
+
+
+async def _write_then_fail(engine: AsyncEngine) -> None:
+    async with write_session(engine) as session:
+        await session.raw.execute(GAP)
+        await session.connection.execute(text("SELECT 1"))
+        raise ZeroDivisionError
+
+
+async def test_a_read_session_cannot_write(engine: AsyncEngine) -> None:
+    with pytest.raises(DBAPIError, match="read-only"):
+        await _write_in_read_session(engine)
+
+
+async def _write_in_read_session(engine: AsyncEngine) -> None:
+    async with read_session(engine) as session:
+        await session.connection.execute(text(GAP))
+
+
+async def test_a_dead_server_is_one_line_and_its_return_is_enough(own_postgres: Database) -> None:
+    engine = create_engine(DatabaseSettings(database_url=own_postgres.url))
+    assert await check_reachable(engine)
+    own_postgres.kill()
+    with pytest.raises(UnreachableError, match="database"):
+        await check_reachable(engine)
+    own_postgres.start()
+    assert await check_reachable(engine)
+    await engine.dispose()
+
+
+async def test_unreachable_says_where_without_the_password() -> None:
+    port = free_port()
+    settings = DatabaseSettings(database_url=f"postgresql://someone:secret@127.0.0.1:{port}/nothing")
+    with pytest.raises(UnreachableError) as caught:
+        await check_reachable(create_engine(settings))
+    line = str(caught.value)
+    assert f"127.0.0.1:{port}" in line
+    assert "secret" not in line
+    assert "PERPSTREAM_DATABASE_URL" in line
+
+
+async def test_the_password_comes_from_its_file(own_postgres: Database, tmp_path: Path) -> None:
+    bare = str(database_url(DatabaseSettings(database_url=own_postgres.url)).set(password=None))
+    right = DatabaseSettings(database_url=bare, database_password_file=own_postgres.password_file)
+    engine = create_engine(right)
+    assert await check_reachable(engine)
+    await engine.dispose()
+    wrong_file = tmp_path / "password"
+    wrong_file.write_text("wrong\n")
+    wrong = DatabaseSettings(database_url=bare, database_password_file=wrong_file)
+    with pytest.raises(UnreachableError, match="refuses our name or password"):
+        await check_reachable(create_engine(wrong))
+
+
+async def test_a_missing_database_and_missing_tables_are_named(own_postgres: Database) -> None:
+    elsewhere = own_postgres.url.rpartition("/")[0] + "/no_such_database"
+    with pytest.raises(UnreachableError, match="does not exist on that server"):
+        await check_reachable(create_engine(DatabaseSettings(database_url=elsewhere)))
+    engine = create_engine(DatabaseSettings(database_url=own_postgres.url))
+    with pytest.raises(UnreachableError, match="perpstream db migrate"):
+        await _count(engine)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["not a url", "mysql://root@localhost/x"])
+def test_a_wrong_url_is_a_configuration_error(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="PERPSTREAM_DATABASE_URL"):
+        database_url(DatabaseSettings(database_url=url))

@@ -1,0 +1,130 @@
+"""Slow facts are idempotent in any order; the main questions use an index."""
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.contracts.codec import encode
+from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved
+from libs.store import queries
+from libs.store.engine import read_session, write_session
+from libs.store.instants import instant, milliseconds
+from libs.store.market_facts import Placed, write_market_facts
+from libs.store.partitions import Month, create_partitions
+from libs.store.signals import Stored, write_signals
+from libs.store.trades import write_trades
+from tests.libs.store.test_trades import trades
+from tests.services.recorder.test_recorder import scored
+from tests.services.recorder.timelines import START_MS, liquidation, mark_price
+
+
+@given(st.integers(0, 253_402_300_799_999))
+def test_instants_are_exact(time_ms: int) -> None:
+    assert milliseconds(instant(time_ms)) == time_ms
+
+
+async def _all(engine: AsyncEngine, statement: str) -> list[tuple[Any, ...]]:
+    async with read_session(engine) as session:
+        return [tuple(row) for row in (await session.connection.execute(text(statement))).all()]
+
+
+async def test_liquidation_windows_do_not_depend_on_order_or_repetition(engine: AsyncEngine) -> None:
+    events = [Placed(liquidation(number), START_MS) for number in (1, 2, 61, 62, 63)]
+    for batch in (events[3:], events[:2], events, events[::-1]):
+        async with write_session(engine) as session:
+            await write_market_facts(session, batch)
+    truth = (
+        "SELECT count(*)::int, sum(quantity), sum(quantity * average_price), max(quantity * average_price)"
+        " FROM liquidation_events GROUP BY date_trunc('minute', trade_time) ORDER BY date_trunc('minute', trade_time)"
+    )
+    kept = "SELECT event_count, quantity, notional, largest_notional FROM liquidation_agg ORDER BY window_start"
+    assert await _all(engine, kept) == await _all(engine, truth)
+    assert await _all(engine, "SELECT sum(event_count) FROM liquidation_agg") == [(5,)]
+
+
+async def test_indicators_and_feed_states_are_kept_once(engine: AsyncEngine) -> None:
+    indicator = MarketIndicatorObserved(
+        event_id="oi-1",
+        event_time_ms=START_MS,
+        symbol="BTCUSDT",
+        kind="open_interest",
+        period=None,
+        values={"open_interest": Decimal("81234.567")},
+        source="rest",
+    )
+    state = FeedStatusChanged(
+        event_id="feed-1",
+        event_time_ms=START_MS,
+        feed="agg_trade",
+        symbol="BTCUSDT",
+        state="silent",
+        detail="30 s without an event",
+        last_event_time_ms=-1,
+    )
+    for added in (1, 0):
+        async with write_session(engine) as session:
+            written = await write_market_facts(session, [Placed(indicator, -1), Placed(state, 5)])
+        assert written == {"market_indicators": added, "feed_status": added}
+    assert await _all(engine, "SELECT values ->> 'open_interest', effective_at FROM market_indicators") == [
+        ("81234.567", None)
+    ]
+    assert await _all(engine, "SELECT state, last_event_time FROM feed_status") == [("silent", None)]
+
+
+async def test_latest_rates_are_the_newest_of_each_symbol(engine: AsyncEngine) -> None:
+    rates = [mark_price(number, symbol=symbol) for number in (3, 1, 2) for symbol in ("BTCUSDT", "ETHUSDT")]
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(rate, -1) for rate in rates])
+    async with read_session(engine) as session:
+        found = await queries.latest_rates(session, ["BTCUSDT", "NOPE"])
+    assert {symbol: rate.event_time_ms for symbol, rate in found.items()} == {"BTCUSDT": START_MS + 6000}
+
+
+async def test_signals_keep_the_first_content_and_report_the_other(engine: AsyncEngine) -> None:
+    async with write_session(engine) as session:
+        await write_signals(session, [Stored(scored(1), encode(scored(1)).value)])
+    async with write_session(engine) as session:
+        again = await write_signals(session, [Stored(scored(1, "other"), encode(scored(1, "other")).value)])
+    assert (again.added, [conflict.key for conflict in again.conflicts]) == ({"signal_logs": 0}, ["signal-1"])
+
+
+async def _plan(engine: AsyncEngine, statement: str, parameters: dict[str, Any]) -> str:
+    async with read_session(engine) as session:
+        # With a handful of rows the planner would rightly read the table; the question is whether an index fits at all.
+        await session.connection.execute(text("SET LOCAL enable_seqscan = off"))
+        rows = await session.connection.execute(text(f"EXPLAIN {statement}"), parameters)
+        return "\n".join(rows.scalars())
+
+
+async def test_candles_read_one_month_by_its_time_index(engine: AsyncEngine) -> None:
+    async with write_session(engine) as session:
+        await create_partitions(session, [Month(2024, 8), Month(2024, 9)])
+    for part in range(10):
+        async with write_session(engine) as session:
+            await write_trades(session, [trades(part * 2000, 2000, symbol=f"S{number}USDT") for number in range(5)])
+    async with write_session(engine) as session:
+        await session.raw.execute("SELECT brin_summarize_new_values('agg_trades_y2024m08_trade_time_idx')")
+        await session.raw.execute("ANALYZE agg_trades")
+    parameters = {"symbol": "S0USDT", "seconds": 1.0, "most": 100}
+    parameters |= {"start": instant(START_MS + 50_000), "end": instant(START_MS + 60_000)}
+    plan = await _plan(engine, queries.CANDLES.text, parameters)
+    assert "agg_trades_y2024m08_trade_time_idx" in plan
+    assert "agg_trades_y2024m08_pkey" in plan
+    assert "agg_trades_y2024m09" not in plan
+    assert "Seq Scan" not in plan
+
+
+async def test_signal_history_walks_an_index_in_its_order(engine: AsyncEngine) -> None:
+    for wanted, index in (
+        (queries.SignalFilter(), "signal_logs_event_time_event_id_idx"),
+        (queries.SignalFilter(symbol="BTCUSDT", before=(START_MS, "x")), "signal_logs_symbol_event_time_event_id_idx"),
+        (queries.SignalFilter(strategy="v51", start_ms=START_MS), "signal_logs_strategy_event_time_event_id_idx"),
+    ):
+        statement, parameters = queries.signal_statement(wanted)
+        plan = await _plan(engine, statement, parameters)
+        assert f"Index Scan Backward using {index}" in plan
+        assert "Sort" not in plan

@@ -1,0 +1,45 @@
+"""Snapshots and the market's identity: kept per log and code, never overwritten by something older or foreign."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.kit.errors import ConfigurationError
+from libs.store.market_source import MarketSource, claim_source, known_source
+from libs.store.snapshots import PostgresSnapshots, Snapshot, SnapshotKey
+
+KEY = SnapshotKey("signal_engine", 3, "cluster/topic", "kernel 1")
+
+
+async def test_a_snapshot_comes_back_byte_for_byte(engine: AsyncEngine) -> None:
+    snapshots, state = PostgresSnapshots(engine), bytes(range(256)) * 4000
+    assert await snapshots.load(KEY) is None
+    assert await snapshots.save(KEY, Snapshot(100, state))
+    assert await snapshots.load(KEY) == Snapshot(100, state)
+
+
+async def test_an_older_state_does_not_replace_a_newer_one(engine: AsyncEngine) -> None:
+    snapshots = PostgresSnapshots(engine)
+    assert await snapshots.save(KEY, Snapshot(100, b"new"))
+    assert not await snapshots.save(KEY, Snapshot(99, b"old"))
+    assert await snapshots.load(KEY) == Snapshot(100, b"new")
+
+
+@pytest.mark.parametrize("key", [replace(KEY, code_version="kernel 2"), replace(KEY, generation="cluster/recreated")])
+async def test_other_code_and_other_logs_start_anew(engine: AsyncEngine, key: SnapshotKey) -> None:
+    snapshots = PostgresSnapshots(engine)
+    await snapshots.save(KEY, Snapshot(100, b"first"))
+    assert await snapshots.load(key) is None
+    assert await snapshots.save(key, Snapshot(5, b"second"))
+    assert (await snapshots.load(key), await snapshots.load(KEY)) == (Snapshot(5, b"second"), None)
+
+
+async def test_a_database_belongs_to_one_market(engine: AsyncEngine) -> None:
+    assert await known_source(engine) is None
+    mine = MarketSource("recording:abc:times-kept", "the recording of 8 August 2024")
+    await claim_source(engine, mine)
+    await claim_source(engine, mine)
+    with pytest.raises(ConfigurationError, match="belongs to another market: the recording of 8 August 2024"):
+        await claim_source(engine, MarketSource("synthetic:7", "the synthetic market 7"))
+    assert await known_source(engine) == mine
