@@ -19,7 +19,7 @@ def test_the_stack_heals_itself_after_every_kill(tmp_path: Path) -> None:
     recording, stack = attributed_slice(RECORDINGS), Stack(tmp_path / "state")
     truth = trades_of(recording)
     try:
-        stack.up("--recording", str(recording), "--speed", "0.5")
+        stack.up("--recording", str(recording), "--speed", "1")
         for name in [service.name for service in stack.run_file().services]:
             victim = stack.pid_of(name)
             os.kill(victim, signal.SIGKILL)
