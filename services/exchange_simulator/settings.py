@@ -16,13 +16,17 @@ class ServerSettings(SettingsGroup):
     model_config = SettingsConfigDict(env_prefix="PERPSTREAM_SIM_", frozen=True, extra="ignore")
 
     host: str = "127.0.0.1"
-    port: int = Field(9000, ge=0, le=65535, description="REST and WebSocket; 0 picks a free port")
-    weight_limit: int = Field(2400, gt=0, description="Request weight per minute and address")
+    port: int = Field(default=9000, ge=0, le=65535, description="REST and WebSocket; 0 picks a free port")
+    weight_limit: int = Field(default=2400, gt=0, description="Request weight per minute and address")
     history_hours: float = Field(
-        48.0, gt=0, description="How far back aggTrades are answered; 24 in the older documents"
+        default=48.0, gt=0, description="How far back aggTrades are answered; 24 in the older documents"
     )
-    connection_hours: float = Field(24.0, gt=0, description="Longest life of a WebSocket connection, in venue time")
-    buffer_megabytes: float = Field(32.0, gt=0, description="A client with more unsent bytes than this is disconnected")
+    connection_hours: float = Field(
+        default=24.0, gt=0, description="Longest life of a WebSocket connection, in venue time"
+    )
+    buffer_megabytes: float = Field(
+        default=32.0, gt=0, description="A client with more unsent bytes than this is disconnected"
+    )
 
 
 class MarketSettings(SettingsGroup):
@@ -31,14 +35,20 @@ class MarketSettings(SettingsGroup):
     model_config = SettingsConfigDict(env_prefix="PERPSTREAM_SIM_", frozen=True, extra="ignore")
 
     state_dir: Path = Path(".perpstream/exchange_simulator")
-    recording: Annotated[tuple[Path, ...], NoDecode] = Field((), description="Files, comma separated; empty: synthetic")
-    rebase: bool = Field(False, description="Shift a recording so that it starts now")
-    speed: float | Literal["max"] = Field(1.0, description="How fast venue time runs; max: as fast as clients read")
-    seed: int = Field(7, ge=0)
-    symbols: Annotated[tuple[str, ...], NoDecode] = Field(DEFAULT_SYMBOLS, description="Names, or how many")
-    rate: float = Field(60.0, gt=0, le=2_000_000, description="Synthetic aggregate trades a second over all symbols")
+    recording: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Files, comma separated; empty: synthetic"
+    )
+    rebase: bool = Field(default=False, description="Shift a recording so that it starts now")
+    speed: float | Literal["max"] = Field(
+        default=1.0, description="How fast venue time runs; max: as fast as clients read"
+    )
+    seed: int = Field(default=7, ge=0)
+    symbols: Annotated[tuple[str, ...], NoDecode] = Field(default=DEFAULT_SYMBOLS, description="Names, or how many")
+    rate: float = Field(
+        default=60.0, gt=0, le=2_000_000, description="Synthetic aggregate trades a second over all symbols"
+    )
     start_time: int | None = Field(
-        None, ge=1_400_000_000_000, description="Venue time of the first start, ms; default now"
+        default=None, ge=1_400_000_000_000, description="Venue time of the first start, ms; default now"
     )
 
     @field_validator("recording", mode="before")

@@ -49,7 +49,7 @@ async def page_all(run: Running, first: int, last: int) -> list[int]:
 async def test_paging_by_id_and_by_time_gives_the_same_trades(tmp_path: Path) -> None:
     async with running(tmp_path, weight_limit=10**6) as run:
         start, end = START_MS - 600_000, START_MS - 1
-        by_time = []
+        by_time: list[int] = []
         while start <= end:
             rows = await run.get("/fapi/v1/aggTrades", symbol="ETHUSDT", startTime=start, endTime=end, limit=1000)
             by_time += [row["a"] for row in rows if row["a"] not in by_time[-1000:]]

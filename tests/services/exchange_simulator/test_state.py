@@ -73,8 +73,8 @@ def test_compiled_frames_are_the_messages_that_json_would_give(
 ) -> None:
     rules = SymbolRules(name, "A", "USDT", decimals[0], 1, decimals[1], 1)
     a, p, q, nq, f, maker = (list(column) for column in zip(*rows, strict=True))
-    integers = (np.array(column, np.int64) for column in (a, p, q, nq, f, f, f, f))
-    trades = TradeColumns(*integers, maker=np.array(maker, np.bool_))
+    columns: list[Any] = [np.array(column, np.int64) for column in (a, p, q, nq, f, f, f, f)]
+    trades = TradeColumns(*[*columns, np.array(maker, np.bool_)])
     window = TradeWindow(trades, np.zeros(len(rows), np.int32))
     data = AggTradeEncoder([rules], combined).frames(window, np.ones(1, np.bool_))
     expected = b""
