@@ -3,7 +3,7 @@
 Pure and without numba: anything that reads evaluation rows may use it.
 """
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -16,6 +16,7 @@ from libs.indicators.settings import KernelSettings
 WindowName = Literal["5m", "30m", "4h"]
 WINDOW_NAMES: tuple[WindowName, WindowName, WindowName] = ("5m", "30m", "4h")
 EXTRA_DECIMALS = 4
+_EXACT = Context(prec=80)
 
 
 class FeatureRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +74,7 @@ def read_table(table: np.ndarray[Any, Any]) -> list[dict[str, int]]:
 
 
 def _decimal(value: int, decimals: int) -> Decimal:
-    return Decimal((int(value < 0), tuple(map(int, str(abs(value)))), -decimals))
+    return Decimal(value).scaleb(-decimals, _EXACT)
 
 
 def _ratio(numerator: int, denominator: int, decimals: int) -> Decimal:

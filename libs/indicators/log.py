@@ -36,12 +36,13 @@ class SymbolTable:
 
     def refine(self, index: int, price_decimals: int, quantity_decimals: int) -> tuple[int, int]:
         """Keep the finer of both scales; returns the factors by which state must be multiplied (1, 1: nothing to do)."""
+        if price_decimals <= self.price_decimals[index] and quantity_decimals <= self.quantity_decimals[index]:
+            return 1, 1
         finer_price = max(0, price_decimals - self.price_decimals[index])
         finer_quantity = max(0, quantity_decimals - self.quantity_decimals[index])
-        if finer_price or finer_quantity:
-            price, quantity = self.price_decimals[index] + finer_price, self.quantity_decimals[index] + finer_quantity
-            check_scale(self.names[index], price, quantity)
-            self.price_decimals[index], self.quantity_decimals[index] = price, quantity
+        price, quantity = self.price_decimals[index] + finer_price, self.quantity_decimals[index] + finer_quantity
+        check_scale(self.names[index], price, quantity)
+        self.price_decimals[index], self.quantity_decimals[index] = price, quantity
         return int(10**finer_price), int(10**finer_quantity)
 
     def rows(self) -> list[tuple[str, int, int]]:
