@@ -72,7 +72,10 @@ class EmbeddedKafka:
 
     def _format(self) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Kafka's own ids never begin with a dash either: its tool would take one for an option.
+        cluster_id = "-"
+        while cluster_id.startswith("-"):
+            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._properties)]
         argv = [str(self.java), *_JVM_FLAGS, "-cp", self._class_path, *tool]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
