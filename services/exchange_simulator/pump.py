@@ -16,6 +16,7 @@ _LONGEST_STEP_MS = 250
 _UNPACED_STEP_MS = 50
 _UNPACED_BUFFER = 1_000_000
 _STALL_BUFFER = 4_000_000
+_LONGEST_STALL_MS = 60_000
 _AHEAD_MS = 1500
 _PREPARE_SECONDS = 0.25
 # A recording waits for somebody who wants trades; a client that wants only other streams starts it after this time.
@@ -52,6 +53,10 @@ class PacedPump:
             preparing.cancel()
 
     async def _catch_up(self, now_ms: int) -> None:
+        if now_ms - self.progress.told_ms > _LONGEST_STALL_MS * self._clock.timer_speed:
+            # The machine slept: an exchange would have gone on meanwhile, and REST has what the streams have not told.
+            _log.warning("venue time has jumped", from_ms=self.progress.told_ms, to_ms=now_ms)
+            self.progress.told_ms = now_ms
         while (after := self.progress.told_ms) < now_ms:
             until = min(now_ms, after + _LONGEST_STEP_MS)
             publish(self._source, self._hub, self._hub.demand(), after, until)

@@ -1,5 +1,7 @@
 """Slow facts of a synthetic symbol as functions of time: mark, index, funding, open interest, ratios, spot and Coinbase."""
 
+import math
+
 import numpy as np
 
 from services.exchange_simulator.market import Funding, MarkPrice, Positioning
@@ -17,9 +19,10 @@ class SlowFacts:
         self._skeleton = skeleton
         self._rules = skeleton.profile.rules
         symbol = self._rules.symbol
+        self._rate = (-1, 0.0)
         self._keys = {
             name: key_of(seed, symbol, name)
-            for name in ("funding", "interest", "global", "account", "position", "mark", "jitter", "premium")
+            for name in ("funding", "interest", "global", "account", "position", "jitter", "premium")
         }
 
     def _noise(self, name: str, time_ms: int, period_minutes: float) -> float:
@@ -31,7 +34,7 @@ class SlowFacts:
         day, offset = divmod(minute, DAY_MINUTES)
         anchors = self._skeleton.day(day).log_price
         left, right = float(anchors[offset]), float(anchors[offset + 1])
-        return float(np.exp(left + (right - left) * rest / MINUTE_MS))
+        return math.exp(left + (right - left) * rest / MINUTE_MS)
 
     def rate(self, time_ms: int) -> float:
         """The running funding estimate for the next settlement."""
@@ -43,7 +46,7 @@ class SlowFacts:
     def mark_price(self, time_ms: int) -> MarkPrice:
         """Mark, index and funding; in the first ten milliseconds of a funding hour the next funding time is still that hour."""
         fair, rate = self.fair(time_ms), self.rate(time_ms)
-        jitter = float(lattice(self._keys["mark"], np.array([time_ms // 1000]))[0]) * 1.5e-5
+        jitter = (time_ms // 1000 * 7919 % 2003 / 1001.0 - 1.0) * 1.5e-5
         decimals = self._rules.price_decimals
         next_funding = ((time_ms - _FUNDING_EVENT_LAG_MS - 1) // FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS
         return MarkPrice(
