@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.kit.errors import UserError
+from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
 from libs.store.engine import check_reachable, read_session
@@ -143,14 +143,23 @@ async def _newest_rates(shared: Gateway, symbols: tuple[str, ...]) -> Rates:
                 source="live",
             )
     if unseen := [symbol for symbol in symbols if symbol not in found]:
-        async with read_session(shared.engine) as session:
-            stored = await queries.latest_rates(session, unseen)
-        for symbol, rate in stored.items():
+        for symbol, rate in (await _stored_rates(shared, unseen, needed=not found)).items():
             found[symbol] = RateAnswer(**{name: getattr(rate, name) for name in rate.__slots__}, source="stored")
     return Rates(
         rates=tuple(found[symbol] for symbol in symbols if symbol in found),
         missing=tuple(symbol for symbol in symbols if symbol not in found),
     )
+
+
+async def _stored_rates(shared: Gateway, symbols: list[str], *, needed: bool) -> dict[str, queries.Rate]:
+    """The newest stored rates. A database that is away matters only when nothing else can be answered."""
+    try:
+        async with read_session(shared.engine) as session:
+            return await queries.latest_rates(session, symbols)
+    except UnreachableError:
+        if needed:
+            raise
+        return {}
 
 
 @router.get("/trades/meta", operation_id="getTradesMeta", response_model=TradesMeta, tags=["trades"])

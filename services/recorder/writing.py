@@ -44,14 +44,14 @@ _DAY_MS = 86_400_000
 
 @dataclass(slots=True)
 class Recorder:
-    """The consumer's handler. Keeps one reader per timeline partition; everything else lives in PostgreSQL."""
+    """The consumer's handler. Keeps one reader per timeline partition and log generation; everything else lives in PostgreSQL."""
 
     bootstrap: str
     engine: AsyncEngine
     producer: Publisher
     dead_letters: DeadLetters
     known_months: set[Month] = field(default_factory=set)
-    _readers: dict[int, PartitionReader] = field(default_factory=dict)
+    _readers: dict[tuple[int, str], PartitionReader] = field(default_factory=dict)
 
     async def handle(self, batch: PartitionBatch, commit: Commit) -> None:
         """Write one batch; see `libs.streaming.consumer.Handler` for what it raises."""
@@ -61,10 +61,10 @@ class Recorder:
             await self._record_signals(batch, commit)
 
     async def _record_timeline(self, batch: PartitionBatch, commit: Commit) -> None:
-        reader = self._readers.get(batch.partition)
+        place = (batch.partition, commit.generation)
+        reader = self._readers.get(place)
         if reader is None:
-            reader = PartitionReader(self.bootstrap, batch.partition, self.dead_letters)
-            self._readers[batch.partition] = reader
+            reader = self._readers[place] = PartitionReader(self.bootstrap, batch.partition, self.dead_letters)
         readings = await reader.read(batch.records) if batch.records else []
         async with _sorted_trouble():
             trades = group_by_symbol([reading.rows for reading in readings if reading.rows is not None])

@@ -121,18 +121,18 @@ def gateway(
 
 
 @pytest.fixture
-def own_gateway(own_postgres: Database, kafka_bootstrap: str, tmp_path: Path) -> Iterator[Caller]:
+def own_gateway(own_postgres: Database, empty_kafka: str, tmp_path: Path) -> Iterator[Caller]:
     """A gateway whose database a test may kill."""
-    asyncio.run(fill(own_postgres.url, kafka_bootstrap))
+    asyncio.run(fill(own_postgres.url, empty_kafka))
     port = free_port()
     environment = {
-        "PERPSTREAM_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "PERPSTREAM_KAFKA_BOOTSTRAP": empty_kafka,
         "PERPSTREAM_DATABASE_URL": own_postgres.url,
         "PERPSTREAM_GATEWAY_PORT": str(port),
     }
     process = ServiceProcess("gateway", environment, tmp_path / "log")
     process.start()
-    caller = Caller(f"http://127.0.0.1:{port}", kafka_bootstrap)
+    caller = Caller(f"http://127.0.0.1:{port}", empty_kafka)
     caller.wait_ready()
     yield caller
     process.stop()

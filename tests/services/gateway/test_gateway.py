@@ -13,7 +13,6 @@ from infra.local.ports import free_port
 from services.gateway.openapi import DEFAULT_FILE, document
 from tests.services.gateway.conftest import Caller
 from tests.services.recorder.timelines import START_MS
-from tests.support.servers import Database
 
 
 def test_rates_are_live_where_seen_and_stored_otherwise(gateway: Caller) -> None:
@@ -183,15 +182,3 @@ def test_a_taken_port_is_one_line(gateway: Caller, module_database_url: str) -> 
     assert ended.returncode == 1
     assert "the API's port cannot be opened" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_a_database_that_dies_is_said_and_a_database_that_returns_is_used(
-    own_gateway: Caller, own_postgres: Database
-) -> None:
-    own_postgres.kill()
-    answer = own_gateway.get("/api/trades/meta")
-    assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
-    assert own_gateway.get("/api/health").json["status"] == "degraded"
-    assert own_gateway.get("/api/rates").status in (200, 503)
-    own_postgres.start()
-    assert own_gateway.get("/api/trades/meta").json["symbols"][0]["row_count"] == 201
