@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import faust
 
@@ -35,7 +35,8 @@ _STOP_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """One Faust process. `group` is the consumer group; `instance_id` makes membership static, so that a quick restart
-    takes its partitions back without a rebalance. The session timeout is how long a dead worker's partitions pause."""
+    takes its partitions back without a rebalance. The session timeout is how long a dead worker's partitions pause.
+    `offset_reset` is where a group without a position begins; "latest" is for those who read the past themselves."""
 
     bootstrap: str
     group: str
@@ -44,6 +45,7 @@ class WorkerSettings:
     session_timeout_seconds: float = 10.0
     commit_every: int = 500
     commit_interval_seconds: float = 1.0
+    offset_reset: Literal["earliest", "latest"] = "earliest"
 
 
 async def _nothing(_: frozenset[int]) -> None:
@@ -128,7 +130,7 @@ class FaustWorker:
             "broker_commit_interval": settings.commit_interval_seconds,
             "broker_session_timeout": settings.session_timeout_seconds,
             "broker_heartbeat_interval": settings.session_timeout_seconds / 5,
-            "consumer_auto_offset_reset": "earliest",
+            "consumer_auto_offset_reset": settings.offset_reset,
             "consumer_group_instance_id": settings.instance_id,
             # The wait is ours (see _drain and _revoked): Faust's own wait hangs on a record that is never acknowledged.
             "stream_wait_empty": False,

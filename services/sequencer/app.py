@@ -4,10 +4,9 @@ import asyncio
 import os
 import socket
 
-from libs.streaming.deadletter import DeadLetters
-
 from libs.kit.service import ServiceContext
 from libs.kit.settings import load_settings
+from libs.streaming.deadletter import DeadLetters
 from libs.streaming.producer import EventProducer
 from services.sequencer.owner import FencedOut, OwnerParts, PartitionOwner, wait_for_silence
 from services.sequencer.settings import SequencerSettings

@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from libs.streaming.deadletter import DeadLetters
-
 from libs.contracts.codec import encode
 from libs.contracts.event import Event
 from libs.contracts.timeline import TimelineFenced
@@ -16,6 +14,7 @@ from libs.kit.clock import SystemClock
 from libs.kit.errors import BadMessage
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
+from libs.streaming.deadletter import DeadLetters
 from libs.streaming.follower import Follower
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader, Record

@@ -44,6 +44,7 @@ async def main(context: ServiceContext) -> None:
     kernel = KernelSettings.for_evaluation(settings.engine_evaluation_ms)
     get_logger("signal_engine").info("engine starts", evaluation_ms=kernel.evaluation_ms)
     await asyncio.to_thread(warm_up, kernel)
+    get_logger("signal_engine").info("engine ready")
     producer = EventProducer(settings.kafka_bootstrap, service=context.name)
     await producer.start()
     generation = await log_generation(settings.kafka_bootstrap, TIMELINE.name)
@@ -63,6 +64,7 @@ async def main(context: ServiceContext) -> None:
             topic=TIMELINE.name,
             instance_id=settings.engine_instance_id,
             session_timeout_seconds=settings.engine_session_timeout_seconds,
+            offset_reset="latest",
         ),
         worker.process,
         worker.on_assigned,
