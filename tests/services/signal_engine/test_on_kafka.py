@@ -154,7 +154,9 @@ async def test_two_workers_share_the_partitions_and_one_takes_over_from_the_othe
         process.start()
 
     async def shared() -> bool:
-        return all(engine.log.exists() and "partition recovered" in engine.log.read_text() for engine in engines.processes)
+        return all(
+            engine.log.exists() and "partition recovered" in engine.log.read_text() for engine in engines.processes
+        )
 
     await eventually(shared, 120, engines.logs)
     for partition, records in timelines.items():
