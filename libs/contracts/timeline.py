@@ -96,7 +96,8 @@ class TimelineGate:
             if event.epoch < self.epoch:
                 return False
             self.epoch = event.epoch
-            self.positions.update(event.positions)
+            for stream, offset in event.positions.items():
+                self.positions[stream] = max(offset, self.positions.get(stream, -1))
             return True
         return self._accept_copy(headers)
 

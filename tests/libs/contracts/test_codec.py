@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from libs.contracts.codec import decode, decode_as, encode, encode_value, header_map
 from libs.contracts.export import event_types, json_schema
 from libs.contracts.frames import FrameGate
-from libs.contracts.market import AggTradeFrame, MarkPriceObserved
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.signals import SignalScored
 from libs.contracts.timeline import TimelineHeartbeat
 from libs.kit.errors import BadMessage
@@ -41,6 +42,11 @@ def test_mappings_in_another_order_are_the_same_bytes() -> None:
         )
 
     assert heartbeat({"a": 1, "b": 2}) == heartbeat({"b": 2, "a": 1})
+    ratio = sample(MarketIndicatorObserved)
+    assert isinstance(ratio, MarketIndicatorObserved)
+    long, short = ("long_account", Decimal("0.6")), ("short_account", Decimal("0.4"))
+    one, other = (msgspec.structs.replace(ratio, values=dict(pairs)) for pairs in ((long, short), (short, long)))
+    assert encode_value(one) == encode_value(other)
 
 
 def test_unknown_fields_are_ignored_because_additive_changes_keep_the_version() -> None:

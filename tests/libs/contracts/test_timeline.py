@@ -67,13 +67,18 @@ def logs(draw: st.DrawFn) -> list[Entry]:
     truth.accept(*log[0])
     owners = [Owner(1)]
     for _ in range(draw(st.integers(0, 60))):
-        action = draw(st.sampled_from(["write", "write", "write", "zombie", "takeover", "lost race", "heartbeat"]))
+        action = draw(
+            st.sampled_from(["write", "write", "write", "zombie", "again", "takeover", "lost race", "heartbeat"])
+        )
         if action == "takeover":
             entry = fence(truth.epoch + 1)
             truth.accept(*entry)
             owners.append(Owner(truth.epoch, dict(truth.positions)))
         elif action == "lost race":
             entry = fence(draw(st.integers(0, truth.epoch)))
+        elif action == "again":
+            entry = draw(st.sampled_from([entry for entry in log if not isinstance(entry[0], TimelineHeartbeat)]))
+            truth.accept(*entry)
         elif action == "heartbeat":
             entry = heartbeat(owners[-1].epoch, dict(truth.positions))
         else:
@@ -113,6 +118,23 @@ def test_a_restored_gate_goes_on_as_if_nothing_had_happened(log: list[Entry], cu
     first = _copies(whole, log[:cut])
     restored = TimelineGate(whole.epoch, dict(whole.positions))
     assert first + _copies(restored, log[cut:]) == _copies(TimelineGate(), log)
+
+
+def test_the_same_source_record_counts_once_in_an_epoch() -> None:
+    gate = TimelineGate(epoch=1)
+    assert gate.accept(*copy("t", 5, 1))
+    assert not gate.accept(*copy("t", 5, 1))
+    assert not gate.accept(*copy("t", 4, 1))
+    assert gate.accept(*copy("t", 6, 1))
+
+
+def test_a_heartbeat_tells_a_late_reader_what_was_copied() -> None:
+    gate = TimelineGate()
+    assert gate.accept(*heartbeat(2, {"t:0": 7}))
+    assert not gate.accept(*copy("t", 7, 2))
+    assert gate.accept(*copy("t", 8, 2))
+    assert gate.accept(*heartbeat(2, {"t:0": 7}))
+    assert not gate.accept(*copy("t", 8, 2)), "an old heartbeat moves nothing back"
 
 
 def test_only_a_higher_fence_counts() -> None:
