@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from libs.kit.errors import ConfigurationError, UnreachableError
 from libs.kit.settings import DatabaseSettings
 
+Engine: TypeAlias = AsyncEngine
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 CONNECT_TIMEOUT_SECONDS = 5.0
 WRITE_TIMEOUT_MS = 120_000
@@ -131,14 +132,22 @@ async def explained(engine: AsyncEngine) -> AsyncIterator[None]:
         raise advice from error
 
 
+class QuestionTooSlow(Exception):
+    """A question took longer than a read session may: ask for less."""
+
+
 @asynccontextmanager
 async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
-    """A read-only snapshot that is always rolled back. Raises `UnreachableError`."""
+    """A read-only snapshot that is always rolled back. Raises `UnreachableError`, `QuestionTooSlow`."""
     async with explained(engine), engine.connect() as connection:
         await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         await connection.execute(text(f"SET LOCAL statement_timeout = {READ_TIMEOUT_MS}"))
         try:
             yield ReadSession(connection)
+        except DBAPIError as error:
+            if isinstance(getattr(error.orig, "__cause__", None), asyncpg.QueryCanceledError):
+                raise QuestionTooSlow(f"no answer within {READ_TIMEOUT_MS // 1000} s") from error
+            raise
         finally:
             if not connection.invalidated:
                 await connection.rollback()

@@ -1,6 +1,11 @@
 """The one sentence for a broker that does not answer, and how long the first answer may take."""
 
+from aiokafka.errors import KafkaError
+
 from libs.kit.errors import UnreachableError
+
+# For those who outlive a broker and must not import its client.
+BrokerError = KafkaError
 
 CONNECT_SECONDS = 15.0
 

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
-from libs.store.engine import check_reachable, read_session
+from libs.store.engine import Engine, check_reachable, read_session
 from services.gateway.live_rates import LiveRates
 from services.gateway.models import (
     INTERVALS,
@@ -48,7 +47,7 @@ TimeMs = Annotated[int, Query(ge=0, lt=_LATEST_TIME_MS)]
 class Gateway:
     """What the routes share."""
 
-    engine: AsyncEngine
+    engine: Engine
     symbols: tuple[str, ...]
     live: LiveRates = field(default_factory=LiveRates)
     cached_rates: Rates | None = None

@@ -3,8 +3,6 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from aiokafka.errors import KafkaError
-
 from libs.contracts.codec import decode
 from libs.contracts.market import MarkPriceObserved
 from libs.contracts.topics import MARKPRICE
@@ -12,6 +10,7 @@ from libs.kit.clock import Clock, SystemClock
 from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
+from libs.streaming.connection import BrokerError
 from libs.streaming.records import Record
 from libs.streaming.tail import TailConsumer
 
@@ -55,7 +54,7 @@ class LiveRates:
                         if not batch or batch[-1].timestamp_ms >= self.clock.now_ms() - _FRESH_MS:
                             self.following = True
                             context.fulfil(LIVE_RATES)
-            except (UserError, KafkaError) as error:
+            except (UserError, BrokerError) as error:
                 self.following = False
                 context.miss(LIVE_RATES, str(error))
                 await asyncio.sleep(_RETRY_SECONDS)

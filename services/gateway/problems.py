@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import histogram
+from libs.store.engine import QuestionTooSlow
 from services.gateway.models import Problem
 from services.gateway.settings import is_loopback
 
@@ -58,11 +58,8 @@ async def _on_user_error(request: Request, error: Exception) -> Response:
     return problem(request, 503, error.advice.what)
 
 
-async def _on_database(request: Request, error: Exception) -> Response:
-    assert isinstance(error, DBAPIError)
-    if "statement timeout" in str(error):
-        return problem(request, 400, "the question takes too long: ask for a shorter span or a longer interval")
-    return await _on_anything(request, error)
+async def _on_slow_question(request: Request, error: Exception) -> Response:
+    return problem(request, 400, f"{error}: ask for a shorter span")
 
 
 async def _on_anything(request: Request, error: Exception) -> Response:
@@ -96,6 +93,6 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _on_validation)
     application.add_exception_handler(HTTPException, _on_http)
     application.add_exception_handler(UserError, _on_user_error)
-    application.add_exception_handler(DBAPIError, _on_database)
+    application.add_exception_handler(QuestionTooSlow, _on_slow_question)
     application.add_exception_handler(Exception, _on_anything)
     application.middleware("http")(only_this_machine)

@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 
-from aiokafka.errors import KafkaError
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from libs.kit.clock import Clock
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
-from libs.store.engine import write_session
+from libs.store.engine import Engine, write_session
 from libs.store.partitions import create_partitions, months_ahead
+from libs.streaming.connection import BrokerError
 from libs.streaming.consumer import BatchConsumer
 from libs.streaming.records import LogReader
 
@@ -27,7 +25,7 @@ _FALLEN_BEHIND = 5000
 _CURRENT = 500
 
 
-async def keep_partitions_ahead(context: ServiceContext, engine: AsyncEngine, clock: Clock) -> None:
+async def keep_partitions_ahead(context: ServiceContext, engine: Engine, clock: Clock) -> None:
     """Make the partitions of this month and the next two, at once and every hour. Never returns."""
     while True:
         pause = _PARTITION_CHECK_SECONDS
@@ -47,7 +45,7 @@ async def keep_partitions_ahead(context: ServiceContext, engine: AsyncEngine, cl
 async def watch_readiness(context: ServiceContext, consumer: BatchConsumer) -> None:
     """Say once a second whether partitions are assigned and read up to their ends. Never returns."""
     while True:
-        with suppress(UserError, KafkaError):
+        with suppress(UserError, BrokerError):
             async with LogReader(consumer.bootstrap) as log:
                 while True:
                     await _check(context, consumer, log)

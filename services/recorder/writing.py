@@ -1,43 +1,31 @@
 """Batches into tables: the position first, then the rows, one transaction; trouble sorted into retry, bad record and crash."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import asyncpg
 import numpy as np
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.codec import decode
 from libs.contracts.identity import digest
 from libs.contracts.signals import IndicatorComputed, SignalScored
 from libs.contracts.topics import ALERT, TIMELINE, topic_named
 from libs.contracts.trading import AlertRaised
-from libs.kit.errors import BadMessage, TryAgain, UnreachableError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.store.copy_format import SymbolTrades
-from libs.store.engine import WriteSession, write_session
+from libs.store.engine import Engine, WriteSession, write_session
 from libs.store.market_facts import write_market_facts
 from libs.store.offsets import LogPartition, advance
 from libs.store.partitions import Month, create_partitions
 from libs.store.signals import Stored, write_signals
 from libs.store.trade_batches import group_by_symbol
 from libs.store.trades import Conflict, compare_trades, write_gaps, write_trades
+from libs.store.trouble import sorted_trouble
 from libs.streaming.consumer import Commit, PartitionBatch
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.producer import Publisher
 from libs.streaming.records import Record
 from services.recorder.reading import PartitionReader, Reading
-
-# Server and client side complaints about a value: no retry can heal them.
-_UNSTORABLE = (asyncpg.DataError, ValueError, OverflowError)
-_TRANSIENT = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-)
 
 _DAY_MS = 86_400_000
 
@@ -47,7 +35,7 @@ class Recorder:
     """The consumer's handler. Keeps one reader per timeline partition and log generation; everything else lives in PostgreSQL."""
 
     bootstrap: str
-    engine: AsyncEngine
+    engine: Engine
     producer: Publisher
     dead_letters: DeadLetters
     known_months: set[Month] = field(default_factory=set)
@@ -66,7 +54,7 @@ class Recorder:
         if reader is None:
             reader = self._readers[place] = PartitionReader(self.bootstrap, batch.partition, self.dead_letters)
         readings = await reader.read(batch.records) if batch.records else []
-        async with _sorted_trouble():
+        async with sorted_trouble():
             trades = group_by_symbol([reading.rows for reading in readings if reading.rows is not None])
             await self._make_months(trades)
             async with write_session(self.engine) as session:
@@ -83,7 +71,7 @@ class Recorder:
             event = decode(record.value, record.headers, allowed)
             if isinstance(event, IndicatorComputed | SignalScored):
                 stored.append(Stored(event, record.value or b""))
-        async with _sorted_trouble(), write_session(self.engine) as session:
+        async with sorted_trouble(), write_session(self.engine) as session:
             await advance(session, LogPartition(*commit.log), commit.old, commit.new)
             written = await write_signals(session, stored)
             await self._tell(written.conflicts, batch.records)
@@ -143,16 +131,3 @@ def _count(added: dict[str, int], conflicts: Sequence[Conflict]) -> None:
         counter("perpstream_rows_written_total").labels(table).inc(rows)
     for conflict in conflicts:
         counter("perpstream_rows_conflicting_total").labels(conflict.table).inc()
-
-
-@asynccontextmanager
-async def _sorted_trouble() -> AsyncIterator[None]:
-    """`UnreachableError` and passing trouble become `TryAgain`, unstorable values `BadMessage`; the rest is a defect."""
-    try:
-        yield
-    except UnreachableError as error:
-        raise TryAgain(str(error.advice)) from error
-    except _TRANSIENT as error:
-        raise TryAgain(f"PostgreSQL: {error}") from error
-    except _UNSTORABLE as error:
-        raise BadMessage("unstorable", str(error)) from error

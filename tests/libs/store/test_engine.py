@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.local.ports import free_port
 from libs.kit.errors import ConfigurationError, UnreachableError
 from libs.kit.settings import DatabaseSettings
-from libs.store.engine import check_reachable, create_engine, database_url, read_session, write_session
+from libs.store.engine import QuestionTooSlow, check_reachable, create_engine, database_url, read_session, write_session
 from tests.support.servers import Database
 
 COUNT = "SELECT count(*) FROM market_data_gaps"
@@ -41,6 +41,17 @@ async def _write_then_fail(engine: AsyncEngine) -> None:
 async def test_a_read_session_cannot_write(engine: AsyncEngine) -> None:
     with pytest.raises(DBAPIError, match="read-only"):
         await _write_in_read_session(engine)
+
+
+async def test_a_question_that_takes_too_long_is_named(engine: AsyncEngine) -> None:
+    with pytest.raises(QuestionTooSlow, match="no answer within"):
+        await _ask_slowly(engine)
+
+
+async def _ask_slowly(engine: AsyncEngine) -> None:
+    async with read_session(engine) as session:
+        await session.connection.execute(text("SET LOCAL statement_timeout = 50"))
+        await session.connection.execute(text("SELECT pg_sleep(30)"))
 
 
 async def _write_in_read_session(engine: AsyncEngine) -> None:
