@@ -28,6 +28,7 @@ from libs.streaming.connection import unreachable
 from libs.streaming.records import LogReader
 
 _MOST_REPLICAS = 3
+_IN_SYNC = "min.insync.replicas"
 _SETTLE_SECONDS = 30.0
 _SEGMENT_MS = 24 * 3_600_000
 
@@ -160,7 +161,7 @@ async def _create(client: AIOKafkaAdminClient, rows: list[_Wanted]) -> None:
     brokers = len((await client.describe_cluster())["brokers"])
     replicas = min(_MOST_REPLICAS, brokers)
     # acks=all means "all in sync": with three replicas a record stands on two disks before it counts.
-    safety = {"min.insync.replicas": str(max(1, replicas - 1))}
+    safety = {_IN_SYNC: str(max(1, replicas - 1))}
     topics = [NewTopic(row.name, row.partitions, replicas, topic_configs=row.config | safety) for row in rows]
     answer = await client.create_topics(topics)
     for name, code, message in answer.topic_errors:
@@ -208,7 +209,13 @@ async def _configure(client: AIOKafkaAdminClient, rows: list[_Wanted]) -> None:
     if not different:
         return
     answers: list[Any] = await client.alter_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, row.name, configs=row.config) for row in different]
+        # The request replaces a topic's whole configuration: what was chosen at creation has to be said again.
+        [
+            ConfigResource(
+                ConfigResourceType.TOPIC, row.name, configs=row.config | {_IN_SYNC: current[row.name][_IN_SYNC]}
+            )
+            for row in different
+        ]
     )
     for answer in answers:
         for code, message, _, name in answer.resources:

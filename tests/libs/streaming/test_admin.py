@@ -1,11 +1,14 @@
 """Topics follow from the table: created once, compared ever after, with the broker's append time as record time."""
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from libs.contracts.topics import DEAD_LETTER_RETENTION_MS, POSITION, SIGNAL_SCORED, STRATEGY_CONTROL, TIMELINE, TOPICS
 from libs.kit.errors import UnreachableError, UserError
 from libs.streaming.admin import describe_topic, ensure_topics, list_topics
 from libs.streaming.records import log_generation
+from tests.libs.streaming.broker import until
 
 pytestmark = pytest.mark.integration
 
@@ -35,6 +38,25 @@ async def test_creating_twice_changes_nothing_and_a_changed_table_is_applied(emp
     again = await ensure_topics(empty_kafka, market_partitions=2)
     assert not any(state.created for state in again)
     assert await log_generation(empty_kafka, SIGNAL_SCORED.name) == generation
+
+    client = AIOKafkaAdminClient(bootstrap_servers=empty_kafka)
+    await client.start()
+    changed = {"retention.ms": "1", "message.timestamp.type": "CreateTime", "min.insync.replicas": "2"}
+    resource = ConfigResource(ConfigResourceType.TOPIC, SIGNAL_SCORED.name, configs=changed)
+    [answer] = await client.alter_configs([resource])
+    assert [row[0] for row in answer.resources] == [0], answer
+    await client.close()
+    await until(lambda: retention_is(empty_kafka, 1))
+    await ensure_topics(empty_kafka, market_partitions=2)
+    await until(lambda: retention_is(empty_kafka, SIGNAL_SCORED.retention_ms))
+    mended = (await describe_topic(empty_kafka, SIGNAL_SCORED.name)).config
+    assert mended["message.timestamp.type"] == "LogAppendTime"
+    assert mended["min.insync.replicas"] == "2", "chosen at creation, not by the table"
+
+
+async def retention_is(bootstrap: str, milliseconds: int) -> bool:
+    """Whether the broker shows it already: it answers a change before it has carried it out."""
+    return (await describe_topic(bootstrap, SIGNAL_SCORED.name)).config["retention.ms"] == str(milliseconds)
 
 
 async def test_another_number_of_partitions_is_an_error_that_names_topic_and_remedy(empty_kafka: str) -> None:

@@ -119,6 +119,18 @@ async def test_our_rule_any_other_error_ends_the_process_and_the_record_comes_ag
         assert mended.lines()[-7:] == ["5", "6", "7", "8", "9", "10", "11"]
 
 
+async def test_our_rule_a_failed_recovery_ends_the_process_before_any_record(
+    kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    topic = await new_topic(kafka_bootstrap)
+    await put(kafka_bootstrap, topic, TWELVE)
+    with child(OURS, ["no_recovery", kafka_bootstrap, topic, f"g{topic}"], tmp_path) as run:
+        assert await run.ended() == 70
+        assert "no snapshot" in run.log.read_text()
+        assert run.lines() == []
+    assert await committed(kafka_bootstrap, f"g{topic}") <= 0
+
+
 async def test_our_rule_try_again_repeats_the_record_in_place(kafka_bootstrap: str, tmp_path: Path) -> None:
     topic = await new_topic(kafka_bootstrap)
     await put(kafka_bootstrap, topic, TWELVE)

@@ -36,6 +36,8 @@ async def main(lines_file: str, shape: str, bootstrap: str, topic: str, group: s
         print(value, file=lines)
 
     async def on_assigned(partitions: frozenset[int]) -> None:
+        if shape == "no_recovery":
+            raise LookupError("no snapshot")
         await asyncio.sleep(0.2)  # a recovery that takes its time: no record may arrive before it ends
         print(f"assigned:{','.join(map(str, sorted(partitions)))}", file=lines)
 
