@@ -211,6 +211,7 @@ def _empty_pool(blocks: int) -> Pool:
         np.full(blocks, -1, np.int32),
         np.arange(blocks - 1, -1, -1, dtype=np.int32),
         np.array([blocks], np.int64),
+        np.empty(BLOCK_ENTRIES, np.int64),
     )
 
 

@@ -20,12 +20,16 @@ BLOCK_ENTRIES = 2048
 
 
 class Pool(NamedTuple):
-    """Blocks of bins for all symbols: entries, the next block of each, a stack of free blocks and its height (one cell)."""
+    """Blocks of bins for all symbols: entries, the next block of each, a stack of free blocks and its height (one cell).
+
+    `notional` is room for the notional of a run of trades, so that it is multiplied once.
+    """
 
     entries: NDArray[np.uint16]
     next_block: NDArray[np.int32]
     free: NDArray[np.int32]
     free_count: Int64
+    notional: Int64
 
 
 class Slot(NamedTuple):
