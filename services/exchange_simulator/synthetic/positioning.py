@@ -39,9 +39,11 @@ class SlowFacts:
     def rate(self, time_ms: int) -> float:
         """The running funding estimate for the next settlement."""
         minute = time_ms // MINUTE_MS * MINUTE_MS
-        return (
-            0.0001 + 0.00032 * self._noise("funding", minute, 1511.0) + 0.00008 * self._noise("funding", minute, 97.0)
-        )
+        # Asked every second for every symbol, changes every minute.
+        if self._rate[0] != minute:
+            slow, fast = self._noise("funding", minute, 1511.0), self._noise("funding", minute, 97.0)
+            self._rate = (minute, 0.0001 + 0.00032 * slow + 0.00008 * fast)
+        return self._rate[1]
 
     def mark_price(self, time_ms: int) -> MarkPrice:
         """Mark, index and funding; in the first ten milliseconds of a funding hour the next funding time is still that hour."""
