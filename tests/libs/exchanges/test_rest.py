@@ -1,0 +1,123 @@
+"""Budgets, limits, bans and broken answers, over real HTTP on loopback."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from libs.exchanges.binance import BinanceMarketData
+from libs.exchanges.budget import RequestBudget
+from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
+from libs.exchanges.http import HttpClient, Question
+from libs.kit.clock import ManualClock
+
+START = 1_763_712_000_000
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Exchange:
+    """Answers /ask from a list, the last one again and again."""
+
+    def __init__(self) -> None:
+        self.answers: list[web.Response | None] = []
+        self.asked = 0
+
+    async def handle(self, request: web.Request) -> web.Response:
+        answer = self.answers[min(self.asked, len(self.answers) - 1)]
+        self.asked += 1
+        if answer is None:
+            assert request.transport is not None
+            request.transport.close()
+            return web.Response()
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[tuple[Exchange, HttpClient, Question, ManualClock]]:
+    served, clock = Exchange(), ManualClock(START)
+    application = web.Application()
+    application.add_routes([web.get("/{path:.*}", served.handle)])
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        client = HttpClient(session, site.name, clock, venue="test", weight_header="X-MBX-USED-WEIGHT-1M")
+        yield served, client, Question("/ask", {}, 20, RequestBudget(100, 60_000)), clock
+    await runner.cleanup()
+
+
+Parts = tuple[Exchange, HttpClient, Question, ManualClock]
+
+
+async def test_the_venue_counts_weight_for_everybody_and_we_wait_for_the_next_minute(exchange: Parts) -> None:
+    served, client, question, clock = exchange
+    served.answers = [web.Response(body=b"ok", headers={"X-MBX-USED-WEIGHT-1M": "75"})]
+    assert await client.get(question) == b"ok"
+    assert clock.now_ms() == START
+    assert await client.get(question) == b"ok"
+    assert clock.now_ms() >= START + 60_000, "75 + 20 is more than 80 of 100"
+
+
+@pytest.mark.parametrize(
+    ("answer", "until", "banned"),
+    [
+        (web.Response(status=429, body=b'{"code":-1003,"msg":"Too many requests."}'), START + 60_000, False),
+        (web.Response(status=429, headers={"Retry-After": "7"}), START + 7_000, False),
+        (
+            web.Response(status=418, body=b'{"code":-1003,"msg":"IP banned until 1763712345678. Please use"}'),
+            1763712345678,
+            True,
+        ),
+        (web.Response(status=418), START + 120_000, True),
+    ],
+)
+async def test_a_limit_stops_the_whole_pool_until_its_term(
+    exchange: Parts, answer: web.Response, until: int, banned: bool
+) -> None:
+    served, client, question, clock = exchange
+    served.answers = [answer, web.Response(body=b"later")]
+    with pytest.raises(RateLimited) as caught:
+        await client.get(question)
+    assert (caught.value.until_ms, caught.value.banned) == (until, banned)
+    assert served.asked == 1
+    assert await client.get(question) == b"later"
+    assert clock.now_ms() >= until
+
+
+async def test_what_may_heal_is_tried_again_and_what_cannot_is_not(exchange: Parts) -> None:
+    served, client, question, _ = exchange
+    busy = web.Response(status=503, body=b"Service Unavailable.")
+    overload = web.Response(status=503, body=b'{"code":-1008,"msg":"Request throttled"}')
+    served.answers = [busy, overload, None, web.Response(body=b"fine")]
+    assert await client.get(question) == b"fine"
+    served.answers, served.asked = [busy], 0
+    with pytest.raises(VenueUnavailable):
+        await client.get(question)
+    assert served.asked == 4
+    served.answers, served.asked = [web.Response(status=400, body=b'{"code":-1121,"msg":"Invalid symbol."}')], 0
+    with pytest.raises(VenueError, match="Invalid symbol") as refused:
+        await client.get(question)
+    assert (refused.value.code, refused.value.status, served.asked) == (-1121, 400, 1)
+    served.answers, served.asked = [web.Response(status=403, body=b"<html>WAF</html>")], 0
+    with pytest.raises(AccessRefused):
+        await client.get(question)
+
+
+async def test_an_answer_of_another_shape_is_named(exchange: Parts) -> None:
+    served, client, _, clock = exchange
+    served.answers = [web.Response(body=b'{"serverTime":"soon"}')]
+    async with aiohttp.ClientSession() as session:
+        market = BinanceMarketData(session, client._base_url, clock)
+        with pytest.raises(MalformedAnswer, match="serverTime"):
+            await market.server_time()
+
+
+def test_a_budget_refills_with_the_calendar_window_and_never_starves_a_single_question() -> None:
+    budget = RequestBudget(limit=10, window_ms=1000, share=0.5)
+    assert budget.wait_ms(50, 100) == 0, "a question dearer than the whole share is asked alone"
+    assert budget.wait_ms(1, 200) == 800
+    assert budget.wait_ms(1, 1000) == 0
+    budget.block(5000)
+    assert budget.wait_ms(1, 3000) == 2000
