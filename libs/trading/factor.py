@@ -39,6 +39,10 @@ class Situation:
 
     row: FeatureRow
     inputs: Mapping[str, Reading]
+    coverage: Mapping[str, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coverage", self.row.coverage())
 
     def value(self, name: InputName) -> float:
         """A slow input that the factor has declared as needed."""
@@ -83,7 +87,7 @@ class Factor:
 
 def opinion(factor: Factor, situation: Situation) -> float | Omitted:
     """The factor's value, or why there is none. Coverage is looked at first, then the age of inputs."""
-    coverage = situation.row.coverage()
+    coverage = situation.coverage
     for window, needed in factor.needs_coverage.items():
         if coverage[window] < needed:
             return Omitted("coverage", f"coverage of {window} was {coverage[window]:.0%} of {needed:.0%} needed")

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from libs.indicators.kernel import Kernel, LogRows
-from libs.indicators.oracle import Gap, Rescaled, Trade, Watermark
-from tests.libs.indicators.streams import cut, expected, new_kernel, random_log, rows_of, run
+from libs.indicators.oracle import Gap, Record, Rescaled, Trade, Watermark
+from tests.libs.indicators.streams import START_MS, cut, expected, new_kernel, random_log, rows_of, run
 
 BATCHES = (1, 3, 10, 100, 1_000, 10**9)
 
@@ -73,3 +75,24 @@ def _merge(order: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
     for symbol, column in enumerate(columns):
         merged[order == symbol] = column
     return merged
+
+
+moments = st.integers(START_MS - 20_000, START_MS + 400_000)
+records = st.one_of(
+    st.builds(Trade, st.integers(0, 400), moments, st.integers(-1, 70_000), st.integers(-1, 10**6), st.booleans()),
+    st.builds(Watermark, st.just(-1) | moments),
+    st.builds(Gap, st.integers(0, 50), moments, moments, st.integers(1, 9)),
+    st.builds(Rescaled, st.sampled_from([1, 10]), st.sampled_from([1, 10])),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(log=st.lists(records, max_size=40), batch=st.integers(1, 41))
+def test_any_log_at_all_equals_the_oracle(log: list[Record], batch: int) -> None:
+    scaled = [r for r in log if isinstance(r, Rescaled) and r != Rescaled(1, 1)]
+    kept = [r for r in log if not isinstance(r, Rescaled) or r in scaled[:3]]
+    rows = rows_of(kept)
+    kernel, whole = new_kernel(), new_kernel()
+    assert run(kernel, rows, batch) == expected(kept)
+    run(whole, rows, 10**9)
+    assert kernel.symbol_bytes("BTCUSDT") == whole.symbol_bytes("BTCUSDT")
