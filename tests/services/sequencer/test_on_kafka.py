@@ -20,6 +20,7 @@ from services.sequencer.core import SequencerCore, own_event
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.processes import ServiceProcess, eventually
 from tests.services.sequencer.log_model import liquidation_record
+from tests.support.servers import Broker
 
 pytestmark = pytest.mark.integration
 PARTITIONS = 2
@@ -150,3 +151,39 @@ async def test_one_frame_is_copied_byte_for_byte_with_its_headers(
     assert after.headers["effective-at"] == b"-1"
     assert len(read_columns(original)) == 10
     assert sequencers[0].stop() == 0
+
+
+async def test_the_broker_dies_and_comes_back(own_kafka: Broker, tmp_path: Path) -> None:
+    bootstrap = own_kafka.bootstrap
+    await ensure_topics(bootstrap, PARTITIONS)
+    process = ServiceProcess("sequencer", environment(bootstrap), tmp_path / "sequencer.log")
+    process.start()
+    producer, until = EventProducer(bootstrap, service="test"), asyncio.Event()
+    await producer.start()
+    producing = asyncio.create_task(produce(producer, until))
+
+    async def copying() -> bool:
+        async with LogReader(bootstrap) as reader:
+            return await reader.end(TIMELINE.name, 0) > 50
+
+    await eventually(copying, 60, process.log.read_text)
+    own_kafka.kill()
+    own_kafka.start()
+
+    async def done() -> bool:
+        if not process.running:
+            process.start()
+        return await everything_copied(bootstrap)
+
+    await asyncio.sleep(0.5)
+    until.set()
+    await producing
+    await eventually(done, 90, process.log.read_text)
+    await producer.stop()
+    process.stop()
+    async with LogReader(bootstrap) as reader:
+        for partition in range(PARTITIONS):
+            taken, _ = await timeline(reader, partition)
+            originals = await source(reader, AGGTRADE.name, partition)
+            copied = [r.value for r in taken if r.headers[HEADER_SOURCE].startswith(AGGTRADE.name.encode())]
+            assert copied == [record.value for record in originals if record.value != b"junk"]
