@@ -26,6 +26,7 @@ from services.exchange_simulator.synthetic.source import SyntheticMarket, Synthe
 from services.exchange_simulator.websocket import MarketSockets
 
 _BEYOND_MS = 10**12
+_GOODBYE_SECONDS = 1.0
 _log = get_logger("exchange_simulator")
 
 
@@ -141,7 +142,7 @@ async def run_pump(simulation: Simulation, hub: Hub) -> None:
 
 async def listen(application: web.Application, settings: ServerSettings) -> tuple[web.AppRunner, int]:
     """Serve the application; returns the runner and the port. Raises `UserError` when the port is taken."""
-    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=_GOODBYE_SECONDS)
     await runner.setup()
     site = web.TCPSite(runner, settings.host, settings.port)
     try:

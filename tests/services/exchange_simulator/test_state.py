@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -115,8 +116,6 @@ async def start(folder: Path, **variables: str) -> tuple[subprocess.Popen[str], 
 
 
 async def test_a_killed_process_goes_on_without_a_hole(tmp_path: Path) -> None:
-    import aiohttp
-
     async def newest(port: int, **parameters: object) -> list[dict[str, Any]]:
         url = f"http://127.0.0.1:{port}/fapi/v1/aggTrades"
         query = {"symbol": "BTCUSDT", **{key: str(value) for key, value in parameters.items()}}
@@ -138,6 +137,21 @@ async def test_a_killed_process_goes_on_without_a_hole(tmp_path: Path) -> None:
         assert await asyncio.to_thread(process.wait, 10) == 0
         assert process.stderr is not None
         process.stderr.close()
+
+
+async def test_a_stop_does_not_wait_for_clients(tmp_path: Path) -> None:
+    process, port = await start(tmp_path)
+    async with aiohttp.ClientSession() as http:
+        address = f"http://127.0.0.1:{port}"
+        async with (
+            http.ws_connect(address + "/coinbase"),
+            http.ws_connect(address + "/market/ws/btcusdt@aggTrade") as socket,
+        ):
+            await socket.receive(timeout=20)
+            process.terminate()
+            assert await asyncio.to_thread(process.wait, 7) == 0
+    assert process.stderr is not None
+    process.stderr.close()
 
 
 def test_the_process_refuses_another_market_with_one_line(tmp_path: Path) -> None:

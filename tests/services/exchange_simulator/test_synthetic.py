@@ -154,7 +154,7 @@ def test_symbols_move_together() -> None:
     now = START_MS
     closes = {}
     for symbol in SYMBOLS:
-        bars = SHARED.bars(symbol, "15m", opens_before(now, "15m", 400), now)
+        bars = SHARED.bars(symbol, "15m", opens_before(now, "15m", 160), now)
         closes[symbol] = np.diff(np.log([bar.close for bar in bars]))
     correlation = np.corrcoef(closes["BTCUSDT"], closes["ETHUSDT"])[0, 1]
     assert 0.3 < correlation < 0.98
