@@ -74,28 +74,30 @@ async def read_topic_state(bootstrap: str, members: dict[int, list[str]]) -> Top
     state = TopicState()
     async with LogReader(bootstrap) as log:
         for partition, symbols in members.items():
-            await _read_partition(log, partition, symbols, state)
+            _merge(state, await _read_partition(log, partition, symbols))
     return state
 
 
-async def _read_partition(log: LogReader, partition: int, symbols: list[str], state: TopicState) -> None:
+async def _read_partition(log: LogReader, partition: int, symbols: list[str]) -> TopicState:
+    """Each partition has a gate of its own: epochs of one say nothing about the order of records in another."""
     beginning, end = await log.beginning(AGGTRADE.name, partition), await log.end(AGGTRADE.name, partition)
-    heartbeat = await _heartbeat_position(log, partition, end, state)
-    if heartbeat is not None:
-        await _absorb_range(log, partition, (heartbeat, end), state)
-        return
+    found = await _at_heartbeat(log, partition, end)
+    if found is not None:
+        position, state = found
+        await _absorb_range(log, partition, (position, end), state)
+        return state
     window = FIRST_WINDOW
     while True:
         start = max(beginning, end - window)
         tried = TopicState()
         await _absorb_range(log, partition, (start, end), tried)
         if start == beginning or all(tried.knows(symbol) for symbol in symbols):
-            _merge(state, tried)
-            return
+            return tried
         window *= 10
 
 
-async def _heartbeat_position(log: LogReader, partition: int, end: int, state: TopicState) -> int | None:
+async def _at_heartbeat(log: LogReader, partition: int, end: int) -> tuple[int, TopicState] | None:
+    """The state that the timeline's last heartbeat holds, and the next offset after it; None without a usable one."""
     timeline_end = await log.end(TIMELINE.name, partition)
     start = max(0, timeline_end - HEARTBEAT_SEARCH)
     records = [record async for batch in log.range(TIMELINE.name, partition, start, timeline_end) for record in batch]
@@ -105,13 +107,8 @@ async def _heartbeat_position(log: LogReader, partition: int, end: int, state: T
     position = found[1].positions.get(f"{AGGTRADE.name}:{partition}", -1) + 1
     if position == 0 or position > end:
         return None
-    _merge(
-        state,
-        TopicState(
-            FrameGate(dict(found[1].frame_epochs), dict(found[1].last_ids)), watermarks=dict(found[1].watermarks)
-        ),
-    )
-    return position
+    gate = FrameGate(dict(found[1].frame_epochs), dict(found[1].last_ids))
+    return position, TopicState(gate, watermarks=dict(found[1].watermarks))
 
 
 async def _absorb_range(log: LogReader, partition: int, span: tuple[int, int], state: TopicState) -> None:

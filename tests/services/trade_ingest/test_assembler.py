@@ -99,7 +99,13 @@ def test_what_is_published_is_contiguous_or_declared_missing(
     venue, core = Venue(times, skipped, oldest), assembler()
     newest, frames = 0, list[AggTradeFrame]()
     tracker = core.feeds[SYMBOL].tracker
-    for action, repeat, count in [*plan, *[("fill", 0, 1000)] * 60, ("abandon", 0, 0), ("fill", 0, 1000), ("flush", 0, 0)]:
+    for action, repeat, count in [
+        *plan,
+        *[("fill", 0, 1000)] * 60,
+        ("abandon", 0, 0),
+        ("fill", 0, 1000),
+        ("flush", 0, 0),
+    ]:
         if action == "stream":
             arriving = [venue.trades[n] for n in range(newest + 1, newest + count + 1) if n in venue.trades]
             core.take([item for item in arriving for _ in range(repeat + 1)], 5)

@@ -1,0 +1,125 @@
+"""trade_ingest as a process against the simulated venue and a real broker: killed, orphaned, and still complete."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libs.contracts.market import FeedStatusChanged, TradesBootstrapped
+from libs.contracts.topics import FEEDSTATUS
+from libs.exchanges.decimals import scaled
+from libs.streaming.admin import ensure_topics
+from tests.services.ingest_stack import PARTITIONS, SYMBOLS, IngestStack, Published, events_of, published, running
+from tests.services.processes import ServiceProcess, eventually
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def stack(empty_kafka: str, tmp_path: Path) -> Iterator[IngestStack]:
+    asyncio.run(ensure_topics(empty_kafka, PARTITIONS))
+    with running(IngestStack(empty_kafka, "trade_ingest", tmp_path)) as started:
+        yield started
+
+
+async def _rows_beyond(stack: IngestStack, counts: dict[str, int]) -> None:
+    async def enough() -> bool:
+        seen = await published(stack.bootstrap)
+        return all(len(seen.ids(symbol)) > count for symbol, count in counts.items())
+
+    await eventually(enough, 60, stack.logs)
+
+
+def _check_complete(stack: IngestStack, seen: Published) -> None:
+    """Each id exactly once, without holes, equal to what the venue's history says."""
+    assert not [hole for frame in seen.frames for hole in frame.holes]
+    for symbol in SYMBOLS:
+        ids = seen.ids(symbol)
+        assert ids == list(range(ids[0], ids[-1] + 1)), f"{symbol}: ids skipped or doubled"
+        price_decimals, quantity_decimals = seen.scale(symbol)
+        truth = stack.venue_trades(symbol, ids[0], ids[-1])
+        assert seen.rows(symbol) == {
+            agg_id: (scaled(price, price_decimals), scaled(quantity, quantity_decimals), time)
+            for agg_id, (price, quantity, time) in truth.items()
+        }
+
+
+async def test_a_killed_ingest_publishes_each_trade_once_over_its_lives(stack: IngestStack) -> None:
+    counts = dict.fromkeys(SYMBOLS, 100)
+    for _ in range(4):
+        await _rows_beyond(stack, counts)
+        stack.ingest.kill()
+        seen = await published(stack.bootstrap)
+        counts = {symbol: len(seen.ids(symbol)) + 150 for symbol in SYMBOLS}
+        stack.ingest.start()
+    await _rows_beyond(stack, counts)
+    assert stack.ingest.stop() == 0
+    seen = await published(stack.bootstrap)
+    _check_complete(stack, seen)
+    assert sorted({frame.epoch for frame in seen.frames}) == [0, 1, 2, 3, 4]
+    assert len(seen.bootstraps) == len(SYMBOLS), "only the first start is a fresh one"
+    for bootstrap in seen.bootstraps:
+        assert isinstance(bootstrap, TradesBootstrapped)
+        first = min(time for _, _, time in seen.rows(bootstrap.symbol).values())
+        assert len(bootstrap.minute_bars) == 240 * 4 * 8
+        assert len(bootstrap.candle_bars) >= 446 * 5 * 8
+        assert bootstrap.event_time_ms <= first < bootstrap.event_time_ms + 30_000, stack.logs()
+
+
+async def test_the_venue_dies_and_returns(empty_kafka: str, stack: IngestStack) -> None:
+    await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
+    stack.venue.kill()
+
+    async def told() -> bool:
+        events = await events_of(empty_kafka, FEEDSTATUS)
+        states = {
+            event.symbol for event in events if isinstance(event, FeedStatusChanged) and event.state == "disconnected"
+        }
+        return states == set(SYMBOLS)
+
+    await eventually(told, 20, stack.logs)
+    seen = await published(stack.bootstrap)
+    stack.venue.start()
+    await _rows_beyond(stack, {symbol: len(seen.ids(symbol)) + 300 for symbol in SYMBOLS})
+    await eventually(stack.ready, 30, stack.logs)
+    assert stack.ingest.stop() == 0
+    _check_complete(stack, await published(stack.bootstrap))
+    states = [
+        event.state
+        for event in await events_of(empty_kafka, FEEDSTATUS)
+        if isinstance(event, FeedStatusChanged) and event.symbol == SYMBOLS[0]
+    ]
+    assert states[:3] == ["connecting", "resynchronising", "receiving"]
+    assert states[3:5] == ["disconnected", "connecting"]
+    assert states[-1] == "receiving"
+
+
+async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, tmp_path: Path) -> None:
+    await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
+    doubled = ServiceProcess(
+        "trade_ingest",
+        stack.ingest._environment | {"PERPSTREAM_HEALTH_PORT": "0"},
+        tmp_path / "twin.log",
+    )
+    doubled.start()
+    try:
+        await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 2500))
+    finally:
+        doubled.stop()
+    assert stack.ingest.stop() == 0
+    _check_complete(stack, await published(stack.bootstrap))
+
+
+async def test_an_unknown_symbol_is_one_clear_line(stack: IngestStack, tmp_path: Path) -> None:
+    environment = stack.ingest._environment | {"PERPSTREAM_SYMBOLS": "BTCUSTD", "PERPSTREAM_HEALTH_PORT": "0"}
+    wrong = ServiceProcess("trade_ingest", environment, tmp_path / "wrong.log")
+    wrong.start()
+
+    async def ended() -> bool:
+        return not wrong.running
+
+    await eventually(ended, 30, stack.logs)
+    text = wrong.log.read_text()
+    assert "the venue has no symbol BTCUSTD (PERPSTREAM_SYMBOLS): did you mean BTCUSDT" in text
+    assert "Traceback" not in text
