@@ -11,7 +11,6 @@ import asyncio
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -20,13 +19,14 @@ import msgspec
 
 from libs.contracts.codec import Encoded, decode_as, encode
 from libs.contracts.control import StrategyActivated
+from libs.contracts.market import AggTradeFrame, SymbolSlice
 from libs.contracts.signals import IndicatorComputed
 from libs.contracts.topics import AGGTRADE, SIGNAL_INDICATOR, STRATEGY_CONTROL, TIMELINE
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader, Record
 from services.sequencer.core import SequencerCore
-from tests.bench.frames import market, symbols_of
+from tests.bench.frames import START_MS, market, symbols_of
 from tests.services.processes import ServiceProcess, eventually
 from tests.support.servers import Broker
 
@@ -73,6 +73,20 @@ def timeline_of(case: Case, partition: int) -> Iterator[Encoded]:
     names = symbols_of(case.symbols, partition, PARTITIONS)
     for offset, frame in enumerate(market(names, partition, (frames, case.frame), MARKET_RATE // share)):
         yield _copy(core, AGGTRADE.name, partition, offset, encode(frame))
+    yield _copy(core, AGGTRADE.name, partition, frames, encode(_last_frame(names, partition, frames, end_ms(case))))
+
+
+def end_ms(case: Case) -> int:
+    """The last evaluation of every symbol: the first grid time after the market's end."""
+    seconds = case.trades // MARKET_RATE
+    return START_MS + (seconds * 1000 // 15_000 + 1) * 15_000
+
+
+def _last_frame(names: list[str], partition: int, number: int, edge_ms: int) -> AggTradeFrame:
+    return AggTradeFrame(
+        event_id=f"bench:1:{number}", event_time_ms=edge_ms, partition=partition, producer="bench", epoch=1,
+        sequence=number, received_us=0, slices=tuple(SymbolSlice(name, 2, 3, 0, -1, -1, edge_ms - 1) for name in names),
+    )  # fmt: skip
 
 
 def _copy(core: SequencerCore, topic: str, partition: int, offset: int, encoded: Encoded) -> Encoded:
@@ -105,7 +119,7 @@ async def measure(bootstrap: str, case: Case, worker: ServiceProcess) -> str:
     if case.live:
         await eventually(lambda: said(worker, "partition recovered", PARTITIONS), 240, worker.log.read_text)
         await append(bootstrap, made)
-    rate, evaluations = summary(await outputs(bootstrap), MARKET_RATE // len(made))
+    rate, evaluations = summary(await outputs(bootstrap, case), MARKET_RATE // len(made))
     used = cpu_seconds(worker) - started
     way = "live" if case.live else "backlog"
     return (
@@ -125,27 +139,31 @@ def cpu_seconds(worker: ServiceProcess) -> float:
     return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def outputs(bootstrap: str) -> dict[int, list[Record]]:
-    """The output topic once it has not grown for two seconds."""
+async def outputs(bootstrap: str, case: Case) -> dict[int, list[Record]]:
+    """The output topic once the last evaluation of every partition's last symbol is there."""
+    found: dict[int, list[Record]] = {}
     async with LogReader(bootstrap) as log:
-        ends, since = [0], time.monotonic()
-        while sum(ends) == 0 or time.monotonic() - since < 2:
-            now = [await log.end(SIGNAL_INDICATOR.name, partition) for partition in range(PARTITIONS)]
-            if now != ends:
-                ends, since = now, time.monotonic()
-            await asyncio.sleep(0.1)
-        found = {}
-        for partition, end in enumerate(ends):
-            ranged = log.range(SIGNAL_INDICATOR.name, partition, 0, end)
-            found[partition] = [record async for batch in ranged for record in batch]
-        return {partition: records for partition, records in found.items() if records}
+        for partition in occupied(case):
+            wanted = len(symbols_of(case.symbols, partition, PARTITIONS))
+            records: list[Record] = []
+            while sum(evaluation_ms(record) == end_ms(case) for record in records[-wanted:]) < wanted:
+                await asyncio.sleep(0.2)
+                start, end = len(records), await log.end(SIGNAL_INDICATOR.name, partition)
+                ranged = log.range(SIGNAL_INDICATOR.name, partition, start, end)
+                records += [record async for batch in ranged for record in batch]
+            found[partition] = records
+    return found
+
+
+def evaluation_ms(record: Record) -> int:
+    return decode_as(IndicatorComputed, record.value).event_time_ms
 
 
 def summary(outputs: dict[int, list[Record]], rate_per_partition: int) -> tuple[float, int]:
     """Trades a second, and how many evaluations there were."""
     trades, first, last, count = 0.0, float("inf"), 0.0, 0
     for records in outputs.values():
-        times = [decode_as(IndicatorComputed, record.value).event_time_ms for record in (records[0], records[-1])]
+        times = [evaluation_ms(record) for record in (records[0], records[-1])]
         trades += (times[1] - times[0]) / 1000 * rate_per_partition
         first, last = min(first, records[0].timestamp_ms), max(last, records[-1].timestamp_ms)
         count += len(records)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from libs.kit.settings import load_settings
 from services.sequencer.owner import LogWatch
 from services.sequencer.settings import SequencerSettings
 
@@ -13,7 +14,7 @@ from services.sequencer.settings import SequencerSettings
 )
 def test_the_share_of_partitions(text: str, share: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERPSTREAM_SEQUENCER_PARTITIONS", text)
-    assert SequencerSettings().owned() == share
+    assert load_settings(SequencerSettings).owned() == share
 
 
 async def test_a_gap_between_our_offsets_is_somebody_else() -> None:
