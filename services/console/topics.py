@@ -113,7 +113,7 @@ async def _tail(bootstrap: str, topic: str, span: tuple[int, int | None], as_jso
             else:
                 screen.print(
                     f"[dim]{row['partition']}:{row['offset']}[/dim] [cyan]{row['schema']}[/cyan] "
-                    f"{_escaped(msgspec.json.encode(row['value']).decode())}"
+                    f"{_escaped(msgspec.json.encode(row['value']).decode())}{_escaped(refusal(row))}"
                 )
             count = None if count is None else count - 1
             if count == 0:
@@ -132,11 +132,29 @@ def describe_record(record: "Record") -> dict[str, Any]:
         "key": None if record.key is None else record.key.decode("utf-8", "replace"),
         "schema": record.headers.get(HEADER_SCHEMA, b"?").decode("utf-8", "replace"),
     }
+    refused = {
+        name.removeprefix("dlq-"): text.decode("utf-8", "replace")
+        for name, text in record.headers.items()
+        if name.startswith("dlq-")
+    }
+    if refused:
+        row["refused"] = refused
     try:
         event = decode(record.value, record.headers)
     except BadMessage as error:
         return row | {"value": {"undecodable": str(error), "bytes": len(record.value or b"")}}
     return row | {"value": _shortened(msgspec.to_builtins(event, builtin_types=(bytes,)))}
+
+
+def refusal(row: Mapping[str, Any]) -> str:
+    """Of a dead letter: where it stood, who refused it and why; empty for any other record."""
+    if "refused" not in row:
+        return ""
+    why = {
+        name: row["refused"].get(name, "?") for name in ("topic", "partition", "offset", "reason", "detail", "service")
+    }
+    place = f"{why['topic']}:{why['partition']}:{why['offset']}"
+    return f" refused at {place} by {why['service']}: {why['reason']} {why['detail']}".rstrip()
 
 
 def _shortened(value: Any) -> Any:
