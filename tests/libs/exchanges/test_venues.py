@@ -1,0 +1,98 @@
+"""The venue suite over the adapters, each against the simulated venue's wire; and the streams it sends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.ports import free_port
+from libs.exchanges import StreamBatch
+from libs.exchanges.binance import urls as binance_urls
+from libs.exchanges.binance.stream import agg_trade_stream, mark_price_stream, open_market_stream
+from libs.exchanges.session import SessionOptions
+from libs.exchanges.venue import Venue, addresses, open_venue
+from libs.kit.settings import VenueSettings
+from tests.services.processes import ServiceProcess
+from tests.suites.venue_suite import market_data_suite
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def venue(tmp_path: Path) -> AsyncIterator[Venue]:
+    port = free_port()
+    simulator = ServiceProcess(
+        "exchange_simulator",
+        {
+            "PERPSTREAM_SIM_PORT": str(port),
+            "PERPSTREAM_SIM_STATE_DIR": str(tmp_path / "simulator"),
+            "PERPSTREAM_HEALTH_PORT": "0",
+        },
+        tmp_path / "venue.log",
+    )
+    simulator.start()
+    url = f"http://127.0.0.1:{port}"
+    settings = VenueSettings(
+        binance_rest_url=url,
+        binance_websocket_url=url.replace("http", "ws"),
+        binance_spot_rest_url=url,
+        coinbase_rest_url=url,
+    )
+    async with open_venue(settings) as opened:
+        yield opened
+    simulator.stop()
+
+
+class Listener:
+    """A `StreamHandler` that notes what happens."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.trades = asyncio.Event()
+        self.marks = asyncio.Event()
+
+    def on_connecting(self) -> None:
+        self.seen.append("connecting")
+
+    def on_open(self) -> None:
+        self.seen.append("open")
+
+    def on_batch(self, batch: StreamBatch) -> None:
+        if batch.trades:
+            self.trades.set()
+        if batch.mark_prices:
+            self.marks.set()
+
+    def on_close(self, reason: str, silent: bool) -> None:
+        self.seen.append("silent" if silent else "closed")
+
+
+async def test_the_adapter_keeps_the_ports_promises_and_streams_rotate_without_a_break(venue: Venue) -> None:
+    await market_data_suite(venue.market_data, "BTCUSDT")
+    assert float((await venue.spot.ticker("BTCUSDT")).price) > 0
+    assert (await venue.coinbase.ticker("BTC-USD")).time > 0
+    listener = Listener()
+    session = open_market_stream(
+        venue.addresses.websocket,
+        [agg_trade_stream("BTCUSDT"), mark_price_stream("BTCUSDT")],
+        listener,
+        venue.clock,
+        SessionOptions("test", rotate_seconds=1.0),
+    )
+    running = asyncio.create_task(session.run())
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            listener.trades.clear()
+            listener.marks.clear()
+            await listener.trades.wait()
+            await listener.marks.wait()
+    running.cancel()
+    assert listener.seen == ["connecting", "open"], "changing over is no interruption"
+
+
+def test_production_addresses_unless_others_are_named() -> None:
+    live = addresses(VenueSettings(venue="binance", coinbase_rest_url="http://127.0.0.1:1"))
+    assert (live.rest, live.websocket) == (binance_urls.REST, binance_urls.WEBSOCKET)
+    assert live.coinbase_rest == "http://127.0.0.1:1"
+    assert addresses(VenueSettings()).rest == "http://127.0.0.1:9000"

@@ -1,0 +1,45 @@
+"""What every adapter of the venue port must show; a new venue passes this before a service uses it."""
+
+import pytest
+
+from libs.exchanges import RATIO_KINDS, MarketData
+from libs.kit.errors import UserError
+
+MINUTE_MS = 60_000
+
+
+async def market_data_suite(market: MarketData, symbol: str) -> None:
+    """Ask everything that ingest asks, and hold the answers against the port's promises."""
+    now = await market.server_time()
+    instrument = (await market.instruments([symbol]))[symbol]
+    assert instrument.price_decimals >= 0
+    assert instrument.quantity_decimals >= 0
+    with pytest.raises(UserError, match=f"{symbol[:-1]}X"):
+        await market.instruments([f"{symbol[:-1]}X"])
+    await _trades(market, symbol, now)
+    bars = await market.klines(symbol, "1m", now - 10 * MINUTE_MS, now - MINUTE_MS, 10)
+    assert [bar.open_time for bar in bars] == sorted({bar.open_time for bar in bars})
+    assert all(bar.open_time % MINUTE_MS == 0 and bar.close_time == bar.open_time + MINUTE_MS - 1 for bar in bars)
+    for kind in RATIO_KINDS:
+        values = await market.ratio_history(symbol, kind, "5m", 5)
+        assert [value.time for value in values] == sorted({value.time for value in values})
+        assert all(value.kind == kind and value.time % (5 * MINUTE_MS) == 0 and value.time <= now for value in values)
+    history = await market.open_interest_history(symbol, "5m", 5)
+    assert len(history) == 5
+    assert float((await market.open_interest(symbol)).values["open_interest"]) > 0
+    settled = await market.funding_rates(symbol, 3)
+    assert all(rate.time % 1000 == 0 for rate in settled)
+    assert float((await market.ticker(symbol)).price) > 0
+
+
+async def _trades(market: MarketData, symbol: str, now: int) -> None:
+    newest = (await market.newest_agg_trades(symbol, 5))[-1]
+    page = await market.agg_trades_from(symbol, newest.agg_id - 20, 10)
+    assert [trade.agg_id for trade in page] == list(range(newest.agg_id - 20, newest.agg_id - 10)), (
+        "fromId is inclusive"
+    )
+    assert all(trade.symbol == symbol and trade.event_time == 0 for trade in page)
+    span = await market.agg_trades_between(symbol, now - MINUTE_MS, now, 50)
+    assert [trade.agg_id for trade in span] == sorted({trade.agg_id for trade in span})
+    assert all(now - MINUTE_MS <= trade.trade_time <= now for trade in span), "both ends are inclusive"
+    assert await market.agg_trades_from(symbol, newest.agg_id + 1_000_000, 10) == []
