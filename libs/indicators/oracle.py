@@ -125,7 +125,7 @@ class Oracle:
         if isinstance(record, Trade):
             self._trade(place, record)
         elif isinstance(record, Watermark):
-            if record.time_ms >= 0:
+            if record.time_ms >= 0 and self.past.clock >= 0:
                 self._reach(place, max(record.time_ms + 1, self.past.clock), first_is_whole=True)
         elif isinstance(record, Gap):
             self._hole(record)

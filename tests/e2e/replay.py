@@ -15,7 +15,7 @@ from libs.indicators.settings import KernelSettings
 from tests.e2e.truth import TrueTrade
 
 SYMBOL = "BTCUSDT"
-PRICE_DECIMALS, QUANTITY_DECIMALS = 2, 3
+PRICE_DECIMALS, QUANTITY_DECIMALS = 1, 3  # tick 0.10, step 0.001
 _COMPARED = (
     "price", "windows", "large_p95", "large_p99", "large_buy_p95", "large_sell_p95", "large_buy_p99", "large_sell_p99",
     "size_coverage", "atr", "atr_percentile", "last_agg_id", "trades_late", "trades_missing",
@@ -98,7 +98,12 @@ def assert_equals_recording(url: str, truth: list[TrueTrade]) -> int:
     expected_rows = expected_evaluations(truth, max(truth[-1].time_ms - 1, evaluations[-1].event_time_ms - 1))
     assert [row.event_time_ms for row in evaluations] == [row.evaluation_time_ms for row in expected_rows]
     for evaluation, expected_row in zip(evaluations, expected_rows, strict=True):
-        assert features(evaluation) == features(expected_row), evaluation.event_time_ms
+        found_features, expected_features = features(evaluation), features(expected_row)
+        different = {name: (found_features[name], expected_features[name]) for name in _COMPARED}
+        assert found_features == expected_features, (
+            evaluation.event_time_ms,
+            {name: pair for name, pair in different.items() if pair[0] != pair[1]},
+        )
     return len(evaluations)
 
 

@@ -89,7 +89,8 @@ def _step_group(state: State, sink: Sink, rows: LogRows, groups: Groups, group: 
             rescale(arena, rows.price[row], rows.quantity[row])
             row += 1
             continue
-        if kind == at.WATERMARK and rows.time[row] < 0:
+        if kind == at.WATERMARK and (rows.time[row] < 0 or arena[at.BUCKET] < 0):
+            # A symbol begins with its first trade or bar: when its first proof arrives is a matter of timing.
             row += 1
             continue
         if kind <= at.TRADE_SELL and rows.agg_id[row] <= arena[at.LAST_ID]:

@@ -81,12 +81,11 @@ def test_bars_after_the_first_trade_are_ignored_and_counted() -> None:
     assert kernel.bootstraps_ignored == 1
 
 
-def test_bars_after_a_watermark_end_in_the_same_state_as_bars_before_it() -> None:
+def test_a_watermark_before_the_first_bar_or_trade_counts_for_nothing() -> None:
     bars, watermark = random_bars(2), rows_of([Watermark(START_MS + 33_000)])
     early, late = new_kernel(), new_kernel()
     early.bootstrap(event_of(bars))
-    run(early, watermark, 1)
-    run(late, watermark, 1)
+    assert run(late, watermark, 1) == []
     late.bootstrap(event_of(bars))
     log = rows_of([Trade(5, START_MS + 40_000, 60_001, 7, True), Watermark(START_MS + 90_000)])
     assert run(early, log, 1) == run(late, log, 1)
