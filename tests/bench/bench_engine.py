@@ -146,7 +146,7 @@ async def outputs(bootstrap: str, case: Case) -> dict[int, list[Record]]:
         for partition in occupied(case):
             wanted = len(symbols_of(case.symbols, partition, PARTITIONS))
             records: list[Record] = []
-            while sum(evaluation_ms(record) == end_ms(case) for record in records[-wanted:]) < wanted:
+            while sum(evaluation_ms(record) == end_ms(case) for record in records[-9 * wanted :]) < wanted:
                 await asyncio.sleep(0.2)
                 start, end = len(records), await log.end(SIGNAL_INDICATOR.name, partition)
                 ranged = log.range(SIGNAL_INDICATOR.name, partition, start, end)
