@@ -115,7 +115,9 @@ class StrategyInvalid(ConfigurationError):
     """A strategy file is wrong. `problems`: one line each with file, place, what is wrong and what is allowed."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join([*problems, "What to do"]), todo="mend the file; strategies/schema.json says what is allowed")
+        super().__init__(
+            "\n".join([*problems, "What to do"]), todo="mend the file; strategies/schema.json says what is allowed"
+        )
         self.problems = problems
 
 

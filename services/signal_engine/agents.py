@@ -5,15 +5,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, TIMELINE
-from libs.kit.clock import SystemClock
+from libs.contracts.topics import TIMELINE
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
 from libs.streaming.deadletter import DeadLetters
-from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader, Record
-from services.signal_engine.core import EngineCore, Output, Outputs
+from services.signal_engine.core import EngineCore, Outputs
+from services.signal_engine.outbox import Outbox
 from services.signal_engine.recovery import RecoveryParts, recover, state_of
 
 _READY = "assigned and replayed"
@@ -25,12 +24,11 @@ class Worker:
     """The partitions this process has now. Everything runs in one task at a time, as Faust calls it."""
 
     context: ServiceContext
-    producer: EventProducer
+    outbox: Outbox
     dead_letters: DeadLetters
     parts: RecoveryParts
     cores: dict[int, EngineCore] = field(default_factory=dict)
     _parked: dict[int, EngineCore] = field(default_factory=dict)
-    _clock: SystemClock = field(default_factory=SystemClock)
     _handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
@@ -68,11 +66,7 @@ class Worker:
             out = core.process(records)
             for record, problem in out.refused:
                 await self.dead_letters.put(record, problem)
-            if out.signals:
-                sent = [await self._send(SIGNAL_SCORED.name, partition, output) for output in out.signals]
-                await asyncio.gather(*sent)
-            for output in out.indicators:
-                await self._send(SIGNAL_INDICATOR.name, partition, output)
+            await self.outbox.put(partition, out.signals, out.indicators)
         if out.evaluated or out.beat:
             _report(core, out)
 
@@ -83,7 +77,7 @@ class Worker:
             return
         async with self._handing_over:
             offset, state = state_of(core)
-        await self.producer.flush()
+        await self.outbox.drained()
         try:
             await self.parts.snapshots.save(partition, offset, state)
         except Exception as problem:  # a lost snapshot costs time at the next start, never data
@@ -100,10 +94,6 @@ class Worker:
         async with LogReader(self.parts.bootstrap) as log:
             async for batch in log.range(TIMELINE.name, record.partition, core.next_offset, record.offset):
                 await self.emit(record.partition, core, batch)
-
-    async def _send(self, topic: str, partition: int, output: Output) -> "asyncio.Future[int]":
-        output.encoded.headers.append(("observed-at", str(self._clock.now_ms()).encode()))
-        return await self.producer.send_encoded(topic, output.encoded, key=output.symbol.encode(), partition=partition)
 
 
 def _report(core: EngineCore, out: Outputs) -> None:

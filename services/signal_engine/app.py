@@ -15,6 +15,7 @@ from libs.streaming.faust_app import WorkerSettings, build_worker
 from libs.streaming.generation import log_generation
 from libs.streaming.producer import EventProducer
 from services.signal_engine.agents import Worker
+from services.signal_engine.outbox import Outbox
 from services.signal_engine.recovery import RecoveryParts, code_version
 from services.signal_engine.settings import EngineSettings
 
@@ -53,7 +54,7 @@ async def main(context: ServiceContext) -> None:
     snapshots = DatabaseSnapshots(store, settings.engine_group, generation, code_version(kernel))
     worker = Worker(
         context,
-        producer,
+        Outbox(producer),
         DeadLetters(producer, context.name),
         RecoveryParts(settings.kafka_bootstrap, kernel, snapshots),
     )

@@ -37,7 +37,7 @@ def test_an_older_instant_that_arrives_later_changes_nothing() -> None:
     inputs.take_mark_price(mark_price("BTCUSDT", 2_000, 10_001))
     inputs.take_mark_price(mark_price("BTCUSDT", 1_000, 9_999))
     found = inputs.at(3_000)
-    assert (found["open_interest"].value, found["mark_price"].value) == (7, 10_001)
+    assert (found["open_interest"].value, found["mark_price"].value) == (Decimal(7), Decimal(10_001))
 
 
 def test_open_interest_change_needs_half_an_hour_and_is_measured_over_it() -> None:
@@ -57,9 +57,9 @@ def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
     inputs.take_liquidation(liquidation(2_000, "short", 3))
     inputs.take_liquidation(liquidation(3_000, "long", 4))
     at_once = inputs.at(3_000)
-    assert (at_once["long_liquidations"].value, at_once["short_liquidations"].value) == (9, 3)
+    assert (at_once["long_liquidations"].value, at_once["short_liquidations"].value) == (Decimal(9), Decimal(3))
     later = inputs.at(LIQUIDATION_WINDOW_MS + 2_500)
-    assert (later["long_liquidations"].value, later["short_liquidations"].value) == (4, 0)
+    assert (later["long_liquidations"].value, later["short_liquidations"].value) == (Decimal(4), Decimal(0))
 
 
 @pytest.mark.parametrize(("state", "known"), [("receiving", True), ("disconnected", False), ("silent", False)])
