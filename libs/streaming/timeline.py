@@ -1,13 +1,13 @@
 """Reading the timeline: which of its records count, from any place in it, the same for every reader.
 
-A reader that starts in the middle needs the gates' state at that place. It takes them from a heartbeat before it and
-applies what stands between; `TimelineCursor` is that pair of gates with the rule for one record.
+A reader that starts in the middle needs the gates' state at that place. `tail_before` finds a heartbeat before it and what
+stands between; `TimelineCursor` is the pair of gates with the rule for one record.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from libs.contracts.codec import decode, schema_of
+from libs.contracts.codec import decode, decode_as, schema_of
 from libs.contracts.event import Event
 from libs.contracts.frames import FrameGate, TradeColumns
 from libs.contracts.market import AggTradeFrame, TradesBootstrapped
@@ -24,10 +24,65 @@ from libs.contracts.topics import TIMELINE
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader, Record
 
-_CHUNK = 2000
-# A fenced-out owner can still flush what it had buffered (EventProducer: 2000 records), heartbeats among it. A heartbeat is
-# believed only when no higher epoch stands within this many records before it, which is more than one such burst.
-BURST_RECORDS = 4000
+_OWN = (TimelineFenced, TimelineHeartbeat)
+# An owner alive writes each second; a fenced one stops at its next acknowledgement, seconds after the fence.
+SETTLED_MS = 60_000
+_FIRST_SPAN = 4_096
+
+
+def own_event(record: Record) -> TimelineFenced | TimelineHeartbeat | None:
+    """The sequencer's own record, or None for a copy. Raises `BadMessage` when it cannot be told or decoded."""
+    kind = schema_of(record.headers)
+    return decode_as(kind, record.value) if kind in _OWN else None  # type: ignore[return-value]
+
+
+@dataclass(slots=True)
+class Tail:
+    """The end of a timeline partition while it is read: keeps the records from the last heartbeat that counts, if any.
+
+    A fenced owner's last heartbeats can land after its successor's fence, and must not be taken for the state. So a
+    heartbeat needs at least the epoch of everything before it. How much before it must be known is a question of time: an
+    owner that is alive writes each second, and one that was fenced learns it from its next acknowledgement.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    epoch: int = -1
+    first_ms: int | None = None
+    heartbeat: TimelineHeartbeat | None = None
+
+    def add(self, record: Record) -> None:
+        """The next record in log order."""
+        if self.first_ms is None:
+            self.first_ms = record.timestamp_ms
+        try:
+            event = own_event(record)
+            epoch = event.epoch if event is not None else int(record.headers.get(HEADER_EPOCH, b"-1"))
+        except (BadMessage, ValueError):
+            epoch, event = -1, None
+        if isinstance(event, TimelineHeartbeat) and epoch >= self.epoch:
+            self.records, self.heartbeat = [], event
+        self.epoch = max(self.epoch, epoch)
+        self.records.append(record)
+
+    def settled(self, settled_ms: int) -> bool:
+        """Whether at least `settled_ms` of log append time was seen before the heartbeat that `records` begins with."""
+        if self.heartbeat is None or self.first_ms is None:
+            return False
+        return self.records[0].timestamp_ms - self.first_ms >= settled_ms
+
+
+async def tail_before(log: LogReader, partition: int, end: int) -> Tail:
+    """The records before the offset `end` that make up the state there: from the last heartbeat that surely counts, or from
+    the beginning of a young log."""
+    beginning, span = await log.beginning(TIMELINE.name, partition), _FIRST_SPAN
+    while True:
+        start, tail = max(beginning, end - span), Tail()
+        async for batch in log.range(TIMELINE.name, partition, start, end):
+            for record in batch:
+                tail.add(record)
+        if start == beginning or tail.settled(SETTLED_MS):
+            return tail
+        span *= 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +110,9 @@ class TimelineCursor:
         Raises `BadMessage` for what cannot be read: dead-letter it and go on with the next record (the gates agree on that
         too). Do not offer the same record twice.
         """
-        if schema_of(record.headers) in (TimelineFenced, TimelineHeartbeat):
-            return self._accept_own(record)
+        own = own_event(record)
+        if own is not None:
+            return self._accept_own(record, own)
         if not self.gate.accept(None, record.headers):
             return None
         event = decode(record.value, record.headers, TIMELINE.events)
@@ -70,8 +126,7 @@ class TimelineCursor:
         source = Source.parse(record.headers[HEADER_SOURCE].decode())
         return Accepted(record, event, columns, source, effective_at(record.headers))
 
-    def _accept_own(self, record: Record) -> Accepted | None:
-        event = decode(record.value, record.headers, TIMELINE.events)
+    def _accept_own(self, record: Record, event: TimelineFenced | TimelineHeartbeat) -> Accepted | None:
         if not self.gate.accept(event, record.headers):
             return None
         if isinstance(event, TimelineHeartbeat):
@@ -79,12 +134,6 @@ class TimelineCursor:
             _raise_to(self.frames.epochs, event.frame_epochs)
             _raise_to(self.frames.last_ids, event.last_ids)
         return Accepted(record, event, None, None, -1)
-
-    @classmethod
-    def at(cls, heartbeat: TimelineHeartbeat) -> "TimelineCursor":
-        """The state right after an accepted heartbeat."""
-        gate = TimelineGate(heartbeat.epoch, dict(heartbeat.positions))
-        return cls(gate, FrameGate(dict(heartbeat.frame_epochs), dict(heartbeat.last_ids)))
 
 
 def _raise_to(known: dict[str, int], stated: dict[str, int]) -> None:
@@ -108,74 +157,13 @@ def accepted(
             yield taken
 
 
-def _epoch_claimed(record: Record) -> int:
-    """The owner epoch that wrote the record; -1 when it does not say."""
-    try:
-        if schema_of(record.headers) in (TimelineFenced, TimelineHeartbeat):
-            event = decode(record.value, record.headers, TIMELINE.events)
-            return event.epoch if isinstance(event, TimelineFenced | TimelineHeartbeat) else -1
-        return int(record.headers.get(HEADER_EPOCH, b"-1"))
-    except (BadMessage, ValueError):
-        return -1
-
-
-def last_heartbeat(records: Sequence[Record]) -> tuple[int, TimelineHeartbeat] | None:
-    """Index and content of the last believable heartbeat among consecutive records: none before it claims a higher epoch."""
-    found: tuple[int, TimelineHeartbeat] | None = None
-    highest = -1
-    for index, record in enumerate(records):
-        epoch = _epoch_claimed(record)
-        if epoch >= highest and record.headers.get("schema") == TimelineHeartbeat.SCHEMA.encode():
-            event = decode(record.value, record.headers, TIMELINE.events)
-            if isinstance(event, TimelineHeartbeat):
-                found = index, event
-        highest = max(highest, epoch)
-    return found
-
-
-def believable_heartbeat(
-    records: Sequence[Record], *, complete: bool, burst: int = BURST_RECORDS
-) -> tuple[int, TimelineHeartbeat] | None:
-    """The last heartbeat that a reader of the whole partition would accept, by index; None when `records` cannot prove it.
-
-    `complete`: the records begin where the partition begins, so nothing earlier could speak against it.
-    """
-    found = last_heartbeat(records)
-    return found if found is not None and (complete or found[0] >= burst) else None
-
-
 async def prime_cursor(bootstrap: str, partition: int, offset: int) -> TimelineCursor:
-    """The state in which a reader of the whole partition would meet the record at `offset`.
-
-    Reads back to the last believable heartbeat before it, or to the partition's beginning when there is none.
-    """
+    """The state in which a reader of the whole partition would meet the record at `offset`."""
+    cursor = TimelineCursor()
     async with LogReader(bootstrap) as log:
-        beginning = await log.beginning(TIMELINE.name, partition)
-        records: list[Record] = []
-        start = max(beginning, offset)
-        while True:
-            found = believable_heartbeat(records, complete=start <= beginning)
-            if start <= beginning or found is not None:
-                break
-            earlier = max(beginning, start - _CHUNK)
-            chunk = [record async for batch in log.range(TIMELINE.name, partition, earlier, start) for record in batch]
-            records, start = chunk + records, earlier
-    return replayed(records, found)
-
-
-def replayed(records: Sequence[Record], found: tuple[int, TimelineHeartbeat] | None) -> TimelineCursor:
-    """The cursor after `records`, beginning at the heartbeat found among them (index, content) or at the first."""
-    cursor = TimelineCursor() if found is None else TimelineCursor.at(found[1])
-    rest = records if found is None else records[found[0] + 1 :]
-    for _ in accepted(rest, cursor, []):
-        pass
+        for _ in accepted((await tail_before(log, partition, offset)).records, cursor, []):
+            pass
     return cursor
-
-
-async def prime_gates(bootstrap: str, partition: int, offset: int) -> tuple[TimelineGate, FrameGate]:
-    """The two gates of `prime_cursor`."""
-    cursor = await prime_cursor(bootstrap, partition, offset)
-    return cursor.gate, cursor.frames
 
 
 async def read_accepted(bootstrap: str, partition: int, start: int, end: int) -> AsyncIterator[Accepted]:

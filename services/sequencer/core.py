@@ -4,11 +4,9 @@ The state is a function of the log alone, so a new owner that has read the log u
 the accepted records end, whatever dead or doubled owners have appended.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from libs.contracts.codec import HEADER_SCHEMA, Encoded, decode, decode_as
+from libs.contracts.codec import Encoded, decode
 from libs.contracts.event import Event
 from libs.contracts.frames import FrameGate
 from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, TradesBootstrapped
@@ -23,73 +21,11 @@ from libs.contracts.timeline import (
 )
 from libs.contracts.topics import SEQUENCED, STRATEGY_CONTROL
 from libs.kit.errors import BadMessage
+from libs.streaming.records import Record
+from libs.streaming.timeline import own_event
 
-_FENCED = TimelineFenced.SCHEMA.encode()
-_HEARTBEAT = TimelineHeartbeat.SCHEMA.encode()
 _ALLOWED: dict[str, tuple[type[Event], ...]] = {topic.name: topic.events for topic in (*SEQUENCED, STRATEGY_CONTROL)}
 _OWN_HEADERS = frozenset((HEADER_SOURCE, HEADER_EPOCH, HEADER_EFFECTIVE_AT))
-
-
-class LogRecord(Protocol):
-    """What the core needs to know of a Kafka record."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Mapping[str, bytes]: ...
-    @property
-    def timestamp_ms(self) -> int: ...
-
-
-def own_event(record: LogRecord) -> TimelineFenced | TimelineHeartbeat | None:
-    """The sequencer's own record, or None for a copy. Raises `BadMessage` when it cannot be decoded."""
-    schema = record.headers.get(HEADER_SCHEMA)
-    if schema == _HEARTBEAT:
-        return decode_as(TimelineHeartbeat, record.value)
-    if schema == _FENCED:
-        return decode_as(TimelineFenced, record.value)
-    return None
-
-
-@dataclass(slots=True)
-class Tail:
-    """The end of a timeline partition while it is read: keeps the records from the last heartbeat that counts.
-
-    A fenced owner's last heartbeats can land after its successor's fence, and must not be taken for the state. So a
-    heartbeat needs at least the epoch of everything before it. How much before it must be known is a question of time: an
-    owner that is alive writes each second, and one that was fenced learns it from its next acknowledgement.
-    """
-
-    records: list[LogRecord] = field(default_factory=list)
-    epoch: int = -1
-    first_ms: int | None = None
-    anchor_ms: int | None = None
-
-    def add(self, record: LogRecord) -> None:
-        """The next record in log order."""
-        if self.first_ms is None:
-            self.first_ms = record.timestamp_ms
-        try:
-            event = own_event(record)
-            epoch = event.epoch if event is not None else int(record.headers.get(HEADER_EPOCH, b"-1"))
-        except (BadMessage, ValueError):
-            epoch, event = -1, None
-        if isinstance(event, TimelineHeartbeat) and epoch >= self.epoch:
-            self.records, self.anchor_ms = [], record.timestamp_ms
-        self.epoch = max(self.epoch, epoch)
-        self.records.append(record)
-
-    def settled(self, settled_ms: int) -> bool:
-        """Whether at least `settled_ms` of log append time was seen before the heartbeat that `records` begins with."""
-        if self.anchor_ms is None or self.first_ms is None:
-            return False
-        return self.anchor_ms - self.first_ms >= settled_ms
 
 
 @dataclass(slots=True)
@@ -103,7 +39,7 @@ class SequencerCore:
     watermarks: dict[str, int] = field(default_factory=dict)
     greatest_watermark: int = UNKNOWN_TIME
 
-    def follow(self, record: LogRecord) -> bool:
+    def follow(self, record: Record) -> bool:
         """Fold one record that stands in the timeline; returns whether it counts. Garbage counts for nothing."""
         try:
             event = own_event(record)
@@ -145,7 +81,7 @@ class SequencerCore:
         """The last offset taken from a source; -1 before the first."""
         return self.gate.positions.get(f"{topic}:{partition}", -1)
 
-    def copy(self, record: LogRecord) -> Encoded | None:
+    def copy(self, record: Record) -> Encoded | None:
         """The record to append for a source record: its bytes with the timeline's headers; None when it was taken before.
 
         Raises `BadMessage` when no reader could use it; the position has moved on then.

@@ -18,7 +18,8 @@ from libs.streaming.deadletter import DeadLetters
 from libs.streaming.follower import Follower
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader, Record
-from services.sequencer.core import SequencerCore, own_event
+from libs.streaming.timeline import own_event
+from services.sequencer.core import SequencerCore
 from services.sequencer.takeover import TimelineLog, source_starts, take
 
 HEARTBEAT_SECONDS = 1.0

@@ -7,11 +7,8 @@ from libs.contracts.event import Event
 from libs.contracts.topics import SEQUENCED, STRATEGY_CONTROL, TIMELINE
 from libs.kit.errors import UserError
 from libs.streaming.records import LogReader, Record
-from services.sequencer.core import SequencerCore, Tail
-
-# An owner alive writes each second; a fenced one stops at its next acknowledgement, seconds after the fence.
-SETTLED_MS = 60_000
-_FIRST_SPAN = 4_096
+from libs.streaming.timeline import tail_before
+from services.sequencer.core import SequencerCore
 
 
 class Appender(Protocol):
@@ -30,9 +27,9 @@ class TimelineLog:
         """The offset that the next record will have."""
         return await self._reader.end(TIMELINE.name, self._partition)
 
-    async def beginning(self) -> int:
-        """The first offset that retention has left."""
-        return await self._reader.beginning(TIMELINE.name, self._partition)
+    async def tail(self, end: int) -> list[Record]:
+        """What makes up the state at the offset `end`, in order."""
+        return (await tail_before(self._reader, self._partition, end)).records
 
     async def read(self, start: int, end: int) -> AsyncIterator[Record]:
         """The records of [start, end) in order."""
@@ -41,27 +38,11 @@ class TimelineLog:
                 yield record
 
 
-async def restore(log: TimelineLog, core: SequencerCore) -> int:
-    """Bring an empty core to the state at the log's end; returns that end.
-
-    Starts at the last heartbeat that surely counts (see `Tail`), or at the beginning of a young log.
-    """
-    end, beginning, span = await log.end(), await log.beginning(), _FIRST_SPAN
-    while True:
-        start, tail = max(beginning, end - span), Tail()
-        async for record in log.read(start, end):
-            tail.add(record)
-        if start == beginning or tail.settled(SETTLED_MS):
-            break
-        span *= 4
-    for kept in tail.records:
-        core.follow(kept)
-    return end
-
-
 async def take(log: TimelineLog, core: SequencerCore, append: Appender, owner: str) -> int:
     """Fence until a fence of ours counts; returns the offset after it. The core stands at that place."""
-    position = await restore(log, core)
+    position = await log.end()
+    for record in await log.tail(position):
+        core.follow(record)
     while True:
         fence = core.fence(owner)
         offset = await append(fence)

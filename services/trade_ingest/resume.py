@@ -8,11 +8,10 @@ from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, TradesBootstrappe
 from libs.contracts.topics import AGGTRADE, TIMELINE
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader, Record
-from libs.streaming.timeline import last_heartbeat
+from libs.streaming.timeline import tail_before
 from services.trade_ingest.assembler import Resume
 from services.trade_ingest.continuity import UNKNOWN_ID
 
-HEARTBEAT_SEARCH = 4000
 FIRST_WINDOW = 2000
 
 
@@ -98,17 +97,14 @@ async def _read_partition(log: LogReader, partition: int, symbols: list[str]) ->
 
 async def _at_heartbeat(log: LogReader, partition: int, end: int) -> tuple[int, TopicState] | None:
     """The state that the timeline's last heartbeat holds, and the next offset after it; None without a usable one."""
-    timeline_end = await log.end(TIMELINE.name, partition)
-    start = max(0, timeline_end - HEARTBEAT_SEARCH)
-    records = [record async for batch in log.range(TIMELINE.name, partition, start, timeline_end) for record in batch]
-    found = last_heartbeat(records)
-    if found is None:
+    heartbeat = (await tail_before(log, partition, await log.end(TIMELINE.name, partition))).heartbeat
+    if heartbeat is None:
         return None
-    position = found[1].positions.get(f"{AGGTRADE.name}:{partition}", -1) + 1
+    position = heartbeat.positions.get(f"{AGGTRADE.name}:{partition}", -1) + 1
     if position == 0 or position > end:
         return None
-    gate = FrameGate(dict(found[1].frame_epochs), dict(found[1].last_ids))
-    return position, TopicState(gate, watermarks=dict(found[1].watermarks))
+    gate = FrameGate(dict(heartbeat.frame_epochs), dict(heartbeat.last_ids))
+    return position, TopicState(gate, watermarks=dict(heartbeat.watermarks))
 
 
 async def _absorb_range(log: LogReader, partition: int, span: tuple[int, int], state: TopicState) -> None:

@@ -24,14 +24,7 @@ from libs.kit.errors import BadMessage
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import Record
-from libs.streaming.timeline import (
-    TimelineCursor,
-    accepted,
-    believable_heartbeat,
-    prime_cursor,
-    read_accepted,
-    replayed,
-)
+from libs.streaming.timeline import Tail, TimelineCursor, accepted, prime_cursor, read_accepted
 from tests.libs.streaming.broker import fail
 
 BURST = 3
@@ -78,9 +71,8 @@ class Log:
     def append(self, event: Event, extra: Sequence[tuple[str, bytes]] = (), value: bytes | None = None) -> None:
         encoded = encode(event)
         headers = dict([*encoded.headers, *extra])
-        record = Record(
-            TIMELINE.name, 0, len(self.records), b"0", encoded.value if value is None else value, headers, 0
-        )
+        at = len(self.records)  # also the time of its append, ms
+        record = Record(TIMELINE.name, 0, at, b"0", encoded.value if value is None else value, headers, at)
         state = copy_of(self.truth)
         list(accepted([record], state, []))
         self.records.append(record)
@@ -142,6 +134,13 @@ def state_of(cursor: TimelineCursor) -> tuple[object, ...]:
     return cursor.gate.epoch, cursor.gate.positions, cursor.frames.epochs, cursor.frames.last_ids
 
 
+def tail_of(records: Sequence[Record]) -> Tail:
+    tail = Tail()
+    for record in records:
+        tail.add(record)
+    return tail
+
+
 Operations = st.lists(
     st.one_of(
         st.tuples(st.just("frames"), st.integers(1, 3), st.integers(0, 4)),
@@ -199,10 +198,11 @@ def test_cursors_primed_anywhere_equal_cursors_fed_from_the_beginning(
     log = build(operations)
     at = data.draw(st.integers(0, len(log.records)), label="at")
     start = data.draw(st.integers(0, at), label="start")
-    found = believable_heartbeat(log.records[start:at], complete=start == 0, burst=BURST)
-    if found is None and start > 0:
-        found, start = believable_heartbeat(log.records[:at], complete=True, burst=BURST), 0
-    primed = replayed(log.records[start:at], found)
+    tail = tail_of(log.records[start:at])
+    if not tail.settled(BURST):
+        tail = tail_of(log.records[:at])
+    primed = TimelineCursor()
+    list(accepted(tail.records, primed, []))
     assert state_of(primed) == state_of(log.states[at])
     rest = [taken.record.offset for taken in accepted(log.records[at:], primed, [])]
     from_beginning = [taken.record.offset for taken in accepted(log.records, TimelineCursor(), [])]
@@ -217,9 +217,7 @@ def test_a_dead_owners_heartbeat_is_not_believed() -> None:
     log.take_over(stale=False)
     log.frames(2, 0)
     log.haunt(0, [True])
-    found = believable_heartbeat(log.records, complete=True)
-    assert found is not None
-    assert found[0] == 2
+    assert tail_of(log.records).records[0].offset == 2
 
 
 def test_rows_seen_before_and_frames_of_a_dead_producer_do_not_count() -> None:

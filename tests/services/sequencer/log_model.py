@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
 from libs.contracts.codec import Encoded, encode
 from libs.contracts.event import Event
@@ -11,7 +10,9 @@ from libs.contracts.partitioning import partition_of
 from libs.contracts.timeline import TimelineFenced
 from libs.contracts.topics import AGGTRADE, LIQUIDATION, TIMELINE
 from libs.kit.errors import BadMessage
-from services.sequencer.core import LogRecord, SequencerCore, Tail, own_event
+from libs.streaming.records import Record
+from libs.streaming.timeline import Tail, own_event
+from services.sequencer.core import SequencerCore
 from tests.services.frame_factory import Envelope, Row, make_frame
 
 SYMBOL = "BTCUSDT"
@@ -22,34 +23,23 @@ BAD_EVERY = 7
 ONE = Decimal(1)
 
 
-class Stored(NamedTuple):
-    """A record as a reader sees it; `timestamp_ms` is the log's append time."""
-
-    topic: str
-    partition: int
-    offset: int
-    value: bytes | None
-    headers: dict[str, bytes]
-    timestamp_ms: int
-
-
-def trade_record(offset: int) -> Stored:
+def trade_record(offset: int) -> Record:
     """The source's frame number `offset`; each seventh is garbage."""
     row = Row(SYMBOL, offset, 100, 1, 1_000 * offset, False)
     frame = make_frame(Envelope(PARTITION, sequence=offset), [row], {SYMBOL: 1_000 * offset - 1})
     value, headers = encode(frame)
     garbage = offset % BAD_EVERY == BAD_EVERY - 1
-    return Stored(AGGTRADE.name, PARTITION, offset, b"\xc1" if garbage else value, dict(headers), 0)
+    return Record(AGGTRADE.name, PARTITION, offset, None, b"\xc1" if garbage else value, dict(headers), 0)
 
 
-def liquidation_record(offset: int) -> Stored:
+def liquidation_record(offset: int) -> Record:
     """The source's liquidation number `offset`."""
     event = LiquidationObserved(
         event_id=str(offset), event_time_ms=offset, symbol=SYMBOL, side="SELL", quantity=ONE, average_price=ONE,
         order_price=ONE, last_filled_quantity=ONE, trade_time_ms=offset, status="FILLED",
     )  # fmt: skip
     value, headers = encode(event)
-    return Stored(LIQUIDATION.name, PARTITION, offset, value, dict(headers), 0)
+    return Record(LIQUIDATION.name, PARTITION, offset, None, value, dict(headers), 0)
 
 
 SOURCES = {AGGTRADE.name: trade_record, LIQUIDATION.name: liquidation_record}
@@ -68,8 +58,8 @@ class Owner:
     heartbeats: int = 0
 
 
-def restorable(log: list[Stored]) -> list[LogRecord]:
-    """What a new owner folds: the shortest tail that is settled, read in growing spans as `takeover.restore` does."""
+def restorable(log: list[Record]) -> list[Record]:
+    """What a new owner folds: the shortest tail that is settled, read in growing spans as `tail_before` does."""
     span = 8
     while True:
         tail = Tail()
@@ -84,12 +74,12 @@ class World:
     """The timeline partition and everybody who appends to it; time is the number of appends and steps."""
 
     def __init__(self) -> None:
-        self.log: list[Stored] = []
+        self.log: list[Record] = []
         self.owners: list[Owner] = []
         self.now = 0
 
     def start(self) -> None:
-        """A new process reads the tail as `takeover.restore` does and sends its fence."""
+        """A new process reads the tail as `tail_before` does and sends its fence."""
         core = SequencerCore(PARTITION, MARKET_PARTITIONS)
         for record in restorable(self.log):
             core.follow(record)
@@ -114,7 +104,7 @@ class World:
             owner.alive = False
             return
         value, headers = encoded
-        self.log.append(Stored(TIMELINE.name, PARTITION, len(self.log), value, dict(headers), self.now))
+        self.log.append(Record(TIMELINE.name, PARTITION, len(self.log), None, value, dict(headers), self.now))
         if not owner.alive:
             return
         if not owner.owns:

@@ -16,7 +16,8 @@ from libs.contracts.topics import AGGTRADE, LIQUIDATION, MARKPRICE, TIMELINE
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader, Record
-from services.sequencer.core import SequencerCore, own_event
+from libs.streaming.timeline import own_event
+from services.sequencer.core import SequencerCore
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.processes import ServiceProcess, eventually
 from tests.services.sequencer.log_model import liquidation_record

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from libs.contracts.codec import decode
 from libs.contracts.timeline import HEADER_SOURCE, Source, TimelineHeartbeat, effective_at
 from libs.contracts.topics import AGGTRADE, LIQUIDATION
-from services.sequencer.core import SequencerCore, own_event
+from libs.streaming.records import Record
+from libs.streaming.timeline import own_event
+from services.sequencer.core import SequencerCore
 from tests.services.sequencer.log_model import (
     BAD_EVERY,
     LENGTH,
@@ -14,7 +16,6 @@ from tests.services.sequencer.log_model import (
     PARTITION,
     SOURCES,
     SYMBOL,
-    Stored,
     World,
     restorable,
 )
@@ -56,13 +57,13 @@ def new_core() -> SequencerCore:
     return SequencerCore(PARTITION, MARKET_PARTITIONS)
 
 
-def accepted(log: list[Stored], start: int = 0) -> tuple[list[Stored], SequencerCore]:
+def accepted(log: list[Record], start: int = 0) -> tuple[list[Record], SequencerCore]:
     """What a reader that starts at `start` takes, and its state at the end."""
     core = new_core()
     return [record for record in log[start:] if core.follow(record)], core
 
 
-def copies(records: list[Stored]) -> list[Stored]:
+def copies(records: list[Record]) -> list[Record]:
     return [record for record in records if own_event(record) is None]
 
 
@@ -121,5 +122,5 @@ def reader_greatest(before: int) -> int:
     return before
 
 
-def topic_of(record: Stored) -> str:
+def topic_of(record: Record) -> str:
     return Source.parse(record.headers[HEADER_SOURCE].decode()).topic
