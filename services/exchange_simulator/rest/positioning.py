@@ -28,7 +28,9 @@ def _period_starts(venue: Venue, parameters: Parameters, symbol: str) -> tuple[s
         raise invalid_value("startTime")
     oldest = max(now - _HISTORY_MS, venue.source.first_ms(symbol), start or 0)
     first = -(-oldest // length)
-    last = min(now, end if end is not None else now) // length - 1
+    # A recording says nothing of a period that goes on after its last event.
+    ended = venue.source.last_event_ms()
+    last = min(moment for moment in (now, end, ended) if moment is not None) // length - 1
     numbers = range(max(first, 0), last + 1)
     # As with klines: from a start the first rows, otherwise the newest.
     chosen = numbers[:limit] if start is not None else numbers[-limit:]

@@ -225,3 +225,12 @@ async def test_a_recording_invents_no_positioning(tmp_path: Path) -> None:
         assert (await run.refused("/products/BTC-USD/ticker"))[0] == 404
         simulation: Simulation = run.simulation
         assert simulation.source.rules["BTCUSDT"].tick == 10
+
+
+async def test_a_recording_says_nothing_of_a_period_that_outlasts_it(tmp_path: Path) -> None:
+    async with running(tmp_path, recording=(SLICE,), speed=2_000.0) as run:
+        await replay(run, 1)
+        last = (await run.until(lambda status: bool(status["ended"])))["last_event_ms"]
+        period_ends = (last // 300_000 + 1) * 300_000
+        await run.until(lambda status: status["venue_time_ms"] > period_ends)
+        assert await run.get("/futures/data/takerlongshortRatio", symbol="BTCUSDT", period="5m") == []
