@@ -11,6 +11,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,6 +23,7 @@ from libs.kit.errors import ConfigurationError, UserError
 RUN_FILE = "run.json"
 _LOCK_FILE = "supervisor.lock"
 _SOURCE_FILE = "source.json"
+_BEGAN = "begun at"
 _NEEDED_BYTES = 300 * 1024 * 1024
 EXIT_NOT_RUNNING = 3
 
@@ -169,16 +171,20 @@ def end_leftovers(state_dir: Path) -> list[str]:
     return found
 
 
-def remember_source(state_dir: Path, source: dict[str, Any]) -> None:
-    """Tie the folder to one source of facts; raises `ConfigurationError` when it belongs to another one.
+def remember_source(state_dir: Path, source: dict[str, Any]) -> str:
+    """Tie the folder to one source of facts; returns that market in words, equal for two folders only if their facts are.
 
-    A recording moved to now has other times at every start, so it always needs a fresh folder.
+    Raises `ConfigurationError` when the folder belongs to another source. A recording moved to now has other times at every
+    start, so it always needs a fresh folder; a synthetic market is another one in every folder, because it begins at its start.
     """
     path = state_dir / _SOURCE_FILE
-    known = json.loads(path.read_text()) if path.exists() else None
-    if known is None:
-        write_atomically(path, json.dumps(source).encode())
-        return
+    body = json.loads(path.read_text()) if path.exists() else None
+    if body is None:
+        same_everywhere = source["venue"] != "simulator" or source.get("times") == "kept"
+        body = source if same_everywhere else source | {_BEGAN: datetime.now(UTC).isoformat()}
+        write_atomically(path, json.dumps(body).encode())
+        return _words(body)
+    known = {key: value for key, value in body.items() if key != _BEGAN}
     if known != source:
         raise ConfigurationError(
             f"the state folder holds data of another source ({_words(known)}), not of {_words(source)}",
@@ -191,6 +197,7 @@ def remember_source(state_dir: Path, source: dict[str, Any]) -> None:
             where=str(state_dir),
             todo="use a fresh --state-dir, or play it with --keep-times",
         )
+    return _words(body)
 
 
 def _words(source: dict[str, Any]) -> str:

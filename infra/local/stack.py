@@ -58,8 +58,8 @@ async def run_stack(
         if leftovers:
             log.system(f"ended what an earlier run left behind: {', '.join(leftovers)}")
         try:
-            remember_source(options.state_dir, options.source())
-            plan = _assemble(options, settings, preparations, commands)
+            market = remember_source(options.state_dir, options.source())
+            plan = _assemble(options, settings, preparations, commands, market)
             log.system(
                 f"state in {options.state_dir}, API on {plan.run.gateway_url}, Kafka on {plan.run.kafka_bootstrap}"
             )
@@ -73,6 +73,7 @@ def _assemble(
     settings: StackSettings,
     preparations: Sequence[Preparation],
     commands: Mapping[str, tuple[str, ...]],
+    market: str,
 ) -> StackPlan:
     ports = choose_ports(options)
     servers: list[Server] = []
@@ -89,7 +90,7 @@ def _assemble(
     services = plan_services(
         commands, with_simulator=simulated, workers=options.workers, health_ports=_health_ports(ports["health"])
     )
-    environment = service_environment(options, endpoints)
+    environment = service_environment(options, endpoints) | {"PERPSTREAM_MARKET_SOURCE": market}
     return StackPlan(
         state_dir=options.state_dir,
         run=_run_file(options, endpoints),

@@ -10,18 +10,22 @@ import time
 from infra.local.stack import Preparation
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from services.console.output import guarded
+from services.console.settings import PreparationSettings
 
 PREPARATIONS = (Preparation("prepare", (sys.executable, "-m", "services.console.preparation")),)
 
 
-async def _migrate(settings: DatabaseSettings) -> str:
+async def _migrate(settings: DatabaseSettings, market: str | None) -> str:
     from libs.store.engine import create_engine, write_session
+    from libs.store.market_source import claim_source
     from libs.store.migrate import upgrade
     from libs.store.partitions import create_partitions, months_ahead
 
     engine = create_engine(settings, application="perpstream-prepare", connections=1)
     try:
         revision = await upgrade(engine)
+        if market is not None:
+            await claim_source(engine, market)
         async with write_session(engine) as session:
             await create_partitions(session, months_ahead(time.time_ns() // 1_000_000))
     finally:
@@ -37,11 +41,12 @@ async def _create_topics(settings: KafkaSettings) -> str:
 
 
 async def prepare() -> None:
-    """Migrate and create topics side by side, then publish the strategies; every step may be repeated."""
+    """Database and topics side by side, then the strategies; every step may be repeated."""
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
+    market = load_settings(PreparationSettings).market_source
     from services.console.activation import publish_strategies, strategies_dir
 
-    for line in await asyncio.gather(_migrate(database), _create_topics(kafka)):
+    for line in await asyncio.gather(_migrate(database, market), _create_topics(kafka)):
         print(line, flush=True)
     print(await publish_strategies(kafka.kafka_bootstrap, strategies_dir()), flush=True)
 

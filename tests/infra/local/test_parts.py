@@ -49,8 +49,7 @@ def test_a_rebased_recording_needs_a_fresh_folder(tmp_path: Path) -> None:
     recording = tmp_path / "btcusdt.gz"
     recording.touch()
     kept = StackOptions(recordings=(recording,)).source()
-    remember_source(tmp_path, kept)
-    remember_source(tmp_path, kept)
+    assert remember_source(tmp_path, kept) == remember_source(tmp_path, kept)
     moved = StackOptions(recordings=(recording,), rebase=True).source()
     with pytest.raises(ConfigurationError, match="another source"):
         remember_source(tmp_path, moved)
@@ -59,6 +58,22 @@ def test_a_rebased_recording_needs_a_fresh_folder(tmp_path: Path) -> None:
     remember_source(other, moved)
     with pytest.raises(ConfigurationError, match="cannot be played twice"):
         remember_source(other, moved)
+
+
+def test_a_recording_is_one_market_in_every_folder_and_a_synthetic_market_is_not(tmp_path: Path) -> None:
+    recording, folders = tmp_path / "btcusdt.gz", [tmp_path / "a", tmp_path / "b"]
+    recording.touch()
+    for options, markets in (
+        (StackOptions(recordings=(recording,)), 1),
+        (StackOptions(venue="binance"), 1),
+        (StackOptions(), 2),
+    ):
+        found = set()
+        for folder in folders:
+            place = folder / str(markets) / options.venue
+            place.mkdir(parents=True, exist_ok=True)
+            found |= {remember_source(place, options.source()), remember_source(place, options.source())}
+        assert len(found) == markets
 
 
 @pytest.mark.parametrize(
