@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from libs.contracts.topics import TOPICS
+from libs.contracts import topics
+from libs.contracts.topics import TOPICS, Topic
 from tests.architecture import settings_page
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,21 @@ def test_every_service_of_the_table_exists_or_is_announced() -> None:
     built = {path.name for path in (ROOT / "services").iterdir() if (path / "__main__.py").is_file()}
     assert named - built == LATER
     assert not LATER & built
+
+
+def _users(topic: Topic) -> set[str]:
+    """The services whose code names the topic's constant; the sequencer takes its sources as a group."""
+    (constant,) = (name for name, value in vars(topics).items() if value is topic)
+    code = {path: path.read_text() for path in (ROOT / "services").rglob("*.py")}
+    found = {path.relative_to(ROOT).parts[1] for path, text in code.items() if re.search(rf"\b{constant}\b", text)}
+    return found | ({"sequencer"} if topic in topics.SEQUENCED else set())
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_the_table_names_the_services_that_use_a_topic(topic: Topic) -> None:
+    announced = set(topic.producers) <= LATER or set(topic.consumers) <= LATER
+    named = {*topic.producers, *topic.consumers} - LATER
+    assert announced or named == _users(topic)
 
 
 def test_nothing_of_one_machine_or_registry_stands_in_a_file() -> None:
