@@ -105,18 +105,6 @@ class StreamHandler(Protocol):
         ...
 
 
-class MarketStream(Protocol):
-    """One supervised subscription: reconnects, rotates, detects silence, until `run` is cancelled."""
-
-    async def run(self) -> None: ...
-
-    def pause_reading(self) -> None:
-        """Stop reading the socket; the venue's data wait in the network (and are fetched again if it hangs up)."""
-        ...
-
-    def resume_reading(self) -> None: ...
-
-
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """A tradable contract and the integer scales that its filters imply: price = integer / 10**price_decimals."""
 

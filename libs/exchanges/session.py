@@ -52,7 +52,10 @@ class Wire:
 
 
 class StreamSession:
-    """The port's `MarketStream`. One connection at a time, two for a moment while rotating."""
+    """One supervised subscription: reconnects, rotates, detects silence, until `run` is cancelled.
+
+    One connection at a time, two for a moment while rotating.
+    """
 
     def __init__(self, wire: Wire, handler: StreamHandler, clock: VenueClock, options: SessionOptions) -> None:
         self._wire = wire

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -22,7 +22,6 @@ MetricName = Literal[
     "perpstream_records_produced_total",
     "perpstream_records_dropped_total",
     "perpstream_consumer_lag_records",
-    "perpstream_event_age_seconds",
     "perpstream_dlq_total",
     "perpstream_rebalance_total",
     "perpstream_recovery_seconds",
@@ -114,7 +113,6 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         ("topic", "partition"),
         "Log end minus position.",
     ),
-    MetricSpec("perpstream_event_age_seconds", "histogram", "seconds", ("topic",), "Time seen minus event time."),
     MetricSpec(
         "perpstream_dlq_total",
         "counter",
@@ -178,8 +176,3 @@ def histogram(name: MetricName) -> Histogram:
     """The catalogue's histogram of that name; `TypeError` if the metric is of another kind."""
     spec = _spec(name, "histogram")
     return Histogram(spec.name, spec.meaning, spec.labels, buckets=_BUCKETS, registry=REGISTRY)
-
-
-def metric_names() -> tuple[str, ...]:
-    """Every name of the type, in catalogue order of the `Literal`; equal to the catalogue (tested)."""
-    return get_args(MetricName)

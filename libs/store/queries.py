@@ -36,12 +36,6 @@ SELECT event_id, strategy, version, symbol, event_time, score, threshold, direct
   take_profit_1, take_profit_2, stop_loss, hold_until, content
 FROM signal_logs {where} ORDER BY event_time DESC, event_id DESC LIMIT :most
 """
-_LATEST_INDICATORS = text("""
-SELECT latest.symbol, latest.event_time, latest.price, latest.content
-FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
-CROSS JOIN LATERAL (
-  SELECT * FROM signal_indicators i WHERE i.symbol = wanted.symbol ORDER BY event_time DESC LIMIT 1) latest
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +225,6 @@ async def signal_history(session: ReadSession, wanted: SignalFilter) -> list[Log
     """Scored signals, newest first."""
     statement, parameters = signal_statement(wanted)
     return [_signal(row) for row in await session.connection.execute(text(statement), parameters)]
-
-
-async def latest_indicators(session: ReadSession, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The newest feature row by symbol, as the engine published it."""
-    rows = await session.connection.execute(_LATEST_INDICATORS, {"symbols": list(symbols)})
-    return {row.symbol: row.content for row in rows}
 
 
 def _signal(row: Row[Any]) -> LoggedSignal:

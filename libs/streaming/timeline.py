@@ -4,7 +4,7 @@ A reader that starts in the middle needs the gates' state at that place. `tail_b
 stands between; `TimelineCursor` is the pair of gates with the rule for one record.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from libs.contracts.codec import decode, decode_as, schema_of
@@ -164,12 +164,3 @@ async def prime_cursor(bootstrap: str, partition: int, offset: int) -> TimelineC
         for _ in accepted((await tail_before(log, partition, offset)).records, cursor, []):
             pass
     return cursor
-
-
-async def read_accepted(bootstrap: str, partition: int, start: int, end: int) -> AsyncIterator[Accepted]:
-    """What counts of a partition's records with `start <= offset < end`, gates primed; unreadable records are left out."""
-    cursor = await prime_cursor(bootstrap, partition, start)
-    async with LogReader(bootstrap) as log:
-        async for batch in log.range(TIMELINE.name, partition, start, end):
-            for taken in accepted(batch, cursor, []):
-                yield taken

@@ -1,6 +1,6 @@
 """Venue values to events, each fact once and in time order, and mark prices thinned to one each two seconds. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
 from libs.contracts.identity import digest
@@ -129,8 +129,3 @@ def coinbase_product(base_asset: str) -> str:
 def next_due(now_ms: int, every_ms: int, offset_ms: int) -> int:
     """The next instant after `now_ms` that lies `offset_ms` behind a multiple of `every_ms`."""
     return ((now_ms - offset_ms) // every_ms + 1) * every_ms + offset_ms
-
-
-def missing_periods(values: Sequence[IndicatorValue], period_end: int) -> bool:
-    """Whether the period that ended at `period_end` is not among the values yet."""
-    return not values or max(value.time for value in values) < period_end

@@ -41,16 +41,6 @@ class Snapshots(Protocol):
     async def save(self, partition: int, next_offset: int, state: bytes) -> None: ...
 
 
-class NoSnapshots:
-    """Without a database every start replays the timeline from its beginning."""
-
-    async def load(self, partition: int) -> KeptState | None:
-        return None
-
-    async def save(self, partition: int, next_offset: int, state: bytes) -> None:
-        return None
-
-
 def code_version(settings: KernelSettings) -> str:
     """A digest of everything that decides what a state means: the code of the pure parts, ours, and the kernel's lengths."""
     digest = hashlib.blake2b(repr(settings).encode(), digest_size=10)

@@ -61,10 +61,6 @@ class Skeleton:
             total += self.profile.minute_volatility * part * (regime if period <= _REGIME_LIMIT else 1.0)
         return total
 
-    def fair_price(self, time_ms: int) -> float:
-        """The fair price at a venue time, in quote units."""
-        return float(np.exp(self.log_prices(np.array([time_ms / MINUTE_MS]))[0]))
-
     def day(self, day: int) -> DaySkeleton:
         """The skeleton of a day (days since the epoch)."""
         found = self._days.get(day)

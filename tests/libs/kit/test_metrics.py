@@ -1,16 +1,27 @@
 """The catalogue is the type: same names, once each, with units and meanings, and nothing outside it."""
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from prometheus_client import generate_latest
 
-from libs.kit.metrics import CATALOGUE, REGISTRY, MetricSpec, counter, gauge, histogram, metric_names
+from libs.kit.metrics import CATALOGUE, REGISTRY, MetricName, MetricSpec, counter, gauge, histogram
 
-SUFFIX = {"counter": "_total"}
+ROOT = Path(__file__).parents[3]
 MAKERS = {"counter": counter, "gauge": gauge, "histogram": histogram}
 
 
 def test_the_catalogue_is_the_type() -> None:
-    assert tuple(spec.name for spec in CATALOGUE) == metric_names()
+    assert tuple(spec.name for spec in CATALOGUE) == get_args(MetricName)
+
+
+def test_nothing_stands_in_the_catalogue_that_nobody_measures() -> None:
+    files = [
+        path for folder in ("libs", "services") for path in (ROOT / folder).rglob("*.py") if path.name != "metrics.py"
+    ]
+    code = "".join(path.read_text() for path in files)
+    assert [spec.name for spec in CATALOGUE if f'"{spec.name}"' not in code] == []
 
 
 @pytest.mark.parametrize("spec", CATALOGUE, ids=lambda spec: spec.name)
