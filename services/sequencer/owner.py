@@ -13,7 +13,7 @@ from libs.contracts.topics import AGGTRADE, TIMELINE
 from libs.kit.clock import SystemClock
 from libs.kit.errors import BadMessage
 from libs.kit.logging import get_logger
-from libs.kit.metrics import counter, gauge
+from libs.kit.metrics import gauge
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.follower import Follower
 from libs.streaming.producer import EventProducer
@@ -138,7 +138,6 @@ class PartitionOwner:
                     continue
                 future = await send(TIMELINE.name, encoded, key=key, partition=partition)
                 future.add_done_callback(self._watch.acknowledge)
-        counter("perpstream_records_consumed_total").labels(records[0].topic).inc(len(records))
 
     async def _heartbeats(self) -> None:
         number = 0

@@ -13,11 +13,14 @@ from libs.contracts.market import AggTradeFrame
 from libs.contracts.partitioning import partition_of
 from libs.contracts.timeline import HEADER_SOURCE, Source
 from libs.contracts.topics import AGGTRADE, LIQUIDATION, MARKPRICE, TIMELINE
+from libs.kit.metrics import REGISTRY
 from libs.streaming.admin import ensure_topics
+from libs.streaming.deadletter import DeadLetters
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import own_event
 from services.sequencer.core import SequencerCore
+from services.sequencer.owner import OwnerParts, PartitionOwner
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.processes import ServiceProcess, eventually
 from tests.services.sequencer.log_model import liquidation_record
@@ -152,6 +155,36 @@ async def test_one_frame_is_copied_byte_for_byte_with_its_headers(
     assert after.headers["effective-at"] == b"-1"
     assert len(read_columns(original)) == 10
     assert sequencers[0].stop() == 0
+
+
+def consumed(topic: str) -> float:
+    return REGISTRY.get_sample_value("perpstream_records_consumed_total", {"topic": topic}) or 0.0
+
+
+async def test_each_source_record_is_counted_once_under_its_own_topic(empty_kafka: str) -> None:
+    await ensure_topics(empty_kafka, PARTITIONS)
+    producer = EventProducer(empty_kafka, service="test")
+    await producer.start()
+    slow = liquidation_record(0)
+    for _ in range(3):
+        await producer.send_encoded(
+            LIQUIDATION.name, Encoded(slow.value or b"", list(slow.headers.items())), key=b"BTCUSDT", partition=0
+        )
+    for number in range(2):
+        await producer.send(AGGTRADE, frame(0, number), key="0", partition=0)
+    await producer.flush()
+    before = {topic.name: consumed(topic.name) for topic in (AGGTRADE, LIQUIDATION)}
+    parts = OwnerParts(empty_kafka, PARTITIONS, producer, DeadLetters(producer, "sequencer"), "test")
+
+    async def on_owned() -> None:
+        return
+
+    running = asyncio.create_task(PartitionOwner(parts, 0).run(on_owned))
+    await eventually(lambda: everything_copied(empty_kafka), 60, lambda: str(running))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await producer.stop()
+    assert {name: consumed(name) - count for name, count in before.items()} == {AGGTRADE.name: 2, LIQUIDATION.name: 3}
 
 
 async def test_the_broker_dies_and_comes_back(own_kafka: Broker, tmp_path: Path) -> None:
