@@ -8,12 +8,15 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from libs.contracts.event import Event, schemas
+from libs.contracts.plausible import check
 from libs.kit.errors import BadMessage
 
 HEADER_SCHEMA = "schema"
 HEADER_CONTENT_TYPE = "content-type"
 HEADER_TRACEPARENT = "traceparent"
 HEADER_OBSERVED_AT = "observed-at"
+# Value and headers of a record; the brokers' limit of 1 MiB leaves room for the headers that a copy adds.
+MAX_RECORD_BYTES = 1_000_000
 
 Headers = list[tuple[str, bytes]]
 E = TypeVar("E", bound=Event)
@@ -63,8 +66,9 @@ def _decoder(kind: type[Event]) -> "msgspec.json.Decoder[Event] | msgspec.msgpac
 
 
 def header_map(headers: Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None) -> dict[str, bytes]:
-    """Kafka headers as a mapping; the last of a repeated header counts."""
-    return dict(headers or ())
+    """Kafka headers as a mapping; the last of a repeated header counts, and one without a value is an empty one."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    return {name: value or b"" for name, value in pairs}
 
 
 def schema_of(headers: Mapping[str, bytes]) -> type[Event]:
@@ -88,8 +92,11 @@ def decode(value: bytes | None, headers: Mapping[str, bytes], allowed: tuple[typ
     """Decode one record by its headers.
 
     Raises `BadMessage`: see `schema_of`; "unexpected_schema" when `allowed` is given and does not contain the type;
-    "undecodable" when the bytes do not fit the type (unknown fields are ignored: additive changes keep the version).
+    "too_large" when a copy with a few headers more would not fit a topic; and what `decode_as` raises.
     """
+    size = len(value or b"") + sum(len(name) + len(content) for name, content in headers.items())
+    if size > MAX_RECORD_BYTES:
+        raise BadMessage("too_large", f"{size} bytes with headers, at most {MAX_RECORD_BYTES}")
     kind = schema_of(headers)
     if allowed and kind not in allowed:
         raise BadMessage("unexpected_schema", kind.SCHEMA)
@@ -97,8 +104,14 @@ def decode(value: bytes | None, headers: Mapping[str, bytes], allowed: tuple[typ
 
 
 def decode_as(kind: type[E], value: bytes | None) -> E:
-    """Decode bytes as one known type; raises `BadMessage` "undecodable"."""
+    """Decode bytes as one known type.
+
+    Raises `BadMessage`: "undecodable" when the bytes do not fit the type (unknown fields are ignored: additive changes keep
+    the version), "implausible" when they fit and nobody could use the values (see `libs.contracts.plausible`).
+    """
     try:
-        return _decoder(kind).decode(value or b"")  # type: ignore[return-value]
+        event: E = _decoder(kind).decode(value or b"")  # type: ignore[assignment]
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # damaged text is a UnicodeDecodeError
         raise BadMessage("undecodable", f"{kind.SCHEMA}: {error}") from None
+    check(event)
+    return event

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
+from libs.contracts.plausible import LATEST_MS
 from libs.kit.errors import BadMessage
 
 Int64 = NDArray[np.int64]
+MOST_DECIMALS = 18
+# Scaled units that the trades of one frame may be worth: the kernel's sums leave 62 bits only after many such frames.
+MOST_NOTIONAL = 1 << 58
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,9 @@ class TradeColumns:
 def read_columns(frame: AggTradeFrame) -> TradeColumns:
     """Decode a frame's columns.
 
-    Raises `BadMessage` ("bad_frame") when columns differ in length, an index names no slice, or the slices' row counts do
-    not add up: a frame is taken whole or not at all.
+    Raises `BadMessage` ("bad_frame") when columns differ in length, an index names no slice, or what the slices state is
+    not what their rows say (see `_check_slices`), and when no trade can have such times or numbers: a frame is taken whole
+    or not at all.
     """
     try:
         symbol_index = np.frombuffer(frame.symbol_index, "<u2")
@@ -77,16 +82,49 @@ def read_columns(frame: AggTradeFrame) -> TradeColumns:
     rows = len(symbol_index)
     if any(len(column) != rows for column in (*wide, maker)) or len(late_row) != len(late_time):
         raise BadMessage("bad_frame", "columns differ in length")
-    counts = np.bincount(symbol_index, minlength=len(frame.slices))
-    if len(counts) != len(frame.slices) or any(counts[i] != part.rows for i, part in enumerate(frame.slices)):
-        raise BadMessage("bad_frame", "row counts of the slices do not match the symbol column")
+    _check_slices(frame.slices, symbol_index, wide[0])
     time = wide[5]
     if len(late_row):
         if int(late_row.max()) >= rows:
             raise BadMessage("bad_frame", "a late row lies outside the frame")
         time = time.copy()
         time[late_row] = late_time
+    if rows:
+        _check_values(wide[1], wide[2], (time,) if time is wide[5] else (time, wide[5]))
     return TradeColumns(symbol_index, wide[0], wide[1], wide[2], wide[3], wide[4], wide[5], time, maker)
+
+
+def _check_slices(slices: tuple[SymbolSlice, ...], symbol_index: NDArray[np.uint16], agg_id: Int64) -> None:
+    """The duplicate filter believes slices: each symbol once, its rows counted, in id order, from first to last id."""
+    counts = np.bincount(symbol_index, minlength=len(slices)).tolist()
+    if counts != [part.rows for part in slices]:
+        raise BadMessage("bad_frame", "row counts of the slices do not match the symbol column")
+    if len({part.symbol for part in slices}) != len(slices):
+        raise BadMessage("bad_frame", "a symbol has two slices")
+    if np.any(symbol_index[1:] < symbol_index[:-1]):
+        order = np.argsort(symbol_index, kind="stable")
+        symbol_index, agg_id = symbol_index[order], agg_id[order]
+    if np.any((agg_id[1:] <= agg_id[:-1]) & (symbol_index[1:] == symbol_index[:-1])):
+        raise BadMessage("bad_frame", "the rows of a symbol are not in id order")
+    ids, start = agg_id.tolist(), 0
+    for part in slices:
+        end = start + part.rows
+        if (part.first_id, part.last_id) != ((ids[start], ids[end - 1]) if part.rows else (-1, -1)):
+            raise BadMessage("bad_frame", f"{part.symbol}: first and last id are not those of its rows")
+        if not (0 <= part.price_decimals <= MOST_DECIMALS and 0 <= part.quantity_decimals <= MOST_DECIMALS):
+            raise BadMessage("bad_frame", f"{part.symbol}: decimals are not 0 to {MOST_DECIMALS}")
+        start = end
+
+
+def _check_values(price: Int64, quantity: Int64, times: tuple[Int64, ...]) -> None:
+    """Nobody trades at a negative price, outside of 1970 to 2100, or for more than 64-bit sums can hold."""
+    # Seen as unsigned, a negative number is larger than every bound.
+    if max(int(price.view("<u8").max()), int(quantity.view("<u8").max())) >= MOST_NOTIONAL:
+        raise BadMessage("bad_frame", "a price or quantity is negative or too large")
+    if float(np.dot(price.astype(float), quantity.astype(float))) >= MOST_NOTIONAL:
+        raise BadMessage("bad_frame", "the notional is too large for 64-bit sums")
+    if any(int(column.view("<u8").max()) >= LATEST_MS for column in times):
+        raise BadMessage("bad_frame", "trade times are not all in 1970 to 2100")
 
 
 @dataclass(slots=True)

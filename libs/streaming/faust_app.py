@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import faust
 
+from libs.contracts.codec import header_map
 from libs.kit.errors import BadMessage, TryAgain
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
@@ -244,6 +245,6 @@ def _record_of(message: Any) -> Record:
         message.offset,
         message.key,
         message.value,
-        dict(message.headers or ()),
+        header_map(message.headers),
         round(message.timestamp * 1000) if message.timestamp else -1,
     )

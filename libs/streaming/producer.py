@@ -27,7 +27,8 @@ from libs.streaming.connection import CONNECT_SECONDS, unreachable
 REQUEST_TIMEOUT_MS = 180_000
 # Per partition and request; frames of 10-20 KB then travel a dozen at a time instead of one. Below the broker's 1 MiB limit.
 BATCH_BYTES = 256 * 1024
-MAX_RECORD_BYTES = 1_000_000
+# What dead-letter topics take: a refused record of the largest size, with the reason. The broker holds other topics to 1 MiB.
+MAX_REQUEST_BYTES = 2_000_000
 
 
 class Publisher(Protocol):
@@ -87,7 +88,7 @@ class EventProducer:
             acks="all",
             linger_ms=self._linger_ms,
             max_batch_size=BATCH_BYTES,
-            max_request_size=MAX_RECORD_BYTES,
+            max_request_size=MAX_REQUEST_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             metadata_max_age_ms=30_000,
         )

@@ -8,6 +8,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from libs.contracts.codec import header_map
 from libs.kit.errors import UserError
 from libs.streaming.connection import unreachable
 from libs.streaming.generation import log_generation, log_generations
@@ -47,14 +48,14 @@ class Record:
 
 
 def record_of(message: "ConsumerRecord[bytes, bytes]") -> Record:
-    """The client's record in our form; the last of a repeated header counts."""
+    """The client's record in our form; see `header_map` for its headers."""
     return Record(
         message.topic,
         message.partition,
         message.offset,
         message.key,
         message.value,
-        dict(message.headers),
+        header_map(message.headers),
         message.timestamp,
     )
 

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from libs.contracts.event import Event
 from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
+from libs.contracts.plausible import LATEST_MS
 
 Row = tuple[str, int, int]  # symbol, aggregate id, price; enough to recognise a trade
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
+PRICES = DECIMALS.map(abs)
+TIMES_MS = st.integers(-1, LATEST_MS - 1)
+SYMBOLS = st.text("ABCXYZ0189_-币", min_size=1, max_size=12)
 RAW_DEFINITIONS = st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=3).map(
     lambda value: msgspec.Raw(msgspec.json.encode(value))
 )
@@ -26,11 +30,23 @@ def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
 def _struct(kind: type[Any]) -> st.SearchStrategy[Any]:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
-    return st.builds(kind, **{field.name: _from_info(field.type) for field in info.fields})
+    return st.builds(kind, **{field.name: _from_info(field.type, field.name) for field in info.fields})
 
 
-def _from_info(info: Any) -> st.SearchStrategy[Any]:
+def _plausible(info: Any, name: str) -> st.SearchStrategy[Any] | None:
+    """Fields whose values the codec restricts further than their type does."""
     inspect = msgspec.inspect
+    if isinstance(info, inspect.IntType) and name.endswith("_ms"):
+        return TIMES_MS
+    if isinstance(info, inspect.DecimalType) and name.endswith("price"):
+        return PRICES
+    return SYMBOLS if isinstance(info, inspect.StrType) and name == "symbol" else None
+
+
+def _from_info(info: Any, name: str = "") -> st.SearchStrategy[Any]:
+    inspect = msgspec.inspect
+    if (restricted := _plausible(info, name)) is not None:
+        return restricted
     simple: dict[type[Any], st.SearchStrategy[Any]] = {
         inspect.StrType: st.text(max_size=12),
         inspect.IntType: INTEGERS,
@@ -46,7 +62,7 @@ def _from_info(info: Any) -> st.SearchStrategy[Any]:
     if isinstance(info, inspect.LiteralType):
         return st.sampled_from(info.values)
     if isinstance(info, inspect.UnionType):
-        return st.one_of([_from_info(part) for part in info.types])
+        return st.one_of([_from_info(part, name) for part in info.types])
     if isinstance(info, inspect.VarTupleType):
         return st.lists(_from_info(info.item_type), max_size=3).map(tuple)
     if isinstance(info, inspect.DictType):

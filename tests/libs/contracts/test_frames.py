@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.frames import FrameGate, holes_of, read_columns, slice_of
 from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
+from libs.contracts.plausible import LATEST_MS
 from libs.kit.errors import BadMessage
 from tests.golden.samples import FRAME
 from tests.libs.contracts.strategies import Row, frame_of
@@ -192,3 +193,41 @@ def test_a_broken_frame_is_refused_whole(what: str) -> None:
         gate.accept(frame)
     assert caught.value.reason == "bad_frame"
     assert gate == FrameGate(), "a refused frame leaves no trace"
+
+
+def _wide(*values: int) -> bytes:
+    return np.array(values, "<i8").tobytes()
+
+
+BTC, ETH, *REST = FRAME.slices
+LYING: dict[str, dict[str, bytes | tuple[SymbolSlice, ...]]] = {
+    "a first id below its rows": {"slices": (msgspec.structs.replace(BTC, first_id=BTC.first_id - 1), ETH, *REST)},
+    "a last id above its rows": {"slices": (msgspec.structs.replace(BTC, last_id=2**62), ETH, *REST)},
+    "a first id above its rows": {"slices": (BTC, msgspec.structs.replace(ETH, first_id=ETH.first_id + 1), *REST)},
+    "ids without rows": {"slices": (*FRAME.slices, SymbolSlice("XRPUSDT", 1, 1, 0, 5, 9, 7))},
+    "rows out of order": {"agg_id": FRAME.agg_id[24:32] + FRAME.agg_id[8:24] + FRAME.agg_id[:8]},
+    "an id twice": {"agg_id": FRAME.agg_id[:24] + FRAME.agg_id[16:24]},
+    "a symbol twice": {"slices": (BTC, msgspec.structs.replace(ETH, symbol=BTC.symbol), *REST)},
+    "a scale that no integer holds": {"slices": (msgspec.structs.replace(BTC, price_decimals=40), ETH, *REST)},
+    "a negative price": {"price": _wide(1, 2, -3, 4)},
+    "a negative quantity": {"quantity": _wide(1, 2, 3, -1)},
+    "a notional beyond 62 bits": {"price": _wide(1, 2, 2**40, 4), "quantity": _wide(1, 1, 2**40, 1)},
+    "a trade of the year 2100": {"trade_time": _wide(1, 2, 3, LATEST_MS)},
+    "a trade before 1970": {"trade_time": _wide(1, 2, 3, -1)},
+    "an effective time of the year 2100": {"late_time": _wide(LATEST_MS)},
+}
+
+
+@pytest.mark.parametrize("what", LYING)
+def test_a_frame_that_lies_is_refused_whole(what: str) -> None:
+    frame = msgspec.structs.replace(FRAME, **LYING[what])
+    gate = FrameGate()
+    with pytest.raises(BadMessage) as caught:
+        gate.accept(frame)
+    assert caught.value.reason == "bad_frame"
+    assert gate == FrameGate(), "a refused frame leaves no trace"
+
+
+@given(tapes(), CUTS)
+def test_what_ingest_makes_is_believed_in_any_interleaving(rows: list[Row], cuts: list[int]) -> None:
+    assert sum(len(read_columns(frame)) for frame in _split(rows, cuts)) == len(rows)

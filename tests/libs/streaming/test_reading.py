@@ -12,6 +12,7 @@ from libs.contracts.trading import AlertRaised
 from libs.kit.clock import ManualClock
 from libs.kit.errors import BadMessage, UserError
 from libs.kit.metrics import counter
+from libs.streaming.admin import ensure_topics
 from libs.streaming.deadletter import DeadLetters, original_of, replay
 from libs.streaming.memory import MemoryBus, MemoryProducer, MemoryTail
 from libs.streaming.producer import EventProducer
@@ -100,6 +101,26 @@ async def test_dead_letters_keep_every_byte_and_come_back_where_they_were(kafka_
     ]
     with pytest.raises(UserError, match="no dead letter"):
         original_of(originals[2])
+    await producer.stop()
+
+
+async def test_the_largest_record_that_a_topic_takes_fits_its_dead_letters_and_one_without_header_values_is_read(
+    kafka_bootstrap: str,
+) -> None:
+    await ensure_topics(kafka_bootstrap, 1)
+    producer = EventProducer(kafka_bootstrap, service="test", on_failure=fail)
+    await producer.start()
+    largest = b"x" * 1_048_000
+    headers = [("schema", None), ("content-type", b"text/plain")]
+    offset = await (
+        await producer.send_encoded(ALERT.name, Encoded(largest, headers), key=None, partition=0)  # type: ignore[arg-type]
+    )
+    original = (await read_tail(kafka_bootstrap, ALERT.name, 0, 1))[0]
+    assert original.offset == offset
+    assert original.headers == {"schema": b"", "content-type": b"text/plain"}
+    await DeadLetters(producer, "tester").put(original, BadMessage("too_large", "x" * 5000))
+    letter = (await read_tail(kafka_bootstrap, ALERT.dead_letter, 0, 1))[0]
+    assert letter.value == largest
     await producer.stop()
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from libs.contracts.codec import Encoded, encode
 from libs.contracts.control import StrategyActivated
+from libs.contracts.market import Hole
 from libs.contracts.signals import SignalScored
 from libs.contracts.topics import ALERT, SIGNAL_SCORED, TIMELINE
 from libs.streaming.tail import read_tail
@@ -91,8 +92,9 @@ async def test_a_dropped_duplicate_with_other_content_is_kept_aside_and_reported
 async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(installation: Installation) -> None:
     owner = TimelineWriter()
     bad_length = replace_event(frame(21, 10, sequence=2), price=b"12345678")
-    bad_time = replace_event(frame(31, 1, sequence=3), trade_time=(2**62).to_bytes(8, "little"))
-    unstorable = replace_event(frame(41, 1, sequence=4, symbols=("BTC\0USDT",)))
+    bad_time = replace_event(frame(31, 1, sequence=3), trade_time=(10**11).to_bytes(8, "little"))
+    hole = Hole("BTCUSDT", 31, 40, 0, 0, "no table takes a \0")
+    unstorable = replace_event(frame(41, 1, sequence=4), holes=(hole,))
     records = [owner.fence(), owner.copy(frame(1, 10)), garbled(owner.copy(frame(11, 10, sequence=1)))]
     records += [
         owner.copy(bad_length),

@@ -1,0 +1,90 @@
+"""Values that fit their type and would still end a reader are refused by the codec, for everybody, with the field named."""
+
+import json
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from libs.contracts.codec import MAX_RECORD_BYTES, decode, decode_as, encode, encode_value, header_map
+from libs.contracts.market import AggTradeFrame, Hole, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.plausible import LATEST_MS, check
+from libs.contracts.signals import IndicatorComputed
+from libs.kit.errors import BadMessage
+from tests.golden.samples import EVENTS, FRAME, sample
+
+MARK, FORCED = sample(MarkPriceObserved), sample(LiquidationObserved)
+USELESS_NUMBERS = ["NaN", "sNaN", "-Infinity", "1E+999999", "1E-999999"]
+
+
+def _changed(event: msgspec.Struct, **fields: object) -> bytes:
+    return json.dumps(json.loads(msgspec.json.encode(event)) | fields).encode()
+
+
+@pytest.mark.parametrize("number", USELESS_NUMBERS)
+def test_numbers_that_nobody_can_calculate_with(number: str) -> None:
+    with pytest.raises(BadMessage, match=r"implausible: MarkPriceObserved\.mark_price"):
+        decode_as(MarkPriceObserved, _changed(MARK, mark_price=number))
+    with pytest.raises(BadMessage, match=r"implausible: MarketIndicatorObserved\.values"):
+        decode_as(MarketIndicatorObserved, _changed(sample(MarketIndicatorObserved), values={"open_interest": number}))
+
+
+def test_numbers_inside_of_nested_structures() -> None:
+    event = sample(IndicatorComputed)
+    assert isinstance(event, IndicatorComputed)
+    windows = (*event.windows[:2], msgspec.structs.replace(event.windows[2], cvd=Decimal("NaN")))
+    with pytest.raises(BadMessage, match="windows cvd is not finite"):
+        check(msgspec.structs.replace(event, windows=windows))
+
+
+@pytest.mark.parametrize("field", ["average_price", "order_price"])
+def test_negative_prices(field: str) -> None:
+    with pytest.raises(BadMessage, match=f"{field} is negative"):
+        decode_as(LiquidationObserved, _changed(FORCED, **{field: "-0.1"}))
+
+
+@pytest.mark.parametrize("time", [-2, LATEST_MS, 10**30])
+def test_times_outside_of_this_era(time: int) -> None:
+    for field in ("event_time_ms", "next_funding_time_ms"):
+        with pytest.raises(BadMessage, match="is no time between"):
+            decode_as(MarkPriceObserved, _changed(MARK, **{field: time}))
+
+
+@pytest.mark.parametrize("symbol", ["", "A|B", "A:0", "A B", "A\x00B", "A\n", "A" * 41])
+def test_symbols_that_ids_and_tables_cannot_carry(symbol: str) -> None:
+    with pytest.raises(BadMessage, match="is no symbol"):
+        decode_as(MarkPriceObserved, _changed(MARK, symbol=symbol))
+
+
+def test_symbols_of_the_venue_in_another_script_are_symbols() -> None:
+    assert decode_as(MarkPriceObserved, _changed(MARK, symbol="币安人生USDT")).symbol == "币安人生USDT"
+
+
+def test_the_parts_of_a_frame_are_looked_at_too() -> None:
+    far = msgspec.structs.replace(FRAME.slices[0], watermark_ms=LATEST_MS)
+    endless = Hole(FRAME.slices[0].symbol, 0, 2**63, 0, 0, "retention")
+    for frame in (
+        msgspec.structs.replace(FRAME, slices=(far, *FRAME.slices[1:])),
+        msgspec.structs.replace(FRAME, holes=(endless,)),
+    ):
+        with pytest.raises(BadMessage, match="implausible"):
+            decode_as(AggTradeFrame, encode_value(frame))
+
+
+def test_a_header_without_a_value_is_an_empty_one() -> None:
+    headers = header_map([("schema", MARK.SCHEMA.encode()), ("content-type", None)])  # type: ignore[list-item]
+    with pytest.raises(BadMessage, match="wrong_content_type"):
+        decode(encode_value(MARK), headers)
+
+
+def test_a_record_that_could_not_be_copied_is_refused_while_one_below_the_limit_is_read() -> None:
+    value, headers = encode(MARK)
+    room = MAX_RECORD_BYTES - len(value) - sum(len(name) + len(content) for name, content in headers)
+    assert decode(value + b" " * room, header_map(headers)) == MARK
+    with pytest.raises(BadMessage, match="too_large"):
+        decode(value + b" " * (room + 1), header_map(headers))
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.SCHEMA)
+def test_what_the_product_says_is_plausible(event: msgspec.Struct) -> None:
+    check(event)
