@@ -23,12 +23,8 @@ DEFAULT_PORTS: Mapping[PortName, int | None] = {
     "health": 9100,
 }
 _STRICT: tuple[PortName, ...] = ("simulator", "gateway")
-_LIVE_URLS = {
-    "PERPSTREAM_BINANCE_REST_URL": "https://fapi.binance.com",
-    "PERPSTREAM_BINANCE_WEBSOCKET_URL": "wss://fstream.binance.com",
-    "PERPSTREAM_BINANCE_SPOT_REST_URL": "https://api.binance.com",
-    "PERPSTREAM_COINBASE_REST_URL": "https://api.exchange.coinbase.com",
-}
+# For the live venue these are left as the person has set them, or to the adapters' own production hosts.
+_REST_URLS = ("PERPSTREAM_BINANCE_REST_URL", "PERPSTREAM_BINANCE_SPOT_REST_URL", "PERPSTREAM_COINBASE_REST_URL")
 FASTEST = 1000.0
 
 
@@ -139,9 +135,9 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
     if endpoints.database_password_file is not None:
         variables["PERPSTREAM_DATABASE_PASSWORD_FILE"] = str(endpoints.database_password_file.absolute())
     if options.venue == "binance":
-        return variables | _LIVE_URLS
+        return variables
     assert endpoints.simulator_url is not None, "the simulator has an address"
-    variables |= dict.fromkeys(_LIVE_URLS, endpoints.simulator_url)
+    variables |= dict.fromkeys(_REST_URLS, endpoints.simulator_url)
     variables["PERPSTREAM_BINANCE_WEBSOCKET_URL"] = endpoints.simulator_url.replace("http", "ws", 1)
     return variables | _simulator_variables(options, endpoints.simulator_url)
 

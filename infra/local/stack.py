@@ -58,8 +58,7 @@ async def run_stack(
         if leftovers:
             log.system(f"ended what an earlier run left behind: {', '.join(leftovers)}")
         try:
-            market = remember_source(options.state_dir, options.source())
-            plan = _assemble(options, settings, preparations, commands, market)
+            plan = _assemble(options, settings, preparations, commands)
             log.system(
                 f"state in {options.state_dir}, API on {plan.run.gateway_url}, Kafka on {plan.run.kafka_bootstrap}"
             )
@@ -73,7 +72,6 @@ def _assemble(
     settings: StackSettings,
     preparations: Sequence[Preparation],
     commands: Mapping[str, tuple[str, ...]],
-    market: str,
 ) -> StackPlan:
     ports = choose_ports(options)
     servers: list[Server] = []
@@ -90,6 +88,8 @@ def _assemble(
     services = plan_services(
         commands, with_simulator=simulated, workers=options.workers, health_ports=_health_ports(ports["health"])
     )
+    # Last of what can be refused: a start that failed before has put nothing into the folder, and may be tried again.
+    market = remember_source(options.state_dir, options.source())
     environment = service_environment(options, endpoints) | {"PERPSTREAM_MARKET_SOURCE": market}
     return StackPlan(
         state_dir=options.state_dir,

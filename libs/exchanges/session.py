@@ -6,7 +6,7 @@ a connection) run on venue time; back-off and handshakes run on real time.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from picows import WSError
@@ -160,3 +160,12 @@ class StreamSession:
             sample = payload[:SAMPLE_BYTES].decode(errors="replace")
             self._log.warning("a message cannot be read", problem=problem, sample=sample)
         self._handler.on_batch(batch)
+
+
+def brake(sessions: Iterable[StreamSession], hold: bool) -> None:
+    """Stop or go on reading all of `sessions`: what a publisher with a full queue asks of its sources."""
+    for session in sessions:
+        if hold:
+            session.pause_reading()
+        else:
+            session.resume_reading()

@@ -13,7 +13,7 @@ from libs.contracts.topics import FEEDSTATUS, INDICATOR, MARKPRICE, Topic
 from libs.exchanges import StreamBatch
 from libs.exchanges.binance.stream import mark_price_stream, open_market_stream
 from libs.exchanges.feed_status import FeedStatus
-from libs.exchanges.session import SessionOptions, StreamSession
+from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
 from libs.kit.errors import BadMessage
 from libs.kit.logging import get_logger
@@ -43,7 +43,7 @@ async def main(context: ServiceContext) -> None:
     await producer.start()
     context.fulfil("kafka")
     sessions: list[StreamSession] = []
-    publisher = OrderedPublisher(producer, lambda hold: _brake(sessions, hold))
+    publisher = OrderedPublisher(producer, lambda hold: brake(sessions, hold))
     try:
         async with open_venue(venue_settings) as venue:
             instruments = await venue.market_data.instruments(symbols)
@@ -69,14 +69,6 @@ async def main(context: ServiceContext) -> None:
             await asyncio.wait_for(publisher.drain(), context.settings.stop_deadline_seconds / 3)
     finally:
         await producer.stop(context.settings.stop_deadline_seconds / 2)
-
-
-def _brake(sessions: Iterable[StreamSession], hold: bool) -> None:
-    for session in sessions:
-        if hold:
-            session.pause_reading()
-        else:
-            session.resume_reading()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from libs.contracts.partitioning import partition_of
 from libs.exchanges import Instrument
 from libs.exchanges.binance.stream import agg_trade_stream, mark_price_stream, open_market_stream
-from libs.exchanges.session import SessionOptions, StreamSession
+from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
@@ -74,7 +74,7 @@ class _Running:
         self._venue = venue
         self._sessions: list[StreamSession] = []
         self._feeds: list[StreamFeed] = []
-        self._publisher = OrderedPublisher(producer, self._brake)
+        self._publisher = OrderedPublisher(producer, lambda hold: brake(self._sessions, hold))
 
     async def run(self, instruments: dict[str, Instrument], state: TopicState) -> None:
         settings, venue = self._settings, self._venue
@@ -128,13 +128,6 @@ class _Running:
         session = open_market_stream(self._venue.addresses.websocket, streams, feed, self._venue.clock, options)
         self._feeds.append(feed)
         self._sessions.append(session)
-
-    def _brake(self, hold: bool) -> None:
-        for session in self._sessions:
-            if hold:
-                session.pause_reading()
-            else:
-                session.resume_reading()
 
     async def _tick(self, ingest: TradeIngest) -> None:
         while True:

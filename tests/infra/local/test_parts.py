@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.local.child import Backoff, describe_exit
-from infra.local.options import Endpoints, StackOptions, service_environment, split_password
+from infra.local.options import DEFAULT_PORTS, Endpoints, StackOptions, service_environment, split_password
 from infra.local.ports import free_port
 from infra.local.postgres import EmbeddedPostgres, wheel_programs
 from infra.local.process import LoggedProcess
 from infra.local.procfile import plan_services, read_procfile
 from infra.local.runfile import disk_error, process_of, remember_source
-from libs.kit.errors import ConfigurationError
+from infra.local.settings import stack_settings
+from infra.local.stack import run_stack
+from libs.kit.errors import ConfigurationError, UnreachableError
 
 
 @given(st.lists(st.floats(min_value=0, max_value=29.9), min_size=1, max_size=40))
@@ -60,6 +63,16 @@ def test_a_rebased_recording_needs_a_fresh_folder(tmp_path: Path) -> None:
         remember_source(other, moved)
 
 
+async def test_a_start_that_failed_early_leaves_the_folder_to_a_recording_moved_to_now(tmp_path: Path) -> None:
+    recording = tmp_path / "btcusdt.gz"
+    recording.touch()
+    options = StackOptions(recordings=(recording,), rebase=True, kafka="127.0.0.1:1", state_dir=tmp_path / "state")
+    options = replace(options, ports=dict.fromkeys(DEFAULT_PORTS, 0))
+    for _ in range(2):
+        with pytest.raises(UnreachableError, match="no Kafka broker answers"):
+            await run_stack(options, stack_settings(), ())
+
+
 def test_a_recording_is_one_market_in_every_folder_and_a_synthetic_market_is_not(tmp_path: Path) -> None:
     recording, folders = tmp_path / "btcusdt.gz", [tmp_path / "a", tmp_path / "b"]
     recording.touch()
@@ -100,7 +113,7 @@ def test_services_get_addresses_and_never_a_password() -> None:
     assert variables["PERPSTREAM_GATEWAY_PORT"] == "4"
     assert variables["PERPSTREAM_SIM_SEED"] == "5"
     live = service_environment(StackOptions(venue="binance"), endpoints)
-    assert live["PERPSTREAM_BINANCE_WEBSOCKET_URL"].startswith("wss://")
+    assert not {"PERPSTREAM_BINANCE_REST_URL", "PERPSTREAM_BINANCE_WEBSOCKET_URL"} & live.keys(), "a person's URL stays"
     assert not any(name.startswith("PERPSTREAM_SIM_") for name in live)
 
 
