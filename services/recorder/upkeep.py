@@ -1,9 +1,12 @@
 """What runs beside the recording: partitions kept ahead, and whether we have caught up with the logs."""
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 
+from libs.contracts.topics import TIMELINE
 from libs.kit.clock import Clock
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
@@ -17,12 +20,31 @@ from libs.streaming.records import LogReader
 ASSIGNED = "assigned"
 CAUGHT_UP = "caught up"
 PARTITIONS = "partitions ahead"
+FLOWING = "the timeline is being written"
 _PARTITION_CHECK_SECONDS = 3600.0
 _PARTITION_RETRY_SECONDS = 10.0
 _LAG_CHECK_SECONDS = 1.0
 # Records behind the end: above the first figure the tables are not current, below the second they are again.
 _FALLEN_BEHIND = 5000
 _CURRENT = 500
+# The timeline has a heartbeat a second: a position that stands for this long means that sequencer, broker or database hangs.
+_STILL_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Since when (monotonic seconds) each timeline partition's position stands where it is."""
+
+    _moved: dict[int, tuple[int, float]] = field(default_factory=dict)
+
+    def stuck(self, positions: Mapping[tuple[str, int], int], now: float) -> dict[int, float]:
+        """The seconds for which partitions have stood still longer than a heartbeat can explain."""
+        mine = {partition: at for (topic, partition), at in positions.items() if topic == TIMELINE.name}
+        self._moved = {
+            partition: known if (known := self._moved.get(partition)) and known[0] == at else (at, now)
+            for partition, at in mine.items()
+        }
+        return {partition: now - since for partition, (_, since) in self._moved.items() if now - since > _STILL_SECONDS}
 
 
 async def keep_partitions_ahead(context: ServiceContext, engine: Engine, clock: Clock) -> None:
@@ -43,7 +65,22 @@ async def keep_partitions_ahead(context: ServiceContext, engine: Engine, clock: 
 
 
 async def watch_readiness(context: ServiceContext, consumer: BatchConsumer) -> None:
-    """Say once a second whether partitions are assigned and read up to their ends. Never returns."""
+    """Say once a second whether partitions are assigned, read up to their ends, and moving. Never returns."""
+    await asyncio.gather(_watch_lag(context, consumer), _watch_flow(context, consumer))
+
+
+async def _watch_flow(context: ServiceContext, consumer: BatchConsumer) -> None:
+    """Asks nobody, because a broker that hangs does not even refuse."""
+    progress = Progress()
+    while True:
+        if stuck := progress.stuck(consumer.positions(), time.monotonic()):
+            context.miss(FLOWING, f"nothing recorded for {max(stuck.values()):.0f} s from partitions {sorted(stuck)}")
+        else:
+            context.fulfil(FLOWING)
+        await asyncio.sleep(_LAG_CHECK_SECONDS)
+
+
+async def _watch_lag(context: ServiceContext, consumer: BatchConsumer) -> None:
     while True:
         with suppress(UserError, BrokerError):
             async with LogReader(consumer.bootstrap) as log:

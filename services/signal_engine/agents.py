@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.contracts.topics import TIMELINE
@@ -16,6 +16,9 @@ from services.signal_engine.outbox import Outbox
 from services.signal_engine.recovery import RecoveryParts, recover, state_of
 
 _READY = "assigned and replayed"
+FLOWING = "the timeline is being written"
+# The timeline has a heartbeat a second.
+_SILENT_SECONDS = 10.0
 _LOGGER = get_logger("signal_engine")
 
 
@@ -29,6 +32,7 @@ class Worker:
     parts: RecoveryParts
     cores: dict[int, EngineCore] = field(default_factory=dict)
     _parked: dict[int, EngineCore] = field(default_factory=dict)
+    _heard: dict[int, float] = field(default_factory=dict)
     _handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
@@ -39,6 +43,7 @@ class Worker:
             self.cores[partition] = await recover(self.parts, partition, self.emit, self._parked.pop(partition, None))
         self._parked.clear()
         gauge("perpstream_recovery_seconds").labels("signal_engine").set(time.monotonic() - started)
+        self._heard = dict.fromkeys(partitions, time.monotonic())
         self.context.details["partitions"] = sorted(partitions)
         self.context.fulfil(_READY)
 
@@ -53,6 +58,7 @@ class Worker:
     async def process(self, record: Record) -> None:
         """One record of the live log; what a replay has taken is skipped, what was never delivered is read first."""
         core = self.cores.get(record.partition)
+        self._heard[record.partition] = time.monotonic()
         if core is None:
             return  # taken away while it waited in a queue; whoever has the partition now reads it
         if record.offset > core.next_offset:
@@ -90,10 +96,27 @@ class Worker:
             for partition in sorted(self.cores):
                 await self.keep(partition)
 
+    async def watch_flow(self) -> None:
+        """Say once a second whether the timeline is heard; its heartbeats stop when sequencer or broker do. Never returns."""
+        while True:
+            heard = {partition: at for partition, at in self._heard.items() if partition in self.cores}
+            if silent := silent_partitions(heard, time.monotonic()):
+                self.context.miss(
+                    FLOWING, f"nothing heard for {max(silent.values()):.0f} s from partitions {sorted(silent)}"
+                )
+            else:
+                self.context.fulfil(FLOWING)
+            await asyncio.sleep(1.0)
+
     async def _catch_up(self, core: EngineCore, record: Record) -> None:
         async with LogReader(self.parts.bootstrap) as log:
             async for batch in log.range(TIMELINE.name, record.partition, core.next_offset, record.offset):
                 await self.emit(record.partition, core, batch)
+
+
+def silent_partitions(heard: Mapping[int, float], now: float) -> dict[int, float]:
+    """The seconds since a record came from partitions that have missed their heartbeats; all times monotonic seconds."""
+    return {partition: now - at for partition, at in heard.items() if now - at > _SILENT_SECONDS}
 
 
 def _report(core: EngineCore, out: Outputs) -> None:

@@ -72,11 +72,15 @@ async def main(context: ServiceContext) -> None:
         worker.on_revoked,
         worker.dead_letters,
     )
-    keeping = asyncio.create_task(worker.keep_all(settings.engine_snapshot_seconds))
+    beside = [
+        asyncio.create_task(worker.keep_all(settings.engine_snapshot_seconds)),
+        asyncio.create_task(worker.watch_flow()),
+    ]
     try:
         await faust.run(context.stopping)
     finally:
-        keeping.cancel()
+        for task in beside:
+            task.cancel()
         for partition in sorted(worker.cores):
             await worker.keep(partition)
         await producer.stop(context.settings.stop_deadline_seconds / 4)
