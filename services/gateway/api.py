@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
@@ -43,6 +43,16 @@ _VWAP = Context(prec=12)
 TimeMs = Annotated[int, Query(ge=0, lt=_LATEST_TIME_MS)]
 
 
+def _printable(text: str) -> str:
+    """PostgreSQL takes no NUL in a text, and no name here holds what cannot be printed."""
+    if not text.isprintable():
+        raise ValueError("must be printable text")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+
+
 @dataclass(slots=True)
 class Gateway:
     """What the routes share."""
@@ -66,7 +76,7 @@ Shared = Annotated[Gateway, Depends(_gateway)]
 class SpanQuery:
     """Symbol, interval and time span of a candle question, as asked."""
 
-    symbol: Annotated[str, Query(min_length=1, max_length=40, examples=["BTCUSDT"])]
+    symbol: Annotated[Text, Query(min_length=1, max_length=40, examples=["BTCUSDT"])]
     interval: Annotated[Interval, Query(examples=["1m"])] = "1m"
     start: Annotated[
         TimeMs | None, Query(alias="from", description="First instant, ms; default: limit intervals back")
@@ -81,8 +91,8 @@ class SpanQuery:
 class SignalQuery:
     """Filters of the signal history, as asked."""
 
-    symbol: Annotated[str | None, Query(max_length=40, examples=["BTCUSDT"])] = None
-    strategy: Annotated[str | None, Query(max_length=80, examples=["v51"])] = None
+    symbol: Annotated[Text | None, Query(max_length=40, examples=["BTCUSDT"])] = None
+    strategy: Annotated[Text | None, Query(max_length=80, examples=["v51"])] = None
     state: Annotated[str | None, Query(pattern="^(emitted|refused)$", examples=["emitted"])] = None
     start: Annotated[TimeMs | None, Query(alias="from")] = None
     end: Annotated[TimeMs | None, Query(alias="to")] = None
