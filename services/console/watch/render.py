@@ -11,11 +11,12 @@ from services.console.watch.words import DOWN, FLAT, UNKNOWN, UP, bar, clock, co
 WIDE = 96
 STALE_SECONDS = 30.0
 SHOWN_SIGNALS = 4
+_FIXED_LINES = 9  # the top bar, four gaps, four headings
 _WINDOWS = ("5m", "30m", "4h")
 
 
-def frame(model: WatchModel, width: int, now: float) -> RenderableType:
-    """One whole picture; `now` is the reader's clock in seconds."""
+def frame(model: WatchModel, width: int, now: float, height: int | None = None) -> RenderableType:
+    """One whole picture; `now` is the reader's clock in seconds. With a `height` old signals give way to the services."""
     wide = width >= WIDE
     lower: tuple[RenderableType, ...] = (_topics(model), _services(model, width))
     return Group(
@@ -25,9 +26,9 @@ def frame(model: WatchModel, width: int, now: float) -> RenderableType:
         "",
         _scores(model, wide),
         "",
-        _signals(model),
+        _signals(model, _signals_that_fit(model, wide, height)),
         "",
-        _side_by_side(lower) if wide else Group(*lower),
+        _side_by_side(lower) if wide else Group(*reversed(lower)),
     )
 
 
@@ -155,9 +156,17 @@ def _scores(model: WatchModel, wide: bool) -> Table:
     return table
 
 
-def _signals(model: WatchModel) -> Group:
+def _signals_that_fit(model: WatchModel, wide: bool, height: int | None) -> int:
+    if height is None:
+        return SHOWN_SIGNALS
+    tables = (len(model.topics), len(model.services))
+    taken = _FIXED_LINES + 2 * len(model.symbols) + (max(tables) if wide else sum(tables) + 1)
+    return max(1, min(SHOWN_SIGNALS, (height - taken) // 2))
+
+
+def _signals(model: WatchModel, shown: int) -> Group:
     lines = [Text("SIGNALS", style="dim")]
-    newest = list(model.signals)[-SHOWN_SIGNALS:][::-1]
+    newest = list(model.signals)[-shown:][::-1]
     if not newest:
         lines.append(Text("none yet: a signal appears when a score crosses its threshold", style="dim"))
     for signal in newest:

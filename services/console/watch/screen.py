@@ -57,7 +57,7 @@ async def _draw(model: WatchModel, tasks: list["asyncio.Task[None]"]) -> None:
     console = Console(highlight=False)
     with Live(console=console, screen=console.is_terminal, auto_refresh=False, transient=False) as live:
         while True:
-            live.update(frame(model, console.width, time.monotonic()), refresh=console.is_terminal)
+            live.update(frame(model, console.width, time.monotonic(), console.height), refresh=console.is_terminal)
             await asyncio.sleep(_DRAW_SECONDS)
             _raise_first(tasks)
 

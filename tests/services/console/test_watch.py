@@ -153,6 +153,26 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert any("BTCUSDT" in line and "-12.5" in line for line in lines)
 
 
+@pytest.mark.parametrize(("width", "height"), [(100, 30), (80, 40), (140, 45)])
+def test_on_a_low_terminal_old_signals_give_way_to_the_services(width: int, height: int) -> None:
+    model = _model()
+    for name in ("BNBUSDT", "ETHUSDT", "SOLUSDT"):
+        model.symbol(name)
+    for index in range(6):
+        model.apply(msgspec.structs.replace(SIGNAL, event_id=f"s{index}"), 6.0)
+    for index in range(7):
+        model.topics[f"market.other{index}.v1"] = Rate()
+    for index in range(9):
+        model.services[f"service_{index}"] = ServiceState(ready=True, running=True, waits_for="", restarts=0)
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    console.print(frame(model, width, 6.0, height))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) <= height
+    assert any("service_8" in line for line in lines)
+    assert any("Long BTCUSDT, score" in line for line in lines)
+
+
 def test_what_is_unknown_is_a_dash_and_never_a_zero() -> None:
     model = WatchModel(venue="binance")
     model.symbol("ETHUSDT")
