@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Iterable, Mapping
 from functools import cache
+from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -32,6 +33,15 @@ class Encoded(NamedTuple):
     headers: Headers
 
 
+def traceparent_of(origin_id: str, event_id: str) -> str:
+    """W3C trace context of an event that follows from the fact `origin_id`; deterministic, so that a replay has the same.
+
+    Trace id: 128 bits of BLAKE2b over the origin's id; parent id: 64 bits over the event's own; flags 00 (not sampled).
+    """
+    trace = blake2b(origin_id.encode(), digest_size=16).hexdigest()
+    return f"00-{trace}-{blake2b(event_id.encode(), digest_size=8).hexdigest()}-00"
+
+
 def encode_value(event: Event) -> bytes:
     """The event's bytes in its own content type: keys of mappings are sorted, so equal facts are equal bytes."""
     if event.CONTENT_TYPE == "application/msgpack":
@@ -40,13 +50,15 @@ def encode_value(event: Event) -> bytes:
 
 
 def encode(event: Event, *, traceparent: str | None = None, observed_at_ms: int | None = None) -> Encoded:
-    """Value and headers of an event; `observed_at_ms` is our own wall clock when we saw or made it."""
+    """Value and headers of an event; `observed_at_ms` is our own wall clock when we saw or made it.
+
+    Without a `traceparent` the event begins a trace of its own.
+    """
     headers: Headers = [
         (HEADER_SCHEMA, event.SCHEMA.encode()),
         (HEADER_CONTENT_TYPE, event.CONTENT_TYPE.encode()),
+        (HEADER_TRACEPARENT, (traceparent or traceparent_of(event.event_id, event.event_id)).encode()),
     ]
-    if traceparent is not None:
-        headers.append((HEADER_TRACEPARENT, traceparent.encode()))
     if observed_at_ms is not None:
         headers.append((HEADER_OBSERVED_AT, str(observed_at_ms).encode()))
     return Encoded(encode_value(event), headers)

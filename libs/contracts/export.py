@@ -92,7 +92,10 @@ def _headers_schema(kind: type[Event]) -> Json:
         "properties": {
             "schema": {"type": "string", "const": kind.SCHEMA},
             "content-type": {"type": "string", "const": kind.CONTENT_TYPE},
-            "traceparent": {"type": "string", "description": "W3C trace context, where a trace exists"},
+            "traceparent": {
+                "type": "string",
+                "description": "W3C trace context; the trace id follows from the fact that began the trace",
+            },
             "observed-at": {"type": "string", "pattern": "^[0-9]+$", "description": "our wall clock, ms UTC"},
         },
     }

@@ -33,7 +33,7 @@ class TimelineFenced(Event, frozen=True, kw_only=True):
 class TimelineHeartbeat(Event, frozen=True, kw_only=True):
     """Once a second: the complete state of the gate and of the watermarks at this place.
 
-    `positions`: last copied offset by "topic:partition". `watermarks`: ms by symbol. A reader may start at any heartbeat that counts.
+    `positions`: last copied offset by "topic:partition". `watermarks`: ms by symbol. A reader may start at any that counts.
     """
 
     SCHEMA: ClassVar[str] = "timeline_heartbeat/1"

@@ -3,11 +3,12 @@
 The same log gives the same bytes, however it is cut into calls and wherever a snapshot was taken and restored.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from libs.contracts.codec import Encoded, encode
+from libs.contracts.codec import Encoded, encode, traceparent_of
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
 from libs.contracts.market import (
@@ -72,6 +73,7 @@ class EngineCore:
         self.silent_until: dict[str, int] = {}
         self.newest: dict[str, FeatureRow] = {}
         self._pending: LogBatch | None = None
+        self._origins: list[tuple[int, str]] = []
 
     def process(self, records: Sequence[Record]) -> Outputs:
         """Take records in log order; those below `next_offset` are skipped. Nothing is left over for a later call."""
@@ -121,6 +123,7 @@ class EngineCore:
             self._pending.add_frame(frame, taken.columns)
         except OverflowRisk as risk:
             raise BadMessage("overflow_risk", str(risk)) from None
+        self._origins.append((len(self._pending), frame.event_id))
 
     def _apply(self, event: Event) -> None:
         """A record beside trades counts for every evaluation that a later record releases."""
@@ -151,15 +154,18 @@ class EngineCore:
     def _evaluate(self, out: Outputs) -> None:
         """Run the kernel over the frames collected so far and say what it released, in log order."""
         batch, self._pending = self._pending, None
+        origins, self._origins = self._origins, []
         if batch is None:
             return
         table = self.kernel.process(batch)
         if len(table):
             scales = [Scale(*symbol) for symbol in self.kernel.symbols.rows()]
             for row in read_table(table):
-                self._say(feature_row(row, scales[row["symbol"]], self.kernel.settings), out)
+                released_by = origins[bisect_right(origins, row["place"], key=lambda origin: origin[0])][1]
+                self._say(feature_row(row, scales[row["symbol"]], self.kernel.settings), released_by, out)
 
-    def _say(self, row: FeatureRow, out: Outputs) -> None:
+    def _say(self, row: FeatureRow, frame_id: str, out: Outputs) -> None:
+        """One evaluation and its signals; all of them belong to the trace of the frame that released them."""
         symbol, time_ms = row.symbol, row.evaluation_time_ms
         readings = self.symbol_inputs(symbol).at(time_ms)
         scores, signals = self.book.evaluate(Situation(row, readings))
@@ -168,7 +174,7 @@ class EngineCore:
         if time_ms <= self.silent_until.get(symbol, -1):
             return
         for signal in signals:
-            out.signals.append(Output(symbol, encode(signal)))
+            out.signals.append(Output(symbol, encode(signal, traceparent=traceparent_of(frame_id, signal.event_id))))
             out.counts.append(SignalCount(signal.strategy, signal.state))
         event = indicator_event(row, self.kernel.settings.evaluation_ms, as_events(readings, time_ms), scores)
-        out.indicators.append(Output(symbol, encode(event)))
+        out.indicators.append(Output(symbol, encode(event, traceparent=traceparent_of(frame_id, event.event_id))))
