@@ -45,12 +45,15 @@ class Liquidation(NamedTuple):
 
 @dataclass(slots=True)
 class SymbolInputs:
-    """The slow inputs of one symbol at a place of the log."""
+    """The slow inputs of one symbol at a place of the log.
+
+    `liquidations_since_ms` is since when the liquidation feed has received without a break; None while it does not.
+    """
 
     latest: dict[str, Reading] = field(default_factory=dict)
     liquidations: deque[Liquidation] = field(default_factory=deque)
     open_interest: deque[Reading] = field(default_factory=deque)
-    liquidations_known: bool = False
+    liquidations_since_ms: int | None = None
 
     def take_indicator(self, event: MarketIndicatorObserved) -> None:
         """Keep the newest instant of a kind; an older one that arrives later changes nothing."""
@@ -83,16 +86,23 @@ class SymbolInputs:
 
     def take_feed(self, event: FeedStatusChanged) -> None:
         """Without a liquidation feed that receives, no liquidations is not a fact but ignorance."""
-        if "liquidation" in event.feed:
-            self.liquidations_known = event.state == "receiving"
+        if "liquidation" not in event.feed:
+            return
+        if event.state != "receiving":
+            self.liquidations_since_ms = None
+        elif self.liquidations_since_ms is None:
+            self.liquidations_since_ms = event.event_time_ms
 
     def at(self, evaluation_ms: int) -> dict[str, Reading]:
-        """Every input known at the evaluation by name; drops what has left its window."""
+        """Every input known at the evaluation by name; drops what has left its window.
+
+        Liquidation sums are known only when the feed received throughout their window: a part of it would look like calm.
+        """
         found = dict(self.latest)
         start = evaluation_ms - LIQUIDATION_WINDOW_MS
         while self.liquidations and self.liquidations[0].time_ms < start:
             self.liquidations.popleft()
-        if self.liquidations_known or self.liquidations:
+        if self.liquidations_since_ms is not None and self.liquidations_since_ms <= start:
             for name, long in (("long_liquidations", True), ("short_liquidations", False)):
                 inside = (item.notional for item in self.liquidations if item.long == long and item.time_ms >= start)
                 found[name] = Reading(sum(inside, Decimal(0)), evaluation_ms)

@@ -23,7 +23,7 @@ class InputsState(msgspec.Struct, frozen=True, array_like=True):
     latest: dict[str, Reading]
     liquidations: list[Liquidation]
     open_interest: list[Reading]
-    liquidations_known: bool
+    liquidations_since_ms: int | None
 
 
 class EngineState(msgspec.Struct, frozen=True):
@@ -84,7 +84,7 @@ def _inputs_state(symbol: str, inputs: SymbolInputs) -> InputsState:
         latest=dict(sorted(inputs.latest.items())),
         liquidations=list(inputs.liquidations),
         open_interest=list(inputs.open_interest),
-        liquidations_known=inputs.liquidations_known,
+        liquidations_since_ms=inputs.liquidations_since_ms,
     )
 
 
@@ -93,5 +93,5 @@ def _inputs(state: InputsState) -> SymbolInputs:
         latest=state.latest,
         liquidations=deque(state.liquidations),
         open_interest=deque(state.open_interest),
-        liquidations_known=state.liquidations_known,
+        liquidations_since_ms=state.liquidations_since_ms,
     )

@@ -5,8 +5,13 @@ from decimal import Decimal
 import pytest
 
 from libs.contracts.market import FeedState, FeedStatusChanged, LiquidationObserved
+from libs.indicators.settings import KernelSettings
+from services.signal_engine.core import EngineCore
 from services.signal_engine.slow_inputs import LIQUIDATION_WINDOW_MS, MINUTE_MS, SymbolInputs
+from services.signal_engine.snapshot import dump, load
 from tests.services.signal_engine.timelines import mark_price, open_interest
+
+T0_MS = 1_717_977_600_000
 
 
 def liquidation(time_ms: int, side: str, notional: int) -> LiquidationObserved:
@@ -24,10 +29,23 @@ def liquidation(time_ms: int, side: str, notional: int) -> LiquidationObserved:
     )
 
 
-def feed(name: str, state: FeedState) -> FeedStatusChanged:
+def feed(name: str, state: FeedState, at_ms: int = 0) -> FeedStatusChanged:
     return FeedStatusChanged(
-        event_id=name, event_time_ms=0, feed=name, symbol="BTCUSDT", state=state, detail="", last_event_time_ms=0
+        event_id=f"{name}:{state}:{at_ms}",
+        event_time_ms=at_ms,
+        feed=name,
+        symbol="BTCUSDT",
+        state=state,
+        detail="",
+        last_event_time_ms=0,
     )
+
+
+def knows_liquidations(inputs: SymbolInputs, evaluation_ms: int) -> bool:
+    """Whether both sums are stated; they stand or fall together."""
+    stated = {"long_liquidations", "short_liquidations"} & set(inputs.at(evaluation_ms))
+    assert len(stated) != 1
+    return bool(stated)
 
 
 def test_an_older_instant_that_arrives_later_changes_nothing() -> None:
@@ -52,7 +70,8 @@ def test_open_interest_change_needs_half_an_hour_and_is_measured_over_it() -> No
 
 def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
     inputs = SymbolInputs()
-    assert "long_liquidations" not in inputs.at(0)
+    assert not knows_liquidations(inputs, 0)
+    inputs.take_feed(feed("liquidations", "receiving", 3_000 - LIQUIDATION_WINDOW_MS))
     inputs.take_liquidation(liquidation(1_000, "long", 5))
     inputs.take_liquidation(liquidation(2_000, "short", 3))
     inputs.take_liquidation(liquidation(3_000, "long", 4))
@@ -62,10 +81,51 @@ def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
     assert (later["long_liquidations"].value, later["short_liquidations"].value) == (Decimal(4), Decimal(0))
 
 
-@pytest.mark.parametrize(("state", "known"), [("receiving", True), ("disconnected", False), ("silent", False)])
-def test_no_liquidations_is_a_fact_only_while_the_feed_receives(state: FeedState, known: bool) -> None:
+def test_liquidations_are_known_once_the_feed_received_for_the_whole_window() -> None:
     inputs = SymbolInputs()
-    inputs.take_feed(feed("liquidation", "receiving"))
-    inputs.take_feed(feed("trades", "disconnected"))
-    inputs.take_feed(feed("liquidation", state))
-    assert ("long_liquidations" in inputs.at(0)) is known
+    inputs.take_feed(feed("liquidations", "connecting", T0_MS - 500))
+    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
+    inputs.take_liquidation(liquidation(T0_MS + 500, "long", 5))
+    full = T0_MS + LIQUIDATION_WINDOW_MS
+    assert [knows_liquidations(inputs, at) for at in (T0_MS + 1_000, full - 1, full)] == [False, False, True]
+    assert inputs.at(full)["long_liquidations"].value == Decimal(5)
+
+
+def test_a_repeated_report_of_receiving_does_not_start_the_window_again() -> None:
+    inputs = SymbolInputs()
+    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
+    inputs.take_feed(feed("liquidations", "receiving", T0_MS + MINUTE_MS))
+    assert knows_liquidations(inputs, T0_MS + LIQUIDATION_WINDOW_MS)
+
+
+def test_a_reconnect_starts_the_window_again() -> None:
+    inputs = SymbolInputs()
+    again = T0_MS + 2 * LIQUIDATION_WINDOW_MS
+    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
+    inputs.take_feed(feed("liquidations", "disconnected", again - 1_000))
+    inputs.take_feed(feed("liquidations", "receiving", again))
+    full = again + LIQUIDATION_WINDOW_MS
+    assert [knows_liquidations(inputs, at) for at in (again + 1_000, full - 1, full)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("state", "known"), [("receiving", True), ("connecting", False), ("disconnected", False), ("silent", False)]
+)
+def test_sums_are_a_fact_only_while_the_feed_receives_whatever_is_held(state: FeedState, known: bool) -> None:
+    inputs, now = SymbolInputs(), T0_MS + 2 * LIQUIDATION_WINDOW_MS
+    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
+    inputs.take_liquidation(liquidation(now - 1_000, "long", 5))
+    inputs.take_feed(feed("trades", "disconnected", now))
+    inputs.take_feed(feed("liquidations", state, now))
+    assert knows_liquidations(inputs, now) is known
+
+
+def test_a_snapshot_keeps_since_when_the_feed_receives() -> None:
+    core = EngineCore(KernelSettings())
+    core.symbol_inputs("BTCUSDT").take_feed(feed("liquidations", "receiving", T0_MS))
+    core.symbol_inputs("ETHUSDT").take_feed(feed("liquidations", "disconnected", T0_MS))
+    restored = load(dump(core), KernelSettings(), 0)
+    assert restored.inputs == core.inputs
+    full = T0_MS + LIQUIDATION_WINDOW_MS
+    assert [knows_liquidations(restored.inputs["BTCUSDT"], at) for at in (full - 1, full)] == [False, True]
+    assert not knows_liquidations(restored.inputs["ETHUSDT"], full)
