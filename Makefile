@@ -37,6 +37,8 @@ $(UV):
 
 .venv/.fetched: infra/kafka/jars.lock .venv/.installed
 	@$(RUN) -m infra.local.fetch
+	@echo "compiling the indicator kernel (once, about half a minute)"
+	@$(RUN) -c "from libs.indicators.kernel import warm_up; warm_up()"
 	@touch $@
 
 setup: .venv/.fetched ## Install everything the other targets need

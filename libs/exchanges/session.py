@@ -22,6 +22,10 @@ SAMPLE_BYTES = 200
 HEALTHY_SECONDS = 5.0
 
 
+# Real seconds: on a fast recording the venue's patience would be shorter than a hiccup of this machine.
+SHORTEST_SILENCE_SECONDS = 5.0
+
+
 class SubscriptionRefused(Exception):
     """The venue answered a subscription with an error, or did not answer in time."""
 
@@ -122,18 +126,19 @@ class StreamSession:
     async def _watch(self) -> tuple[str, bool]:
         """Wait until the subscription is broken; change over to a fresh connection before the venue's cut."""
         speed = self._clock.speed
+        patience = max(self._options.silence_seconds / speed, SHORTEST_SILENCE_SECONDS)
         born = time.monotonic()
         while True:
             connection = self._connection
             assert connection is not None
-            quiet = 0.0 if self._paused else (time.monotonic() - connection.last_heard) * speed
-            if quiet >= self._options.silence_seconds:
-                connection.close(f"nothing heard for {quiet:.0f} s of venue time")
+            quiet = 0.0 if self._paused else time.monotonic() - connection.last_heard
+            if quiet >= patience:
+                connection.close(f"nothing heard for {quiet * speed:.0f} s of venue time")
                 return connection.close_reason, True
             if (time.monotonic() - born) * speed >= self._options.rotate_seconds and await self._rotate(connection):
                 born = time.monotonic()
                 continue
-            wait = min(self._options.silence_seconds - quiet, self._options.rotate_seconds / 20) / speed
+            wait = min(patience - quiet, self._options.rotate_seconds / 20 / speed)
             try:
                 await asyncio.wait_for(connection.closed.wait(), max(wait, 0.01))
             except TimeoutError:

@@ -1,6 +1,8 @@
 """Trading rules of the simulated perpetuals: real tick and step sizes for well-known names, plausible ones for the rest."""
 
+import difflib
 import hashlib
+import re
 from dataclasses import dataclass
 
 
@@ -62,6 +64,13 @@ _KNOWN: dict[str, tuple[float, int, int, int, int, float, float, float]] = {
     "LTCUSDT": (92.0, 2, 1, 3, 1, 0.00060, 0.9, 2_600_000.0),
 }
 
+# Further perpetuals of the venue; their rules are derived from their names.
+_LISTED = frozenset({
+    "AAVE", "APT", "ARB", "ATOM", "BCH", "DOT", "ETC", "FIL", "HBAR", "ICP", "INJ", "NEAR", "OP", "SUI", "TON", "TRX",
+    "UNI", "XLM", "1000PEPE", "1000SHIB",
+})  # fmt: skip
+_GENERATED = re.compile(r"C\d{3,}")
+
 
 def generated_symbols(count: int) -> tuple[str, ...]:
     """`count` symbol names: the well-known ones first, then `C004USDT`, `C005USDT`, …"""
@@ -70,9 +79,9 @@ def generated_symbols(count: int) -> tuple[str, ...]:
 
 
 def profile_of(symbol: str) -> SymbolProfile:
-    """The profile of any symbol that ends in USDT or USDC; unknown names get one derived from their spelling.
+    """The profile of a perpetual that the simulated venue lists, quoted in USDT or USDC.
 
-    Raises `ValueError` for a name without one of those quote assets.
+    Raises `ValueError` for any other name, as the venue would not know it either.
     """
     quote = next((q for q in ("USDT", "USDC") if symbol.endswith(q) and len(symbol) > len(q)), None)
     if quote is None:
@@ -80,6 +89,11 @@ def profile_of(symbol: str) -> SymbolProfile:
     base = symbol[: -len(quote)]
     known = _KNOWN.get(base + "USDT")
     if known is None:
+        if base not in _LISTED and not _GENERATED.fullmatch(base):
+            near = difflib.get_close_matches(
+                base, [name.removesuffix("USDT") for name in _KNOWN] + sorted(_LISTED), 3, 0.5
+            )
+            raise ValueError(f"the simulator lists no {symbol}; near: {', '.join(n + quote for n in near) or 'none'}")
         known = _derived(symbol)
     price, price_decimals, tick, quantity_decimals, step, volatility, beta, interest = known
     rules = SymbolRules(symbol, base, quote, price_decimals, tick, quantity_decimals, step)
