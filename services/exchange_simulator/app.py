@@ -17,7 +17,7 @@ from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, a
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from services.exchange_simulator.rest import positioning, reference, trades
 from services.exchange_simulator.rest.errors import reply
-from services.exchange_simulator.rest.limits import RequestLimits
+from services.exchange_simulator.rest.limits import NoRequestLimits, RequestLimits
 from services.exchange_simulator.rest.venue import Venue
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 from services.exchange_simulator.state import SimulatorState, open_state
@@ -103,7 +103,8 @@ def _recording(settings: MarketSettings) -> Simulation:
 
 def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings) -> web.Application:
     """Every path of the venue on one application."""
-    limits = RequestLimits(simulation.clock, settings.weight_limit)
+    kind = NoRequestLimits if isinstance(simulation.clock, PositionTime) else RequestLimits
+    limits = kind(simulation.clock, settings.weight_limit)
     history_ms = int(settings.history_hours * 3_600_000)
     venue = Venue(simulation.source, simulation.clock, limits, settings.weight_limit, history_ms)
     parts = StatusParts(simulation.source, simulation.clock, hub, simulation.state, simulation.progress)
