@@ -36,6 +36,8 @@ GRID_MS = 1_000
 def running(rate: float, symbols: int, strategies: Path | None = None) -> Iterator[Stack]:
     """A fresh stack on free ports with a synthetic market of this rate."""
     os.environ["PERPSTREAM_SIM_RATE"] = str(rate)
+    # A fresh start fetches the open minute by REST; at these rates the venue's budget would stretch that to minutes.
+    os.environ["PERPSTREAM_SIM_WEIGHT_LIMIT"] = "1000000"
     if strategies is not None:
         os.environ["PERPSTREAM_STRATEGIES_DIR"] = str(strategies)
     with tempfile.TemporaryDirectory(prefix="perpstream-bench-") as folder:
