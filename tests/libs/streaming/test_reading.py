@@ -105,21 +105,21 @@ async def test_dead_letters_keep_every_byte_and_come_back_where_they_were(kafka_
 
 
 async def test_the_largest_record_that_a_topic_takes_fits_its_dead_letters_and_one_without_header_values_is_read(
-    kafka_bootstrap: str,
+    empty_kafka: str,
 ) -> None:
-    await ensure_topics(kafka_bootstrap, 1)
-    producer = EventProducer(kafka_bootstrap, service="test", on_failure=fail)
+    await ensure_topics(empty_kafka, 1)
+    producer = EventProducer(empty_kafka, service="test", on_failure=fail)
     await producer.start()
     largest = b"x" * 1_048_000
     headers = [("schema", None), ("content-type", b"text/plain")]
     offset = await (
         await producer.send_encoded(ALERT.name, Encoded(largest, headers), key=None, partition=0)  # type: ignore[arg-type]
     )
-    original = (await read_tail(kafka_bootstrap, ALERT.name, 0, 1))[0]
+    original = (await read_tail(empty_kafka, ALERT.name, 0, 1))[0]
     assert original.offset == offset
     assert original.headers == {"schema": b"", "content-type": b"text/plain"}
     await DeadLetters(producer, "tester").put(original, BadMessage("too_large", "x" * 5000))
-    letter = (await read_tail(kafka_bootstrap, ALERT.dead_letter, 0, 1))[0]
+    letter = (await read_tail(empty_kafka, ALERT.dead_letter, 0, 1))[0]
     assert letter.value == largest
     await producer.stop()
 

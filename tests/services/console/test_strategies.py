@@ -63,10 +63,10 @@ def test_a_folder_without_strategies_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-async def test_publishing_twice_adds_nothing(kafka_bootstrap: str, folder: Path) -> None:
-    await ensure_topics(kafka_bootstrap, 4)
-    await publish_strategies(kafka_bootstrap, folder)
-    assert "; 0 changes" in await publish_strategies(kafka_bootstrap, folder)
+async def test_publishing_twice_adds_nothing(empty_kafka: str, folder: Path) -> None:
+    await ensure_topics(empty_kafka, 4)
+    await publish_strategies(empty_kafka, folder)
+    assert "; 0 changes" in await publish_strategies(empty_kafka, folder)
     _edit(folder / "v51.json", version=77)
-    assert "v51/77" in await publish_strategies(kafka_bootstrap, folder)
-    assert "; 0 changes" in await publish_strategies(kafka_bootstrap, folder)
+    assert "v51/77" in await publish_strategies(empty_kafka, folder)
+    assert "; 0 changes" in await publish_strategies(empty_kafka, folder)
