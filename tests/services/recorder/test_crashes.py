@@ -18,16 +18,15 @@ from libs.store.engine import create_engine, read_session
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from tests.services.processes import ServiceProcess, eventually
-from tests.services.recorder.timelines import TimelineWriter, frame, liquidation
+from tests.services.recorder.timelines import TimelineWriter, frame, liquidation, mark_price
 from tests.support.servers import Broker, Database
 
 FRAMES, ROWS = 400, 25
 PATIENCE_SECONDS = 120.0
 
 
-async def _write(producer: EventProducer) -> None:
+async def _write(producer: EventProducer, owner: TimelineWriter) -> None:
     """A timeline of ten-odd seconds; sends wait while the broker is away."""
-    owner = TimelineWriter()
     await producer.send_encoded(TIMELINE.name, owner.fence(), key=b"0", partition=0)
     for number in range(FRAMES):
         made = owner.copy(frame(1 + number * ROWS, ROWS, sequence=number))
@@ -37,6 +36,16 @@ async def _write(producer: EventProducer) -> None:
             await producer.send_encoded(TIMELINE.name, made, key=b"0", partition=0)
         await asyncio.sleep(0.03)
     await producer.flush()
+
+
+async def _keep_alive(producer: EventProducer, owner: TimelineWriter) -> None:
+    """A living timeline has a record a second; a recorder that sees none for ten is right to say that something hangs."""
+    number = 0
+    while True:
+        made = owner.copy(mark_price(number))
+        await producer.send_encoded(TIMELINE.name, made, key=b"0", partition=0)
+        await asyncio.sleep(1.0)
+        number += 1
 
 
 async def _ask(database: Database, statement: str) -> list[tuple[Any, ...]]:
@@ -109,7 +118,8 @@ async def test_whatever_is_killed_the_tables_hold_exactly_the_log(
     supervisor = asyncio.create_task(_supervise(recorder, stopping))
     producer = EventProducer(own_kafka.bootstrap, service="test")
     await producer.start()
-    writing = asyncio.create_task(_write(producer))
+    owner = TimelineWriter()
+    writing = asyncio.create_task(_write(producer, owner))
     await _until_more_rows(own_postgres)
     recorder.kill()
     await _until_more_rows(own_postgres)
@@ -122,7 +132,9 @@ async def test_whatever_is_killed_the_tables_hold_exactly_the_log(
     await asyncio.to_thread(own_kafka.start)
     await writing
     await _until_all_rows(own_postgres)
+    living = asyncio.create_task(_keep_alive(producer, owner))
     await eventually(lambda: _is_ready(port), PATIENCE_SECONDS, lambda: "readiness returns")
+    living.cancel()
     stopping.set()
     await supervisor
     assert recorder.stop() == 0
