@@ -11,6 +11,8 @@ from infra.local.ports import HOST, can_bind, free_port, require_free
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import DEFAULT_SYMBOLS
 
+# What reads the venue's streams: trade_ingest, liquidation_ingest and indicator_ingest, a connection each.
+INGEST_CONNECTIONS = 3
 ROOT = Path(__file__).resolve().parents[2]
 PortName = Literal["kafka", "controller", "postgres", "simulator", "gateway", "health"]
 # None: any free port will do. The two that people type into other programs have fixed defaults.
@@ -25,7 +27,6 @@ DEFAULT_PORTS: Mapping[PortName, int | None] = {
 _STRICT: tuple[PortName, ...] = ("simulator", "gateway")
 # For the live venue these are left as the person has set them, or to the adapters' own production hosts.
 _REST_URLS = ("PERPSTREAM_BINANCE_REST_URL", "PERPSTREAM_BINANCE_SPOT_REST_URL", "PERPSTREAM_COINBASE_REST_URL")
-FASTEST = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
 
 
 def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
-    speed = FASTEST if options.speed is None else options.speed
+    # As fast as possible there is no pace that a venue clock could follow: timers are real ones then.
+    speed = 1.0 if options.speed is None else options.speed
     variables = {
         "PERPSTREAM_SIM_HOST": HOST,
         "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
@@ -154,6 +156,7 @@ def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
     if options.recordings:
         variables["PERPSTREAM_SIM_RECORDING"] = ",".join(str(path.absolute()) for path in options.recordings)
         variables["PERPSTREAM_SIM_REBASE"] = "true" if options.rebase else "false"
+        variables["PERPSTREAM_SIM_READERS"] = str(INGEST_CONNECTIONS)
     else:
         variables["PERPSTREAM_SIM_SYMBOLS"] = ",".join(options.symbols)
     if options.seed is not None:

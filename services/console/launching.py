@@ -13,6 +13,7 @@ from pathlib import Path
 from infra.local.process import ProcessSpec, last_lines
 from infra.local.runfile import disk_error, process_of, read_run_file, running_stack
 from libs.kit.errors import UserError
+from services.console.health import ask_everything
 from services.console.output import console
 
 START_SECONDS = 300.0
@@ -55,11 +56,25 @@ def wait_until(state_dir: Path, supervisor: "subprocess.Popen[bytes]", states: t
             return
         if time.monotonic() > deadline:
             raise UserError(
-                f"the stack is not ready after {START_SECONDS:g} s",
+                f"the stack is not ready after {START_SECONDS:g} s: {_not_ready(state_dir)}",
                 where=str(_log_path(state_dir)),
                 todo="look at `perpstream status`; it goes on starting, `perpstream down` ends it",
             )
         time.sleep(0.1)
+
+
+def _not_ready(state_dir: Path) -> str:
+    """Which processes are waited for, and what each says that it misses."""
+    try:
+        services = asyncio.run(ask_everything(state_dir)).services
+    except UserError as error:
+        return str(error.advice)
+    waiting = (
+        f"{service.name} ({'; '.join(f'{name}: {why}' for name, why in service.missing.items()) or service.state})"
+        for service in services
+        if not service.ready
+    )
+    return ", ".join(waiting) or "everything answers now"
 
 
 def _start_failed(state_dir: Path, code: int) -> UserError:

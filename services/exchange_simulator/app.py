@@ -13,7 +13,7 @@ from services.exchange_simulator.clock import Anchor, AnchoredTime, PositionTime
 from services.exchange_simulator.coinbase import Coinbase
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.market import MarketSource
-from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, first_reader
+from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, expected_readers
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from services.exchange_simulator.rest import positioning, reference, trades
 from services.exchange_simulator.rest.errors import reply
@@ -106,7 +106,7 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     kind = NoRequestLimits if isinstance(simulation.clock, PositionTime) else RequestLimits
     limits = kind(simulation.clock, settings.weight_limit)
     history_ms = int(settings.history_hours * 3_600_000)
-    venue = Venue(simulation.source, simulation.clock, limits, settings.weight_limit, history_ms)
+    venue = Venue(simulation.source, simulation.clock, limits, history_ms)
     parts = StatusParts(simulation.source, simulation.clock, hub, simulation.state, simulation.progress)
 
     async def show_status(_: web.Request) -> web.Response:
@@ -123,16 +123,18 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     return application
 
 
-async def run_pump(simulation: Simulation, hub: Hub) -> None:
-    """Run the market: a paced one on its clock, a recording from its first reader on."""
+async def run_pump(simulation: Simulation, hub: Hub, readers: int = 1) -> None:
+    """Run the market: a paced one on its clock, a fresh recording from the moment it has `readers`."""
     clock, source, state = simulation.clock, simulation.source, simulation.state
     if isinstance(clock, PositionTime):
+        if state.position_ms is None:
+            await expected_readers(hub, readers)
         simulation.pump = UnpacedPump(source, hub, clock, state)
         return await simulation.pump.run()
     assert isinstance(clock, AnchoredTime)
     told_ms = clock.now_ms()
     if clock.anchor is None and isinstance(source, RecordedMarket):
-        await first_reader(hub)
+        await expected_readers(hub, readers)
         # A fresh recording is told from its very first event, however long the start takes.
         told_ms = source.rebase(wall_ms()) if state.identity.get("rebase") else source.begin_ms
         anchor_now(clock, state, told_ms)
@@ -172,7 +174,7 @@ async def main(context: ServiceContext) -> None:
     _log.info("listening", host=server_settings.host, port=port, **identity)
     context.details.update(identity, port=port)
     context.fulfil("listening")
-    pump = asyncio.create_task(run_pump(simulation, hub))
+    pump = asyncio.create_task(run_pump(simulation, hub, server_settings.readers))
     stopping = asyncio.create_task(context.stopping.wait())
     try:
         await asyncio.wait((pump, stopping), return_when=asyncio.FIRST_COMPLETED)

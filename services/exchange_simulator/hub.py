@@ -17,8 +17,10 @@ _clients = gauge("perpstream_simulator_clients")
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What all sessions want: symbol indexes for aggTrade, names of the other streams, and sessions by what they get."""
+    """What all sessions want: how many have subscribed, symbol indexes for aggTrade, names of the other streams, and sessions by
+    what they get."""
 
+    readers: int
     trade_symbols: tuple[int, ...]
     side_names: frozenset[str]
     trade_groups: tuple[tuple[NDArray[np.bool_], bool, tuple[Session, ...]], ...]
@@ -33,7 +35,7 @@ class Hub:
         rules = [source.rules[symbol] for symbol in source.symbols]
         self._encoders = {combined: AggTradeEncoder(rules, combined) for combined in (False, True)}
         self._sessions: dict[Session, str] = {}
-        self._demand = Demand((), frozenset(), (), {})
+        self._demand = Demand(0, (), frozenset(), (), {})
         self._changes = 0
         self._versions: tuple[int, ...] = ()
 
@@ -94,6 +96,7 @@ class Hub:
         for mask, _, _ in masks:
             wanted |= mask
         return Demand(
+            readers=sum(bool(session.streams()) for session in self._sessions),
             trade_symbols=tuple(int(index) for index in np.flatnonzero(wanted)),
             side_names=frozenset(readers),
             trade_groups=tuple(masks),

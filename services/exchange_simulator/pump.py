@@ -21,6 +21,8 @@ _AHEAD_MS = 1500
 _PREPARE_SECONDS = 0.25
 # A recording waits for somebody who wants trades; a client that wants only other streams starts it after this time.
 _OTHER_STREAMS_WAIT_SECONDS = 10.0
+# Where several readers are expected, the ones that are there start it after this time.
+_READERS_WAIT_SECONDS = 60.0
 _log = get_logger("pump")
 
 
@@ -142,18 +144,23 @@ def publish(source: MarketSource, hub: Hub, demand: Demand, after_ms: int, until
         hub.publish_side(source.side_events(after_ms, until_ms, demand.side_names), demand)
 
 
-async def first_reader(hub: Hub) -> None:
-    """Wait until somebody wants trades, or for a while already wants only other streams."""
-    others_since: float | None = None
+async def expected_readers(hub: Hub, count: int) -> None:
+    """Wait until `count` connections have subscribed and somebody wants trades, or some have waited long enough.
+
+    What is told before a reader has subscribed never reaches it, so a run that must equal another one names its readers.
+    """
+    since: float | None = None
+    patience = _OTHER_STREAMS_WAIT_SECONDS if count == 1 else _READERS_WAIT_SECONDS
     while True:
         demand = hub.demand()
-        if demand.trade_groups:
+        if demand.trade_groups and demand.readers >= count:
             return
-        if not demand.side_names:
-            others_since = None
-        elif others_since is None:
-            others_since = time.monotonic()
-        elif time.monotonic() - others_since > _OTHER_STREAMS_WAIT_SECONDS:
+        if not demand.readers:
+            since = None
+        elif since is None:
+            since = time.monotonic()
+        elif time.monotonic() - since > patience:
+            _log.warning("the recording starts without all its readers", expected=count, subscribed=demand.readers)
             return
         await asyncio.sleep(TICK_SECONDS)
 

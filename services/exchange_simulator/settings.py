@@ -24,6 +24,9 @@ class ServerSettings(SettingsGroup):
     connection_hours: float = Field(
         default=24.0, gt=0, description="Longest life of a WebSocket connection, in venue time"
     )
+    readers: int = Field(
+        default=1, ge=1, description="A fresh recording begins when so many connections have subscribed"
+    )
     buffer_megabytes: float = Field(
         default=32.0, gt=0, description="A client with more unsent bytes than this is disconnected"
     )

@@ -105,13 +105,23 @@ class GapFiller:
         symbol = feed.symbol
         begin_ms = self._rules.rows_begin.get(symbol)
         if begin_ms is None:
-            begin_ms = (self._clock.now_ms() - self._rules.history_ms) // MINUTE_MS * MINUTE_MS
+            begin_ms = (await self._begun_ms(feed) - self._rules.history_ms) // MINUTE_MS * MINUTE_MS
             await self._host.bootstrap(symbol, begin_ms)
             self._rules.rows_begin[symbol] = begin_ms
         expected = await self._first_id(symbol, begin_ms)
         self._log.info("fresh start", symbol=symbol, rows_begin_ms=begin_ms, first_id=expected)
         self._host.assembler.begin(symbol, expected, begin_ms - 1, _now_us())
         self._host.pump()
+
+    async def _begun_ms(self, feed: SymbolFeed) -> int:
+        """Venue time since when the stream has told everything: its first trade, or now where none has come.
+
+        Asked, not taken from our clock: a recording's time stands still until it has a reader, and one that is told as fast
+        as possible is elsewhere at once.
+        """
+        now = await self._market_data.server_time()
+        held = feed.tracker.first_held
+        return now if held is None else min(now, held.trade_time)
 
     async def _first_id(self, symbol: str, begin_ms: int) -> int:
         """The first id at or after `begin_ms`; the id after the newest when nothing was traded since."""

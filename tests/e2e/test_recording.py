@@ -48,12 +48,15 @@ def _recorded(stack: Stack, topic: Topic) -> int:
 
 
 @pytest.mark.e2e
-def test_a_recording_is_stored_exactly_and_a_second_run_adds_nothing(tmp_path: Path, database_url: str) -> None:
+@pytest.mark.parametrize(("speed", "again"), [("10", "max"), ("max", "10")])
+def test_a_recording_is_stored_exactly_and_a_second_run_adds_nothing(
+    tmp_path: Path, database_url: str, speed: str, again: str
+) -> None:
     recording, plain = attributed_slice(RECORDINGS), database_url.replace("+asyncpg", "")
-    play(Stack(tmp_path / "first"), recording, database_url, "10")
+    play(Stack(tmp_path / "first"), recording, database_url, speed)
     assert assert_equals_recording(plain, trades_of(recording)) >= 3
     meta = query(plain, "SELECT * FROM agg_trades_meta")
     assert [row["symbol"] for row in meta] == [SYMBOL]
     before = counts(plain)
-    play(Stack(tmp_path / "second"), recording, database_url, "10")
+    play(Stack(tmp_path / "second"), recording, database_url, again)
     assert counts(plain) == before

@@ -124,6 +124,7 @@ class Published:
         self.gates: dict[int, FrameGate] = {}
         self.columns: dict[str, list[TradeColumns]] = {}
         self.watermarks: dict[str, int] = {}
+        self.own_watermarks: dict[tuple[str, str, int], int] = {}
         for frame in self.frames:
             self._take(frame)
 
@@ -135,8 +136,11 @@ class Published:
             rows = columns.select(columns.symbol_index == index)
             watermark = self.watermarks.get(part.symbol, -1)
             assert len(rows) == 0 or int(rows.time.min()) > watermark, "a row at or below a published watermark"
-            assert part.watermark_ms >= watermark, "a watermark fell"
-            self.watermarks[part.symbol] = part.watermark_ms
+            own = (part.symbol, frame.producer, frame.epoch)
+            assert part.watermark_ms >= self.own_watermarks.get(own, -1), "a watermark fell"
+            self.own_watermarks[own] = part.watermark_ms
+            # A successor begins where it has read to, which its predecessor has meanwhile passed: the greatest one stands.
+            self.watermarks[part.symbol] = max(watermark, part.watermark_ms)
             self.columns.setdefault(part.symbol, []).append(rows)
 
     def ids(self, symbol: str) -> list[int]:

@@ -55,6 +55,17 @@ class _ExchangeInfo(msgspec.Struct):
     symbols: list[_SymbolRow]
 
 
+class _RateLimit(msgspec.Struct):
+    kind: str = msgspec.field(name="rateLimitType")
+    interval: str
+    intervals: int = msgspec.field(name="intervalNum")
+    limit: int
+
+
+class _RateLimits(msgspec.Struct):
+    limits: list[_RateLimit] = msgspec.field(name="rateLimits", default_factory=list)
+
+
 class _KlineRow(msgspec.Struct, array_like=True):
     open_time: int
     open: str
@@ -124,6 +135,14 @@ def parse_agg_trades(body: bytes, symbol: str) -> list[AggTradeRow]:
     for row in rows:
         row.symbol = symbol
     return rows
+
+
+def parse_weight_limit(body: bytes) -> int | None:
+    """GET /fapi/v1/exchangeInfo: the request weight that an address may use per minute; None when it does not say."""
+    for row in _read(body, _RateLimits).limits:
+        if (row.kind, row.interval, row.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1) and row.limit > 0:
+            return row.limit
+    return None
 
 
 def parse_instruments(body: bytes) -> dict[str, Instrument]:

@@ -42,7 +42,8 @@ def require_symbols(symbols: Sequence[str], known: Mapping[str, Instrument]) -> 
 
 
 class BinanceMarketData:
-    """The port's `MarketData` for fapi. The budgets follow the venue's pools; the clock is the venue's."""
+    """The port's `MarketData` for fapi. The budgets follow the venue's pools (2,400 a minute until it states another limit); the
+    clock is the venue's."""
 
     def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock) -> None:
         self._http = HttpClient(session, base_url, clock, venue="binance", weight_header=WEIGHT_HEADER)
@@ -50,6 +51,11 @@ class BinanceMarketData:
         self._weight = RequestBudget(limit=2400, window_ms=60_000)
         self._data_pool = RequestBudget(limit=1000, window_ms=300_000)
         self._funding_pool = RequestBudget(limit=500, window_ms=300_000)
+
+    @property
+    def weight_limit(self) -> int:
+        """Request weight per minute and address: what the venue has stated, or its documented 2,400."""
+        return self._weight.limit
 
     async def _ask(self, path: str, weight: int, **params: str | int) -> bytes:
         return await self._http.get(Question(path, params, weight, self._weight))
@@ -61,7 +67,10 @@ class BinanceMarketData:
         return answers.parse_server_time(await self._ask("/fapi/v1/time", 1))
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
-        return require_symbols(symbols, answers.parse_instruments(await self._ask("/fapi/v1/exchangeInfo", 1)))
+        """Also takes over the weight limit that the venue states, so that budgets follow its changes."""
+        body = await self._ask("/fapi/v1/exchangeInfo", 1)
+        self._weight.limit = answers.parse_weight_limit(body) or self._weight.limit
+        return require_symbols(symbols, answers.parse_instruments(body))
 
     async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
         body = await self._ask("/fapi/v1/aggTrades", AGG_TRADES_WEIGHT, symbol=symbol, fromId=agg_id, limit=limit)

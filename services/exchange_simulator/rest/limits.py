@@ -17,6 +17,7 @@ _POOL_LIMITS = {"data": 1000, "funding": 500}
 _PATIENCE = 10
 _FIRST_BAN_MS = 120_000
 _LONGEST_BAN_MS = 3 * 86_400_000
+_BEYOND_ANY_USE = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class RequestLimits:
 
     def __init__(self, clock: VenueTime, weight_limit: int) -> None:
         self._clock = clock
-        self._weight_limit = weight_limit
+        self.weight_limit = weight_limit
         self._accounts: dict[str, _Account] = {}
 
     def charge(self, address: str, weight: int, pool: Pool) -> None:
@@ -45,7 +46,7 @@ class RequestLimits:
         if now < account.banned_until:
             raise self._banned(account, address)
         if weight:
-            self._count(account, address, "weight", weight, self._weight_limit)
+            self._count(account, address, "weight", weight, self.weight_limit)
         if pool in _POOL_LIMITS:
             self._count(account, address, pool, 1, _POOL_LIMITS[pool])
 
@@ -92,7 +93,10 @@ class RequestLimits:
 
 
 class NoRequestLimits(RequestLimits):
-    """For an unpaced recording: a rate needs a minute, and there minutes have no length."""
+    """For an unpaced recording: a rate needs a minute, and there minutes have no length. States what no client can use up."""
+
+    def __init__(self, clock: VenueTime, _: int) -> None:
+        super().__init__(clock, _BEYOND_ANY_USE)
 
     def charge(self, address: str, weight: int, pool: Pool) -> None:
         """Everybody may ask."""

@@ -26,7 +26,7 @@ async def server_time(venue: Venue, _parameters: Parameters) -> object:
 
 async def information(venue: Venue, _parameters: Parameters) -> object:
     """GET /fapi/v1/exchangeInfo."""
-    return exchange_info(venue.source.rules, venue.clock.now_ms(), venue.weight_limit)
+    return exchange_info(venue.source.rules, venue.clock.now_ms(), venue.limits.weight_limit)
 
 
 def _premium(mark: MarkPrice, now_ms: int) -> dict[str, object]:

@@ -19,7 +19,6 @@ class Venue:
     source: MarketSource
     clock: VenueTime
     limits: RequestLimits
-    weight_limit: int
     history_ms: int
 
 

@@ -202,6 +202,16 @@ def test_exchange_information_gives_scales_from_filters_and_names_what_is_unknow
         require_symbols(["BTCUSD"], known)
 
 
+def test_the_stated_weight_limit_is_read_and_nothing_else_is_taken_for_it() -> None:
+    orders = {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200}
+    weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000}
+    assert answers.parse_weight_limit(msgspec.json.encode({"rateLimits": [orders, weight]})) == 6000
+    assert answers.parse_weight_limit(msgspec.json.encode({"rateLimits": [orders]})) is None
+    assert answers.parse_weight_limit(b'{"symbols": []}') is None
+    zero = weight | {"limit": 0}
+    assert answers.parse_weight_limit(msgspec.json.encode({"rateLimits": [zero]})) is None
+
+
 def test_periods_end_where_they_end_whatever_the_venue_stamps() -> None:
     taker = b'[{"buySellRatio":"1.0931","buyVol":"2201.1130","sellVol":"2013.6020","timestamp":"1763711700000"}]'
     ratio = (

@@ -58,14 +58,14 @@ class Running:
 @asynccontextmanager
 async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     """Start a simulator with the given market settings; everything is closed at the end."""
-    server_names = ("weight_limit", "history_hours", "buffer_megabytes", "connection_hours")
+    server_names = ("weight_limit", "history_hours", "buffer_megabytes", "connection_hours", "readers")
     server = ServerSettings(port=0, **{name: settings.pop(name) for name in server_names if name in settings})
     settings.setdefault("start_time", None if settings.get("recording") else START_MS)
     simulation = open_simulation(MarketSettings(state_dir=folder, **settings))
     hub = Hub(simulation.source)
     hub.warm_up(simulation.source)
     runner, port = await listen(build_application(simulation, hub, server), server)
-    pump = asyncio.create_task(run_pump(simulation, hub))
+    pump = asyncio.create_task(run_pump(simulation, hub, server.readers))
     try:
         async with aiohttp.ClientSession() as http:
             yield Running(f"http://127.0.0.1:{port}", simulation, http)

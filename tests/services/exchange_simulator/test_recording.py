@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from libs.exchanges.binance import BinanceMarketData
+from libs.kit.clock import ManualClock
 from libs.kit.errors import ConfigurationError
 from services.exchange_simulator.app import Simulation
 from services.exchange_simulator.clock import wall_ms
@@ -163,6 +165,26 @@ async def test_nothing_happens_before_somebody_listens(tmp_path: Path) -> None:
         assert (await run.get("/fapi/v1/time"))["serverTime"] == first
         await replay(run, 1)
         assert (await run.get("/sim/status"))["started"]
+
+
+@pytest.mark.parametrize("speed", ["max", 100.0])
+async def test_a_recording_waits_for_all_the_readers_it_was_promised(tmp_path: Path, speed: float | str) -> None:
+    async with running(tmp_path, recording=(SLICE,), speed=speed, readers=2) as run:
+        async with run.socket("/market/ws/btcusdt@aggTrade") as trades:
+            with pytest.raises(TimeoutError):
+                await trades.receive(timeout=0.5)
+            async with run.socket("/market/ws/btcusdt@markPrice@1s"):
+                first = await receive(trades, lambda got: len(got) >= 1)
+        assert first[0]["a"] == 1
+
+
+async def test_an_unpaced_recording_states_and_has_no_limit(tmp_path: Path) -> None:
+    async with running(tmp_path, recording=(SLICE,), speed="max", weight_limit=20) as run:
+        market = BinanceMarketData(run.http, run.url, ManualClock(0))
+        await market.instruments(["BTCUSDT"])
+        for _ in range(200):  # 4,000 weight: more than any minute of a paced venue has
+            await market.newest_agg_trades("BTCUSDT")
+        assert market.weight_limit > 10**6
 
 
 async def test_rest_never_runs_ahead_of_the_stream(tmp_path: Path) -> None:

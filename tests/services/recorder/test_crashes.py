@@ -89,6 +89,12 @@ async def _supervise(process: ServiceProcess, stopping: asyncio.Event) -> None:
         await asyncio.sleep(0.2)
 
 
+async def _die_for_half_a_second(server: Broker | Database) -> None:
+    await asyncio.to_thread(server.kill)
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(server.start)
+
+
 async def _is_ready(port: int) -> bool:
     def ask() -> bool:
         try:
@@ -123,13 +129,9 @@ async def test_whatever_is_killed_the_tables_hold_exactly_the_log(
     await _until_more_rows(own_postgres)
     recorder.kill()
     await _until_more_rows(own_postgres)
-    await asyncio.to_thread(own_postgres.kill)
-    await asyncio.sleep(0.5)
-    await asyncio.to_thread(own_postgres.start)
+    await _die_for_half_a_second(own_postgres)
     await _until_more_rows(own_postgres)
-    await asyncio.to_thread(own_kafka.kill)
-    await asyncio.sleep(0.5)
-    await asyncio.to_thread(own_kafka.start)
+    await _die_for_half_a_second(own_kafka)
     await writing
     await _until_all_rows(own_postgres)
     living = asyncio.create_task(_keep_alive(producer, owner))
