@@ -10,8 +10,7 @@ from libs.contracts.event import Event
 from libs.contracts.market import FeedState, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import FEEDSTATUS, INDICATOR, MARKPRICE, Topic
-from libs.exchanges import StreamBatch
-from libs.exchanges.binance.stream import mark_price_stream, open_market_stream
+from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
@@ -120,9 +119,8 @@ class MarkPriceFeed:
         """The supervised stream of these symbols."""
         self._symbols = tuple(symbols)
         self._status = FeedStatus(FEED, symbols)
-        streams = [mark_price_stream(symbol) for symbol in symbols]
         options = SessionOptions(FEED, silence_seconds=silence_seconds)
-        return open_market_stream(self._venue.addresses.websocket, streams, self, self._venue.clock, options)
+        return self._venue.streams.session(Subscription(mark_prices=self._symbols), self, options)
 
     def on_connecting(self) -> None:
         self._report_all("connecting")

@@ -7,8 +7,7 @@ from libs.contracts.codec import decode
 from libs.contracts.market import FeedState
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import FEEDSTATUS, LIQUIDATION
-from libs.exchanges import StreamBatch
-from libs.exchanges.binance.stream import forced_order_stream, mark_price_stream, open_market_stream
+from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
@@ -98,9 +97,9 @@ class LiquidationFeed:
         """The supervised stream of these symbols."""
         self._symbols = tuple(symbols)
         self._status = FeedStatus(FEED, symbols)
-        streams = [forced_order_stream(symbol) for symbol in symbols] + [mark_price_stream(symbols[0])]
+        wanted = Subscription(forced_orders=self._symbols, mark_prices=self._symbols[:1])
         options = SessionOptions(FEED, silence_seconds=silence_seconds)
-        return open_market_stream(self._venue.addresses.websocket, streams, self, self._venue.clock, options)
+        return self._venue.streams.session(wanted, self, options)
 
     def on_connecting(self) -> None:
         self._report("connecting")

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libs.contracts.partitioning import partition_of
-from libs.exchanges import Instrument
-from libs.exchanges.binance.stream import agg_trade_stream, mark_price_stream, open_market_stream
+from libs.exchanges import Instrument, Subscription
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
 from libs.kit.logging import get_logger
@@ -123,11 +122,10 @@ class _Running:
     def _add_session(self, ingest: TradeIngest, symbols: Sequence[str], filler: GapFiller) -> None:
         """One connection: its symbols' trades, and one mark price a second as its heartbeat in venue time."""
         feed = StreamFeed(ingest, symbols, filler.want)
-        streams = [agg_trade_stream(symbol) for symbol in symbols] + [mark_price_stream(symbols[0])]
+        wanted = Subscription(trades=tuple(symbols), mark_prices=(symbols[0],))
         options = SessionOptions(FEED, silence_seconds=self._settings.ingest.silence_seconds)
-        session = open_market_stream(self._venue.addresses.websocket, streams, feed, self._venue.clock, options)
         self._feeds.append(feed)
-        self._sessions.append(session)
+        self._sessions.append(self._venue.streams.session(wanted, feed, options))
 
     async def _tick(self, ingest: TradeIngest) -> None:
         while True:
