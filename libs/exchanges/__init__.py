@@ -6,11 +6,14 @@ Times are milliseconds since the epoch (UTC) on the venue's clock.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
 from libs.contracts.market import IndicatorKind
+
+if TYPE_CHECKING:  # the supervised session reads this module
+    from libs.exchanges.session import SessionOptions, StreamSession
 
 ProductKind = Literal["linear", "inverse"]
 RATIO_KINDS: tuple[IndicatorKind, ...] = (
@@ -85,6 +88,14 @@ class StreamBatch:
     newest_event_time: int = 0
 
 
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """What one stream session delivers: by kind of message (the fields of `StreamBatch`), the symbols it is wanted for."""
+
+    trades: tuple[str, ...] = ()
+    mark_prices: tuple[str, ...] = ()
+    forced_orders: tuple[str, ...] = ()
+
+
 class StreamHandler(Protocol):
     """Who wants to know what happens on one stream session; all calls come from the event loop's thread."""
 
@@ -102,6 +113,17 @@ class StreamHandler(Protocol):
 
     def on_close(self, reason: str, silent: bool) -> None:
         """The connection is gone and nothing replaced it: continuity is in doubt. `silent`: we closed it for silence."""
+        ...
+
+
+class MarketStreams(Protocol):
+    """A perpetuals venue's public streams."""
+
+    def session(self, subscription: Subscription, handler: StreamHandler, options: "SessionOptions") -> "StreamSession":
+        """One supervised subscription; nothing is connected before its `run`.
+
+        Raises `ValueError` for more than the venue allows on one connection, and for a kind of message it does not have.
+        """
         ...
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from libs.exchanges import MarketData, SpotTicker
-from libs.exchanges.binance import BinanceMarketData, BinanceSpot
+from libs.exchanges import MarketData, MarketStreams, SpotTicker
+from libs.exchanges.binance import BinanceMarketData, BinanceSpot, BinanceStreams
 from libs.exchanges.binance import urls as binance_urls
 from libs.exchanges.coinbase import CoinbaseSpot
 from libs.exchanges.coinbase import urls as coinbase_urls
@@ -60,6 +60,7 @@ class Venue:
     addresses: VenueAddresses
     clock: VenueClock
     market_data: MarketData
+    streams: MarketStreams
     spot: SpotTicker
     coinbase: SpotTicker
 
@@ -125,6 +126,7 @@ async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
             addresses=where,
             clock=clock,
             market_data=BinanceMarketData(session, where.rest, clock),
+            streams=BinanceStreams(where.websocket, clock),
             spot=BinanceSpot(session, where.spot_rest, clock),
             coinbase=CoinbaseSpot(session, where.coinbase_rest, clock),
         )

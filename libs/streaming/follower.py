@@ -50,6 +50,16 @@ class Follower:
         if consumer is not None:
             await consumer.stop()
 
+    @property
+    def answered_ms(self) -> int:
+        """When (wall clock) the broker last answered for the partition that has waited longest, be it with nothing new; 0
+        before it has answered for each. A broker that hangs is seen by this alone: `fetch` then finds nothing, like a quiet
+        topic."""
+        if self._consumer is None:
+            return 0
+        places = (TopicPartition(*place) for place in self._starts)
+        return min((self._consumer.last_poll_timestamp(place) or 0 for place in places), default=0)
+
     async def fetch(self, max_wait_ms: int = _POLL_MS, max_records: int | None = None) -> list[Record]:
         """What has arrived, in order within each partition; an empty list after `max_wait_ms` without any."""
         if self._consumer is None:

@@ -5,6 +5,7 @@ record too large, a topic or partition that does not exist, a broken sequence) e
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -29,6 +30,7 @@ REQUEST_TIMEOUT_MS = 180_000
 BATCH_BYTES = 256 * 1024
 # What dead-letter topics take: a refused record of the largest size, with the reason. The broker holds other topics to 1 MiB.
 MAX_REQUEST_BYTES = 2_000_000
+MAX_BUFFERED = 2000
 
 
 class Publisher(Protocol):
@@ -58,7 +60,7 @@ class EventProducer:
         *,
         service: str,
         linger_ms: int = 0,
-        max_buffered: int = 2000,
+        max_buffered: int = MAX_BUFFERED,
         on_failure: Callable[[str], object] = exit_now,
     ) -> None:
         self._bootstrap = bootstrap
@@ -66,7 +68,8 @@ class EventProducer:
         self._linger_ms = linger_ms
         self._room = asyncio.Semaphore(max_buffered)
         self._on_failure = on_failure
-        self._pending: set[asyncio.Future[int]] = set()
+        # In the order of handing over, each with the moment of it (monotonic seconds).
+        self._pending: dict[asyncio.Future[int], float] = {}
         self._producer: AIOKafkaProducer | None = None
         self._known: dict[str, Counter] = {}
         self._clock: Clock = SystemClock()
@@ -78,6 +81,11 @@ class EventProducer:
     def buffered(self) -> int:
         """Records handed over and not acknowledged yet."""
         return len(self._pending)
+
+    @property
+    def oldest_unacknowledged_seconds(self) -> float:
+        """How long the record that waits longest has waited for its acknowledgement; 0 when none waits."""
+        return time.monotonic() - next(iter(self._pending.values())) if self._pending else 0.0
 
     async def start(self) -> None:
         """Connect; raises `UnreachableError` when no broker answers within 15 seconds."""
@@ -133,7 +141,7 @@ class EventProducer:
             raise RuntimeError("the producer was not started")
         await self._room.acquire()
         acknowledged: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._pending.add(acknowledged)
+        self._pending[acknowledged] = time.monotonic()
         try:
             await self._know(self._producer, topic_name)
             delivery = await self._producer.send(
@@ -180,7 +188,7 @@ class EventProducer:
         self._known[topic] = self._produced.labels(topic)
 
     def _settle(self, acknowledged: asyncio.Future[int]) -> None:
-        self._pending.discard(acknowledged)
+        self._pending.pop(acknowledged, None)
         self._room.release()
 
     def _fail(self, acknowledged: asyncio.Future[int], topic: str, partition: int, error: BaseException) -> None:

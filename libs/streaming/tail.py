@@ -40,6 +40,11 @@ class TailConsumer:
         if follower is not None:
             await follower.stop()
 
+    @property
+    def answered_ms(self) -> int:
+        """See `Follower.answered_ms`."""
+        return 0 if self._follower is None else self._follower.answered_ms
+
     async def poll(self, max_wait_ms: int = _POLL_MS, max_records: int | None = None) -> list[Record]:
         """What has arrived, at most `max_records`; an empty list after `max_wait_ms` without any."""
         if self._follower is None:

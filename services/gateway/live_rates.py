@@ -1,6 +1,7 @@
 """The newest mark price of each symbol in memory, from the topic; the database answers for what has not been seen yet."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from libs.contracts.codec import decode
@@ -11,6 +12,7 @@ from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.streaming.connection import BrokerError
+from libs.streaming.liveness import CHECK_SECONDS, Silence
 from libs.streaming.records import Record
 from libs.streaming.tail import TailConsumer
 
@@ -23,11 +25,14 @@ _RETRY_SECONDS = 1.0
 
 @dataclass(slots=True)
 class LiveRates:
-    """The newest observation by symbol (greatest venue time); `following` is false while Kafka is away."""
+    """The newest observation by symbol (greatest venue time); `following` is false while Kafka is away or hangs."""
 
     newest: dict[str, MarkPriceObserved] = field(default_factory=dict)
     following: bool = False
     clock: Clock = field(default_factory=SystemClock)
+    _trouble: str | None = "the newest rates have not been read yet"
+    _answered_ms: int = 0
+    _silence: Silence = field(default_factory=Silence)
 
     def take(self, record: Record) -> None:
         """Keep what the record says if it is newer. Undecodable records are the sequencer's to report."""
@@ -50,11 +55,30 @@ class LiveRates:
                         batch = await tail.poll(_POLL_MS)
                         for record in batch:
                             self.take(record)
-                        # Ready with the newest values, not with the first of the backlog.
-                        if not batch or batch[-1].timestamp_ms >= self.clock.now_ms() - _FRESH_MS:
-                            self.following = True
-                            context.fulfil(LIVE_RATES)
+                        self._answered_ms = tail.answered_ms
+                        # Ready with the newest values, not with the first of the backlog, nor with no answer at all.
+                        current = not batch or batch[-1].timestamp_ms >= self.clock.now_ms() - _FRESH_MS
+                        if self._answered_ms and current:
+                            self._trouble = None
+                        self._say(context)
             except (UserError, BrokerError) as error:
-                self.following = False
-                context.miss(LIVE_RATES, str(error))
+                self._trouble = str(error)
+                self._say(context)
                 await asyncio.sleep(_RETRY_SECONDS)
+
+    async def watch(self, context: ServiceContext) -> None:
+        """Say once a second whether Kafka answers `follow`, which itself may wait for a broker that hangs. Never returns.
+
+        Judged by answers, not by mark prices: a market may be silent or over, and the API is as good as before.
+        """
+        while True:
+            self._say(context)
+            await asyncio.sleep(CHECK_SECONDS)
+
+    def _say(self, context: ServiceContext) -> None:
+        why = self._trouble or self._silence.why(self._answered_ms, time.monotonic())
+        self.following = why is None
+        if why is None:
+            context.fulfil(LIVE_RATES)
+        else:
+            context.miss(LIVE_RATES, why)

@@ -1,6 +1,5 @@
 """Wiring of indicator_ingest: polls and the mark price streams, with what is on the topics already."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,8 +9,7 @@ from libs.contracts.event import Event
 from libs.contracts.market import FeedState, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import FEEDSTATUS, INDICATOR, MARKPRICE, Topic
-from libs.exchanges import StreamBatch
-from libs.exchanges.binance.stream import mark_price_stream, open_market_stream
+from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
@@ -20,9 +18,9 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
 from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
-from libs.kit.tasks import run_until
-from libs.streaming.ordered import OrderedPublisher, Outgoing
-from libs.streaming.producer import EventProducer
+from libs.streaming.liveness import KAFKA
+from libs.streaming.ordered import Outgoing
+from libs.streaming.publishing import publishing
 from libs.streaming.records import LogReader
 from services.indicator_ingest.facts import MarkPriceSampler, Novelty
 from services.indicator_ingest.polling import Outlet, Poller
@@ -38,37 +36,29 @@ async def main(context: ServiceContext) -> None:
     """Publish slow inputs and mark prices until told to stop."""
     kafka, venue_settings = load_settings(KafkaSettings), load_settings(VenueSettings)
     symbols, settings = load_settings(SymbolSettings).symbols, load_settings(IndicatorSettings)
-    context.expect("kafka", "venue", STREAM)
-    producer = EventProducer(kafka.kafka_bootstrap, service=context.name)
-    await producer.start()
-    context.fulfil("kafka")
+    context.expect(KAFKA, "venue", STREAM)
     sessions: list[StreamSession] = []
-    publisher = OrderedPublisher(producer, lambda hold: brake(sessions, hold))
-    try:
-        async with open_venue(venue_settings) as venue:
-            instruments = await venue.market_data.instruments(symbols)
-            context.fulfil("venue")
-            partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
-            known = await _read_tails(kafka.kafka_bootstrap, set(partitions.values()))
-            outlet = Outlet(publisher, partitions, known.novelty, venue_settings.venue, venue.clock)
-            pollers = []
-            for poll in polls(venue, instruments, settings):
-                context.expect(poll.feed)
-                pollers.append(Poller(poll, outlet, partial(context.fulfil, poll.feed)))
-            size = settings.symbols_per_connection
-            for start in range(0, len(symbols), size):
-                feed = MarkPriceFeed(context, venue, outlet, known.sampler)
-                sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
-            await run_until(
-                context.stopping,
-                publisher.run(),
-                keep_clock(venue),
-                *(poller.run() for poller in pollers),
-                *(session.run() for session in sessions),
-            )
-            await asyncio.wait_for(publisher.drain(), context.settings.stop_deadline_seconds / 3)
-    finally:
-        await producer.stop(context.settings.stop_deadline_seconds / 2)
+    async with (
+        publishing(context, kafka.kafka_bootstrap, partial(brake, sessions)) as output,
+        open_venue(venue_settings) as venue,
+    ):
+        instruments = await venue.market_data.instruments(symbols)
+        context.fulfil("venue")
+        partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
+        known = await _read_tails(kafka.kafka_bootstrap, set(partitions.values()))
+        outlet = Outlet(output.publisher, partitions, known.novelty, venue_settings.venue, venue.clock)
+        pollers = []
+        for poll in polls(venue, instruments, settings):
+            context.expect(poll.feed)
+            pollers.append(Poller(poll, outlet, partial(context.fulfil, poll.feed)))
+        size = settings.symbols_per_connection
+        for start in range(0, len(symbols), size):
+            feed = MarkPriceFeed(context, venue, outlet, known.sampler)
+            sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
+        await output.run(
+            keep_clock(venue), *(poller.run() for poller in pollers), *(session.run() for session in sessions)
+        )
+        await output.drain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +110,8 @@ class MarkPriceFeed:
         """The supervised stream of these symbols."""
         self._symbols = tuple(symbols)
         self._status = FeedStatus(FEED, symbols)
-        streams = [mark_price_stream(symbol) for symbol in symbols]
         options = SessionOptions(FEED, silence_seconds=silence_seconds)
-        return open_market_stream(self._venue.addresses.websocket, streams, self, self._venue.clock, options)
+        return self._venue.streams.session(Subscription(mark_prices=self._symbols), self, options)
 
     def on_connecting(self) -> None:
         self._report_all("connecting")

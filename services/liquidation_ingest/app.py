@@ -1,14 +1,13 @@
 """Wiring of liquidation_ingest: forced-order streams to events, known ids from the topic's tail, health of the feed."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from libs.contracts.codec import decode
 from libs.contracts.market import FeedState
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import FEEDSTATUS, LIQUIDATION
-from libs.exchanges import StreamBatch
-from libs.exchanges.binance.stream import forced_order_stream, mark_price_stream, open_market_stream
+from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
@@ -17,9 +16,9 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.kit.service import ServiceContext
 from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
-from libs.kit.tasks import run_until
+from libs.streaming.liveness import KAFKA
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from libs.streaming.producer import EventProducer
+from libs.streaming.publishing import publishing
 from libs.streaming.records import LogReader, Record
 from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
@@ -33,29 +32,23 @@ async def main(context: ServiceContext) -> None:
     """Publish liquidations until told to stop."""
     kafka, venue_settings = load_settings(KafkaSettings), load_settings(VenueSettings)
     symbols, settings = load_settings(SymbolSettings).symbols, load_settings(LiquidationSettings)
-    context.expect("kafka", "venue", STREAM)
-    producer = EventProducer(kafka.kafka_bootstrap, service=context.name)
-    await producer.start()
-    context.fulfil("kafka")
-    publisher = OrderedPublisher(producer, lambda hold: brake(sessions, hold))
+    context.expect(KAFKA, "venue", STREAM)
     sessions: list[StreamSession] = []
-    try:
-        async with open_venue(venue_settings) as venue:
-            await venue.market_data.instruments(symbols)
-            context.fulfil("venue")
-            partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
-            known = await _known_ids(kafka.kafka_bootstrap, set(partitions.values()))
-            selection = LiquidationSelection(symbols, known)
-            size = settings.symbols_per_connection
-            for start in range(0, len(symbols), size):
-                feed = LiquidationFeed(context, venue, publisher, selection, partitions)
-                sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
-            await run_until(
-                context.stopping, publisher.run(), keep_clock(venue), *(session.run() for session in sessions)
-            )
-            await asyncio.wait_for(publisher.drain(), context.settings.stop_deadline_seconds / 3)
-    finally:
-        await producer.stop(context.settings.stop_deadline_seconds / 2)
+    async with (
+        publishing(context, kafka.kafka_bootstrap, partial(brake, sessions)) as output,
+        open_venue(venue_settings) as venue,
+    ):
+        await venue.market_data.instruments(symbols)
+        context.fulfil("venue")
+        partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
+        known = await _known_ids(kafka.kafka_bootstrap, set(partitions.values()))
+        selection = LiquidationSelection(symbols, known)
+        size = settings.symbols_per_connection
+        for start in range(0, len(symbols), size):
+            feed = LiquidationFeed(context, venue, output.publisher, selection, partitions)
+            sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
+        await output.run(keep_clock(venue), *(session.run() for session in sessions))
+        await output.drain()
 
 
 async def _known_ids(bootstrap: str, partitions: Iterable[int]) -> list[str]:
@@ -98,9 +91,9 @@ class LiquidationFeed:
         """The supervised stream of these symbols."""
         self._symbols = tuple(symbols)
         self._status = FeedStatus(FEED, symbols)
-        streams = [forced_order_stream(symbol) for symbol in symbols] + [mark_price_stream(symbols[0])]
+        wanted = Subscription(forced_orders=self._symbols, mark_prices=self._symbols[:1])
         options = SessionOptions(FEED, silence_seconds=silence_seconds)
-        return open_market_stream(self._venue.addresses.websocket, streams, self, self._venue.clock, options)
+        return self._venue.streams.session(wanted, self, options)
 
     def on_connecting(self) -> None:
         self._report("connecting")

@@ -1,12 +1,13 @@
 """Wiring of the sequencer: one producer, one owner per partition, stand-by after being fenced out."""
 
-import asyncio
 import os
 import socket
 
 from libs.kit.service import ServiceContext
 from libs.kit.settings import load_settings
+from libs.kit.tasks import run_until
 from libs.streaming.deadletter import DeadLetters
+from libs.streaming.liveness import KAFKA, watch_deliveries
 from libs.streaming.producer import EventProducer
 from services.sequencer.owner import FencedOut, OwnerParts, PartitionOwner, wait_for_silence
 from services.sequencer.settings import SequencerSettings
@@ -16,7 +17,7 @@ async def main(context: ServiceContext) -> None:
     """Sequence this process's share of the partitions until told to stop."""
     settings = load_settings(SequencerSettings)
     partitions = settings.owned()
-    context.expect(*(f"partition {partition}" for partition in partitions))
+    context.expect(KAFKA, *(f"partition {partition}" for partition in partitions))
     producer = EventProducer(settings.kafka_bootstrap, service=context.name)
     await producer.start()
     parts = OwnerParts(
@@ -26,16 +27,10 @@ async def main(context: ServiceContext) -> None:
         dead_letters=DeadLetters(producer, context.name),
         name=f"{socket.gethostname()}:{os.getpid()}",
     )
-    owners = [asyncio.create_task(_keep(context, parts, settings, partition)) for partition in partitions]
-    stopping = asyncio.create_task(context.stopping.wait())
+    owners = [_keep(context, parts, settings, partition) for partition in partitions]
     try:
-        done, _ = await asyncio.wait((stopping, *owners), return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await run_until(context.stopping, watch_deliveries(context, producer), *owners)
     finally:
-        for task in (stopping, *owners):
-            task.cancel()
-        await asyncio.gather(stopping, *owners, return_exceptions=True)
         await producer.stop(context.settings.stop_deadline_seconds / 2)
 
 

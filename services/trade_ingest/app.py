@@ -3,18 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from libs.contracts.partitioning import partition_of
-from libs.exchanges import Instrument
-from libs.exchanges.binance.stream import agg_trade_stream, mark_price_stream, open_market_stream
+from libs.exchanges import Instrument, Subscription
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, keep_clock, open_venue
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
-from libs.kit.tasks import run_until
-from libs.streaming.ordered import OrderedPublisher
-from libs.streaming.producer import EventProducer
+from libs.streaming.liveness import KAFKA
+from libs.streaming.publishing import Publishing, publishing
 from services.trade_ingest.assembler import Assembler, AssemblerOptions
 from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.gapfill import FillRules, GapFiller
@@ -44,18 +43,17 @@ async def main(context: ServiceContext) -> None:
         load_settings(SymbolSettings).symbols,
         load_settings(IngestSettings),
     )
-    context.expect("kafka", "venue", CONTINUITY)
-    producer = EventProducer(settings.kafka.kafka_bootstrap, service=context.name, max_buffered=UNACKNOWLEDGED_FRAMES)
-    await producer.start()
-    context.fulfil("kafka")
-    try:
-        async with open_venue(settings.venue) as venue:
-            instruments = await venue.market_data.instruments(settings.symbols)
-            context.fulfil("venue")
-            state = await read_topic_state(settings.kafka.kafka_bootstrap, _members(settings))
-            await _Running(context, settings, venue, producer).run(instruments, state)
-    finally:
-        await producer.stop(context.settings.stop_deadline_seconds / 2)
+    context.expect(KAFKA, "venue", CONTINUITY)
+    sessions: list[StreamSession] = []
+    bootstrap, hold_sources = settings.kafka.kafka_bootstrap, partial(brake, sessions)
+    async with (
+        publishing(context, bootstrap, hold_sources, max_buffered=UNACKNOWLEDGED_FRAMES) as output,
+        open_venue(settings.venue) as venue,
+    ):
+        instruments = await venue.market_data.instruments(settings.symbols)
+        context.fulfil("venue")
+        state = await read_topic_state(bootstrap, _members(settings))
+        await _Running(output, settings, venue, sessions).run(instruments, state)
 
 
 def _members(settings: Settings) -> dict[int, list[str]]:
@@ -68,13 +66,13 @@ def _members(settings: Settings) -> dict[int, list[str]]:
 class _Running:
     """One run of the service."""
 
-    def __init__(self, context: ServiceContext, settings: Settings, venue: Venue, producer: EventProducer) -> None:
-        self._context = context
+    def __init__(self, output: Publishing, settings: Settings, venue: Venue, sessions: list[StreamSession]) -> None:
+        self._output = output
+        self._context = output.context
         self._settings = settings
         self._venue = venue
-        self._sessions: list[StreamSession] = []
+        self._sessions = sessions
         self._feeds: list[StreamFeed] = []
-        self._publisher = OrderedPublisher(producer, lambda hold: brake(self._sessions, hold))
 
     async def run(self, instruments: dict[str, Instrument], state: TopicState) -> None:
         settings, venue = self._settings, self._venue
@@ -86,7 +84,7 @@ class _Running:
         )
         options = AssemblerOptions(settings.kafka.market_partitions)
         assembler = Assembler(instruments.values(), resumes, origin, options)
-        ingest = TradeIngest(venue, assembler, self._publisher, instruments, origin)
+        ingest = TradeIngest(venue, assembler, self._output.publisher, instruments, origin)
         rules = FillRules(
             patience_seconds=settings.ingest.gap_patience_seconds,
             history_ms=settings.ingest.history_minutes * 60_000,
@@ -100,14 +98,8 @@ class _Running:
             self._add_session(ingest, settings.symbols[start : start + size], filler)
         sessions = [session.run() for session in self._sessions]
         try:
-            await run_until(
-                self._context.stopping,
-                self._publisher.run(),
-                filler.run(),
-                self._tick(ingest),
-                self._observe(ingest),
-                keep_clock(venue),
-                *sessions,
+            await self._output.run(
+                filler.run(), self._tick(ingest), self._observe(ingest), keep_clock(venue), *sessions
             )
         finally:
             assembler.flush()
@@ -116,18 +108,17 @@ class _Running:
 
     async def _send_rest(self) -> None:
         try:
-            await asyncio.wait_for(self._publisher.drain(), self._context.settings.stop_deadline_seconds / 3)
+            await self._output.drain()
         except TimeoutError:
             get_logger("app").warning("stopped with unsent frames; the next start fetches them again")
 
     def _add_session(self, ingest: TradeIngest, symbols: Sequence[str], filler: GapFiller) -> None:
         """One connection: its symbols' trades, and one mark price a second as its heartbeat in venue time."""
         feed = StreamFeed(ingest, symbols, filler.want)
-        streams = [agg_trade_stream(symbol) for symbol in symbols] + [mark_price_stream(symbols[0])]
+        wanted = Subscription(trades=tuple(symbols), mark_prices=(symbols[0],))
         options = SessionOptions(FEED, silence_seconds=self._settings.ingest.silence_seconds)
-        session = open_market_stream(self._venue.addresses.websocket, streams, feed, self._venue.clock, options)
         self._feeds.append(feed)
-        self._sessions.append(session)
+        self._sessions.append(self._venue.streams.session(wanted, feed, options))
 
     async def _tick(self, ingest: TradeIngest) -> None:
         while True:

@@ -28,7 +28,7 @@ class IngestStack:
 
     def __init__(self, bootstrap: str, service: str, folder: Path, **knobs: str) -> None:
         self.bootstrap = bootstrap
-        self._venue_port, venue_health, self._health = free_port(), free_port(), free_port()
+        self._venue_port, venue_health, self.health_port = free_port(), free_port(), free_port()
         self.url = f"http://127.0.0.1:{self._venue_port}"
         symbols = ",".join(SYMBOLS)
         self.venue = ServiceProcess(
@@ -52,7 +52,7 @@ class IngestStack:
                 "PERPSTREAM_BINANCE_WEBSOCKET_URL": self.url.replace("http", "ws"),
                 "PERPSTREAM_BINANCE_SPOT_REST_URL": self.url,
                 "PERPSTREAM_COINBASE_REST_URL": self.url,
-                "PERPSTREAM_HEALTH_PORT": str(self._health),
+                "PERPSTREAM_HEALTH_PORT": str(self.health_port),
                 **knobs,
             },
             folder / "ingest.log",
@@ -67,7 +67,7 @@ class IngestStack:
 
     def _status(self) -> int:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._health}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/readyz", timeout=2) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code

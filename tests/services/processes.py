@@ -1,11 +1,14 @@
 """Service processes for tests: started as an operator starts them, killed without warning, ended by their own pid."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -48,6 +51,24 @@ class ServiceProcess:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+
+async def lacking(health_port: int) -> dict[str, str] | None:
+    """What /readyz names as missing, by condition: empty when the service is ready, None while nobody answers."""
+
+    def ask() -> dict[str, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{health_port}/readyz", timeout=2) as answer:
+                body = json.load(answer)
+        except urllib.error.HTTPError as error:
+            body = json.load(error)
+        found: dict[str, str] = body["missing"]
+        return found
+
+    try:
+        return await asyncio.to_thread(ask)
+    except OSError:
+        return None
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float, what: Callable[[], str]) -> None:

@@ -6,7 +6,7 @@
 - `empty_kafka` (function): the same broker with every topic deleted first, for tests that need the product's own topics.
 - `database_url` (function): `postgresql+asyncpg://user:password@127.0.0.1:port/test_…`, a fresh empty database.
 - `module_database_url` (module): the same, one for all tests of a module.
-- `own_kafka` (function): a `Broker` of this test alone with `.bootstrap .kill() .start() .stop() .pid`.
+- `own_kafka` (function): a `Broker` of this test alone with `.bootstrap .kill() .start() .stop() .hang() .go_on() .pid`.
 - `own_postgres` (function): a `Database` of this test alone with `.url .password_file .kill() .start() .stop() .pid`.
 
 Under pytest-xdist each worker has servers of its own (300 MB, 3 s): a worker that dies takes only its own with it.

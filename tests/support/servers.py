@@ -1,6 +1,8 @@
 """Servers that a test may stop, kill and start again: the embedded broker and database with state in a temporary folder."""
 
 import asyncio
+import os
+import signal
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +57,14 @@ class Broker:
         """SIGKILL."""
         assert self._process is not None, "not started"
         self._process.kill()
+
+    def hang(self) -> None:
+        """Keep every connection and answer nothing, until `go_on`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End `hang`."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def delete_all_topics(self) -> None:
         """Make the broker empty again, internal topics apart."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from libs.exchanges import StreamBatch, StreamHandler
+from libs.exchanges import StreamBatch, StreamHandler, Subscription
 from libs.exchanges.binance.parse import parse_batch
 from libs.exchanges.binance.urls import market_stream_url
 from libs.exchanges.session import SessionOptions, StreamSession, SubscriptionRefused, Wire
@@ -19,19 +19,10 @@ SECONDS_BETWEEN_MESSAGES = 0.15
 REPLY_SECONDS = 10.0
 
 
-def agg_trade_stream(symbol: str) -> str:
-    """`<symbol>@aggTrade`, at most 100 ms late."""
-    return f"{symbol.lower()}@aggTrade"
-
-
-def mark_price_stream(symbol: str) -> str:
-    """`<symbol>@markPrice@1s`."""
-    return f"{symbol.lower()}@markPrice@1s"
-
-
-def forced_order_stream(symbol: str) -> str:
-    """`<symbol>@forceOrder`."""
-    return f"{symbol.lower()}@forceOrder"
+def stream_names(wanted: Subscription) -> list[str]:
+    """Binance's names: `<symbol>@aggTrade` (at most 100 ms late), `<symbol>@markPrice@1s`, `<symbol>@forceOrder`."""
+    kinds = (("aggTrade", wanted.trades), ("markPrice@1s", wanted.mark_prices), ("forceOrder", wanted.forced_orders))
+    return [f"{symbol.lower()}@{kind}" for kind, symbols in kinds for symbol in symbols]
 
 
 class _Subscriber:
@@ -66,10 +57,14 @@ class _Subscriber:
         return parsed.market, parsed.malformed
 
 
-def open_market_stream(
-    base_url: str, streams: Sequence[str], handler: StreamHandler, clock: VenueClock, options: SessionOptions
-) -> StreamSession:
-    """A session over `streams`; nothing is connected before `run`. Raises `ValueError` for too many streams."""
-    subscriber = _Subscriber(streams)
-    wire = Wire(market_stream_url(base_url), subscriber.subscribe, subscriber.read)
-    return StreamSession(wire, handler, clock, options)
+class BinanceStreams:
+    """The port's `MarketStreams` for Binance."""
+
+    def __init__(self, base_url: str, clock: VenueClock) -> None:
+        self._url = market_stream_url(base_url)
+        self._clock = clock
+
+    def session(self, subscription: Subscription, handler: StreamHandler, options: SessionOptions) -> StreamSession:
+        subscriber = _Subscriber(stream_names(subscription))
+        wire = Wire(self._url, subscriber.subscribe, subscriber.read)
+        return StreamSession(wire, handler, self._clock, options)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from infra.local.ports import free_port
-from libs.exchanges import StreamBatch
+from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.binance import urls as binance_urls
-from libs.exchanges.binance.stream import agg_trade_stream, mark_price_stream, open_market_stream
+from libs.exchanges.binance.stream import BinanceStreams, stream_names
 from libs.exchanges.session import SessionOptions
 from libs.exchanges.venue import Venue, addresses, open_venue
+from libs.kit.clock import VenueClock
 from libs.kit.settings import VenueSettings
 from tests.services.processes import ServiceProcess
 from tests.suites.venue_suite import market_data_suite
@@ -73,13 +74,8 @@ async def test_the_adapter_keeps_the_ports_promises_and_streams_rotate_without_a
     assert float((await venue.spot.ticker("BTCUSDT")).price) > 0
     assert (await venue.coinbase.ticker("BTC-USD")).time > 0
     listener = Listener()
-    session = open_market_stream(
-        venue.addresses.websocket,
-        [agg_trade_stream("BTCUSDT"), mark_price_stream("BTCUSDT")],
-        listener,
-        venue.clock,
-        SessionOptions("test", rotate_seconds=1.0),
-    )
+    wanted = Subscription(trades=("BTCUSDT",), mark_prices=("BTCUSDT",))
+    session = venue.streams.session(wanted, listener, SessionOptions("test", rotate_seconds=1.0))
     running = asyncio.create_task(session.run())
     async with asyncio.timeout(30):
         for _ in range(3):
@@ -89,6 +85,22 @@ async def test_the_adapter_keeps_the_ports_promises_and_streams_rotate_without_a
             await listener.marks.wait()
     running.cancel()
     assert listener.seen == ["connecting", "open"], "changing over is no interruption"
+
+
+def test_each_kind_of_message_has_its_stream_name() -> None:
+    wanted = Subscription(trades=("BTCUSDT", "ETHUSDT"), mark_prices=("BTCUSDT",), forced_orders=("ETHUSDT",))
+    assert stream_names(wanted) == [
+        "btcusdt@aggTrade",
+        "ethusdt@aggTrade",
+        "btcusdt@markPrice@1s",
+        "ethusdt@forceOrder",
+    ]
+
+
+def test_more_streams_than_a_connection_may_carry_are_refused_before_anything_is_opened() -> None:
+    wanted = Subscription(trades=tuple(f"S{number}USDT" for number in range(1025)))
+    with pytest.raises(ValueError, match="1025 streams exceed"):
+        BinanceStreams("ws://nowhere", VenueClock(0, 1)).session(wanted, Listener(), SessionOptions("test"))
 
 
 def test_production_addresses_unless_others_are_named() -> None:

@@ -1,8 +1,6 @@
 """The producer delivers everything in order, waits for a broker that is away, holds back its callers, and fails loudly."""
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -57,17 +55,20 @@ async def test_callers_wait_for_room_and_nothing_is_lost_or_doubled_while_the_br
         for number in range(1, 200):
             await producer.send_encoded(topic, Encoded(str(number).encode(), []), key=None, partition=0)
 
-    os.kill(own_kafka.pid, signal.SIGSTOP)
+    own_kafka.hang()
     sending = asyncio.create_task(send_all())
     await until(lambda: _is(producer.buffered == 8), 5)
     done, _ = await asyncio.wait([sending], timeout=0.3)
     assert not done, "the caller was not held back"
     assert producer.buffered == 8
+    first = producer.oldest_unacknowledged_seconds
+    assert first >= 0.3, "the oldest record counts, not the newest"
 
     own_kafka.kill()
     await asyncio.to_thread(own_kafka.start)
     await asyncio.wait_for(sending, 30)
     await asyncio.wait_for(producer.flush(), 30)
+    assert producer.oldest_unacknowledged_seconds == 0
     assert [record.value for record in await whole(own_kafka.bootstrap, topic)] == [str(n).encode() for n in range(200)]
     await producer.stop()
 

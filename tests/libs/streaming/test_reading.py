@@ -18,7 +18,8 @@ from libs.streaming.memory import MemoryBus, MemoryProducer, MemoryTail
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import beginning_offset, end_offset, read_range
 from libs.streaming.tail import FROM_BEGINNING, TailConsumer, read_tail
-from tests.libs.streaming.broker import fail, new_topic, put, whole
+from tests.libs.streaming.broker import fail, new_topic, put, until, whole
+from tests.support.servers import Broker
 
 pytestmark = pytest.mark.integration
 NUMBERS = [str(number).encode() for number in range(100)]
@@ -51,6 +52,27 @@ async def test_an_unknown_partition_is_one_clear_sentence(kafka_bootstrap: str) 
     topic = await new_topic(kafka_bootstrap)
     with pytest.raises(UserError, match=r"has no partition 3.*MARKET_PARTITIONS"):
         await end_offset(kafka_bootstrap, topic, 3)
+
+
+async def test_a_quiet_topic_is_answered_and_a_broker_that_hangs_answers_nothing(own_kafka: Broker) -> None:
+    topic = await new_topic(own_kafka.bootstrap, partitions=2)
+    async with TailConsumer(own_kafka.bootstrap, [topic]) as tail:
+
+        async def answered_after(before: int) -> bool:
+            assert await tail.poll(50) == []
+            return tail.answered_ms > before
+
+        await until(lambda: answered_after(0))
+        known = tail.answered_ms
+        await until(lambda: answered_after(known))
+        own_kafka.hang()
+        assert await tail.poll(300) == []  # what was under way has arrived
+        known = tail.answered_ms
+        assert not await answered_after(known)
+        assert await tail.poll(300) == []
+        assert tail.answered_ms == known
+        own_kafka.go_on()
+        await until(lambda: answered_after(known))
 
 
 @pytest.mark.parametrize(("back", "old"), [(0, []), (2, [b"98", b"99"]), (FROM_BEGINNING, NUMBERS)])

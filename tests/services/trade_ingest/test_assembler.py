@@ -1,6 +1,7 @@
 """The pure heart under random gaps, copies, reordering and late stamps: what comes out is complete, in order and honest."""
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 from libs.contracts.frames import FrameGate, read_columns
 from libs.contracts.market import AggTradeFrame
 from libs.exchanges import Instrument
-from libs.exchanges.binance.answers import AggTradeRow
 from libs.kit.errors import UserError
 from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
 from services.trade_ingest.continuity import Continuity
@@ -18,6 +18,21 @@ from services.trade_ingest.frame_builder import Origin
 
 SYMBOL = "BTCUSDT"
 START = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """The port's `AggTrade`, from whatever venue."""
+
+    symbol: str
+    agg_id: int
+    price: str
+    quantity: str
+    first_trade_id: int
+    last_trade_id: int
+    trade_time: int
+    buyer_is_maker: bool
+    event_time: int = 0
 
 
 def instrument(symbol: str = SYMBOL) -> Instrument:
@@ -34,8 +49,8 @@ def instrument(symbol: str = SYMBOL) -> Instrument:
     )
 
 
-def trade(agg_id: int, time: int, symbol: str = SYMBOL, price: str = "61000.10") -> AggTradeRow:
-    return AggTradeRow(
+def trade(agg_id: int, time: int, symbol: str = SYMBOL, price: str = "61000.10") -> Trade:
+    return Trade(
         agg_id=agg_id,
         price=price,
         quantity="0.250",
@@ -66,7 +81,7 @@ class Venue:
         }
         self.oldest = oldest
 
-    def rest(self, from_id: int, until: int, limit: int) -> list[AggTradeRow]:
+    def rest(self, from_id: int, until: int, limit: int) -> list[Trade]:
         ids = [number for number in self.trades if max(from_id, self.oldest) <= number <= until]
         return [self.trades[number] for number in ids[:limit]]
 
