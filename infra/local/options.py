@@ -144,14 +144,13 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
 
 
 def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
-    # As fast as possible there is no pace that a venue clock could follow: timers are real ones then.
-    speed = 1.0 if options.speed is None else options.speed
+    speed = "max" if options.speed is None else f"{options.speed:g}"
     variables = {
         "PERPSTREAM_SIM_HOST": HOST,
         "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
         "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
-        "PERPSTREAM_SIM_SPEED": "max" if options.speed is None else f"{options.speed:g}",
-        "PERPSTREAM_VENUE_SPEED": f"{speed:g}",
+        "PERPSTREAM_SIM_SPEED": speed,
+        "PERPSTREAM_VENUE_SPEED": speed,
     }
     if options.recordings:
         variables["PERPSTREAM_SIM_RECORDING"] = ",".join(str(path.absolute()) for path in options.recordings)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
@@ -22,6 +22,8 @@ from libs.kit.settings import VenueSettings
 RESYNCHRONISE_SECONDS = 30.0
 FIRST_ANSWER_SECONDS = 60.0
 SLOW_ROUND_TRIP_SECONDS = 0.2
+# At most so often is a doubted clock compared again.
+DOUBT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ async def synchronise(market_data: MarketData, clock: VenueClock) -> int:
     assert best is not None
     round_trip, venue_ms, answered = best
     since = round_trip / 2 + time.monotonic() - answered
+    clock.doubted.clear()
     return clock.synchronise(venue_ms + int(since * 1000 * clock.speed))
 
 
@@ -103,10 +106,13 @@ async def _first_synchronisation(market_data: MarketData, clock: VenueClock, whe
 
 
 async def keep_clock(venue: Venue) -> None:
-    """Correct the venue clock again and again until cancelled; a failed attempt waits for the next turn."""
+    """Correct the venue clock again and again, and soon when it is in doubt, until cancelled; a failed attempt waits for the
+    next turn."""
     log = get_logger("venue")
     while True:
-        await asyncio.sleep(RESYNCHRONISE_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(venue.clock.doubted.wait(), RESYNCHRONISE_SECONDS)
+            await asyncio.sleep(DOUBT_SECONDS)
         try:
             correction = await synchronise(venue.market_data, venue.clock)
         except VenueError as error:
@@ -121,7 +127,9 @@ async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
     """Clients with one HTTP session and a synchronised clock; raises `UnreachableError` when the venue stays silent."""
     where = addresses(settings)
     async with aiohttp.ClientSession() as session:
-        clock = VenueClock(SystemClock().now_ms(), settings.venue_speed)
+        paced = settings.venue_speed != "max"
+        speed = float(settings.venue_speed) if paced else 1.0
+        clock = VenueClock(SystemClock().now_ms(), speed, paced=paced)
         venue = Venue(
             addresses=where,
             clock=clock,

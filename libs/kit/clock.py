@@ -8,6 +8,9 @@ import asyncio
 import time
 from typing import Protocol
 
+BELIEVABLE_AHEAD_MS = 60_000
+END_OF_TIME_MS = 2**62
+
 
 class Clock(Protocol):
     """Milliseconds since the epoch (UTC), and a way to wait on the same scale."""
@@ -35,13 +38,18 @@ class VenueClock:
     """The venue's time: an anchor (venue ms at a monotonic instant) that advances `speed` times as fast as real time.
 
     `synchronise(venue_ms)` moves the anchor; callers pass the venue's answer corrected by half the round trip. The speed
-    is a setting (1.0 on a live venue).
+    is a setting (1.0 on a live venue). Not `paced`: the venue tells a recording as fast as it is read, so that no clock can
+    follow it; then the venue is believed, and timers are real ones.
+
+    `doubted` is set when the venue stated a time that this clock does not believe; whoever keeps the clock looks again.
     """
 
-    def __init__(self, venue_ms: int, speed: float = 1.0) -> None:
+    def __init__(self, venue_ms: int, speed: float = 1.0, *, paced: bool = True) -> None:
         if not speed > 0:
             raise ValueError(f"speed must be positive, not {speed}")
         self.speed = speed
+        self.paced = paced
+        self.doubted = asyncio.Event()
         self._venue_ms = venue_ms
         self._at = time.monotonic()
 
@@ -53,6 +61,18 @@ class VenueClock:
 
     def now_ms(self) -> int:
         return self._venue_ms + int((time.monotonic() - self._at) * 1000 * self.speed)
+
+    def latest_believable_ms(self) -> int:
+        """The latest time (ms) at which something can already have happened at the venue, with a minute's allowance for our
+        own error: one absurd stamp would otherwise move everything that counts time to where it says."""
+        return self.now_ms() + BELIEVABLE_AHEAD_MS if self.paced else END_OF_TIME_MS
+
+    def believes(self, venue_ms: int) -> bool:
+        """Whether the venue can have seen `venue_ms` already; a time that it cannot have puts this clock in doubt."""
+        if venue_ms <= self.latest_believable_ms():
+            return True
+        self.doubted.set()
+        return False
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)

@@ -92,8 +92,8 @@ class VenueSettings(SettingsGroup):
     binance_websocket_url: str = Field(default="ws://127.0.0.1:9000", description="USD-M futures, streams")
     binance_spot_rest_url: str = Field(default="http://127.0.0.1:9000", description="Spot prices, for the premium")
     coinbase_rest_url: str = Field(default="http://127.0.0.1:9000", description="Coinbase, for the premium")
-    venue_speed: float = Field(
-        default=1.0, gt=0, description="How fast the venue's clock runs; above 1 only on recordings"
+    venue_speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
+        default=1.0, description="How fast the venue's clock runs; above 1, or `max` (unpaced), only on recordings"
     )
 
 

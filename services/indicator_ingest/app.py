@@ -125,6 +125,8 @@ class MarkPriceFeed:
             if partition is None:
                 continue
             try:
+                if not self._venue.clock.believes(mark.event_time):
+                    raise BadMessage("absurd_time", f"{mark.symbol} at {mark.event_time}")
                 event = self._sampler.select(mark)
             except BadMessage as error:
                 counter("perpstream_records_dropped_total").labels(FEED, error.reason).inc()

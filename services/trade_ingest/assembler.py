@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole
 from libs.contracts.partitioning import partition_of
 from libs.exchanges import AggTrade, Instrument
+from libs.kit.clock import END_OF_TIME_MS
 from libs.kit.errors import BadMessage, UserError
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release
 from services.trade_ingest.frame_builder import FrameBuilder, OpenSlice, Origin
@@ -78,12 +79,14 @@ class SymbolFeed:
             )
         return part
 
-    def publish(self, trade: AggTrade) -> bool:
+    def publish(self, trade: AggTrade, believed_until: int) -> bool:
         """Put a trade into the open frame; True when it crosses a grid edge."""
         builder = self.builder
         part = builder.slices.get(self.symbol) or self.open_slice()
-        time = self.last_time = trade.trade_time
-        effective = self.watermark.admit(time)
+        time = trade.trade_time
+        if time <= believed_until:
+            self.last_time = time
+        effective = self.watermark.admit(time, believed_until)
         if effective != time:
             part.late.append((len(part.trades), effective))
         part.trades.append(trade)
@@ -100,10 +103,16 @@ class Counts:
 
     published: dict[str, int] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
+    disbelieved: dict[str, int] = field(default_factory=dict)
 
 
 class Assembler:
-    """All symbols of one process. Frames come out of `drain` in the order in which they must be sent."""
+    """All symbols of one process. Frames come out of `drain` in the order in which they must be sent.
+
+    `believed_until` (ms) is what the shell knows of the venue's present: a trade of the stream that is stamped later is not
+    taken, REST is asked for it; one that REST stamps so too is published as late. One absurd stamp would otherwise move its
+    symbol's watermark there, and every later trade would be late.
+    """
 
     def __init__(
         self,
@@ -122,6 +131,7 @@ class Assembler:
         self.feeds: dict[str, SymbolFeed] = {}
         self.counts = Counts()
         self.newly_filling: list[str] = []
+        self.believed_until = END_OF_TIME_MS
         for instrument in instruments:
             symbol = instrument.symbol
             partition = partition_of(symbol, options.market_partitions)
@@ -134,21 +144,29 @@ class Assembler:
         """Trades of one socket read, in arrival order. Trades of symbols that are not ours are ignored."""
         self._received_us = received_us
         feeds = self.feeds
-        rows_per_frame = self._options.rows_per_frame
+        rows_per_frame, believed_until = self._options.rows_per_frame, self.believed_until
         for trade in trades:
             feed = feeds.get(trade.symbol)
             if feed is None:
                 continue
+            if trade.trade_time > believed_until:
+                self._disbelieve(feed)
+                continue
             tracker = feed.tracker
             was_filling = tracker.state is Continuity.FILLING
             if tracker.offer(trade):
-                if feed.publish(trade):
+                if feed.publish(trade, believed_until):
                     self._edges.add(feed.builder)
                 if feed.builder.rows >= rows_per_frame:
                     self._cut(feed.builder)
             elif not was_filling and tracker.state is Continuity.FILLING:
                 self.newly_filling.append(feed.symbol)
         self.cut_edges()
+
+    def _disbelieve(self, feed: SymbolFeed) -> None:
+        self.counts.disbelieved[feed.symbol] = self.counts.disbelieved.get(feed.symbol, 0) + 1
+        if feed.tracker.distrust():
+            self.newly_filling.append(feed.symbol)
 
     def cut_edges(self) -> None:
         """Cut the frames that a trade beyond a grid edge made urgent."""
@@ -212,7 +230,7 @@ class Assembler:
             if isinstance(item, Missing):
                 self._declare(feed, item, items[index + 1])
                 continue
-            feed.publish(item)
+            feed.publish(item, self.believed_until)
             if feed.builder.rows >= self._options.rows_per_frame:
                 self._cut(feed.builder)
 

@@ -103,6 +103,13 @@ class ContinuityTracker:
         if self.state is Continuity.LIVE:
             self.state = Continuity.DOUBT
 
+    def distrust(self) -> bool:
+        """The stream told the next trade in a way that cannot be true: REST shall tell it. False when it is asked already."""
+        if self.state is Continuity.FILLING:
+            return False
+        self.state = Continuity.FILLING
+        return True
+
     def fill(self, rows: Iterable[AggTrade], *, caught_up: bool, generation: int) -> Release:
         """Rows that REST gave from `expected` on, ascending. `caught_up`: REST had nothing newer when it was asked, which
         proves continuity if the connection has been whole since then (`generation` as it was before asking).

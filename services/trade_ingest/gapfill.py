@@ -9,7 +9,8 @@ from typing import Protocol
 from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.backoff import Backoff
 from libs.exchanges.errors import RateLimited, VenueError
-from libs.kit.clock import Clock
+from libs.exchanges.venue import synchronise
+from libs.kit.clock import VenueClock
 from libs.kit.logging import get_logger
 from services.trade_ingest.assembler import Assembler, SymbolFeed
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity
@@ -62,7 +63,7 @@ class FillRules:
 class GapFiller:
     """Works through the symbols asked for with `want`, a few at a time, each until it is live or its stream is gone."""
 
-    def __init__(self, host: FillHost, market_data: MarketData, clock: Clock, rules: FillRules) -> None:
+    def __init__(self, host: FillHost, market_data: MarketData, clock: VenueClock, rules: FillRules) -> None:
         self._host = host
         self._market_data = market_data
         self._clock = clock
@@ -176,7 +177,7 @@ class GapFiller:
         known_until = max(feed.last_time, feed.watermark.value)
         if not rows and self._clock.now_ms() - known_until > HISTORY_MS and not await self._ask_oldest(feed):
             return ""
-        self._fill(feed, rows, caught_up=len(rows) < PAGE, generation=generation)
+        await self._fill(feed, rows, caught_up=len(rows) < PAGE, generation=generation)
         return "" if rows else "not_at_venue"
 
     async def _ask_oldest(self, feed: SymbolFeed) -> str:
@@ -187,10 +188,17 @@ class GapFiller:
             return "venue_unavailable"
         if not rows or rows[0].agg_id <= feed.tracker.expected:
             return "refused"
-        self._fill(feed, rows, caught_up=False, generation=feed.tracker.generation)
+        await self._fill(feed, rows, caught_up=False, generation=feed.tracker.generation)
         return ""
 
-    def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], *, caught_up: bool, generation: int) -> None:
+    async def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], *, caught_up: bool, generation: int) -> None:
+        """A time that our clock does not believe has the clock compared first: then it is the clock, or the venue, that errs."""
+        newest = max((row.trade_time for row in rows), default=0)
+        if not self._clock.believes(newest):
+            await synchronise(self._market_data, self._clock)
+            if not self._clock.believes(newest):
+                self._log.error("the venue's history has an absurd time", symbol=feed.symbol, time_ms=newest)
+        self._host.assembler.believed_until = self._clock.latest_believable_ms()
         self._host.assembler.fill(feed.symbol, rows, caught_up=caught_up, generation=generation, received_us=_now_us())
         self._host.pump()
 

@@ -10,6 +10,7 @@ from libs.contracts.topics import AGGTRADE, FEEDSTATUS
 from libs.exchanges import Instrument, StreamBatch
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.venue import Venue
+from libs.kit.clock import VenueClock
 from libs.kit.metrics import counter, gauge
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Assembler
@@ -39,8 +40,13 @@ class TradeIngest:
         self._origin = origin
         self._status = FeedStatus(FEED, instruments)
         self._open: set[str] = set()
-        self._counted: dict[str, tuple[int, int]] = {}
+        self._counted: dict[str, tuple[int, int, int]] = {}
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
+
+    @property
+    def clock(self) -> VenueClock:
+        """The venue's time."""
+        return self._venue.clock
 
     def opened(self, symbols: Sequence[str]) -> None:
         """Their stream delivers from now on."""
@@ -98,11 +104,15 @@ class TradeIngest:
         """Gauges and exact counts that the hot path does not touch."""
         now = self._venue.clock.now_ms()
         for symbol, feed in self.assembler.feeds.items():
-            missing = self.assembler.counts.missing.get(symbol, 0)
-            late_before, missing_before = self._counted.get(symbol, (0, 0))
+            counts = self.assembler.counts
+            missing, disbelieved = counts.missing.get(symbol, 0), counts.disbelieved.get(symbol, 0)
+            late_before, missing_before, disbelieved_before = self._counted.get(symbol, (0, 0, 0))
             counter("perpstream_trades_late_total").labels(symbol).inc(feed.watermark.late - late_before)
             counter("perpstream_trades_missing_total").labels(symbol).inc(missing - missing_before)
-            self._counted[symbol] = feed.watermark.late, missing
+            counter("perpstream_records_dropped_total").labels(FEED, "absurd_time").inc(
+                disbelieved - disbelieved_before
+            )
+            self._counted[symbol] = feed.watermark.late, missing, disbelieved
             if feed.watermark.value != UNKNOWN_TIME:
                 gauge("perpstream_watermark_age_seconds").labels(symbol).set((now - feed.watermark.value) / 1000)
             if feed.last_time != UNKNOWN_TIME:
@@ -137,11 +147,13 @@ class StreamFeed:
     def on_batch(self, batch: StreamBatch) -> None:
         assembler = self._ingest.assembler
         if batch.trades:
+            assembler.believed_until = self._ingest.clock.latest_believable_ms()
             assembler.take(batch.trades, time.time_ns() // 1000)
             if assembler.newly_filling:
                 self._on_gaps(assembler)
             self._ingest.pump()
-        self._newest = max(self._newest, batch.newest_event_time)
+        if self._ingest.clock.believes(batch.newest_event_time):
+            self._newest = max(self._newest, batch.newest_event_time)
 
     def on_close(self, reason: str, silent: bool) -> None:
         self._healthy = False
@@ -157,6 +169,8 @@ class StreamFeed:
     def _on_gaps(self, assembler: Assembler) -> None:
         gaps, assembler.newly_filling = assembler.newly_filling, []
         for symbol in gaps:
+            if assembler.counts.disbelieved.get(symbol):
+                self._ingest.clock.doubted.set()
             self._ingest.report(symbol, "resynchronising")
             if self._ingest.connected(symbol):
                 self._want(symbol)

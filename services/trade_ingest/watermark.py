@@ -17,10 +17,10 @@ class Watermark:
         self.value = value
         self.late = 0
 
-    def admit(self, trade_time: int) -> int:
-        """Take a trade; returns its effective time (ms)."""
+    def admit(self, trade_time: int, believed_until: int) -> int:
+        """Take a trade; returns its effective time (ms). A time after `believed_until` proves nothing and counts as late."""
         value = self.value
-        if trade_time > value:
+        if value < trade_time <= believed_until:
             self.value = trade_time - 1
             return trade_time
         self.late += 1

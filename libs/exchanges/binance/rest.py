@@ -52,11 +52,6 @@ class BinanceMarketData:
         self._data_pool = RequestBudget(limit=1000, window_ms=300_000)
         self._funding_pool = RequestBudget(limit=500, window_ms=300_000)
 
-    @property
-    def weight_limit(self) -> int:
-        """Request weight per minute and address: what the venue has stated, or its documented 2,400."""
-        return self._weight.limit
-
     async def _ask(self, path: str, weight: int, **params: str | int) -> bytes:
         return await self._http.get(Question(path, params, weight, self._weight))
 

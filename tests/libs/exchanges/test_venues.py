@@ -11,10 +11,10 @@ from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.binance import urls as binance_urls
 from libs.exchanges.binance.stream import BinanceStreams, stream_names
 from libs.exchanges.session import SessionOptions
-from libs.exchanges.venue import Venue, addresses, open_venue
-from libs.kit.clock import VenueClock
+from libs.exchanges.venue import Venue, addresses, keep_clock, open_venue
+from libs.kit.clock import SystemClock, VenueClock
 from libs.kit.settings import VenueSettings
-from tests.services.processes import ServiceProcess
+from tests.services.processes import ServiceProcess, eventually
 from tests.suites.venue_suite import market_data_suite
 
 pytestmark = pytest.mark.integration
@@ -85,6 +85,19 @@ async def test_the_adapter_keeps_the_ports_promises_and_streams_rotate_without_a
             await listener.marks.wait()
     running.cancel()
     assert listener.seen == ["connecting", "open"], "changing over is no interruption"
+
+
+async def test_a_doubted_clock_is_compared_with_the_venue_at_once(venue: Venue) -> None:
+    venue.clock.synchronise(0)  # as after a machine has slept: our time stands far behind the venue's
+    assert not venue.clock.believes(SystemClock().now_ms())
+    keeping = asyncio.create_task(keep_clock(venue))
+
+    async def compared() -> bool:
+        return not venue.clock.doubted.is_set()
+
+    await eventually(compared, 10, lambda: "the clock is compared")
+    keeping.cancel()
+    assert venue.clock.believes(SystemClock().now_ms())
 
 
 def test_each_kind_of_message_has_its_stream_name() -> None:

@@ -39,6 +39,18 @@ def test_a_clock_needs_a_positive_speed(speed: float) -> None:
         VenueClock(VENUE, speed)
 
 
+def test_a_time_that_cannot_have_come_yet_puts_the_clock_in_doubt() -> None:
+    clock = VenueClock(VENUE)
+    assert clock.believes(VENUE + 59_000)
+    assert clock.believes(0)
+    assert not clock.doubted.is_set()
+    assert not clock.believes(clock.now_ms() + 61_000)
+    assert clock.doubted.is_set()
+    unpaced = VenueClock(VENUE, paced=False)
+    assert unpaced.believes(VENUE + 10**12)
+    assert not unpaced.doubted.is_set()
+
+
 async def test_sleeping_is_on_the_clocks_own_scale() -> None:
     before = time.monotonic()
     await VenueClock(VENUE, speed=10_000).sleep(100)

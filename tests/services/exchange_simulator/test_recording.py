@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from libs.exchanges.binance import BinanceMarketData
-from libs.kit.clock import ManualClock
+from libs.exchanges.venue import open_venue
 from libs.kit.errors import ConfigurationError
+from libs.kit.settings import VenueSettings
 from services.exchange_simulator.app import Simulation
 from services.exchange_simulator.clock import wall_ms
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
@@ -180,11 +180,12 @@ async def test_a_recording_waits_for_all_the_readers_it_was_promised(tmp_path: P
 
 async def test_an_unpaced_recording_states_and_has_no_limit(tmp_path: Path) -> None:
     async with running(tmp_path, recording=(SLICE,), speed="max", weight_limit=20) as run:
-        market = BinanceMarketData(run.http, run.url, ManualClock(0))
-        await market.instruments(["BTCUSDT"])
-        for _ in range(200):  # 4,000 weight: more than any minute of a paced venue has
-            await market.newest_agg_trades("BTCUSDT")
-        assert market.weight_limit > 10**6
+        settings = VenueSettings(binance_rest_url=run.url, venue_speed="max")
+        # 4,000 weight is more than any minute of a paced venue has: a client that counted to 2,400 would wait for the next.
+        async with asyncio.timeout(30), open_venue(settings) as venue:
+            await venue.market_data.instruments(["BTCUSDT"])
+            for _ in range(200):
+                await venue.market_data.newest_agg_trades("BTCUSDT")
 
 
 async def test_rest_never_runs_ahead_of_the_stream(tmp_path: Path) -> None:

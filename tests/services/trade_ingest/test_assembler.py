@@ -271,6 +271,46 @@ def test_a_gap_given_up_stands_as_a_hole_before_the_next_row() -> None:
     assert core.counts.missing == {SYMBOL: 2}
 
 
+def test_an_absurd_stamp_of_the_stream_is_asked_for_again_and_moves_nothing() -> None:
+    core = assembler()
+    core.believed_until = START + 60_000
+    core.take([trade(1, START + 1), trade(2, START + 10**9), trade(3, START + 30)], 1)
+    assert core.newly_filling == [SYMBOL]
+    assert core.counts.disbelieved == {SYMBOL: 1}
+    core.fill(SYMBOL, [trade(2, START + 20), trade(3, START + 30)], caught_up=True, generation=0, received_us=2)
+    core.take([trade(4, START + 40)], 3)
+    core.flush()
+    frames = core.drain()
+    assert ids_and_holes(frames) == ([1, 2, 3, 4], [])
+    assert core.feeds[SYMBOL].watermark.late == 0
+    assert frames[-1].slices[0].watermark_ms == START + 39
+
+
+def test_an_absurd_stamp_that_stands_alone_is_asked_for_too() -> None:
+    core = assembler()
+    core.believed_until = START + 60_000
+    core.take([trade(1, START + 1), trade(2, START + 10**9)], 1)
+    assert core.newly_filling == [SYMBOL], "nothing newer has to come before it is missed"
+    core.follow([SYMBOL], START + 5000)
+    core.fill(SYMBOL, [trade(2, START + 20)], caught_up=True, generation=0, received_us=2)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([1, 2], [])
+    assert core.feeds[SYMBOL].watermark.late == 0, "the watermark stood still meanwhile"
+
+
+def test_an_absurd_stamp_that_rest_confirms_is_late_and_keeps_its_raw_time() -> None:
+    core = assembler()
+    core.believed_until = START + 60_000
+    core.take([trade(1, START + 1), trade(2, START + 10**9)], 1)
+    core.fill(SYMBOL, [trade(2, START + 10**9)], caught_up=True, generation=0, received_us=2)
+    core.take([trade(3, START + 30)], 3)
+    core.flush()
+    columns = [read_columns(frame) for frame in core.drain()]
+    assert [int(time) for part in columns for time in part.trade_time] == [START + 1, START + 10**9, START + 30]
+    assert [int(time) for part in columns for time in part.time] == [START + 1, START + 1, START + 30]
+    assert core.feeds[SYMBOL].watermark.late == 1
+
+
 def test_a_price_finer_than_the_scale_ends_the_process_with_advice() -> None:
     core = assembler()
     core.take([trade(1, START + 1, price="61000.15")], 1)
