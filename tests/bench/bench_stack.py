@@ -74,7 +74,7 @@ async def _samples(stack: Stack, seconds: float) -> list[Sample]:
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             told = sum(value or 0 for value in (await asyncio.to_thread(stack.simulator))["last_ids"].values())
-            stored = await connection.fetchval("SELECT coalesce(sum(last_agg_id), 0)::bigint FROM agg_trades_meta")
+            stored = await connection.fetchval("SELECT coalesce(sum(last_id), 0)::bigint FROM agg_trades_meta")
             samples.append(Sample(time.monotonic(), told, int(stored)))
             await asyncio.sleep(5)
     finally:
