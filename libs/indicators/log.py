@@ -35,15 +35,17 @@ class SymbolTable:
         return self.index[name]
 
     def refine(self, index: int, price_decimals: int, quantity_decimals: int) -> tuple[int, int]:
-        """Keep the finer of both scales; returns the factors by which state must be multiplied (1, 1: nothing to do)."""
-        if price_decimals <= self.price_decimals[index] and quantity_decimals <= self.quantity_decimals[index]:
-            return 1, 1
+        """Keep the finer of both scales; returns the factors by which state must be multiplied. Raises `OverflowRisk`."""
         finer_price = max(0, price_decimals - self.price_decimals[index])
         finer_quantity = max(0, quantity_decimals - self.quantity_decimals[index])
         price, quantity = self.price_decimals[index] + finer_price, self.quantity_decimals[index] + finer_quantity
         check_scale(self.names[index], price, quantity)
         self.price_decimals[index], self.quantity_decimals[index] = price, quantity
         return int(10**finer_price), int(10**finer_quantity)
+
+    def row(self, index: int) -> tuple[str, int, int]:
+        """Name and decimals of a symbol."""
+        return self.names[index], self.price_decimals[index], self.quantity_decimals[index]
 
     def rows(self) -> list[tuple[str, int, int]]:
         return list(zip(self.names, self.price_decimals, self.quantity_decimals, strict=True))
@@ -55,6 +57,7 @@ class LogBatch:
     def __init__(self, symbols: SymbolTable) -> None:
         self.symbols = symbols
         self._parts: list[Columns] = []
+        self._left: list[tuple[int, int, tuple[str, int, int]]] = []
         self._rows = 0
 
     def __len__(self) -> int:
@@ -106,11 +109,19 @@ class LogBatch:
         )
         return symbol, agg_id, time, price, quantity, kind
 
+    def scale_at(self, symbol: int, place: int) -> tuple[str, int, int]:
+        """A symbol's name and decimals as of a row: the table has the finest that this batch brought."""
+        left = (scale for end, index, scale in self._left if index == symbol and place < end)
+        return next(left, None) or self.symbols.row(symbol)
+
     def _scaled(self, part: SymbolSlice) -> int:
         """The symbol's index; a finer scale than before becomes a row. Raises `OverflowRisk`, and nothing has changed."""
-        index = self.symbols.add(part.symbol, part.price_decimals, part.quantity_decimals)
-        factors = self.symbols.refine(index, part.price_decimals, part.quantity_decimals)
-        if factors != (1, 1):
+        symbols, price_decimals, quantity_decimals = self.symbols, part.price_decimals, part.quantity_decimals
+        index = symbols.add(part.symbol, price_decimals, quantity_decimals)
+        if price_decimals > symbols.price_decimals[index] or quantity_decimals > symbols.quantity_decimals[index]:
+            before = symbols.row(index)
+            factors = symbols.refine(index, price_decimals, quantity_decimals)
+            self._left.append((len(self), index, before))
             self._marker(at.RESCALE, index, (0, 0, *factors))
         return index
 

@@ -166,11 +166,10 @@ class EngineCore:
         table = self.kernel.process(batch)
         if self.kernel.overflows:
             self._refuse(origins, out)
-        if len(table):
-            scales = [Scale(*symbol) for symbol in self.kernel.symbols.rows()]
-            for row in read_table(table):
-                released_by = _origin(origins, row["place"]).frame_id
-                self._say(feature_row(row, scales[row["symbol"]], self.kernel.settings), released_by, out)
+        for row in read_table(table):
+            released_by = _origin(origins, row["place"]).frame_id
+            scale = Scale(*batch.scale_at(row["symbol"], row["place"]))
+            self._say(feature_row(row, scale, self.kernel.settings), released_by, out)
 
     def _refuse(self, origins: list[_Origin], out: Outputs) -> None:
         """Frames with rows that fit no 64 bits are put aside, once a symbol; their other rows count."""

@@ -100,6 +100,20 @@ def test_a_damaged_symbol_gives_no_signal() -> None:
     assert [item for item in found if item[0] > 4] == [(grid, "refused", "warm_up") for grid in range(5, 10)]
 
 
+def test_what_came_before_a_finer_scale_is_read_in_its_own_for_every_cut() -> None:
+    timeline = TimelineFactory()
+    timeline.fence()
+    for number, scale in enumerate(((1, 0), (1, 0), (2, 0), (2, 0), (3, 1), (3, 1))):
+        time_ms = START_MS + 15_000 * number
+        price, quantity = 10 ** (scale[0] + 2), 10 ** scale[1]
+        rows = [Row(HONEST, number, price, quantity, time_ms, False)]
+        timeline.copy(AGGTRADE, make_frame(Envelope(sequence=number), rows, {HONEST: time_ms - 1}, decimals=scale))
+    runs = [run_in_batches(timeline.records, size) for size in (1, 2, 3, 5, 10**9)]
+    assert all(run == runs[0] for run in runs)
+    found = [(str(e.price).rstrip("0"), int(e.windows[2].notional)) for e in decoded(runs[0][0])]
+    assert found == [("100.", 100 * n) for n in range(1, 6)]
+
+
 def test_a_scale_that_does_not_fit_leaves_the_other_symbols_of_the_frame_alone() -> None:
     timeline = TimelineFactory()
     timeline.fence()
