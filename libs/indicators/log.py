@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from libs.contracts.frames import TradeColumns
 from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice, TradesBootstrapped
+from libs.contracts.plausible import LATEST_MS
 from libs.indicators import layout as at
-from libs.indicators.settings import MINUTE_MS, OverflowRisk, check_scale
+from libs.indicators.settings import HOUR_MS, MINUTE_MS, OverflowRisk, check_scale
 from libs.kit.errors import BadMessage
 
+# Bars are taken one candle after the other, gaps too: thousands, not millions.
+_LONGEST_BARS_MS = 31 * 24 * HOUR_MS
 Int64 = NDArray[np.int64]
 Columns = tuple[NDArray[np.int32], Int64, Int64, Int64, Int64, NDArray[np.uint8]]
 
@@ -167,8 +170,8 @@ def _scaled_up(values: Int64, decimals: int) -> Int64:
 def bootstrap_bars(bars: TradesBootstrapped, symbols: SymbolTable, candle_ms: int) -> tuple[int, Int64, Int64]:
     """The symbol's index, its minute bars (n, 4) and its candles (m, 5) in the kernel's scale.
 
-    Raises `BadMessage` ("bad_bootstrap") when bars are cut, off their grid or out of order, and `OverflowRisk` when their scale
-    or what they carry does not fit.
+    Raises `BadMessage` ("bad_bootstrap") when bars are cut, off their grid, out of order or far apart, and `OverflowRisk` when
+    their scale or what they carry does not fit.
     """
     check_scale(bars.symbol, bars.price_decimals, bars.quantity_decimals)
     if len(bars.minute_bars) % 32 or len(bars.candle_bars) % 40:
@@ -178,6 +181,9 @@ def bootstrap_bars(bars: TradesBootstrapped, symbols: SymbolTable, candle_ms: in
     for rows, grid in ((minutes, MINUTE_MS), (candles, candle_ms)):
         if np.any(rows < 0) or np.any(rows[:, 0] % grid) or np.any(np.diff(rows[:, 0]) <= 0):
             raise BadMessage("bad_bootstrap", f"{bars.symbol}: bars must be in time order on a grid of {grid} ms")
+    times = [int(rows[place, 0]) for rows in (minutes, candles) if len(rows) for place in (0, -1)]
+    if times and (max(times) >= LATEST_MS or max(times) - min(times) > _LONGEST_BARS_MS):
+        raise BadMessage("bad_bootstrap", f"{bars.symbol}: bars must lie in 1970 to 2100 and within 31 days")
     if np.any(minutes[:, 2] > minutes[:, 1]) or np.any(candles[:, 1:] == 0):
         raise BadMessage("bad_bootstrap", f"{bars.symbol}: takers bought more than was traded, or a price is 0")
     index = symbols.add(bars.symbol, bars.price_decimals, bars.quantity_decimals)

@@ -218,9 +218,11 @@ def test_bars_count_for_what_a_symbol_carries() -> None:
         ),
         (Bars(((START_MS - MINUTE_MS, 1, 0, 1),), ((START_MS - 10_000, 1, PRICE_LIMIT, 1, 1),)), OverflowRisk),
         (Bars(((START_MS - MINUTE_MS, 1, 2, 1),), ()), BadMessage),
+        (Bars(((4_102_444_800_000, 1, 1, 1),), ()), BadMessage),
+        (Bars(((START_MS - MINUTE_MS, 1, 1, 1),), ((0, 1, 1, 1, 1),)), BadMessage),
         (Bars(((START_MS - MINUTE_MS, 1, 1, 1),), ((START_MS - 10_000, 1, 1, 0, 1),)), BadMessage),
     ],
-    ids=["volume", "sum of notional", "price", "bought more", "no price"],
+    ids=["volume", "sum of notional", "price", "bought more", "the year 2100", "far apart", "no price"],
 )
 def test_bars_that_fit_no_sum_are_refused(broken: Bars, reason: type[Exception]) -> None:
     kernel = new_kernel()
