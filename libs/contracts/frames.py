@@ -15,8 +15,9 @@ from libs.kit.errors import BadMessage
 
 Int64 = NDArray[np.int64]
 MOST_DECIMALS = 18
-# Scaled units that the trades of one frame may be worth: the kernel's sums leave 62 bits only after many such frames.
+# Scaled units that the trades of one frame may be worth; what many such frames add up to is the kernel's to judge.
 MOST_NOTIONAL = 1 << 58
+_MOST_MISSING_ID = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ def read_columns(frame: AggTradeFrame) -> TradeColumns:
     """Decode a frame's columns.
 
     Raises `BadMessage` ("bad_frame") when columns differ in length, an index names no slice, or what the slices state is
-    not what their rows say (see `_check_slices`), and when no trade can have such times or numbers: a frame is taken whole
-    or not at all.
+    not what their rows say (see `_check_slices`), when a hole names no ids, and when no trade can have such times or numbers:
+    a frame is taken whole or not at all.
     """
     try:
         symbol_index = np.frombuffer(frame.symbol_index, "<u2")
@@ -83,6 +84,9 @@ def read_columns(frame: AggTradeFrame) -> TradeColumns:
     if any(len(column) != rows for column in (*wide, maker)) or len(late_row) != len(late_time):
         raise BadMessage("bad_frame", "columns differ in length")
     _check_slices(frame.slices, symbol_index, wide[0])
+    for hole in frame.holes:
+        if not 0 <= hole.first_missing_id <= hole.last_missing_id < _MOST_MISSING_ID:
+            raise BadMessage("bad_frame", f"{hole.symbol}: the missing ids are none")
     time = wide[5]
     if len(late_row):
         if int(late_row.max()) >= rows:

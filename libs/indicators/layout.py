@@ -17,6 +17,9 @@ RESCALE = 4
 MANTISSA_BITS = 7
 BINS = 64 << MANTISSA_BITS
 ATR_FRACTION_BITS = 16
+# What a symbol may carry in its widest window, and what a price may be, in the integers of its scale: see `kernel/bounds.py`.
+SUM_LIMIT = 1 << 62
+PRICE_LIMIT = 1 << 43
 
 # Header: where the log stands.
 (LAST_ID, CLOCK, BUCKET, UNKNOWN_UNTIL, HAS_TRADES, LAST_PRICE) = range(6)

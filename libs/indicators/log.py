@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.contracts.frames import TradeColumns
-from libs.contracts.market import AggTradeFrame, Hole, TradesBootstrapped
+from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice, TradesBootstrapped
+from libs.contracts.plausible import LATEST_MS
 from libs.indicators import layout as at
-from libs.indicators.settings import MINUTE_MS, check_scale
+from libs.indicators.settings import HOUR_MS, MINUTE_MS, OverflowRisk, check_scale
 from libs.kit.errors import BadMessage
 
+# Bars are taken one candle after the other, gaps too: thousands, not millions.
+_LONGEST_BARS_MS = 31 * 24 * HOUR_MS
 Int64 = NDArray[np.int64]
 Columns = tuple[NDArray[np.int32], Int64, Int64, Int64, Int64, NDArray[np.uint8]]
 
@@ -35,15 +38,17 @@ class SymbolTable:
         return self.index[name]
 
     def refine(self, index: int, price_decimals: int, quantity_decimals: int) -> tuple[int, int]:
-        """Keep the finer of both scales; returns the factors by which state must be multiplied (1, 1: nothing to do)."""
-        if price_decimals <= self.price_decimals[index] and quantity_decimals <= self.quantity_decimals[index]:
-            return 1, 1
+        """Keep the finer of both scales; returns the factors by which state must be multiplied. Raises `OverflowRisk`."""
         finer_price = max(0, price_decimals - self.price_decimals[index])
         finer_quantity = max(0, quantity_decimals - self.quantity_decimals[index])
         price, quantity = self.price_decimals[index] + finer_price, self.quantity_decimals[index] + finer_quantity
         check_scale(self.names[index], price, quantity)
         self.price_decimals[index], self.quantity_decimals[index] = price, quantity
         return int(10**finer_price), int(10**finer_quantity)
+
+    def row(self, index: int) -> tuple[str, int, int]:
+        """Name and decimals of a symbol."""
+        return self.names[index], self.price_decimals[index], self.quantity_decimals[index]
 
     def rows(self) -> list[tuple[str, int, int]]:
         return list(zip(self.names, self.price_decimals, self.quantity_decimals, strict=True))
@@ -55,34 +60,41 @@ class LogBatch:
     def __init__(self, symbols: SymbolTable) -> None:
         self.symbols = symbols
         self._parts: list[Columns] = []
+        self._left: list[tuple[int, int, tuple[str, int, int]]] = []
         self._rows = 0
 
     def __len__(self) -> int:
         return self._rows
 
-    def add_frame(self, frame: AggTradeFrame, columns: TradeColumns) -> None:
+    def add_frame(self, frame: AggTradeFrame, columns: TradeColumns) -> tuple[OverflowRisk, ...]:
         """Append the rows of a frame that count (`FrameGate.accept`), its holes before the first later id, its watermarks last.
 
-        Raises `OverflowRisk` when a symbol's scale does not fit.
+        Returns the symbols whose scale does not fit: their rows are left out, as a hole where the symbol is known.
         """
-        indexes = np.empty(len(frame.slices), np.int32)
+        indexes = np.full(len(frame.slices), -1, np.int32)
         price, quantity = columns.price, columns.quantity
+        risks: list[OverflowRisk] = []
         for position, part in enumerate(frame.slices):
-            index = self.symbols.add(part.symbol, part.price_decimals, part.quantity_decimals)
-            indexes[position] = index
-            factors = self.symbols.refine(index, part.price_decimals, part.quantity_decimals)
-            if factors != (1, 1):
-                self._marker(at.RESCALE, index, (0, 0, *factors))
+            try:
+                indexes[position] = index = self._scaled(part)
+            except OverflowRisk as risk:
+                risks.append(risk)
+                self._leave_out(part.symbol, columns.select(columns.symbol_index == position))
+                continue
             coarse_price = self.symbols.price_decimals[index] - part.price_decimals
             coarse_quantity = self.symbols.quantity_decimals[index] - part.quantity_decimals
             if (coarse_price or coarse_quantity) and part.rows:
                 mine = columns.symbol_index == position
-                price = np.where(mine, price * 10**coarse_price, price)
-                quantity = np.where(mine, quantity * 10**coarse_quantity, quantity)
+                price = np.where(mine, _scaled_up(price, coarse_price), price)
+                quantity = np.where(mine, _scaled_up(quantity, coarse_quantity), quantity)
         symbol = indexes[columns.symbol_index]
         whole: Columns = (symbol, columns.agg_id, columns.time, price, quantity, columns.buyer_is_maker)
+        if risks:
+            whole = tuple(column[symbol >= 0] for column in whole)  # type: ignore[assignment]
         self._add_between_holes(frame.holes, whole)
-        self.add_watermarks(indexes, np.array([part.watermark_ms for part in frame.slices], np.int64))
+        watermarks = np.array([part.watermark_ms for part in frame.slices], np.int64)
+        self.add_watermarks(indexes[indexes >= 0], watermarks[indexes >= 0])
+        return tuple(risks)
 
     def add_watermarks(self, symbols: NDArray[np.int32], times_ms: Int64) -> None:
         """Append one watermark per symbol; negative times (nothing proven yet) count for nothing."""
@@ -99,6 +111,27 @@ class LogBatch:
             for dtype, column in zip(dtypes, parts, strict=True)
         )
         return symbol, agg_id, time, price, quantity, kind
+
+    def scale_at(self, symbol: int, place: int) -> tuple[str, int, int]:
+        """A symbol's name and decimals as of a row: the table has the finest that this batch brought."""
+        left = (scale for end, index, scale in self._left if index == symbol and place < end)
+        return next(left, None) or self.symbols.row(symbol)
+
+    def _scaled(self, part: SymbolSlice) -> int:
+        """The symbol's index; a finer scale than before becomes a row. Raises `OverflowRisk`, and nothing has changed."""
+        symbols, price_decimals, quantity_decimals = self.symbols, part.price_decimals, part.quantity_decimals
+        index = symbols.add(part.symbol, price_decimals, quantity_decimals)
+        if price_decimals > symbols.price_decimals[index] or quantity_decimals > symbols.quantity_decimals[index]:
+            before = symbols.row(index)
+            factors = symbols.refine(index, price_decimals, quantity_decimals)
+            self._left.append((len(self), index, before))
+            self._marker(at.RESCALE, index, (0, 0, *factors))
+        return index
+
+    def _leave_out(self, symbol: str, rows: TradeColumns) -> None:
+        if symbol in self.symbols.index and len(rows):
+            gap = (int(rows.agg_id.max()), int(rows.time.min()), int(rows.time.max()), len(rows))
+            self._marker(at.HOLE, self.symbols.index[symbol], gap)
 
     def _add_between_holes(self, holes: tuple[Hole, ...], whole: Columns) -> None:
         """Trades of `whole` with each hole before the first trade of its symbol that has a higher id."""
@@ -127,11 +160,20 @@ class LogBatch:
             self._rows += len(columns[0])
 
 
+def _scaled_up(values: Int64, decimals: int) -> Int64:
+    """Values (not negative) in a finer scale. What fits no scale stays too large to be taken, and does not wrap around."""
+    factor = 10**decimals
+    scaled: Int64 = np.minimum(values, at.SUM_LIMIT // factor + 1) * factor
+    return scaled
+
+
 def bootstrap_bars(bars: TradesBootstrapped, symbols: SymbolTable, candle_ms: int) -> tuple[int, Int64, Int64]:
     """The symbol's index, its minute bars (n, 4) and its candles (m, 5) in the kernel's scale.
 
-    Raises `BadMessage` ("bad_bootstrap") when bars are cut, off their grid or out of order, and `OverflowRisk`.
+    Raises `BadMessage` ("bad_bootstrap") when bars are cut, off their grid, out of order or far apart, and `OverflowRisk` when
+    their scale or what they carry does not fit.
     """
+    check_scale(bars.symbol, bars.price_decimals, bars.quantity_decimals)
     if len(bars.minute_bars) % 32 or len(bars.candle_bars) % 40:
         raise BadMessage("bad_bootstrap", f"{bars.symbol}: a bar is cut")
     minutes = np.frombuffer(bars.minute_bars, "<i8").reshape(-1, 4).astype(np.int64)
@@ -139,12 +181,21 @@ def bootstrap_bars(bars: TradesBootstrapped, symbols: SymbolTable, candle_ms: in
     for rows, grid in ((minutes, MINUTE_MS), (candles, candle_ms)):
         if np.any(rows < 0) or np.any(rows[:, 0] % grid) or np.any(np.diff(rows[:, 0]) <= 0):
             raise BadMessage("bad_bootstrap", f"{bars.symbol}: bars must be in time order on a grid of {grid} ms")
+    times = [int(rows[place, 0]) for rows in (minutes, candles) if len(rows) for place in (0, -1)]
+    if times and (max(times) >= LATEST_MS or max(times) - min(times) > _LONGEST_BARS_MS):
+        raise BadMessage("bad_bootstrap", f"{bars.symbol}: bars must lie in 1970 to 2100 and within 31 days")
+    if np.any(minutes[:, 2] > minutes[:, 1]) or np.any(candles[:, 1:] == 0):
+        raise BadMessage("bad_bootstrap", f"{bars.symbol}: takers bought more than was traded, or a price is 0")
     index = symbols.add(bars.symbol, bars.price_decimals, bars.quantity_decimals)
     price_shift = symbols.price_decimals[index] - bars.price_decimals
     quantity_shift = symbols.quantity_decimals[index] - bars.quantity_decimals
     if price_shift < 0 or quantity_shift < 0:
         raise BadMessage("bad_bootstrap", f"{bars.symbol}: finer scale than the trades before it")
-    minutes[:, 1:3] *= 10**quantity_shift
-    minutes[:, 3] *= 10 ** (price_shift + quantity_shift)
-    candles[:, 1:] *= 10**price_shift
+    minutes[:, 1:3] = _scaled_up(minutes[:, 1:3], quantity_shift)
+    minutes[:, 3] = _scaled_up(minutes[:, 3], price_shift + quantity_shift)
+    candles[:, 1:] = _scaled_up(candles[:, 1:], price_shift)
+    # Sums of Python integers: those of the columns could wrap around.
+    most = max(sum(minutes[:, column].tolist()) for column in (1, 3))
+    if most >= at.SUM_LIMIT or np.any(candles[:, 1:] >= at.PRICE_LIMIT):
+        raise OverflowRisk(bars.symbol, "its bars do not fit 64-bit sums of notional, or a price does not")
     return index, minutes, candles

@@ -7,6 +7,7 @@ integer features means something. Tests and the recorded-day comparison use it.
 import math
 from dataclasses import dataclass, field
 
+from libs.indicators.layout import PRICE_LIMIT, SUM_LIMIT
 from libs.indicators.settings import MINUTE_MS, KernelSettings
 
 Features = dict[str, int]
@@ -143,12 +144,33 @@ class Oracle:
         if trade.price <= 0 or trade.quantity <= 0:
             self.faults["dropped"] += 1
             return
-        self.faults["late"] += trade.time_ms < time_ms
         self.last_id, self.traded = trade.agg_id, True
+        if trade.price >= PRICE_LIMIT or trade.price * trade.quantity + self._carried() >= SUM_LIMIT:
+            self._count_missing(1)
+            self._start_cold(time_ms)
+            return
+        self.faults["late"] += trade.time_ms < time_ms
         size_bin = bin_of(max(1, trade.price * trade.quantity // self.divisor))
         limits = self.past.thresholds
         over = (limits is not None and size_bin >= limits[0], limits is not None and size_bin >= limits[1])
         self.past.trades.append(_Counted(time_ms, trade.price, trade.quantity, trade.sold, size_bin, over))
+
+    def _carried(self) -> int:
+        """What the widest window and the open bucket hold: notional, or quantity where that is more."""
+        now = self.past.clock // self.settings.bucket_ms
+        first = now - self.settings.windows_ms[-1] // self.settings.bucket_ms
+        trades = [t for t in self.past.trades if t.time_ms >= first * self.settings.bucket_ms]
+        bars = [bar for bucket, bar in self.past.barred.items() if bucket >= first]
+        notional = sum(t.notional for t in trades) + sum(bar[2] for bar in bars)
+        return max(notional, sum(t.quantity for t in trades) + sum(bar[1] for bar in bars))
+
+    def _start_cold(self, time_ms: int) -> None:
+        """Numbers that fit no 64 bits: everything is forgotten, and the open bucket is not known."""
+        first_known = time_ms // self.settings.bucket_ms + 1
+        self.past = _Past(clock=time_ms, first_known=first_known, holes=self.past.holes)
+
+    def _count_missing(self, trades: int) -> None:
+        self.faults["missing"] = min(self.faults["missing"] + trades, SUM_LIMIT)
 
     def _reach(self, place: int, time_ms: int, *, first_is_whole: bool) -> None:
         """Run the clock to `time_ms`, doing at each bucket edge what is due there."""
@@ -272,7 +294,7 @@ class Oracle:
 
     def _hole(self, gap: Gap) -> None:
         self.last_id = max(self.last_id, gap.last_missing_id)
-        self.faults["missing"] += gap.missing
+        self._count_missing(gap.missing)
         first, last = gap.from_ms // self.settings.bucket_ms, gap.to_ms // self.settings.bucket_ms
         if self.past.clock < 0:
             self.waiting_holes.append((0, last))
@@ -282,6 +304,9 @@ class Oracle:
     def _rescale(self, change: Rescaled) -> None:
         price, quantity = change.price_factor, change.quantity_factor
         self.divisor *= price * quantity
+        if not self._scale_fits(price, price * quantity):
+            self._start_cold(self.past.clock)
+            return
         for trade in self.past.trades:
             trade.price *= price
             trade.quantity *= quantity
@@ -293,6 +318,23 @@ class Oracle:
             candle.true_range *= price
         self.past.atrs = [atr * price for atr in self.past.atrs]
         self.past.bar_close *= price
+
+    def _scale_fits(self, price: int, notional: int) -> bool:
+        """Whether everything that is still remembered can be multiplied. `divisor` has been already."""
+        past, settings = self.past, self.settings
+        sizes_from = (past.clock // settings.bucket_ms - settings.size_buckets) * settings.bucket_ms
+        candle_from = past.clock // settings.candle_ms * settings.candle_ms
+        prices = [self._last_price(past.clock + 1), *(t.price for t in past.trades if t.time_ms >= candle_from)]
+        prices += past.candles[-1].bounds if past.candles else ()
+        prices += [candle.true_range for candle in past.candles[-settings.memory_candles :]]
+        prices += [atr // 65536 for atr in past.atrs[-settings.rank_candles :]]
+        sizes = [t.size_bin for t in past.trades if t.time_ms >= sizes_from]
+        largest = middle_of(max([*sizes, *(past.thresholds or ())], default=0))
+        return (
+            self._carried() * notional < SUM_LIMIT
+            and max(prices) * price < PRICE_LIMIT
+            and largest * self.divisor < SUM_LIMIT
+        )
 
     def _warm(self, bars: Bars) -> None:
         if self.traded or self.past.clock >= 0 or not bars.minutes:

@@ -12,9 +12,9 @@ from libs.kit.errors import UserError
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
-SUM_LIMIT = 1 << 62
 NOTIONAL_CAP = 10**11
-"""Quote units that a symbol may turn over in its widest window before its integers could overflow (20 times BTCUSDT)."""
+"""Quote units that a symbol must be able to turn over in its widest window (20 times BTCUSDT); its scale is refused otherwise."""
+_MOST_DECIMALS = 18
 
 
 class OverflowRisk(UserError):
@@ -54,6 +54,8 @@ class KernelSettings:
             raise ValueError(f"windows must ascend: {self.windows_ms}")
         if not 1 <= self.atr_period <= self.memory_candles:
             raise ValueError("the ATR period must fit the memory of true ranges")
+        if self.atr_period * at.PRICE_LIMIT << at.ATR_FRACTION_BITS >= 1 << 63:
+            raise ValueError("the sum of the first true ranges would not fit 64 bits")
         if self.restart_ms < max(self.sizes_ms, self.windows_ms[-1]):
             raise ValueError("a restart must not cut a window short")
 
@@ -76,9 +78,9 @@ class KernelSettings:
 def check_scale(symbol: str, price_decimals: int, quantity_decimals: int) -> None:
     """Refuse a scale at load. Raises `OverflowRisk` when a busy window, `NOTIONAL_CAP` quote units, would leave 62 bits."""
     if (
-        price_decimals < 0
-        or quantity_decimals < 0
-        or NOTIONAL_CAP * 10 ** (price_decimals + quantity_decimals) >= SUM_LIMIT
+        not 0 <= price_decimals <= _MOST_DECIMALS
+        or not 0 <= quantity_decimals <= _MOST_DECIMALS
+        or NOTIONAL_CAP * 10 ** (price_decimals + quantity_decimals) >= at.SUM_LIMIT
     ):
         raise OverflowRisk(
             symbol,

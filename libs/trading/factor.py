@@ -35,7 +35,7 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One symbol at one evaluation: its features, and the slow inputs that stood in the log by then."""
+    """One symbol at one evaluation: its features, and the slow inputs that stood in the log by then, none from after it."""
 
     row: FeatureRow
     inputs: Mapping[str, Reading]

@@ -59,6 +59,14 @@ class Outputs:
     refused: list[tuple[Record, BadMessage]] = field(default_factory=list)
 
 
+class _Origin(NamedTuple):
+    """The frame whose rows end at a place of the kernel's batch."""
+
+    rows_end: int
+    record: Record
+    frame_id: str
+
+
 class EngineCore:
     """State of one partition up to `next_offset`. `silent_until`: evaluations that others know already, by symbol (ms)."""
 
@@ -73,7 +81,7 @@ class EngineCore:
         self.silent_until: dict[str, int] = {}
         self.newest: dict[str, FeatureRow] = {}
         self._pending: LogBatch | None = None
-        self._origins: list[tuple[int, str]] = []
+        self._origins: list[_Origin] = []
 
     def process(self, records: Sequence[Record]) -> Outputs:
         """Take records in log order; those below `next_offset` are skipped. Nothing is left over for a later call."""
@@ -101,7 +109,7 @@ class EngineCore:
     def _take(self, taken: Accepted, out: Outputs) -> None:
         event = taken.event
         if isinstance(event, AggTradeFrame):
-            self._add_frame(event, taken)
+            self._add_frame(event, taken, out)
             return
         if isinstance(event, TimelineHeartbeat):
             self.watermarks, out.beat = event.watermarks, True
@@ -114,16 +122,14 @@ class EngineCore:
         self._evaluate(out)
         self._apply(event)
 
-    def _add_frame(self, frame: AggTradeFrame, taken: Accepted) -> None:
+    def _add_frame(self, frame: AggTradeFrame, taken: Accepted, out: Outputs) -> None:
         self.venue_ms = max(self.venue_ms, frame.event_time_ms)
         if self._pending is None:
             self._pending = self.kernel.batch()
         assert taken.columns is not None
-        try:
-            self._pending.add_frame(frame, taken.columns)
-        except OverflowRisk as risk:
-            raise BadMessage("overflow_risk", str(risk)) from None
-        self._origins.append((len(self._pending), frame.event_id))
+        for risk in self._pending.add_frame(frame, taken.columns):
+            out.refused.append((taken.record, BadMessage("overflow_risk", str(risk))))
+        self._origins.append(_Origin(len(self._pending), taken.record, frame.event_id))
 
     def _apply(self, event: Event) -> None:
         """A record beside trades counts for every evaluation that a later record releases."""
@@ -158,11 +164,23 @@ class EngineCore:
         if batch is None:
             return
         table = self.kernel.process(batch)
-        if len(table):
-            scales = [Scale(*symbol) for symbol in self.kernel.symbols.rows()]
-            for row in read_table(table):
-                released_by = origins[bisect_right(origins, row["place"], key=lambda origin: origin[0])][1]
-                self._say(feature_row(row, scales[row["symbol"]], self.kernel.settings), released_by, out)
+        if self.kernel.overflows:
+            self._refuse(origins, out)
+        for row in read_table(table):
+            released_by = _origin(origins, row["place"]).frame_id
+            scale = Scale(*batch.scale_at(row["symbol"], row["place"]))
+            self._say(feature_row(row, scale, self.kernel.settings), released_by, out)
+
+    def _refuse(self, origins: list[_Origin], out: Outputs) -> None:
+        """Frames with rows that fit no 64 bits are put aside, once a symbol; their other rows count."""
+        found = {
+            (_origin(origins, overflow.place).record.offset, overflow.symbol): _origin(origins, overflow.place).record
+            for overflow in self.kernel.overflows
+        }
+        for (_, symbol), record in found.items():
+            why = "a sum or a price would leave 64 bits: the trade is left out, and the symbol starts cold"
+            out.refused.append((record, BadMessage("overflow_risk", f"{symbol}: {why}")))
+        out.refused.sort(key=lambda refused: refused[0].offset)
 
     def _say(self, row: FeatureRow, frame_id: str, out: Outputs) -> None:
         """One evaluation and its signals; all of them belong to the trace of the frame that released them."""
@@ -178,3 +196,8 @@ class EngineCore:
             out.counts.append(SignalCount(signal.strategy, signal.state))
         event = indicator_event(row, self.kernel.settings.evaluation_ms, as_events(readings, time_ms), scores)
         out.indicators.append(Output(symbol, encode(event, traceparent=traceparent_of(frame_id, event.event_id))))
+
+
+def _origin(origins: list[_Origin], place: int) -> _Origin:
+    """The frame that a row of the batch came with."""
+    return origins[bisect_right(origins, place, key=lambda origin: origin.rows_end)]

@@ -1,12 +1,15 @@
 """What the timeline has said beside trades, per symbol: latest values, liquidations and open interest over windows.
 
-Everything is in log order: a value counts from its place on, whatever its own instant is.
+A value counts from its place in the log on, and only for evaluations that are not before the instant it describes: while
+trades are still being fetched the log holds slow inputs from their future, which wait until the evaluations have come there.
 """
 
-from collections import deque
+from bisect import bisect_left, bisect_right, insort_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import NamedTuple
+from decimal import Decimal, InvalidOperation
+from operator import attrgetter
+from typing import NamedTuple, Protocol
 
 from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.signals import SlowInput
@@ -14,6 +17,14 @@ from libs.contracts.signals import SlowInput
 MINUTE_MS = 60_000
 LIQUIDATION_WINDOW_MS = 5 * MINUTE_MS
 OPEN_INTEREST_WINDOW_MS = 30 * MINUTE_MS
+MOST_KEPT = 600
+"""Instants kept of one input: twenty minutes of mark prices (one in two seconds), ten hours of open interest.
+
+They heap up only while no evaluation comes, for as long as trades lag behind: a fetch after a start or a gap takes minutes.
+The oldest give way, so an instant that lies far in the future by mistake displaces nothing for long.
+"""
+MOST_LIQUIDATIONS = 3_600
+"""Forced orders kept: an hour of the most that the venue reports, one a second."""
 # The field of `MarketIndicatorObserved.values` that stands for the kind.
 _FIELD_OF_KIND = {
     "open_interest": "open_interest",
@@ -26,6 +37,7 @@ _FIELD_OF_KIND = {
 }
 _PERCENT = Decimal(100)
 _CHANGE_DIGITS = Decimal("0.00000001")
+_instant = attrgetter("as_of_ms")
 
 
 class Reading(NamedTuple):
@@ -36,98 +48,135 @@ class Reading(NamedTuple):
 
 
 class Liquidation(NamedTuple):
-    """A forced order's notional (quote units); `long` when a long was closed."""
+    """A forced order's notional (quote units) and time (ms); `long` when a long was closed."""
 
-    time_ms: int
+    as_of_ms: int
     long: bool
     notional: Decimal
 
 
+class FeedReport(NamedTuple):
+    """Whether a feed receives from an instant on (ms)."""
+
+    as_of_ms: int
+    receiving: bool
+
+
+class _Dated(Protocol):
+    @property
+    def as_of_ms(self) -> int: ...
+
+
 @dataclass(slots=True)
 class SymbolInputs:
-    """The slow inputs of one symbol at a place of the log.
+    """The slow inputs of one symbol at a place of the log; every list is in order of instants, in log order where they are equal.
 
-    `liquidations_since_ms` is since when the liquidation feed has received without a break; None while it does not.
+    `readings` by name. What no later evaluation can use is dropped by evaluations; `MOST_KEPT` bounds the rest.
+    `forgotten_ms` is the instant of the newest liquidation no longer kept: no window that reaches back to it has a sum.
     """
 
-    latest: dict[str, Reading] = field(default_factory=dict)
-    liquidations: deque[Liquidation] = field(default_factory=deque)
-    open_interest: deque[Reading] = field(default_factory=deque)
-    liquidations_since_ms: int | None = None
+    readings: dict[str, list[Reading]] = field(default_factory=dict)
+    liquidations: list[Liquidation] = field(default_factory=list)
+    feed: list[FeedReport] = field(default_factory=list)
+    forgotten_ms: int | None = None
 
     def take_indicator(self, event: MarketIndicatorObserved) -> None:
-        """Keep the newest instant of a kind; an older one that arrives later changes nothing."""
+        """Keep a value at its instant, whatever arrived before; one for the same instant replaces it."""
         value = event.values.get(_FIELD_OF_KIND[event.kind])
-        if value is None:
-            return
-        known = self.latest.get(event.kind)
-        if known is not None and known.as_of_ms > event.event_time_ms:
-            return
-        reading = Reading(value, event.event_time_ms)
-        self.latest[event.kind] = reading
-        if event.kind == "open_interest":
-            self._remember_open_interest(reading)
+        if value is not None:
+            self._take(event.kind, Reading(value, event.event_time_ms))
 
     def take_mark_price(self, event: MarkPriceObserved) -> None:
         """Mark and index price, and the running funding estimate where the venue gives one."""
-        at = event.event_time_ms
-        known = self.latest.get("mark_price")
-        if known is not None and known.as_of_ms > at:
-            return
-        self.latest["mark_price"] = Reading(event.mark_price, at)
-        self.latest["index_price"] = Reading(event.index_price, at)
+        self._take("mark_price", Reading(event.mark_price, event.event_time_ms))
+        self._take("index_price", Reading(event.index_price, event.event_time_ms))
         if event.funding_rate is not None:
-            self.latest["estimated_funding_rate"] = Reading(event.funding_rate, at)
+            self._take("estimated_funding_rate", Reading(event.funding_rate, event.event_time_ms))
 
     def take_liquidation(self, event: LiquidationObserved) -> None:
         """Add a forced order to the rolling sums (lower bounds: the venue samples)."""
         notional = event.quantity * event.average_price
-        self.liquidations.append(Liquidation(event.trade_time_ms, event.side == "SELL", notional))
+        insort_right(self.liquidations, Liquidation(event.trade_time_ms, event.side == "SELL", notional), key=_instant)
+        self._forget_liquidations(len(self.liquidations) - MOST_LIQUIDATIONS)
 
     def take_feed(self, event: FeedStatusChanged) -> None:
         """Without a liquidation feed that receives, no liquidations is not a fact but ignorance."""
-        if "liquidation" not in event.feed:
-            return
-        if event.state != "receiving":
-            self.liquidations_since_ms = None
-        elif self.liquidations_since_ms is None:
-            self.liquidations_since_ms = event.event_time_ms
+        if "liquidation" in event.feed:
+            insort_right(self.feed, FeedReport(event.event_time_ms, event.state == "receiving"), key=_instant)
+            del self.feed[:-MOST_KEPT]
 
     def at(self, evaluation_ms: int) -> dict[str, Reading]:
-        """Every input known at the evaluation by name; drops what has left its window.
+        """Every input known at the evaluation by name, each from the newest instant up to it; drops what later ones cannot use.
 
-        Liquidation sums are known only when the feed received throughout their window: a part of it would look like calm.
+        Evaluations must come in time order. Liquidations are summed over [evaluation - window, evaluation), as trades are, and
+        only when the feed received throughout: a part of the window would look like calm.
         """
-        found = dict(self.latest)
+        found: dict[str, Reading] = {}
+        for name, known in self.readings.items():
+            newest = _newest(known, evaluation_ms)
+            if newest < 0:
+                continue
+            found[name] = known[newest]
+            if name != "open_interest":
+                del known[:newest]
+            elif (change := _change_over_window(known, known[newest])) is not None:
+                found["open_interest_change_percent"] = change
         start = evaluation_ms - LIQUIDATION_WINDOW_MS
-        while self.liquidations and self.liquidations[0].time_ms < start:
-            self.liquidations.popleft()
-        if self.liquidations_since_ms is not None and self.liquidations_since_ms <= start:
+        self._forget_liquidations(bisect_left(self.liquidations, start, key=_instant))
+        whole = self.forgotten_ms is None or self.forgotten_ms < start
+        if whole and self._received(start, evaluation_ms):
+            inside = self.liquidations[: bisect_left(self.liquidations, evaluation_ms, key=_instant)]
             for name, long in (("long_liquidations", True), ("short_liquidations", False)):
-                inside = (item.notional for item in self.liquidations if item.long == long and item.time_ms >= start)
-                found[name] = Reading(sum(inside, Decimal(0)), evaluation_ms)
-        change = self._open_interest_change()
-        if change is not None:
-            found["open_interest_change_percent"] = change
+                total = sum((item.notional for item in inside if item.long == long), Decimal(0))
+                found[name] = Reading(total, evaluation_ms)
         return found
 
-    def _remember_open_interest(self, reading: Reading) -> None:
-        history = self.open_interest
-        if history and history[-1].as_of_ms == reading.as_of_ms:
-            history[-1] = reading
+    def _take(self, name: str, reading: Reading) -> None:
+        known = self.readings.setdefault(name, [])
+        place = bisect_right(known, reading.as_of_ms, key=_instant)
+        if place and known[place - 1].as_of_ms == reading.as_of_ms:
+            known[place - 1] = reading
             return
-        history.append(reading)
-        while len(history) > 2 and history[1].as_of_ms <= reading.as_of_ms - OPEN_INTEREST_WINDOW_MS:
-            history.popleft()
+        known.insert(place, reading)
+        del known[:-MOST_KEPT]
 
-    def _open_interest_change(self) -> Reading | None:
-        """Percent over half an hour, from the newest value at least that old; None while the history is shorter."""
-        if len(self.open_interest) < 2:
-            return None
-        old, new = self.open_interest[0], self.open_interest[-1]
-        if new.as_of_ms - old.as_of_ms < OPEN_INTEREST_WINDOW_MS or old.value <= 0:
-            return None
-        return Reading(((new.value / old.value - 1) * _PERCENT).quantize(_CHANGE_DIGITS), new.as_of_ms)
+    def _received(self, start_ms: int, end_ms: int) -> bool:
+        """Whether the newest report up to the start, and every one since then up to the end, says that the feed receives."""
+        last_before = _newest(self.feed, start_ms)
+        if last_before < 0:
+            return False
+        del self.feed[:last_before]
+        return all(report.receiving for report in self.feed[: _newest(self.feed, end_ms) + 1])
+
+    def _forget_liquidations(self, count: int) -> None:
+        """Drop the `count` oldest, if that is above 0."""
+        if count > 0:
+            newest = self.liquidations[count - 1].as_of_ms
+            self.forgotten_ms = newest if self.forgotten_ms is None else max(self.forgotten_ms, newest)
+            del self.liquidations[:count]
+
+
+def _newest(known: Sequence[_Dated], until_ms: int) -> int:
+    """The place of the newest one up to an instant, -1 when all are newer."""
+    return bisect_right(known, until_ms, key=_instant) - 1
+
+
+def _change_over_window(known: list[Reading], new: Reading) -> Reading | None:
+    """Percent over half an hour, from the newest value at least that old (older ones go); None while there is none.
+
+    None too for a change that a decimal of 28 digits cannot state: no market moves so, but whoever writes the topic could say it.
+    """
+    base = _newest(known, new.as_of_ms - OPEN_INTEREST_WINDOW_MS)
+    if base < 0:
+        return None
+    del known[:base]
+    old = known[0].value
+    if old <= 0:
+        return None
+    try:
+        return Reading(((new.value / old - 1) * _PERCENT).quantize(_CHANGE_DIGITS), new.as_of_ms)
+    except InvalidOperation:
+        return None
 
 
 def as_events(readings: dict[str, Reading], evaluation_ms: int) -> tuple[SlowInput, ...]:

@@ -1,7 +1,5 @@
 """A partition's state as bytes: equal states give equal bytes, and another version's bytes are refused."""
 
-from collections import deque
-
 import msgspec
 
 from libs.contracts.codec import decode_as, encode_value
@@ -12,7 +10,7 @@ from libs.indicators.kernel import Kernel
 from libs.indicators.settings import KernelSettings
 from libs.trading.scoring import Memory
 from services.signal_engine.core import EngineCore
-from services.signal_engine.slow_inputs import Liquidation, Reading, SymbolInputs
+from services.signal_engine.slow_inputs import FeedReport, Liquidation, Reading, SymbolInputs
 from services.signal_engine.strategies import StrategyBook
 
 
@@ -20,10 +18,10 @@ class InputsState(msgspec.Struct, frozen=True, array_like=True):
     """One symbol's slow inputs."""
 
     symbol: str
-    latest: dict[str, Reading]
+    readings: dict[str, list[Reading]]
     liquidations: list[Liquidation]
-    open_interest: list[Reading]
-    liquidations_since_ms: int | None
+    feed: list[FeedReport]
+    forgotten_ms: int | None
 
 
 class EngineState(msgspec.Struct, frozen=True):
@@ -81,17 +79,17 @@ def load(data: bytes, settings: KernelSettings, next_offset: int) -> EngineCore:
 def _inputs_state(symbol: str, inputs: SymbolInputs) -> InputsState:
     return InputsState(
         symbol=symbol,
-        latest=dict(sorted(inputs.latest.items())),
-        liquidations=list(inputs.liquidations),
-        open_interest=list(inputs.open_interest),
-        liquidations_since_ms=inputs.liquidations_since_ms,
+        readings=dict(sorted(inputs.readings.items())),
+        liquidations=inputs.liquidations,
+        feed=inputs.feed,
+        forgotten_ms=inputs.forgotten_ms,
     )
 
 
 def _inputs(state: InputsState) -> SymbolInputs:
     return SymbolInputs(
-        latest=state.latest,
-        liquidations=deque(state.liquidations),
-        open_interest=deque(state.open_interest),
-        liquidations_since_ms=state.liquidations_since_ms,
+        readings=state.readings,
+        liquidations=state.liquidations,
+        feed=state.feed,
+        forgotten_ms=state.forgotten_ms,
     )

@@ -9,7 +9,6 @@ from libs.indicators.kernel.compiler import Whole, compiled
 from libs.indicators.kernel.sizes import Slot, bin_middle, expire_sizes, move_thresholds
 
 Int64 = NDArray[np.int64]
-SUM_LIMIT = 1 << 62
 
 
 @compiled
@@ -56,8 +55,8 @@ def _slide_sizes(slot: Slot, bucket: Whole, known: Whole) -> None:
 
 
 @compiled
-def close_bucket(slot: Slot) -> bool:
-    """Close the open bucket and open the next one; false when a sum left its safe range."""
+def close_bucket(slot: Slot) -> None:
+    """Close the open bucket and open the next one."""
     arena = slot.arena
     bucket = arena[at.BUCKET]
     known = np.int64(bucket > arena[at.UNKNOWN_UNTIL])
@@ -74,8 +73,6 @@ def close_bucket(slot: Slot) -> bool:
     arena[at.CANDLE_KNOWN] += known
     if edge % arena[at.CANDLE_BUCKETS] == 0:
         close_candle(arena, edge // arena[at.CANDLE_BUCKETS] - 1)
-    widest = at.SUMS + 2 * at.FLOW_FIELDS
-    return bool(arena[widest + 2] < SUM_LIMIT and arena[widest + 1] < SUM_LIMIT)
 
 
 @compiled

@@ -1,7 +1,7 @@
 """The kernel as its callers see it: symbols in, batches of the log in, evaluation tables out, snapshots."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from libs.indicators.kernel.rows import OUTPUT_FULL, OVERFLOW, POOL_EMPTY, LogRo
 from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_BLOCK, HEAD_ROOM_USED, TAIL_BLOCK, TAIL_READ, Pool, Slot
 from libs.indicators.kernel.step import Groups, State, group_rows, is_one_symbol, run_groups
 from libs.indicators.log import LogBatch, SymbolTable, bootstrap_bars
-from libs.indicators.settings import KernelSettings, OverflowRisk, arena_template
+from libs.indicators.settings import KernelSettings, arena_template
 
 Int64 = NDArray[np.int64]
 Evaluations = NDArray[Any]
@@ -29,6 +29,13 @@ class KernelSnapshot(msgspec.Struct, frozen=True):
     symbols: list[tuple[str, int, int]]
     arenas: list[bytes]
     sizes: list[bytes]
+
+
+class Overflow(NamedTuple):
+    """A symbol whose numbers did not fit 64 bits and that started cold for it, at a row (index) of the batch."""
+
+    symbol: str
+    place: int
 
 
 class Kernel:
@@ -52,6 +59,7 @@ class Kernel:
         self._order = _NO_ORDER
         self._groups = _empty_groups(0)
         self.bootstraps_ignored = 0
+        self.overflows: list[Overflow] = []
 
     def batch(self) -> LogBatch:
         """An empty batch that speaks of this kernel's symbols."""
@@ -60,9 +68,9 @@ class Kernel:
     def process(self, rows: LogBatch | LogRows) -> Evaluations:
         """Take a batch in log order; return its evaluations (dtype `layout.EVALUATION`) in the order of their `place`.
 
-        `place` is the index of the log row that released the evaluation. Raises `OverflowRisk` naming the symbol; the kernel
-        is then not usable any more.
+        `place` is the index of the log row that released the evaluation. `overflows` says afterwards which rows did not fit.
         """
+        self.overflows = []
         columns = LogRows(*rows.columns()) if isinstance(rows, LogBatch) else rows
         if not len(columns.symbol):
             return np.empty(0, at.EVALUATION)
@@ -135,16 +143,19 @@ class Kernel:
         parts: list[Int64] = []
         while True:
             state = State(self._arenas, self._chains, self._pool)
-            code, symbol = run_groups(state, Sink(self._table, filled, order), rows, groups)
+            code, group = run_groups(state, Sink(self._table, filled, order), rows, groups)
             if code == OUTPUT_FULL:
                 parts.append(self._table.copy())
                 filled[0] = 0
             elif code == POOL_EMPTY:
                 self._pool = _grown_pool(self._pool)
             elif code == OVERFLOW:
-                raise OverflowRisk(self.symbols.names[symbol], "a sum of notional or quantity would leave 62 bits")
+                row = int(groups.next_row[group]) - 1
+                place = int(order[row]) if len(order) else row
+                self.overflows.append(Overflow(self.symbols.names[groups.symbol[group]], place))
             else:
                 break
+        self.overflows.sort(key=lambda overflow: overflow.place)
         parts.append(self._table[: filled[0]].copy())
         table = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if len(order) and len(table) > 1:

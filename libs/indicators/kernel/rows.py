@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.indicators import layout as at
-from libs.indicators.kernel.buckets import SUM_LIMIT, close_bucket, forget_buckets, write_evaluation
+from libs.indicators.kernel.bounds import carried, count_missing, scale_fits, trade_fits
+from libs.indicators.kernel.buckets import close_bucket, forget_buckets, write_evaluation
 from libs.indicators.kernel.compiler import Whole, compiled
 from libs.indicators.kernel.sizes import (
     HEAD_BLOCK,
@@ -23,6 +24,9 @@ from libs.indicators.kernel.sizes import (
 Int64 = NDArray[np.int64]
 (DONE, OUTPUT_FULL, POOL_EMPTY, OVERFLOW) = range(4)
 STRETCH_ROWS = 8192
+# Floating point estimates of what a run adds are compared with half of what fits, so that rounding cannot matter.
+SURELY_FITS = 2.0**61
+ALREADY_FITS = 2.0**64
 
 
 class LogRows(NamedTuple):
@@ -90,8 +94,8 @@ def _touch_candle(arena: Int64, prices: Int64, high: Whole, low: Whole) -> None:
 
 
 @compiled
-def _add_flows(slot: Slot, prices: Int64, quantities: Int64, kinds: NDArray[np.uint8]) -> bool:
-    """Sums of a run; false and nothing changed when a value is not positive or a product could leave the safe range."""
+def _add_flows(slot: Slot, prices: Int64, quantities: Int64, kinds: NDArray[np.uint8], limit: float) -> bool:
+    """Sums of a run; false and nothing changed when a value is not positive or the symbol could carry `limit` after it."""
     arena, notionals = slot.arena, slot.pool.notional[: len(prices)]
     signed, quantity, notional = 0, 0, 0
     high, low, most, least = prices[0], prices[0], quantities[0], quantities[0]
@@ -110,7 +114,8 @@ def _add_flows(slot: Slot, prices: Int64, quantities: Int64, kinds: NDArray[np.u
     if (
         low <= 0
         or least <= 0
-        or np.float64(high) * np.float64(most) * len(prices) + arena[at.OPEN_NOTIONAL] >= SUM_LIMIT
+        or high >= at.PRICE_LIMIT
+        or np.float64(high) * np.float64(most) * len(prices) + np.float64(carried(arena)) >= limit
     ):
         return False
     arena[at.OPEN_SIGNED] += signed
@@ -170,11 +175,14 @@ def _add_sizes(arena: Int64, entries: NDArray[np.uint16], notionals: Int64) -> N
 
 
 @compiled
-def add_run(slot: Slot, rows: LogRows, start: Whole, stop: Whole) -> bool:
-    """Trades [start, stop), all of the open bucket and fitting the head block; false when they need a closer look."""
+def add_run(slot: Slot, rows: LogRows, start: Whole, stop: Whole, limit: float) -> bool:
+    """Trades [start, stop), all of the open bucket and fitting the head block; false when they need a closer look.
+
+    `limit`: `SURELY_FITS`, or `ALREADY_FITS` for what is known to fit.
+    """
     arena, chain, pool = slot.arena, slot.chain, slot.pool
     prices, quantities, kinds = rows.price[start:stop], rows.quantity[start:stop], rows.kind[start:stop]
-    if not _add_flows(slot, prices, quantities, kinds):
+    if not _add_flows(slot, prices, quantities, kinds, limit):
         return False
     used, notionals = chain[HEAD_ROOM_USED], pool.notional[: stop - start]
     entries = pool.entries[chain[HEAD_BLOCK], used : used + stop - start]
@@ -189,16 +197,23 @@ def add_run(slot: Slot, rows: LogRows, start: Whole, stop: Whole) -> bool:
 
 @compiled
 def add_row(slot: Slot, rows: LogRows, row: Whole) -> Whole:
-    """One trade of the open bucket, whatever its id, time and size."""
+    """One trade of the open bucket, whatever its id, time and size.
+
+    One that does not fit is missing, and the symbol starts cold at it: what it held could hold no more, and is not believed.
+    """
     arena = slot.arena
     price, quantity = rows.price[row], rows.quantity[row]
     if rows.agg_id[row] <= arena[at.LAST_ID] or price <= 0 or quantity <= 0:
         arena[at.DROPPED] += 1
         return DONE
-    if np.float64(price) * np.float64(quantity) + arena[at.OPEN_NOTIONAL] >= SUM_LIMIT:
-        return OVERFLOW
     clock = arena[at.CLOCK]
-    add_run(slot, rows, row, row + 1)
+    if not trade_fits(arena, price, quantity):
+        arena[at.LAST_ID] = rows.agg_id[row]
+        arena[at.HAS_TRADES] = 1
+        count_missing(arena, 1)
+        start_cold(slot, max(clock, rows.time[row]))
+        return OVERFLOW
+    add_run(slot, rows, row, row + 1, ALREADY_FITS)
     if rows.time[row] < clock:
         arena[at.LATE] += 1
         arena[at.CLOCK] = clock
@@ -211,16 +226,24 @@ def apply_hole(arena: Int64, rows: LogRows, row: Whole) -> None:
     bucket_ms = arena[at.BUCKET_MS]
     from_ms, to_ms = rows.time[row], rows.price[row]
     arena[at.LAST_ID] = max(arena[at.LAST_ID], rows.agg_id[row])
-    arena[at.MISSING] += rows.quantity[row]
+    count_missing(arena, rows.quantity[row])
     arena[at.UNKNOWN_UNTIL] = max(arena[at.UNKNOWN_UNTIL], to_ms // bucket_ms)
     if arena[at.BUCKET] >= 0:
         forget_buckets(arena, from_ms // bucket_ms, to_ms // bucket_ms)
 
 
 @compiled
-def rescale(arena: Int64, price_factor: Whole, quantity_factor: Whole) -> None:
-    """Multiply everything that is measured in ticks or steps; trade sizes keep their bins by dividing later notionals."""
+def rescale(slot: Slot, price_factor: Whole, quantity_factor: Whole) -> Whole:
+    """Multiply everything that is measured in ticks or steps; trade sizes keep their bins by dividing later notionals.
+
+    What does not fit in the finer scale is forgotten: the symbol starts cold. Returns a code.
+    """
+    arena = slot.arena
     notional_factor = price_factor * quantity_factor
+    arena[at.BIN_DIVISOR] *= notional_factor
+    if not scale_fits(arena, price_factor, notional_factor):
+        start_cold(slot, arena[at.CLOCK])
+        return OVERFLOW
     for cell in (at.LAST_PRICE, at.CANDLE_OPEN, at.CANDLE_HIGH, at.CANDLE_LOW, at.ATR):
         arena[cell] *= price_factor
     for cell in range(at.CLOSED_OPEN, at.CLOSED_CLOSE + 1):
@@ -229,7 +252,6 @@ def rescale(arena: Int64, price_factor: Whole, quantity_factor: Whole) -> None:
         arena[cell] = (arena[cell] >> 1) * price_factor * 2 + (arena[cell] & 1)
     for cell in range(arena[at.AT_ATRS], arena[at.AT_HISTOGRAM]):
         arena[cell] *= price_factor
-    arena[at.BIN_DIVISOR] *= notional_factor
     flows = arena[arena[at.AT_FLOWS] : arena[at.AT_LARGE]]
     for part in (arena[at.SUMS : at.LARGE_SUMS], flows):
         for cell in range(0, len(part), at.FLOW_FIELDS):
@@ -245,6 +267,7 @@ def rescale(arena: Int64, price_factor: Whole, quantity_factor: Whole) -> None:
     arena[at.OPEN_QUANTITY] *= quantity_factor
     for cell in range(at.OPEN_NOTIONAL, at.OPEN_COUNT):
         arena[cell] *= notional_factor
+    return DONE
 
 
 @compiled
@@ -273,6 +296,15 @@ def open_first_bucket(arena: Int64, time_ms: Whole, is_trade: bool) -> None:
         arena[at.UNKNOWN_UNTIL] = max(arena[at.UNKNOWN_UNTIL], bucket)
 
 
+@compiled
+def start_cold(slot: Slot, time_ms: Whole) -> None:
+    """Begin anew within the open bucket, in the middle of the log: only what a hole says about later buckets is kept."""
+    until = slot.arena[at.UNKNOWN_UNTIL]
+    clear(slot)
+    slot.arena[at.UNKNOWN_UNTIL] = until
+    open_first_bucket(slot.arena, time_ms, True)
+
+
 class Sink(NamedTuple):
     """Where evaluations go: the table, how many rows it holds (one cell), and the place in the log of each row (may be empty)."""
 
@@ -297,7 +329,7 @@ def advance(slot: Slot, sink: Sink, target: Whole, release: Release) -> Whole:
         on_grid = (arena[at.BUCKET] + 1) % arena[at.EVALUATION_BUCKETS] == 0
         if on_grid and sink.filled[0] >= len(sink.table):
             return OUTPUT_FULL
-        safe = close_bucket(slot)
+        close_bucket(slot)
         if on_grid:
             line = sink.table[sink.filled[0]]
             line[at.E_SYMBOL] = release.symbol
@@ -305,6 +337,4 @@ def advance(slot: Slot, sink: Sink, target: Whole, release: Release) -> Whole:
             line[at.E_RELEASED] = release.proof_ms
             write_evaluation(arena, line)
             sink.filled[0] += 1
-        if not safe:
-            return OVERFLOW
     return DONE

@@ -10,6 +10,7 @@ from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.indicators.kernel.rows import (
     DONE,
     POOL_EMPTY,
+    SURELY_FITS,
     LogRows,
     Release,
     Sink,
@@ -57,17 +58,16 @@ def _row_time(arena: Int64, rows: LogRows, row: Whole) -> Whole:
 def _take_trades(slot: Slot, rows: LogRows, row: Whole, stop: Whole) -> tuple[Whole, Whole]:
     """Add the clean trades from `row` on that fall into the open bucket and the head block, or the one at `row`.
 
-    Returns the next row and a code.
+    Returns the next row and a code: OVERFLOW when the one at `row` did not fit.
     """
     arena, chain = slot.arena, slot.chain
     if stop > row:
         bound = (arena[at.BUCKET] + 1) * arena[at.BUCKET_MS]
         limit = min(stop, row + BLOCK_ENTRIES - chain[HEAD_ROOM_USED])
         end = row + first_at_or_after(rows.time[row:limit], bound)
-        if end > row and add_run(slot, rows, row, end):
+        if end > row and add_run(slot, rows, row, end, SURELY_FITS):
             return end, DONE
-    code = add_row(slot, rows, row)
-    return (row + 1 if code == DONE else row), code
+    return row + 1, add_row(slot, rows, row)
 
 
 @compiled
@@ -86,7 +86,7 @@ def _step_group(state: State, sink: Sink, rows: LogRows, groups: Groups, group: 
             row += 1
             continue
         if kind == at.RESCALE:
-            rescale(arena, rows.price[row], rows.quantity[row])
+            code = rescale(slot, rows.price[row], rows.quantity[row])
             row += 1
             continue
         if kind == at.WATERMARK and (rows.time[row] < 0 or arena[at.BUCKET] < 0):
@@ -124,11 +124,14 @@ def _step_group(state: State, sink: Sink, rows: LogRows, groups: Groups, group: 
 
 @entry
 def run_groups(state: State, sink: Sink, rows: LogRows, groups: Groups) -> tuple[Whole, Whole]:
-    """Take all groups. Returns a code and the symbol it is about; call again after OUTPUT_FULL and POOL_EMPTY."""
+    """Take all groups. Returns a code and the group it is about; call again unless it is DONE.
+
+    After OVERFLOW the row before the group's `next_row` is the one that did not fit.
+    """
     for group in range(len(groups.symbol)):
         code = _step_group(state, sink, rows, groups, group)
         if code != DONE:
-            return code, groups.symbol[group]
+            return code, group
     return DONE, -1
 
 

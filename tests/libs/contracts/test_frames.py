@@ -200,7 +200,10 @@ def _wide(*values: int) -> bytes:
 
 
 BTC, ETH, *REST = FRAME.slices
-LYING: dict[str, dict[str, bytes | tuple[SymbolSlice, ...]]] = {
+LYING: dict[str, dict[str, bytes | tuple[SymbolSlice, ...] | tuple[Hole, ...]]] = {
+    "a hole that ends before it begins": {"holes": (Hole(BTC.symbol, 6, 5, 0, 0, "retention"),)},
+    "a hole of negative ids": {"holes": (Hole(BTC.symbol, -1, 5, 0, 0, "retention"),)},
+    "a hole of more trades than there can be": {"holes": (Hole(BTC.symbol, 0, 2**63 - 1, 0, 0, "retention"),)},
     "a first id below its rows": {"slices": (msgspec.structs.replace(BTC, first_id=BTC.first_id - 1), ETH, *REST)},
     "a last id above its rows": {"slices": (msgspec.structs.replace(BTC, last_id=2**62), ETH, *REST)},
     "a first id above its rows": {"slices": (BTC, msgspec.structs.replace(ETH, first_id=ETH.first_id + 1), *REST)},

@@ -82,6 +82,18 @@ def cut(rows: LogRows, start: int, stop: int) -> LogRows:
     return LogRows._make(column[start:stop] for column in rows)
 
 
+def merge(order: np.ndarray, logs: Sequence[LogRows]) -> LogRows:
+    """One log of the rows of many symbols; `order` says whose row comes when."""
+    return LogRows._make(_merged(order, [log[i] for log in logs]) for i in range(6))
+
+
+def _merged(order: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
+    merged = np.empty(len(order), columns[0].dtype)
+    for symbol, column in enumerate(columns):
+        merged[order == symbol] = column
+    return merged
+
+
 def new_kernel(settings: KernelSettings = SMALL, names: Iterable[str] = ("BTCUSDT",)) -> Kernel:
     """A kernel with tiny output and pool, so that both run full again and again."""
     kernel = Kernel(settings, table_rows=3, pool_blocks=1)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.indicators.kernel import Kernel, LogRows
+from libs.indicators.kernel import Kernel
 from libs.indicators.oracle import Gap, Record, Rescaled, Trade, Watermark
-from tests.libs.indicators.streams import START_MS, cut, expected, new_kernel, random_log, rows_of, run
+from tests.libs.indicators.streams import START_MS, cut, expected, merge, new_kernel, random_log, rows_of, run
 
 BATCHES = (1, 3, 10, 100, 1_000, 10**9)
 
@@ -58,7 +58,7 @@ def test_many_symbols_together_equal_each_alone(batch: int) -> None:
     place = np.empty(len(order), np.int64)
     for symbol in range(4):
         place[order == symbol] = np.flatnonzero(order == symbol)
-    merged = LogRows._make(_merge(order, [log[i] for log in logs]) for i in range(6))
+    merged = merge(order, logs)
     together = new_kernel(names=names)
     found = run(together, merged, batch)
     assert [row["place"] for row in found] == sorted(row["place"] for row in found)
@@ -68,13 +68,6 @@ def test_many_symbols_together_equal_each_alone(batch: int) -> None:
         truth = [row | {"place": int(places[row["place"]])} for row in run(alone, logs[symbol], 10**9)]
         assert [row for row in found if row["symbol"] == symbol] == truth
         assert together.symbol_bytes(name) == alone.symbol_bytes(name)
-
-
-def _merge(order: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
-    merged = np.empty(len(order), columns[0].dtype)
-    for symbol, column in enumerate(columns):
-        merged[order == symbol] = column
-    return merged
 
 
 moments = st.integers(START_MS - 20_000, START_MS + 400_000)

@@ -174,17 +174,6 @@ def test_a_long_silence_starts_the_symbol_cold_and_gives_no_evaluations_of_it() 
     assert found[0]["known_3"] < 10
 
 
-def test_sums_that_would_leave_64_bits_are_refused_by_name() -> None:
-    kernel = new_kernel()
-    rows = rows_of([Trade(i, START_MS + i, 2**31, 2**30, False) for i in range(4)])
-    with pytest.raises(OverflowRisk, match="BTCUSDT"):
-        kernel.process(rows)
-    kernel = new_kernel()
-    slow = rows_of([Trade(i, START_MS + i * 20_000, 2**31, 2**29, False) for i in range(12)])
-    with pytest.raises(OverflowRisk, match="BTCUSDT"):
-        kernel.process(slow)
-
-
 def test_a_scale_that_cannot_fit_is_refused_at_load() -> None:
     with pytest.raises(OverflowRisk, match="SPOTUSDT"):
         new_kernel().symbols.add("SPOTUSDT", 8, 8)

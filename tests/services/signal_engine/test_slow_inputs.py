@@ -1,4 +1,4 @@
-"""Slow inputs: the newest instant wins, windows forget, and ignorance is not zero."""
+"""Slow inputs: the newest instant up to the evaluation wins, windows forget, and ignorance is not zero."""
 
 from decimal import Decimal
 
@@ -68,6 +68,13 @@ def test_open_interest_change_needs_half_an_hour_and_is_measured_over_it() -> No
     assert (change.value, change.as_of_ms) == (Decimal("10.00000000"), 35 * MINUTE_MS)
 
 
+def test_a_change_that_no_decimal_can_state_is_none() -> None:
+    inputs = SymbolInputs()
+    inputs.take_indicator(open_interest("BTCUSDT", 0, "1e-30"))
+    inputs.take_indicator(open_interest("BTCUSDT", 30 * MINUTE_MS, "1e30"))
+    assert set(inputs.at(30 * MINUTE_MS)) == {"open_interest"}
+
+
 def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
     inputs = SymbolInputs()
     assert not knows_liquidations(inputs, 0)
@@ -75,10 +82,13 @@ def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
     inputs.take_liquidation(liquidation(1_000, "long", 5))
     inputs.take_liquidation(liquidation(2_000, "short", 3))
     inputs.take_liquidation(liquidation(3_000, "long", 4))
-    at_once = inputs.at(3_000)
-    assert (at_once["long_liquidations"].value, at_once["short_liquidations"].value) == (Decimal(9), Decimal(3))
-    later = inputs.at(LIQUIDATION_WINDOW_MS + 2_500)
-    assert (later["long_liquidations"].value, later["short_liquidations"].value) == (Decimal(4), Decimal(0))
+    sums = [
+        (found["long_liquidations"].value, found["short_liquidations"].value)
+        for found in (
+            inputs.at(at) for at in (3_000, 3_001, LIQUIDATION_WINDOW_MS + 2_000, LIQUIDATION_WINDOW_MS + 2_500)
+        )
+    ]
+    assert [(int(longs), int(shorts)) for longs, shorts in sums] == [(5, 3), (9, 3), (4, 3), (4, 0)]
 
 
 def test_liquidations_are_known_once_the_feed_received_for_the_whole_window() -> None:

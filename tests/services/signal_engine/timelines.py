@@ -147,7 +147,7 @@ def bootstrap(symbol: str, seed: int) -> TradesBootstrapped:
 
 
 def mixed_timeline(seed: int, symbols: list[str], frames: int) -> TimelineFactory:
-    """Frames with slow inputs, heartbeats, a change of owner and some garbage between them."""
+    """Frames with slow inputs (some of them ahead of the trades), heartbeats, a change of owner and some garbage between them."""
     dice, timeline = random.Random(seed), TimelineFactory()
     timeline.fence()
     timeline.copy(STRATEGY_CONTROL, activation(30))
@@ -157,12 +157,14 @@ def mixed_timeline(seed: int, symbols: list[str], frames: int) -> TimelineFactor
         timeline.copy(AGGTRADE, frame)
         if dice.random() < 0.2:
             symbol = dice.choice(symbols)
-            timeline.copy(MARKPRICE, mark_price(symbol, frame.event_time_ms, dice.randint(9_990, 10_010)))
+            at_ms = frame.event_time_ms + dice.choice((-5_000, 0, 0, 40_000))
+            timeline.copy(MARKPRICE, mark_price(symbol, at_ms, dice.randint(9_990, 10_010)))
         if dice.random() < 0.01:
             timeline.copy(STRATEGY_CONTROL, activation(dice.choice((10, 60)), version=len(timeline.records)))
         if dice.random() < 0.2:
             symbol = dice.choice(symbols)
-            timeline.copy(INDICATOR, open_interest(symbol, frame.event_time_ms, str(dice.randint(1000, 2000))))
+            at_ms = frame.event_time_ms + dice.choice((-5_000, 0, 0, 40_000))
+            timeline.copy(INDICATOR, open_interest(symbol, at_ms, str(dice.randint(1000, 2000))))
         if dice.random() < 0.05:
             timeline.beat()
         if dice.random() < 0.01:
