@@ -33,7 +33,7 @@ from tests.support.servers import Broker
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
 PARTITIONS = 4
 CHUNK_MESSAGES = 400
-TRADES_PER_SECOND_OF_VENUE_TIME = 5000
+TRADES_PER_SECOND_OF_VENUE_TIME = 20_000
 
 
 def messages(count: int) -> list[bytes]:

@@ -189,7 +189,7 @@ def main() -> int:
     if chosen.part == "rest":
         title, rows = "embedded stack at rest", rest(chosen.seconds)
     elif chosen.part == "rate":
-        pace, symbols = chosen.trades_per_second or 24_000, chosen.symbols or 4
+        pace, symbols = chosen.trades_per_second or 28_000, chosen.symbols or 4
         title, rows = f"whole stack, {pace:,.0f} trades/s asked, {symbols} symbols", rate(chosen.seconds, pace, symbols)
     else:
         pace, symbols = chosen.trades_per_second or 5_000, chosen.symbols or 40
