@@ -43,8 +43,7 @@ def read_procfile(path: Path = PROCFILE) -> dict[str, tuple[str, ...]]:
 
 
 def _command(line: str) -> tuple[str, ...]:
-    words = shlex.split(line)
-    return (sys.executable, *words[1:]) if words[0] == "python" else tuple(words)
+    return tuple(sys.executable if word == "python" else word for word in shlex.split(line))
 
 
 def plan_services(
