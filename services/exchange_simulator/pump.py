@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from libs.kit.logging import get_logger
 from services.exchange_simulator.clock import Anchor, AnchoredTime, PositionTime, wall_ms
+from services.exchange_simulator.frames import ping_frame
 from services.exchange_simulator.hub import Demand, Hub
 from services.exchange_simulator.market import MarketSource
 from services.exchange_simulator.state import SimulatorState
@@ -18,6 +19,8 @@ _UNPACED_BUFFER = 1_000_000
 _STALL_BUFFER = 4_000_000
 _LONGEST_STALL_MS = 60_000
 _AHEAD_MS = 1500
+# After a recording's end nothing is told any more; pings say that the venue is alive, so that nobody takes it for silent.
+_PING_SECONDS = 2.0
 _PREPARE_SECONDS = 0.25
 # A recording waits for somebody who wants trades; a client that wants only other streams starts it after this time.
 _OTHER_STREAMS_WAIT_SECONDS = 10.0
@@ -46,13 +49,14 @@ class PacedPump:
 
     async def run(self) -> None:
         """Publish for ever; a recording's end is only noted, the clock goes on."""
-        preparing = asyncio.create_task(self._prepare())
+        beside = [asyncio.create_task(self._prepare()), asyncio.create_task(ping_after_end(self._hub, self.progress))]
         try:
             while True:
                 await asyncio.sleep(TICK_SECONDS)
                 await self._catch_up(self._clock.now_ms())
         finally:
-            preparing.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _catch_up(self, now_ms: int) -> None:
         if now_ms - self.progress.told_ms > _LONGEST_STALL_MS * self._clock.timer_speed:
@@ -93,7 +97,7 @@ class UnpacedPump:
         self._saved_at = time.monotonic()
 
     async def run(self) -> None:
-        """Publish to the end, then let time pass."""
+        """Publish to the end, then let time pass for ever."""
         while not self.progress.ended:
             demand = self._hub.demand()
             if not demand.trade_groups:
@@ -104,6 +108,7 @@ class UnpacedPump:
         self._save()
         self._clock.run_on()
         _log.info("the recording has ended", venue_ms=self.progress.told_ms)
+        await ping_after_end(self._hub, self.progress)
 
     def _step(self, demand: Demand) -> None:
         after = self._clock.now_ms()
@@ -123,6 +128,15 @@ class UnpacedPump:
         self._saved_at = time.monotonic()
         self._state.position_ms = self._clock.now_ms()
         self._state.save()
+
+
+async def ping_after_end(hub: Hub, progress: Progress) -> None:
+    """Once the recording has ended, ping every connection now and then. Never returns."""
+    while True:
+        await asyncio.sleep(_PING_SECONDS)
+        if progress.ended:
+            for session in hub.sessions():
+                session.write(ping_frame(b"ended"))
 
 
 async def drained(hub: Hub, limit_bytes: int, seconds: float = math.inf) -> None:

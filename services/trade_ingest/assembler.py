@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole
 from libs.contracts.partitioning import partition_of
+from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade, Instrument
-from libs.kit.clock import END_OF_TIME_MS
 from libs.kit.errors import BadMessage, UserError
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release
 from services.trade_ingest.frame_builder import FrameBuilder, OpenSlice, Origin
@@ -109,6 +109,7 @@ class Counts:
 class Assembler:
     """All symbols of one process. Frames come out of `drain` in the order in which they must be sent.
 
+    `in_doubt` is set for the shell when a time was not believed: it, or its own idea of the present, is wrong.
     `believed_until` (ms) is what the shell knows of the venue's present: a trade of the stream that is stamped later is not
     taken, REST is asked for it; one that REST stamps so too is published as late. One absurd stamp would otherwise move its
     symbol's watermark there, and every later trade would be late.
@@ -131,7 +132,8 @@ class Assembler:
         self.feeds: dict[str, SymbolFeed] = {}
         self.counts = Counts()
         self.newly_filling: list[str] = []
-        self.believed_until = END_OF_TIME_MS
+        self.in_doubt = False
+        self.believed_until = LATEST_MS
         for instrument in instruments:
             symbol = instrument.symbol
             partition = partition_of(symbol, options.market_partitions)
@@ -144,7 +146,7 @@ class Assembler:
         """Trades of one socket read, in arrival order. Trades of symbols that are not ours are ignored."""
         self._received_us = received_us
         feeds = self.feeds
-        rows_per_frame, believed_until = self._options.rows_per_frame, self.believed_until
+        rows_per_frame, believed_until = self._options.rows_per_frame, min(self.believed_until, LATEST_MS - 1)
         for trade in trades:
             feed = feeds.get(trade.symbol)
             if feed is None:
@@ -165,6 +167,7 @@ class Assembler:
 
     def _disbelieve(self, feed: SymbolFeed) -> None:
         self.counts.disbelieved[feed.symbol] = self.counts.disbelieved.get(feed.symbol, 0) + 1
+        self.in_doubt = True
         if feed.tracker.distrust():
             self.newly_filling.append(feed.symbol)
 
@@ -228,14 +231,16 @@ class Assembler:
         self._received_us = received_us
         for index, item in enumerate(items):
             if isinstance(item, Missing):
-                self._declare(feed, item, items[index + 1])
+                self._declare(feed, item, items[index + 1 : index + 2])
                 continue
             feed.publish(item, self.believed_until)
             if feed.builder.rows >= self._options.rows_per_frame:
                 self._cut(feed.builder)
 
-    def _declare(self, feed: SymbolFeed, missing: Missing, following: "AggTrade | Missing") -> None:
-        to_ms = feed.last_time if isinstance(following, Missing) else following.trade_time
+    def _declare(self, feed: SymbolFeed, missing: Missing, following: "Sequence[AggTrade | Missing]") -> None:
+        """A hole ends where the next trade says, unless nothing or nothing believable follows."""
+        times = [item.trade_time for item in following if not isinstance(item, Missing)]
+        to_ms = times[0] if times and times[0] <= self.believed_until else feed.last_time
         from_ms = feed.last_time if feed.last_time != UNKNOWN_TIME else to_ms
         feed.open_slice()
         feed.builder.holes.append(Hole(feed.symbol, missing.first, missing.last, from_ms, to_ms, missing.cause))

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade
 
 UNKNOWN_ID = -1
+# Several times what any symbol trades in the two days that the venue keeps: further ahead no id is believed.
+FURTHEST_AHEAD = 100_000_000
 
 
 class Continuity(Enum):
@@ -39,12 +42,13 @@ class ContinuityTracker:
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
     """
 
-    __slots__ = ("_heard", "_held", "_limit", "duplicates", "expected", "generation", "state")
+    __slots__ = ("_heard", "_held", "_limit", "disbelieved", "duplicates", "expected", "generation", "state")
 
     def __init__(self, expected: int = UNKNOWN_ID, held_limit: int = 50_000) -> None:
         self.expected = expected
         self.state = Continuity.DOUBT if expected != UNKNOWN_ID else Continuity.FILLING
         self.duplicates = 0
+        self.disbelieved = 0
         self.generation = 0
         self._heard = False
         self._held: deque[AggTrade] = deque()
@@ -79,12 +83,35 @@ class ContinuityTracker:
             self._heard = True
             return True
         self.state = Continuity.FILLING
-        if self._held and trade.agg_id <= self._held[-1].agg_id:
+        if self._held and trade.agg_id <= self._held[-1].agg_id and not self._drop_contradicted(trade.agg_id):
             self.duplicates += 1
+        elif self.expected != UNKNOWN_ID and trade.agg_id - self.expected > FURTHEST_AHEAD:
+            self.disbelieved += 1
         elif len(self._held) < self._limit:
             self._held.append(trade)
             self._heard = True
         return False
+
+    def _drop_contradicted(self, agg_id: int) -> bool:
+        """A stream tells ids in order, so an id below the last held one is a copy of a held trade (false), or that one was
+        wrong: what lies above goes, and REST tells what was right of it."""
+        if self._holds(agg_id):
+            return False
+        while self._held and self._held[-1].agg_id > agg_id:
+            self._held.pop()
+            self.disbelieved += 1
+        return True
+
+    def _holds(self, agg_id: int) -> bool:
+        first, last = self._held[0].agg_id, self._held[-1].agg_id
+        if last - first + 1 == len(self._held):
+            return first <= agg_id <= last
+        return any(trade.agg_id == agg_id for trade in self._held)
+
+    def forget_held(self) -> None:
+        """The venue knows nothing of the held trades: what was right of them will be found missing and fetched."""
+        self.disbelieved += len(self._held)
+        self._held.clear()
 
     def begin(self, expected: int) -> Release:
         """The first id of a fresh symbol is known (`UNKNOWN_ID`: the venue has no trade yet, take whatever comes)."""
@@ -120,10 +147,13 @@ class ContinuityTracker:
         for row in rows:
             if row.agg_id < self.expected:
                 continue
+            if self.expected != UNKNOWN_ID and row.agg_id - self.expected > FURTHEST_AHEAD:
+                self.disbelieved += 1
+                break
             self._take_held_below(row.agg_id, out)
             if row.agg_id > self.expected:
                 out.append(Missing(self.expected, row.agg_id - 1, "not_at_venue"))
-            out.append(row)
+            out.append(row if 0 <= row.trade_time < LATEST_MS else Missing(row.agg_id, row.agg_id, "absurd_time"))
             self.expected = row.agg_id + 1
         self._release_held(out)
         if not self._held and caught_up and generation == self.generation:

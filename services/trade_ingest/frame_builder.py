@@ -66,6 +66,15 @@ class _Columns:
             self.late_row.append(start + row)
             self.late_time.append(effective_time)
 
+    def newest(self) -> int:
+        """The greatest effective time: an absurd raw time moves nothing."""
+        if not self.late_row:
+            return int(max(self.time))
+        times = self.time[:]
+        for row, effective_time in zip(self.late_row, self.late_time, strict=True):
+            times[row] = effective_time
+        return int(max(times))
+
 
 def _bytes(column: "array[int]") -> bytes:
     if sys.byteorder == "big":
@@ -89,7 +98,7 @@ class FrameBuilder:
         for index, part in enumerate(self.slices.values()):
             columns.add(index, part)
         slices = tuple(part.sealed() for part in self.slices.values())
-        time = max(columns.time) if columns.time else max((part.watermark_ms for part in slices), default=0)
+        time = columns.newest() if columns.time else max((part.watermark_ms for part in slices), default=0)
         frame = AggTradeFrame(
             event_id=f"{self._origin.producer}:{self._origin.epoch}:{sequence}",
             event_time_ms=max(time, 0),

@@ -126,22 +126,21 @@ class GapFiller:
 
     async def _first_id(self, symbol: str, begin_ms: int) -> int:
         """The first id at or after `begin_ms`; the id after the newest when nothing was traded since."""
-        while True:
-            if rows := await self._first_rows(symbol, begin_ms):
-                return rows[0].agg_id
-            newest = await self._market_data.newest_agg_trades(symbol)
-            if not newest:
-                return UNKNOWN_ID
-            if newest[-1].trade_time < begin_ms:
-                return newest[-1].agg_id + 1
+        if rows := await self._market_data.agg_trades_between(symbol, begin_ms, begin_ms + HOUR_MS - 1, 1):
+            return rows[0].agg_id
+        newest = await self._market_data.newest_agg_trades(symbol)
+        if not newest:
+            return UNKNOWN_ID
+        if newest[-1].trade_time < begin_ms:
+            return newest[-1].agg_id + 1
+        rows = await self._first_rows(symbol, begin_ms, newest[-1].trade_time)
+        return (rows or newest)[0].agg_id
 
-    async def _first_rows(self, symbol: str, start: int) -> Sequence[AggTrade]:
-        """The oldest trades at or after `start`, an hour at a time (the venue answers less than one)."""
-        while start <= (now := self._clock.now_ms()):
-            rows = await self._market_data.agg_trades_between(symbol, start, start + HOUR_MS - 1, PAGE)
-            if rows:
+    async def _first_rows(self, symbol: str, start: int, until: int) -> Sequence[AggTrade]:
+        """The oldest trades in [start, until], an hour at a time (the venue answers less than one)."""
+        for hour in range(start, until + 1, HOUR_MS):
+            if rows := await self._market_data.agg_trades_between(symbol, hour, hour + HOUR_MS - 1, PAGE):
                 return rows
-            start = min(start + HOUR_MS, now + 1)
         return ()
 
     async def _mend(self, feed: SymbolFeed) -> None:
@@ -156,7 +155,7 @@ class GapFiller:
                 backoff.reset()
                 continue
             if time.monotonic() - progress_at > self._rules.patience_seconds:
-                self._give_up(feed, problem or "not_at_venue")
+                await self._give_up(feed, problem or "not_at_venue")
                 progress_at = time.monotonic()
             await asyncio.sleep(backoff.next_seconds())
 
@@ -183,7 +182,8 @@ class GapFiller:
     async def _ask_oldest(self, feed: SymbolFeed) -> str:
         """The ids are older than the venue's history: go on with the oldest trade that it still has."""
         try:
-            rows = await self._first_rows(feed.symbol, self._clock.now_ms() - HISTORY_MS)
+            now = self._clock.now_ms()
+            rows = await self._first_rows(feed.symbol, now - HISTORY_MS, now)
         except VenueError:
             return "venue_unavailable"
         if not rows or rows[0].agg_id <= feed.tracker.expected:
@@ -202,15 +202,27 @@ class GapFiller:
         self._host.assembler.fill(feed.symbol, rows, caught_up=caught_up, generation=generation, received_us=_now_us())
         self._host.pump()
 
-    def _give_up(self, feed: SymbolFeed, cause: str) -> None:
+    async def _give_up(self, feed: SymbolFeed, cause: str) -> None:
         first = feed.tracker.first_held
         if first is None:
+            return
+        if not await self._confirmed(first):
+            self._log.error("ids that the venue does not know are dropped", symbol=feed.symbol, first=first.agg_id)
+            feed.tracker.forget_held()
             return
         self._log.error(
             "a gap is declared", symbol=feed.symbol, first=feed.tracker.expected, last=first.agg_id - 1, cause=cause
         )
         self._host.assembler.abandon(feed.symbol, cause, _now_us())
         self._host.pump()
+
+    async def _confirmed(self, held: AggTrade) -> bool:
+        """Whether the venue has come as far as a trade that its stream told; true when it does not say."""
+        try:
+            newest = await self._market_data.newest_agg_trades(held.symbol)
+        except VenueError:
+            return True
+        return not newest or newest[-1].agg_id >= held.agg_id
 
 
 def _now_us() -> int:

@@ -105,11 +105,12 @@ class TradeIngest:
         now = self._venue.clock.now_ms()
         for symbol, feed in self.assembler.feeds.items():
             counts = self.assembler.counts
-            missing, disbelieved = counts.missing.get(symbol, 0), counts.disbelieved.get(symbol, 0)
+            missing = counts.missing.get(symbol, 0)
+            disbelieved = counts.disbelieved.get(symbol, 0) + feed.tracker.disbelieved
             late_before, missing_before, disbelieved_before = self._counted.get(symbol, (0, 0, 0))
             counter("perpstream_trades_late_total").labels(symbol).inc(feed.watermark.late - late_before)
             counter("perpstream_trades_missing_total").labels(symbol).inc(missing - missing_before)
-            counter("perpstream_records_dropped_total").labels(FEED, "absurd_time").inc(
+            counter("perpstream_records_dropped_total").labels(FEED, "not_believed").inc(
                 disbelieved - disbelieved_before
             )
             self._counted[symbol] = feed.watermark.late, missing, disbelieved
@@ -168,9 +169,10 @@ class StreamFeed:
 
     def _on_gaps(self, assembler: Assembler) -> None:
         gaps, assembler.newly_filling = assembler.newly_filling, []
+        if assembler.in_doubt:
+            assembler.in_doubt = False
+            self._ingest.clock.doubted.set()
         for symbol in gaps:
-            if assembler.counts.disbelieved.get(symbol):
-                self._ingest.clock.doubted.set()
             self._ingest.report(symbol, "resynchronising")
             if self._ingest.connected(symbol):
                 self._want(symbol)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from libs.contracts.codec import decode
 from libs.contracts.frames import FrameGate
 from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, TradesBootstrapped
@@ -42,9 +44,11 @@ class TopicState:
         for index, part in enumerate(frame.slices):
             known = self.watermarks.get(part.symbol, UNKNOWN_TIME)
             self.watermarks[part.symbol] = max(known, part.watermark_ms)
-            times = columns.trade_time[columns.symbol_index == index]
-            if len(times):
-                self.last_times[part.symbol] = int(times[-1])
+            mine = columns.symbol_index == index
+            if mine.any():
+                # The raw time, but not one from the future: that counts at its effective time.
+                last = np.flatnonzero(mine)[-1]
+                self.last_times[part.symbol] = int(min(columns.trade_time[last], columns.time[last]))
 
     def resume(self, symbol: str) -> Resume:
         """Where to go on with one symbol."""

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from libs.exchanges.venue import open_venue
@@ -186,6 +187,16 @@ async def test_an_unpaced_recording_states_and_has_no_limit(tmp_path: Path) -> N
             await venue.market_data.instruments(["BTCUSDT"])
             for _ in range(200):
                 await venue.market_data.newest_agg_trades("BTCUSDT")
+
+
+@pytest.mark.parametrize("speed", ["max", 2_000.0])
+async def test_after_the_end_pings_say_that_the_venue_is_alive(tmp_path: Path, speed: float | str) -> None:
+    async with running(tmp_path, recording=(SLICE,), speed=speed) as run:
+        async with run.http.ws_connect(f"{run.url}/market/ws/btcusdt@aggTrade", autoping=False) as socket:
+            async with asyncio.timeout(20):
+                while (message := await socket.receive()).type is not aiohttp.WSMsgType.PING:
+                    assert message.type is aiohttp.WSMsgType.TEXT
+        assert (await run.get("/sim/status"))["ended"]
 
 
 async def test_rest_never_runs_ahead_of_the_stream(tmp_path: Path) -> None:

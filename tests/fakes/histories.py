@@ -1,0 +1,35 @@
+"""A venue's history of one symbol that takes its time to answer."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from libs.exchanges import AggTrade
+
+
+@dataclass
+class SlowHistory:
+    """The trade questions of `MarketData` over a list; `asked` says what was asked, `seconds` how long an answer takes."""
+
+    trades: Sequence[AggTrade]
+    now_ms: int
+    seconds: float = 0.0
+    asked: list[str] = field(default_factory=list)
+
+    async def _answer(self, question: str, rows: list[AggTrade]) -> list[AggTrade]:
+        self.asked.append(question)
+        await asyncio.sleep(self.seconds)
+        return rows
+
+    async def server_time(self) -> int:
+        await self._answer("time", [])
+        return self.now_ms
+
+    async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
+        return await self._answer("from", [row for row in self.trades if row.agg_id >= agg_id][:limit])
+
+    async def agg_trades_between(self, symbol: str, start: int, end: int, limit: int = 1000) -> Sequence[AggTrade]:
+        return await self._answer("between", [row for row in self.trades if start <= row.trade_time <= end][:limit])
+
+    async def newest_agg_trades(self, symbol: str, limit: int = 1) -> Sequence[AggTrade]:
+        return await self._answer("newest", list(self.trades[-limit:]))

@@ -1,0 +1,149 @@
+"""The filler against a venue that is slow, quiet, or wrong: few questions, no endless ones, and no hole for a lie."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import pytest
+
+from libs.contracts.market import AggTradeFrame
+from libs.exchanges import MarketData
+from libs.kit.clock import VenueClock
+from services.trade_ingest.assembler import Assembler, Resume
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity
+from services.trade_ingest.gapfill import HOUR_MS, MINUTE_MS, FillRules, GapFiller
+from tests.fakes.histories import SlowHistory
+from tests.services.processes import eventually
+from tests.services.trade_ingest.test_assembler import SYMBOL, Trade, assembler, ids_and_holes, trade
+
+NOW = 1_763_712_034_000
+OPEN_MINUTE = NOW // MINUTE_MS * MINUTE_MS
+
+
+class Host:
+    """What the filler needs of the running service."""
+
+    def __init__(self, core: Assembler) -> None:
+        self.assembler, self.bootstrapped, self.frames = core, list[int](), list[AggTradeFrame]()
+
+    async def bootstrap(self, symbol: str, until_ms: int) -> None:
+        self.bootstrapped.append(until_ms)
+
+    def pump(self) -> None:
+        self.assembler.flush()
+        self.frames += self.assembler.drain()
+
+    async def room(self) -> None: ...
+
+    def connected(self, symbol: str) -> bool:
+        return True
+
+    def settled(self, symbol: str) -> None: ...
+
+
+async def fill(core: Assembler, history: SlowHistory, done: Callable[[], bool], patience: float = 60.0) -> Host:
+    """Let the filler work on the symbol until `done`."""
+    host = Host(core)
+    # Not paced: some of these venues are hours ahead.
+    clock = VenueClock(NOW, paced=False)
+    filler = GapFiller(host, cast(MarketData, history), clock, FillRules(patience_seconds=patience))
+    working = asyncio.create_task(filler.run())
+    filler.want(SYMBOL)
+
+    async def is_done() -> bool:
+        return done()
+
+    await eventually(is_done, 20, lambda: f"{core.feeds[SYMBOL].tracker.state} after {history.asked}")
+    working.cancel()
+    host.pump()
+    return host
+
+
+def is_live(core: Assembler) -> Callable[[], bool]:
+    return lambda: core.feeds[SYMBOL].tracker.state is Continuity.LIVE
+
+
+def fresh() -> Assembler:
+    return assembler(Resume(UNKNOWN_ID, -1, -1))
+
+
+async def test_a_quiet_symbol_is_live_after_a_handful_of_questions() -> None:
+    history = SlowHistory([trade(1, OPEN_MINUTE - 5000), trade(2, OPEN_MINUTE - 10)], NOW, seconds=0.02)
+    core = fresh()
+    host = await fill(core, history, is_live(core))
+    assert core.feeds[SYMBOL].tracker.expected == 3
+    assert host.bootstrapped == [OPEN_MINUTE]
+    assert len(history.asked) <= 5, history.asked
+
+
+@pytest.mark.parametrize("hours", [0, 3])
+async def test_the_first_row_is_the_first_trade_since_the_open_minute_however_late_it_came(hours: int) -> None:
+    """The venue may be hours ahead of our clock: a recording is told as fast as it is read."""
+    later = OPEN_MINUTE + hours * HOUR_MS + 10
+    history = SlowHistory([trade(7, OPEN_MINUTE - 1), trade(8, later), trade(9, later + 1)], NOW)
+    core = fresh()
+    host = await fill(core, history, is_live(core))
+    assert ids_and_holes(host.frames) == ([8, 9], [])
+    assert len(history.asked) <= 6 + hours, "one an hour, and a few to find out"
+
+
+async def test_a_fresh_symbol_begins_with_the_minute_of_the_first_trade_it_heard() -> None:
+    """The stream has told since then, so nothing older than that minute is owed, and nothing of it is left out."""
+    heard = OPEN_MINUTE - 3 * MINUTE_MS + 500
+    history = SlowHistory([trade(n, heard - 5 + n) for n in range(1, 20)], NOW)
+    core = fresh()
+    core.take([trade(n, heard - 5 + n) for n in range(5, 20)], 1)
+    host = await fill(core, history, is_live(core))
+    assert host.bootstrapped == [OPEN_MINUTE - 3 * MINUTE_MS]
+    assert ids_and_holes(host.frames) == (list(range(1, 20)), [])
+
+
+async def _with_a_false_id(told: Sequence[Trade], false_id: int) -> tuple[Assembler, Host]:
+    core = assembler(Resume(0, NOW, NOW))
+    core.take([*told, trade(false_id, NOW + 50)], 1)
+    history = SlowHistory(list(told), NOW)
+    host = await fill(core, history, is_live(core), patience=0.3)
+    return core, host
+
+
+async def test_an_id_that_the_venue_does_not_know_becomes_no_hole() -> None:
+    core, host = await _with_a_false_id([trade(n, NOW + n) for n in range(1, 6)], 90_000)
+    core.take([trade(6, NOW + 60), trade(7, NOW + 61)], 2)
+    host.pump()
+    assert ids_and_holes(host.frames) == ([1, 2, 3, 4, 5, 6, 7], [])
+    assert core.counts.missing == {}
+
+
+def test_a_later_lower_id_ends_the_belief_in_a_false_one() -> None:
+    core = assembler(Resume(0, NOW, NOW))
+    tracker = core.feeds[SYMBOL].tracker
+    core.take([trade(1, NOW + 1), trade(90_000, NOW + 2), trade(3, NOW + 3), trade(4, NOW + 4)], 1)
+    assert tracker.first_held is not None
+    assert (tracker.first_held.agg_id, tracker.held, tracker.disbelieved) == (3, 2, 1)
+    core.take([trade(3, NOW + 3), trade(4, NOW + 4)], 1)
+    assert (tracker.held, tracker.duplicates) == (2, 2), "copies are copies"
+    core.fill(SYMBOL, [trade(2, NOW + 2)], caught_up=False, generation=0, received_us=2)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([1, 2, 3, 4], [])
+
+
+def test_an_id_beyond_all_that_a_venue_trades_is_not_held_at_all() -> None:
+    core = assembler(Resume(0, NOW, NOW))
+    core.take([trade(1, NOW + 1), trade(2**61, NOW + 2)], 1)
+    assert core.feeds[SYMBOL].tracker.held == 0
+    core.fill(SYMBOL, [trade(2**61, NOW + 2)], caught_up=True, generation=0, received_us=2)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([1], [])
+
+
+def test_a_time_that_no_frame_can_carry_is_a_missing_trade_and_keeps_the_others() -> None:
+    core = assembler(Resume(0, NOW, NOW))
+    core.take([trade(1, NOW + 1)], 1)
+    rows = [trade(2, NOW * 1000), trade(3, NOW + 3), trade(4, -5)]
+    core.take([rows[0]], 2)
+    core.fill(SYMBOL, rows, caught_up=True, generation=0, received_us=2)
+    core.flush()
+    frames = core.drain()
+    assert ids_and_holes(frames) == ([1, 3], [(2, 2), (4, 4)])
+    assert max(frame.event_time_ms for frame in frames) == NOW + 3
+    assert all(NOW <= hole.from_ms <= hole.to_ms <= NOW + 3 for frame in frames for hole in frame.holes)
