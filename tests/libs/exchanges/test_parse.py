@@ -221,11 +221,11 @@ def test_periods_end_where_they_end_whatever_the_venue_stamps() -> None:
     (second,) = answers.parse_ratio_history(ratio, "B", "top_long_short_account_ratio", "5m")
     assert first.time == second.time == 1763712000000
     funding = b'[{"symbol":"B","fundingRate":"-0.00011234","fundingTime":1763683200017,"markPrice":""}]'
-    (settled,) = answers.parse_funding_rates(funding)
+    (settled,) = answers.parse_funding_rates(funding, "B")
     assert (settled.time, settled.values) == (1763683200000, {"funding_rate": "-0.00011234"})
     assert [kline_weight(limit) for limit in (99, 100, 499, 500, 1000, 1001)] == [1, 2, 2, 5, 5, 10]
     with pytest.raises(MalformedAnswer):
-        answers.parse_funding_rates(b'{"code":-1}')
+        answers.parse_funding_rates(b'{"code":-1}', "B")
 
 
 def test_coinbase_ticker() -> None:
