@@ -10,13 +10,22 @@ import msgspec
 
 from libs.exchanges.backoff import Backoff
 from libs.exchanges.budget import RequestBudget
-from libs.exchanges.errors import AccessRefused, RateLimited, VenueError, VenueUnavailable
+from libs.exchanges.decoding import UNREADABLE
+from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
 from libs.kit.clock import Clock
 from libs.kit.metrics import counter, gauge
 
 ATTEMPTS = 4
 BAN_WITHOUT_TERM_MS = 120_000
-_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
+# A ban lasts 2 minutes to 3 days, says Binance. A 429 ends with its window, of which the longest has 5 minutes: twice that is
+# still one question a window, which nobody takes for going on.
+LONGEST_BAN_MS = 3 * 24 * 3600 * 1000
+LONGEST_LIMIT_MS = 2 * 300_000
+# exchangeInfo of all 600 symbols has 1 to 2 MB, everything else less than that.
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+LONGEST_MESSAGE = 200
+_BANNED_UNTIL = re.compile(r"banned until ([0-9]{13})(?![0-9])")
 _RETRIABLE_CODES = frozenset({-1000, -1001, -1006, -1007, -1008, -1016})
 
 
@@ -39,8 +48,9 @@ class Question:
 class HttpClient:
     """GET with back-off for one host of one venue.
 
-    `weight_header` is read on every answer where a venue has such a header. Raises `RateLimited`, `AccessRefused`,
-    `VenueError` (refused; repeating is useless) or `VenueUnavailable` (no answer after a few attempts).
+    `weight_header` is read on every answer where a venue has such a header. Redirections are not followed: no venue has any,
+    and whoever sends one would choose whom we ask. Raises `RateLimited`, `AccessRefused`, `MalformedAnswer` (a body beyond
+    `LARGEST_BODY_BYTES`), `VenueError` (refused; repeating is useless) or `VenueUnavailable` (no answer after a few attempts).
     """
 
     def __init__(
@@ -83,18 +93,34 @@ class HttpClient:
     async def _send(self, question: Question, timeout_seconds: float) -> tuple[int, Mapping[str, str], bytes]:
         timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         async with self._session.get(
-            self._base_url + question.path, params=dict(question.params), timeout=timeout
+            self._base_url + question.path, params=dict(question.params), timeout=timeout, allow_redirects=False
         ) as response:
-            return response.status, response.headers, await response.read()
+            return response.status, response.headers, await self._body(question, response)
+
+    async def _body(self, question: Question, response: aiohttp.ClientResponse) -> bytes:
+        """The unpacked body, read in pieces: a megabyte of packed zeros would be a gigabyte before anybody looked at it. Of a
+        refusal only the beginning counts, so that a ban is one however long it is worded."""
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+            body += chunk
+            if response.status != 200 and len(body) >= CHUNK_BYTES:
+                response.close()
+                break
+            if len(body) > LARGEST_BODY_BYTES:
+                response.close()
+                self._count(question, "too_large")
+                text = f"{self._venue} {question.path}: a body of more than {LARGEST_BODY_BYTES} bytes"
+                raise MalformedAnswer(text, status=response.status)
+        return bytes(body)
 
     def _count(self, question: Question, status: str) -> None:
         counter("perpstream_requests_total").labels(self._venue, question.path, status).inc()
 
     def _read_weight(self, question: Question, headers: Mapping[str, str]) -> None:
-        used = headers.get(self._weight_header, "") if self._weight_header else ""
-        if used.isdigit():
-            question.budget.report(int(used), self._clock.now_ms())
-            gauge("perpstream_request_weight_used").labels(self._venue).set(int(used))
+        used = _whole_number(headers.get(self._weight_header, "")) if self._weight_header else None
+        if used is not None:
+            question.budget.report(used, self._clock.now_ms())
+            gauge("perpstream_request_weight_used").labels(self._venue).set(used)
 
     def _failure(self, question: Question, status: int, headers: Mapping[str, str], body: bytes) -> VenueError:
         code, message = _error_of(body)
@@ -110,19 +136,26 @@ class HttpClient:
         return VenueError(text, status=status, code=code)
 
     def _limited_until(self, question: Question, status: int, headers: Mapping[str, str], message: str) -> int:
-        """Source order: "banned until" in the message, Retry-After, else the end of the window (2 minutes for a ban)."""
+        """Source order: "banned until" in the message, Retry-After, else the end of the window (2 minutes for a ban). A term that
+        is over says nothing, and none is believed to be further away than the venue's longest."""
         now = self._clock.now_ms()
+        after = _whole_number(headers.get("Retry-After", ""))
+        until = now if after is None else now + after * 1000
         if named := _BANNED_UNTIL.search(message):
-            return int(named.group(1))
-        after = headers.get("Retry-After", "")
-        if after.isdigit():
-            return now + int(after) * 1000
-        return now + BAN_WITHOUT_TERM_MS if status == 418 else question.budget.next_window(now)
+            until = int(named.group(1))
+        if until <= now:
+            return now + BAN_WITHOUT_TERM_MS if status == 418 else question.budget.next_window(now)
+        return min(until, now + (LONGEST_BAN_MS if status == 418 else LONGEST_LIMIT_MS))
+
+
+def _whole_number(text: str) -> int | None:
+    """A header's number; None for everything else that `str.isdigit` and `int` let pass or choke on."""
+    return int(text) if len(text) <= 12 and text.isascii() and text.isdigit() else None
 
 
 def _error_of(body: bytes) -> tuple[int, str]:
     try:
         error = msgspec.json.decode(body, type=_ErrorBody)
-        return int(error.code), error.msg or error.message
-    except (msgspec.MsgspecError, ValueError):
+        return int(error.code), (error.msg or error.message)[:LONGEST_MESSAGE]
+    except UNREADABLE:
         return 0, body[:120].decode(errors="replace")

@@ -8,24 +8,31 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from picows import WSAutoPingStrategy, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSAutoPingStrategy, WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from libs.kit.logging import get_logger
 
 HANDSHAKE_SECONDS = 10.0
 IDLE_PING_SECONDS = 30.0
 LARGEST_MESSAGE_BYTES = 4 * 1024 * 1024
+_log = get_logger("websocket")
+LOST = "the connection was lost"
 _TEXT, _CONTINUATION, _PING, _CLOSE = WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.PING, WSMsgType.CLOSE
 
 
 class Connection(WSListener):
-    """An open connection. `deliver` gets the text messages of each read, in order; `closed` is set when it is over."""
+    """An open connection. `deliver` gets the text messages of each read, in order; `closed` is set when it is over.
+
+    `close_reason` is the first thing that ended it: what the other side says or does after that is only the answer.
+    """
 
     def __init__(self, deliver: Callable[["Connection", list[bytes]], None]) -> None:
         self._deliver = deliver
         self._messages: list[bytes] = []
-        self._fragments: list[bytes] = []
+        self._fragments = bytearray()
         self._transport: WSTransport | None = None
         self.closed = asyncio.Event()
-        self.close_reason = "the connection was lost"
+        self.close_reason = LOST
         self.last_heard = time.monotonic()
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -43,25 +50,52 @@ class Connection(WSListener):
     def _on_rare_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind in (_TEXT, _CONTINUATION):
-            self._fragments.append(frame.get_payload_as_bytes())
-            if frame.fin:
-                self._messages.append(b"".join(self._fragments))
-                self._fragments.clear()
+            self._on_fragment(frame)
         elif kind == _PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
             code, why = frame.get_close_code(), (frame.get_close_message() or b"").decode(errors="replace")
-            self.close_reason = f"closed by the venue: {code} {why}".rstrip()
-            transport.send_close(code)
+            if not transport.is_close_frame_sent:
+                self._ends(f"closed by the venue: {code} {why}".rstrip())
+                transport.send_close(code)
             transport.disconnect()
+
+    def _on_fragment(self, frame: WSFrame) -> None:
+        """The library limits a frame; of how many frames a message has, only we can tell."""
+        if self.close_reason is not LOST:
+            return
+        self._fragments += frame.get_payload_as_bytes()
+        if len(self._fragments) > LARGEST_MESSAGE_BYTES:
+            self._fragments.clear()
+            self._hang_up(WSCloseCode.MESSAGE_TOO_BIG, f"a message of more than {LARGEST_MESSAGE_BYTES} bytes")
+        elif frame.fin:
+            self._messages.append(bytes(self._fragments))
+            self._fragments.clear()
+
+    def _ends(self, reason: str) -> None:
+        if self.close_reason is LOST:
+            self.close_reason = reason
+
+    def _hang_up(self, code: WSCloseCode, reason: str) -> None:
+        self._ends(reason)
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.send_close(code)
+            self._transport.disconnect()
 
     def _hand_over(self) -> None:
         self.last_heard = time.monotonic()
         if self._messages:
             messages, self._messages = self._messages, []
-            self._deliver(self, messages)
+            try:
+                self._deliver(self, messages)
+            except Exception as error:  # the library would hang up too, and lay the blame on nobody
+                _log.exception("a defect of ours ends the connection")
+                self._hang_up(WSCloseCode.INTERNAL_ERROR, f"ended by our own defect: {error!r}")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
+        handshake = transport.close_handshake
+        if handshake is not None and handshake.sent is not None and not handshake.recv_then_sent:
+            self._ends(f"ended by us: {handshake.sent.code} {handshake.sent.reason or ''}".rstrip())
         self._hand_over()
         self.closed.set()
 
@@ -73,7 +107,7 @@ class Connection(WSListener):
     def close(self, reason: str) -> None:
         """Hang up from our side."""
         if self._transport is not None and not self.closed.is_set():
-            self.close_reason = reason
+            self._ends(reason)
             self._transport.disconnect()
 
     def pause_reading(self) -> None:

@@ -125,7 +125,7 @@ class MarkPriceFeed:
             if partition is None:
                 continue
             try:
-                if not self._venue.clock.believes(mark.event_time):
+                if mark.event_time < 0 or not self._venue.clock.believes(mark.event_time):
                     raise BadMessage("absurd_time", f"{mark.symbol} at {mark.event_time}")
                 event = self._sampler.select(mark)
             except BadMessage as error:

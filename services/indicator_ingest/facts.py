@@ -5,7 +5,9 @@ from decimal import Decimal, InvalidOperation
 
 from libs.contracts.identity import digest
 from libs.contracts.market import UNKNOWN_TIME, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.plausible import check
 from libs.exchanges import IndicatorValue, MarkPrice, Ticker
+from libs.exchanges.decimals import finite_decimal
 from libs.kit.errors import BadMessage
 
 MARK_PRICE_MS = 2000
@@ -16,17 +18,17 @@ Series = tuple[str, str, str | None]
 
 def _number(text: str, what: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise BadMessage("bad_number", f"{what}: {text!r}") from None
-    if not number.is_finite():
-        raise BadMessage("bad_number", f"{what}: {text!r}")
-    return number
+        return finite_decimal(text)
+    except BadMessage as error:
+        raise BadMessage("bad_number", f"{what}: {error.detail}") from None
 
 
 def indicator_event(value: IndicatorValue, source: str) -> MarketIndicatorObserved:
-    """The event of one value; its id is a digest of symbol, kind, period and instant. Raises `BadMessage` "bad_number"."""
-    return MarketIndicatorObserved(
+    """The event of one value; its id is a digest of symbol, kind, period and instant.
+
+    Raises `BadMessage` "bad_number", or "implausible" for what no reader of the topic would take.
+    """
+    event = MarketIndicatorObserved(
         event_id=digest("market_indicator", value.symbol, value.kind, value.period or "", value.time),
         event_time_ms=value.time,
         symbol=value.symbol,
@@ -35,6 +37,8 @@ def indicator_event(value: IndicatorValue, source: str) -> MarketIndicatorObserv
         values={name: _number(text, f"{value.symbol} {value.kind} {name}") for name, text in value.values.items()},
         source=source,
     )
+    check(event)
+    return event
 
 
 class Novelty:
@@ -74,7 +78,7 @@ class MarkPriceSampler:
         self._steps[symbol] = max(self._steps.get(symbol, -1), event_time // MARK_PRICE_MS)
 
     def select(self, mark: MarkPrice) -> MarkPriceObserved | None:
-        """The event, or None when this step has one. Raises `BadMessage` "bad_number"."""
+        """The event, or None when this step has one. Raises `BadMessage` "bad_number" or "implausible"."""
         step = mark.event_time // MARK_PRICE_MS
         if step <= self._steps.get(mark.symbol, -1):
             return None
@@ -87,7 +91,7 @@ def _mark_price_event(mark: MarkPrice) -> MarkPriceObserved:
     def optional(text: str | None, what: str) -> Decimal | None:
         return None if text is None else _number(text, f"{mark.symbol} {what}")
 
-    return MarkPriceObserved(
+    event = MarkPriceObserved(
         event_id=digest("mark_price", mark.symbol, mark.event_time),
         event_time_ms=mark.event_time,
         symbol=mark.symbol,
@@ -98,15 +102,20 @@ def _mark_price_event(mark: MarkPrice) -> MarkPriceObserved:
         funding_rate=optional(mark.funding_rate, "funding rate"),
         next_funding_time_ms=mark.next_funding_time,
     )
+    check(event)
+    return event
 
 
 def premium_value(symbol: str, coinbase: Ticker, venue: Ticker, *, spot: bool, time: int) -> IndicatorValue:
     """(Coinbase USD price - venue USDT price) / venue price in percent; it contains the USDT/USD rate, and the basis too when
-    `spot` is false. Raises `BadMessage` when a price is no positive number."""
+    `spot` is false. Raises `BadMessage` when a price is no positive number, or the two are worlds apart."""
     ours, theirs = _number(venue.price, venue.product), _number(coinbase.price, coinbase.product)
     if ours <= 0 or theirs <= 0:
         raise BadMessage("bad_number", f"a price of {symbol}'s premium is not positive")
-    premium = ((theirs - ours) / ours * _PERCENT).quantize(_PREMIUM_DIGITS)
+    try:
+        premium = ((theirs - ours) / ours * _PERCENT).quantize(_PREMIUM_DIGITS)
+    except InvalidOperation:  # more digits than a decimal of ours carries
+        raise BadMessage("bad_number", f"{symbol}: no premium of {theirs} over {ours}") from None
     return IndicatorValue(
         symbol=symbol,
         kind="coinbase_premium",

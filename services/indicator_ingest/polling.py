@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from libs.contracts.market import FeedState
+from libs.contracts.market import FeedState, MarketIndicatorObserved
 from libs.contracts.topics import FEEDSTATUS, INDICATOR
 from libs.exchanges import IndicatorValue
 from libs.exchanges.errors import VenueError
@@ -44,16 +44,36 @@ class Outlet:
     source: str
     clock: VenueClock
 
-    def publish(self, values: Sequence[IndicatorValue]) -> None:
-        """Publish what is new; a value that cannot be read is counted and left out."""
-        for value in self.novelty.select(values):
+    def publish(self, values: Sequence[IndicatorValue]) -> list[IndicatorValue]:
+        """Publish what is new; returns what can be used. A value that cannot be, or whose time the venue cannot have seen, is
+        counted and left out, and never remembered as the newest.
+
+        Raises `BadMessage` "unusable_answer" when there were values and all of them were such.
+        """
+        usable = []
+        events: dict[int, MarketIndicatorObserved] = {}
+        for value in values:
             try:
-                event = indicator_event(value, self.source)
+                events[id(value)] = self._event(value)
             except BadMessage as error:
                 counter("perpstream_records_dropped_total").labels(INDICATOR.name, error.reason).inc()
-                get_logger("polling").warning("a value cannot be read", detail=error.detail)
-                continue
+                get_logger("polling").warning("a value cannot be read", reason=error.reason, detail=error.detail)
+            else:
+                usable.append(value)
+        if values and not usable:
+            raise BadMessage("unusable_answer", f"none of {len(values)} values can be used")
+        for value in self.novelty.select(usable):
+            event = events[id(value)]
             self.publisher.put(Outgoing(INDICATOR, event, event.symbol, self.partitions[event.symbol]))
+        return usable
+
+    def _event(self, value: IndicatorValue) -> MarketIndicatorObserved:
+        if value.symbol not in self.partitions:
+            raise BadMessage("unknown_symbol", f"{value.symbol[:40]!r} was not asked for")
+        event = indicator_event(value, self.source)
+        if not self.clock.believes(value.time):
+            raise BadMessage("absurd_time", f"{value.symbol} {value.kind} at {value.time}")
+        return event
 
 
 class Poller:
@@ -101,7 +121,7 @@ class Poller:
     async def _ask(self, symbol: str, due: int) -> bool:
         period_end = due - int(self._poll.offset_seconds * 1000)
         try:
-            values = await self._poll.ask(symbol, due)
+            values = self._outlet.publish(await self._poll.ask(symbol, due))
         except (VenueError, BadMessage) as error:
             if self._status.state_of(symbol) != "disconnected":
                 self._log.warning("no answer", symbol=symbol, error=str(error))
@@ -110,7 +130,6 @@ class Poller:
         if not values:
             self._report(symbol, "silent", "the venue has no current value")
             return True
-        self._outlet.publish(values)
         newest = max(value.time for value in values)
         self._newest[symbol] = max(newest, self._newest.get(symbol, newest))
         age = (self._outlet.clock.now_ms() - newest) / 1000

@@ -8,6 +8,7 @@ from libs.contracts.market import IndicatorKind
 from libs.exchanges import RATIO_KINDS, IndicatorValue, Instrument, Ticker
 from libs.exchanges.errors import VenueError
 from libs.exchanges.venue import Venue
+from libs.kit.errors import BadMessage
 from services.indicator_ingest.facts import coinbase_product, premium_value
 from services.indicator_ingest.polling import Poll
 from services.indicator_ingest.settings import IndicatorSettings
@@ -61,8 +62,9 @@ class _OpenInterest:
         values: list[IndicatorValue] = []
         if symbol not in self._has_history:
             values += await self._venue.market_data.open_interest_history(symbol, PERIOD, self._periods)
-            self._has_history.add(symbol)
-        return [*values, await self._venue.market_data.open_interest(symbol)]
+        values.append(await self._venue.market_data.open_interest(symbol))
+        self._has_history.add(symbol)  # only now: history whose second answer fails is thrown away with it
+        return values
 
 
 async def _ratio(venue: Venue, kind: IndicatorKind, periods: int, symbol: str, _: int) -> Sequence[IndicatorValue]:
@@ -81,6 +83,10 @@ async def _premium(
     coinbase, (ours, spot) = await asyncio.gather(venue.coinbase.ticker(product), _venue_leg(venue, symbol))
     if venue.clock.now_ms() - coinbase.time > stale_seconds * 1000:
         return []
+    if (
+        coinbase.time > venue.clock.latest_believable_ms()
+    ):  # it would never become stale; our clock is not Coinbase's to doubt
+        raise BadMessage("absurd_time", f"{product} at {coinbase.time}")
     return [premium_value(symbol, coinbase, ours, spot=spot, time=due)]
 
 

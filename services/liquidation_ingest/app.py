@@ -105,6 +105,8 @@ class LiquidationFeed:
     def on_batch(self, batch: StreamBatch) -> None:
         for order in batch.forced_orders:
             try:
+                if not self._venue.clock.believes(order.trade_time):
+                    raise BadMessage("absurd_time", f"{order.symbol[:40]} at {order.trade_time}")
                 event = self._selection.select(order)
             except BadMessage as error:
                 counter("perpstream_records_dropped_total").labels(FEED, error.reason).inc()

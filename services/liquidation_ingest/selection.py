@@ -2,14 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
 
 from libs.contracts.identity import liquidation_id
 from libs.contracts.market import LiquidationObserved
+from libs.contracts.plausible import check
 from libs.exchanges import ForcedOrder
+from libs.exchanges.decimals import finite_decimal
 from libs.kit.errors import BadMessage
 
 REMEMBERED = 20_000
+LONGEST_STATUS = 40
 
 
 class LiquidationSelection:
@@ -23,7 +25,7 @@ class LiquidationSelection:
     def select(self, order: ForcedOrder) -> LiquidationObserved | None:
         """The event, or None for a copy, a symbol that is not ours, or an inverse contract (its quantity is contracts).
 
-        Raises `BadMessage` "bad_liquidation" when a number cannot be read.
+        Raises `BadMessage` "bad_liquidation" when a number cannot be read, "implausible" for what no reader of the topic takes.
         """
         if order.product != "linear" or order.symbol not in self._symbols:
             return None
@@ -39,13 +41,15 @@ class LiquidationSelection:
 
 def _event_of(order: ForcedOrder) -> LiquidationObserved:
     try:
-        quantity, average = Decimal(order.filled_quantity), Decimal(order.average_price)
-        price, last = Decimal(order.price), Decimal(order.last_filled_quantity)
-    except InvalidOperation:
-        raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: not a number") from None
-    if not all(number.is_finite() for number in (quantity, average, price, last)):
-        raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: not finite")
-    return LiquidationObserved(
+        quantity, average = finite_decimal(order.filled_quantity), finite_decimal(order.average_price)
+        price, last = finite_decimal(order.price), finite_decimal(order.last_filled_quantity)
+    except BadMessage as error:
+        raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: {error.detail}") from None
+    if len(order.status) > LONGEST_STATUS:
+        raise BadMessage(
+            "bad_liquidation", f"{order.symbol} at {order.trade_time}: a status of {len(order.status)} characters"
+        )
+    event = LiquidationObserved(
         event_id=liquidation_id(order.symbol, order.side, order.trade_time, quantity, average),
         event_time_ms=order.trade_time,
         symbol=order.symbol,
@@ -57,3 +61,5 @@ def _event_of(order: ForcedOrder) -> LiquidationObserved:
         trade_time_ms=order.trade_time,
         status=order.status,
     )
+    check(event)
+    return event

@@ -1,16 +1,14 @@
 """Binance REST answers to neutral structs: pure; an answer that does not fit its documented shape is `MalformedAnswer`."""
 
-from typing import TypeVar
-
 import msgspec
 
 from libs.contracts.market import IndicatorKind
+from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import IndicatorValue, Instrument, Kline, Ticker
 from libs.exchanges.decimals import decimals_of_step
-from libs.exchanges.errors import MalformedAnswer
+from libs.exchanges.decoding import decoded, malformed
 from libs.kit.errors import BadMessage
 
-T = TypeVar("T")
 PERIOD_MS = {
     "5m": 300_000,
     "15m": 900_000,
@@ -117,21 +115,31 @@ class _PriceRow(msgspec.Struct):
     time: int = 0
 
 
-def _read(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as error:
-        raise MalformedAnswer(f"{error}; the answer begins {body[:120]!r}", status=200) from None
+def _time(value: int | str, body: bytes) -> int:
+    """A time (ms), also one that is written as text. Raises `MalformedAnswer` when it is none of this era."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(LATEST_MS)):
+        value = int(value)
+    if isinstance(value, str):
+        raise malformed(f"{value[:40]!r} is no time", body)
+    if not 0 <= value < LATEST_MS:
+        raise malformed("a time does not lie between 1970 and 2100", body)
+    return value
+
+
+def _same(symbol: str, asked: str, body: bytes) -> None:
+    """Raises `MalformedAnswer` when a row is about another symbol than the question."""
+    if symbol != asked:
+        raise malformed(f"asked for {asked}, answered for {symbol[:40]!r}", body)
 
 
 def parse_server_time(body: bytes) -> int:
     """GET /fapi/v1/time."""
-    return _read(body, _ServerTime).time
+    return _time(decoded(body, _ServerTime).time, body)
 
 
 def parse_agg_trades(body: bytes, symbol: str) -> list[AggTradeRow]:
     """GET /fapi/v1/aggTrades, ascending."""
-    rows = _read(body, list[AggTradeRow])
+    rows = decoded(body, list[AggTradeRow])
     for row in rows:
         row.symbol = symbol
     return rows
@@ -139,7 +147,7 @@ def parse_agg_trades(body: bytes, symbol: str) -> list[AggTradeRow]:
 
 def parse_weight_limit(body: bytes) -> int | None:
     """GET /fapi/v1/exchangeInfo: the request weight that an address may use per minute; None when it does not say."""
-    for row in _read(body, _RateLimits).limits:
+    for row in decoded(body, _RateLimits).limits:
         if (row.kind, row.interval, row.intervals) == ("REQUEST_WEIGHT", "MINUTE", 1) and row.limit > 0:
             return row.limit
     return None
@@ -148,7 +156,7 @@ def parse_weight_limit(body: bytes) -> int | None:
 def parse_instruments(body: bytes) -> dict[str, Instrument]:
     """GET /fapi/v1/exchangeInfo by symbol; rows without price or lot filter are left out (nothing can be traded there)."""
     found: dict[str, Instrument] = {}
-    for row in _read(body, _ExchangeInfo).symbols:
+    for row in decoded(body, _ExchangeInfo).symbols:
         steps = {filters.get("filterType"): filters for filters in row.filters}
         tick = steps.get("PRICE_FILTER", {}).get("tickSize")
         step = steps.get("LOT_SIZE", {}).get("stepSize")
@@ -157,7 +165,7 @@ def parse_instruments(body: bytes) -> dict[str, Instrument]:
         try:
             price_decimals, quantity_decimals = decimals_of_step(tick), decimals_of_step(step)
         except BadMessage as error:
-            raise MalformedAnswer(f"exchangeInfo of {row.symbol}: {error}", status=200) from None
+            raise malformed(f"exchangeInfo of {row.symbol}: {error}", body) from None
         found[row.symbol] = Instrument(
             symbol=row.symbol,
             base_asset=row.base_asset,
@@ -186,15 +194,17 @@ def parse_klines(body: bytes) -> list[Kline]:
             quote_volume=row.quote_volume,
             taker_buy_volume=row.taker_buy_volume,
         )
-        for row in _read(body, list[_KlineRow])
+        for row in decoded(body, list[_KlineRow])
     ]
 
 
-def parse_open_interest(body: bytes) -> IndicatorValue:
+def parse_open_interest(body: bytes, symbol: str) -> IndicatorValue:
     """GET /fapi/v1/openInterest: base-asset quantity now."""
-    row = _read(body, _OpenInterest)
+    row = decoded(body, _OpenInterest)
+    _same(row.symbol, symbol, body)
     values = {"open_interest": row.open_interest}
-    return IndicatorValue(symbol=row.symbol, kind="open_interest", period=None, time=row.time, values=values)
+    time = _time(row.time, body)
+    return IndicatorValue(symbol=symbol, kind="open_interest", period=None, time=time, values=values)
 
 
 def parse_open_interest_history(body: bytes, symbol: str, period: str) -> list[IndicatorValue]:
@@ -204,10 +214,10 @@ def parse_open_interest_history(body: bytes, symbol: str, period: str) -> list[I
             symbol=symbol,
             kind="open_interest",
             period=period,
-            time=int(row.timestamp),
+            time=_time(row.timestamp, body),
             values={"open_interest": row.open_interest},
         )
-        for row in _read(body, list[_OpenInterestRow])
+        for row in decoded(body, list[_OpenInterestRow])
     ]
 
 
@@ -222,44 +232,46 @@ def parse_ratio_history(body: bytes, symbol: str, kind: IndicatorKind, period: s
                 symbol=symbol,
                 kind=kind,
                 period=period,
-                time=int(taker.timestamp) + PERIOD_MS[period],
+                time=_time(taker.timestamp, body) + PERIOD_MS[period],
                 values={
                     "buy_sell_ratio": taker.buy_sell_ratio,
                     "buy_volume": taker.buy_volume,
                     "sell_volume": taker.sell_volume,
                 },
             )
-            for taker in _read(body, list[_TakerRow])
+            for taker in decoded(body, list[_TakerRow])
         ]
     return [
         IndicatorValue(
             symbol=symbol,
             kind=kind,
             period=period,
-            time=int(row.timestamp),
+            time=_time(row.timestamp, body),
             values={
                 "long_short_ratio": row.long_short_ratio,
                 "long_account": row.long_account,
                 "short_account": row.short_account,
             },
         )
-        for row in _read(body, list[_RatioRow])
+        for row in decoded(body, list[_RatioRow])
     ]
 
 
-def parse_funding_rates(body: bytes) -> list[IndicatorValue]:
+def parse_funding_rates(body: bytes, symbol: str) -> list[IndicatorValue]:
     """GET /fapi/v1/fundingRate; the venue's jitter of some milliseconds is rounded away to the full second."""
     found = []
-    for row in _read(body, list[_FundingRow]):
+    for row in decoded(body, list[_FundingRow]):
+        _same(row.symbol, symbol, body)
         values = {"funding_rate": row.rate}
         if row.mark_price:
             values["mark_price"] = row.mark_price
-        time = (row.time + 500) // 1000 * 1000
-        found.append(IndicatorValue(symbol=row.symbol, kind="funding_rate", period=None, time=time, values=values))
+        time = (_time(row.time, body) + 500) // 1000 * 1000
+        found.append(IndicatorValue(symbol=symbol, kind="funding_rate", period=None, time=time, values=values))
     return found
 
 
-def parse_price(body: bytes) -> Ticker:
+def parse_price(body: bytes, product: str) -> Ticker:
     """GET /api/v3/ticker/price (no time) or /fapi/v2/ticker/price (with time)."""
-    row = _read(body, _PriceRow)
-    return Ticker(product=row.symbol, price=row.price, time=row.time)
+    row = decoded(body, _PriceRow)
+    _same(row.symbol, product, body)
+    return Ticker(product=product, price=row.price, time=_time(row.time, body))

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from libs.exchanges import ForcedOrder, MarkPrice, StreamBatch
+from libs.exchanges.decoding import UNREADABLE
 
 LINEAR = 1
 
@@ -97,10 +98,10 @@ def parse_batch(payloads: Sequence[bytes]) -> ParsedBatch:
     for payload in payloads:
         try:
             message = _decode(payload)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             try:
                 reply = _read_other(payload)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 malformed.append((payload, str(error)))
             else:
                 if reply is not None:

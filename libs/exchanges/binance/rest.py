@@ -94,7 +94,7 @@ class BinanceMarketData:
         return answers.parse_klines(body)
 
     async def open_interest(self, symbol: str) -> IndicatorValue:
-        return answers.parse_open_interest(await self._ask("/fapi/v1/openInterest", 1, symbol=symbol))
+        return answers.parse_open_interest(await self._ask("/fapi/v1/openInterest", 1, symbol=symbol), symbol)
 
     async def open_interest_history(self, symbol: str, period: str, limit: int) -> list[IndicatorValue]:
         body = await self._ask_data("/futures/data/openInterestHist", symbol=symbol, period=period, limit=limit)
@@ -106,11 +106,11 @@ class BinanceMarketData:
 
     async def funding_rates(self, symbol: str, limit: int) -> list[IndicatorValue]:
         question = Question("/fapi/v1/fundingRate", {"symbol": symbol, "limit": limit}, 1, self._funding_pool)
-        return answers.parse_funding_rates(await self._data_http.get(question))
+        return answers.parse_funding_rates(await self._data_http.get(question), symbol)
 
     async def ticker(self, product: str) -> Ticker:
         """The perpetual's own last price (the premium's fallback when spot does not answer)."""
-        return answers.parse_price(await self._ask("/fapi/v2/ticker/price", 1, symbol=product))
+        return answers.parse_price(await self._ask("/fapi/v2/ticker/price", 1, symbol=product), product)
 
 
 class BinanceSpot:
@@ -122,4 +122,4 @@ class BinanceSpot:
 
     async def ticker(self, product: str) -> Ticker:
         question = Question("/api/v3/ticker/price", {"symbol": product}, 2, self._pool)
-        return answers.parse_price(await self._http.get(question))
+        return answers.parse_price(await self._http.get(question), product)

@@ -5,7 +5,9 @@ from datetime import datetime
 import msgspec
 
 from libs.exchanges import Ticker
-from libs.exchanges.errors import MalformedAnswer
+from libs.exchanges.decimals import finite_decimal
+from libs.exchanges.decoding import decoded, malformed
+from libs.kit.errors import BadMessage
 
 
 class _TickerRow(msgspec.Struct):
@@ -18,11 +20,11 @@ def parse_ticker(body: bytes, product: str) -> Ticker:
 
     Raises `MalformedAnswer` when price or time are missing or no numbers.
     """
+    row = decoded(body, _TickerRow)
     try:
-        row = msgspec.json.decode(body, type=_TickerRow)
-        float(row.price)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise MalformedAnswer(f"{error}; the answer begins {body[:120]!r}", status=200) from None
+        finite_decimal(row.price)
+    except BadMessage as error:
+        raise malformed(error, body) from None
     if row.time.tzinfo is None:
-        raise MalformedAnswer("the ticker's time has no zone", status=200)
+        raise malformed("the ticker's time has no zone", body)
     return Ticker(product=product, price=row.price, time=round(row.time.timestamp() * 1000))

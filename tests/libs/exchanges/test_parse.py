@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libs.exchanges.binance import answers
@@ -123,6 +123,14 @@ def test_a_refused_subscription_carries_its_reason() -> None:
         AGG_TRADE.replace(b'"p":"91234.50",', b""),
         AGG_TRADE[:-20],
         b"\xff\xfe",
+        b'{"e":"aggTrade","s":"BTC\xffUSDT"}',
+        AGG_TRADE.replace(b"BTC", b"BTC\xff"),
+        FORCED.replace(b"ETH", b"ETH\xff"),
+        b'{"id":7,"msg":"\xff"}',
+        b"[" * 5000,
+        b'{"e":"aggTrade","x":' + b"[" * 5000,
+        b'{"error":' + b'{"x":' * 5000,
+        AGG_TRADE.replace(b'"a":3123456789', b'"a":' + b"9" * 5000),
     ],
 )
 def test_a_malformed_message_is_reported_beside_the_good_ones(payload: bytes) -> None:
@@ -131,9 +139,23 @@ def test_a_malformed_message_is_reported_beside_the_good_ones(payload: bytes) ->
     assert [item[0] for item in parsed.malformed] == [payload]
 
 
-@given(st.lists(st.binary(max_size=80), max_size=5))
+# Random bytes hardly ever get as far as a text or a depth, so the fuzz also damages messages that were good.
+damaged = st.builds(
+    lambda text, at, byte: text[:at] + byte + text[at + 1 :],
+    st.sampled_from([AGG_TRADE, FORCED]),
+    st.integers(0, len(FORCED)),
+    st.binary(max_size=2),
+)
+
+
+@example(payloads=[b'{"e":"aggTrade","s":"BTC\xffUSDT"}'])
+@example(payloads=[b"[" * 5000])
+@example(payloads=[b'{"e":' + b"[" * 5000])
+@given(st.lists(st.binary(max_size=80) | damaged, max_size=5))
 def test_no_bytes_make_the_parser_raise(payloads: list[bytes]) -> None:
-    assert len(parse_batch([*payloads, AGG_TRADE]).market.trades) == 1
+    parsed = parse_batch([*payloads, AGG_TRADE])
+    assert parsed.market.trades[-1] == parse_batch([AGG_TRADE]).market.trades[0]
+    assert len(parsed.market.trades) + len(parsed.market.forced_orders) + len(parsed.malformed) <= len(payloads) + 1
 
 
 @given(st.integers(0, 10**14), st.integers(0, 8), st.integers(0, 3))
@@ -221,11 +243,11 @@ def test_periods_end_where_they_end_whatever_the_venue_stamps() -> None:
     (second,) = answers.parse_ratio_history(ratio, "B", "top_long_short_account_ratio", "5m")
     assert first.time == second.time == 1763712000000
     funding = b'[{"symbol":"B","fundingRate":"-0.00011234","fundingTime":1763683200017,"markPrice":""}]'
-    (settled,) = answers.parse_funding_rates(funding)
+    (settled,) = answers.parse_funding_rates(funding, "B")
     assert (settled.time, settled.values) == (1763683200000, {"funding_rate": "-0.00011234"})
     assert [kline_weight(limit) for limit in (99, 100, 499, 500, 1000, 1001)] == [1, 2, 2, 5, 5, 10]
     with pytest.raises(MalformedAnswer):
-        answers.parse_funding_rates(b'{"code":-1}')
+        answers.parse_funding_rates(b'{"code":-1}', "B")
 
 
 def test_coinbase_ticker() -> None:

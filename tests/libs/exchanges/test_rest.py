@@ -1,5 +1,7 @@
 """Budgets, limits, bans and broken answers, over real HTTP on loopback."""
 
+import gzip
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -9,7 +11,7 @@ from aiohttp import web
 from libs.exchanges.binance import BinanceMarketData
 from libs.exchanges.budget import RequestBudget
 from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
-from libs.exchanges.http import HttpClient, Question
+from libs.exchanges.http import LARGEST_BODY_BYTES, LONGEST_BAN_MS, LONGEST_LIMIT_MS, HttpClient, Question
 from libs.kit.clock import ManualClock
 
 START = 1_763_712_000_000
@@ -71,6 +73,15 @@ async def test_the_venue_counts_weight_for_everybody_and_we_wait_for_the_next_mi
             True,
         ),
         (web.Response(status=418), START + 120_000, True),
+        (web.Response(status=418, headers={"Retry-After": "0"}), START + 120_000, True),
+        (web.Response(status=418, body=b'{"msg":"banned until 1563712345678"}'), START + 120_000, True),
+        (web.Response(status=418, body=b'{"msg":"banned until 4763712345678"}'), START + LONGEST_BAN_MS, True),
+        (web.Response(status=418, headers={"Retry-After": "999999999999"}), START + LONGEST_BAN_MS, True),
+        (web.Response(status=429, headers={"Retry-After": "86400"}), START + LONGEST_LIMIT_MS, False),
+        (web.Response(status=429, headers={"Retry-After": "9" * 5000}), START + 60_000, False),
+        (web.Response(status=429, headers={"Retry-After": "\u00b2"}), START + 60_000, False),
+        (web.Response(status=429, headers={"Retry-After": "-7"}), START + 60_000, False),
+        (web.Response(status=418, body=b" " * 20_000_000), START + 120_000, True),
     ],
 )
 async def test_a_limit_stops_the_whole_pool_until_its_term(
@@ -84,6 +95,40 @@ async def test_a_limit_stops_the_whole_pool_until_its_term(
     assert served.asked == 1
     assert await client.get(question) == b"later"
     assert clock.now_ms() >= until
+
+
+@pytest.mark.parametrize("weight", ["\u00b2", "9" * 5000, "1_0", "-1", ""])
+async def test_a_weight_that_is_no_number_is_not_counted(exchange: Parts, weight: str) -> None:
+    served, client, question, _ = exchange
+    served.answers = [web.Response(body=b"ok", headers={"X-MBX-USED-WEIGHT-1M": weight})]
+    assert await client.get(question) == b"ok"
+    assert question.budget.used == question.weight
+
+
+async def test_a_packed_body_is_read_no_further_than_any_answer_goes(exchange: Parts) -> None:
+    served, client, question, _ = exchange
+    inside = gzip.compress(b"0" * LARGEST_BODY_BYTES)
+    served.answers = [web.Response(body=inside, headers={"Content-Encoding": "gzip"})]
+    assert await client.get(question) == b"0" * LARGEST_BODY_BYTES
+    bomb = gzip.compress(b"0" * (10 * LARGEST_BODY_BYTES))
+    assert len(bomb) < 200_000
+    served.answers, served.asked = [web.Response(body=bomb, headers={"Content-Encoding": "gzip"})], 0
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedAnswer, match=f"more than {LARGEST_BODY_BYTES} bytes"):
+            await client.get(question)
+        assert tracemalloc.get_traced_memory()[1] < 4 * LARGEST_BODY_BYTES
+    finally:
+        tracemalloc.stop()
+    assert served.asked == 1
+
+
+async def test_a_redirection_is_a_refusal_and_nobody_else_is_asked(exchange: Parts) -> None:
+    served, client, question, _ = exchange
+    served.answers = [web.Response(status=302, headers={"Location": "/elsewhere"}), web.Response(body=b"elsewhere")]
+    with pytest.raises(VenueError) as refused:
+        await client.get(question)
+    assert (refused.value.status, served.asked) == (302, 1)
 
 
 async def test_what_may_heal_is_tried_again_and_what_cannot_is_not(exchange: Parts) -> None:

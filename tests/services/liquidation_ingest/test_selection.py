@@ -1,12 +1,21 @@
 """Which forced orders become events."""
 
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
 
-from libs.exchanges import ForcedOrder
+from libs.exchanges import ForcedOrder, StreamBatch
+from libs.exchanges.venue import Venue
+from libs.kit.clock import VenueClock
 from libs.kit.errors import BadMessage
+from libs.kit.metrics import REGISTRY
+from libs.kit.service import ServiceContext
+from libs.kit.settings import ProcessSettings
+from libs.streaming.ordered import OrderedPublisher, Outgoing
+from services.liquidation_ingest.app import LiquidationFeed
 from services.liquidation_ingest.selection import LiquidationSelection
 
 ORDER = ForcedOrder(
@@ -49,3 +58,46 @@ def test_other_symbols_and_inverse_contracts_are_left_out() -> None:
 def test_an_unreadable_number_is_a_bad_message(number: str) -> None:
     with pytest.raises(BadMessage, match="bad_liquidation"):
         LiquidationSelection(["ETHUSDT"]).select(replace(ORDER, filled_quantity=number))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"price": "-1"},
+        {"average_price": "1e60"},
+        {"trade_time": -5},
+        {"trade_time": 10**30},
+        {"status": "x" * 2_000_000},
+    ],
+)
+def test_what_no_reader_would_take_is_a_bad_message_and_leaves_no_trace(change: dict[str, object]) -> None:
+    selection = LiquidationSelection(["ETHUSDT"])
+    with pytest.raises(BadMessage):
+        selection.select(replace(ORDER, **change))
+    assert selection.select(ORDER) is not None
+
+
+class Kept(OrderedPublisher):
+    """Keeps what is put."""
+
+    def __init__(self) -> None:
+        self.kept: list[Outgoing] = []
+
+    def put(self, item: Outgoing) -> None:
+        self.kept.append(item)
+
+
+async def test_a_forced_order_of_the_future_is_counted_and_the_next_one_passes() -> None:
+    def dropped() -> float:
+        labels = {"topic": "liquidations", "reason": "absurd_time"}
+        return REGISTRY.get_sample_value("perpstream_records_dropped_total", labels) or 0.0
+
+    clock, kept, before = VenueClock(ORDER.trade_time), Kept(), dropped()
+    context = ServiceContext("liquidation_ingest", ProcessSettings())
+    selection = LiquidationSelection(["ETHUSDT"])
+    feed = LiquidationFeed(context, cast(Venue, SimpleNamespace(clock=clock)), kept, selection, {"ETHUSDT": 0})
+    future = replace(ORDER, trade_time=4_070_908_800_000)
+    feed.on_batch(StreamBatch(forced_orders=[future, ORDER]))
+    assert [item.event.event_time_ms for item in kept.kept] == [ORDER.trade_time]
+    assert dropped() - before == 1
+    assert clock.doubted.is_set()
