@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from infra.local.process import LoggedProcess
 from infra.local.procfile import plan_services, read_procfile
 from infra.local.runfile import disk_error, process_of, remember_source
 from infra.local.settings import stack_settings
-from infra.local.stack import run_stack
+from infra.local.stack import given_database, run_stack
 from libs.kit.errors import ConfigurationError, UnreachableError
 
 
@@ -117,11 +118,26 @@ def test_services_get_addresses_and_never_a_password() -> None:
     assert not any(name.startswith("PERPSTREAM_SIM_") for name in live)
 
 
+def test_the_password_of_a_given_database_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "mine"
+    written.write_text("from the file\n")
+    monkeypatch.setenv("PERPSTREAM_DATABASE_PASSWORD_FILE", str(written))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}/db"
+        for user, password in (("me", "from the file"), ("me:typed", "typed")):
+            url, file = given_database(StackOptions(database=f"postgresql://{user}@{place}", state_dir=tmp_path))
+            assert "typed" not in url
+            assert file is not None
+            assert file.read_text() == password
+
+
 def test_a_password_is_taken_out_of_a_database_url() -> None:
     assert split_password("postgresql://me:pw@host:5/db") == ("postgresql+asyncpg://me@host:5/db", "pw")
     assert split_password("postgresql://me@host/db")[1] is None
-    with pytest.raises(ConfigurationError):
-        split_password("mysql://me@host/db")
+    assert split_password("postgresql://me:p%40%2Fw@host/db")[1] == "p@/w"
+    for wrong in ("mysql://me@host/db", "postgresql://me@host:port/db", "postgresql://me@[::1/db"):
+        with pytest.raises(ConfigurationError):
+            split_password(wrong)
 
 
 def test_the_process_list_has_every_service_and_workers_are_copies() -> None:
