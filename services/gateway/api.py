@@ -30,7 +30,7 @@ from services.gateway.models import (
     TradesOfSymbol,
     TradesSummary,
 )
-from services.gateway.problems import RESPONSES, BadRequest, install
+from services.gateway.problems import RESPONSES, BadRequest, describe, install
 from services.gateway.shared import Gateway
 
 RATES_SYMBOLS = 4
@@ -255,7 +255,11 @@ async def signals_history(request: Request, shared: Shared, asked: Annotated[Sig
 
 
 def _cursor(last: queries.LoggedSignal) -> str:
-    return base64.urlsafe_b64encode(f"{last.event_time_ms}:{last.event_id}".encode()).decode().rstrip("=")
+    return _cursor_at(last.event_time_ms, last.event_id)
+
+
+def _cursor_at(time_ms: int, event_id: str) -> str:
+    return base64.urlsafe_b64encode(f"{time_ms}:{event_id}".encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str) -> tuple[int, str]:
@@ -264,7 +268,8 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
         place = int(time_ms), event_id
     except ValueError:
         raise BadRequest("cursor is not one that this API gave out") from None
-    if not 0 <= place[0] < _LATEST_TIME_MS or not event_id.isprintable():
+    # int() takes more than we write ("1_0", other scripts' digits, a sign), and so does the decoder of base64.
+    if not 0 <= place[0] < _LATEST_TIME_MS or not event_id.isprintable() or _cursor_at(*place) != cursor:
         raise BadRequest("cursor is not one that this API gave out")
     return place
 
@@ -282,4 +287,6 @@ def create_api(shared: Gateway | None) -> FastAPI:
     application.state.gateway = shared
     application.include_router(router)
     install(application)
+    plain = application.openapi
+    application.openapi = lambda: application.openapi_schema or describe(plain())  # type: ignore[method-assign]
     return application
