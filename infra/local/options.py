@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from infra.local.ports import HOST, can_bind, free_port, require_free
 from libs.kit.errors import ConfigurationError
@@ -93,9 +93,13 @@ def choose_ports(options: StackOptions) -> dict[PortName, int]:
 
 
 def split_password(url: str) -> tuple[str, str | None]:
-    """A database URL without its password, and the password."""
-    parts = urlsplit(url)
-    if not parts.hostname or "postgres" not in parts.scheme:
+    """A database URL without its password, and the password as the server wants it."""
+    try:
+        parts = urlsplit(url)
+        understood = bool(parts.hostname) and "postgres" in parts.scheme and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        understood = False
+    if not understood:
         raise ConfigurationError(
             "the database URL is not understood",
             where="--database",
@@ -104,7 +108,8 @@ def split_password(url: str) -> tuple[str, str | None]:
     if parts.password is None:
         return url, None
     place = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(scheme="postgresql+asyncpg", netloc=f"{parts.username}@{place}")), parts.password
+    bare = urlunsplit(parts._replace(scheme="postgresql+asyncpg", netloc=f"{parts.username}@{place}"))
+    return bare, unquote(parts.password)
 
 
 @dataclass(frozen=True, slots=True)

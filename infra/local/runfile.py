@@ -26,6 +26,8 @@ _SOURCE_FILE = "source.json"
 _BEGAN = "begun at"
 _NEEDED_BYTES = 300 * 1024 * 1024
 EXIT_NOT_RUNNING = 3
+# What a JSON file that we did not write can hold: no JSON, no text, no end of brackets.
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class ServiceEntry(msgspec.Struct, kw_only=True):
@@ -79,7 +81,7 @@ def read_run_file(state_dir: Path) -> RunFile | None:
     """The last published state, whether or not the stack still runs; None when there is none or it is unreadable."""
     try:
         return msgspec.json.decode((state_dir / RUN_FILE).read_bytes(), type=RunFile)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *_UNREADABLE):
         return None
 
 
@@ -90,7 +92,7 @@ def process_of(pid: int | None, started_at: float | None) -> psutil.Process | No
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started_at) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # a number that no process can have
         return None
     return process if same else None
 
@@ -178,7 +180,7 @@ def remember_source(state_dir: Path, source: dict[str, Any]) -> str:
     start, so it always needs a fresh folder; a synthetic market is another one in every folder, because it begins at its start.
     """
     path = state_dir / _SOURCE_FILE
-    body = json.loads(path.read_text()) if path.exists() else None
+    body = _known_source(path) if path.exists() else None
     if body is None:
         same_everywhere = source["venue"] != "simulator" or source.get("times") == "kept"
         body = source if same_everywhere else source | {_BEGAN: datetime.now(UTC).isoformat()}
@@ -198,6 +200,23 @@ def remember_source(state_dir: Path, source: dict[str, Any]) -> str:
             todo="use a fresh --state-dir, or play it with --keep-times",
         )
     return _words(body)
+
+
+def _known_source(path: Path) -> dict[str, Any]:
+    try:
+        body = json.loads(path.read_bytes())
+        if isinstance(body, dict):
+            return body
+        why = "it holds no object"
+    except RecursionError:
+        why = "it is nested too deeply"
+    except ValueError as error:
+        why = str(error)
+    raise ConfigurationError(
+        f"the note of what the state folder's data come from cannot be read: {why}",
+        where=str(path),
+        todo="use another --state-dir, or remove this one with `make clean`",
+    )
 
 
 def _words(source: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ from infra.local.settings import StackSettings
 from infra.local.supervisor import Server, StackPlan, Supervisor
 from libs.kit.errors import UnreachableError
 from libs.kit.service import VERSION
+from libs.kit.settings import DatabaseSettings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +160,18 @@ def _database(
     options: StackOptions, settings: StackSettings, ports: Mapping[PortName, int], servers: list[Server]
 ) -> tuple[str, Path | None]:
     if options.database is not None:
-        return _given_database(options)
+        return given_database(options)
     folder = options.state_dir.absolute() / "postgres"
     database = EmbeddedPostgres(folder, ports["postgres"], settings.postgres_user)
     servers.append(Server(database.spec, database.prepare, database.is_ready))
     return database.url, database.password_file
 
 
-def _given_database(options: StackOptions) -> tuple[str, Path | None]:
+def given_database(options: StackOptions) -> tuple[str, Path | None]:
+    """The server that `--database` names: its URL without a password, and the file that the password now stands in.
+
+    The password is the URL's, else that of PERPSTREAM_DATABASE_PASSWORD_FILE. Raises `UserError`.
+    """
     assert options.database is not None, "asked for"
     url, password = split_password(options.database)
     place = urlsplit(url)
@@ -178,6 +183,8 @@ def _given_database(options: StackOptions) -> tuple[str, Path | None]:
             where=url,
             todo="start it, or correct --database",
         ) from None
+    if password is None and (given := load_settings(DatabaseSettings).password()) is not None:
+        password = given.get_secret_value()
     if password is None:
         return url, None
     file = options.state_dir / "database-password"

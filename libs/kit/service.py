@@ -20,6 +20,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from libs.kit.errors import UserError
+from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import configure_logging, get_logger
 from libs.kit.metrics import REGISTRY, gauge
 from libs.kit.settings import ProcessSettings, load_settings
@@ -84,9 +85,27 @@ def _readyz(context: ServiceContext) -> Callable[[web.Request], Awaitable[web.Re
     return handler
 
 
+@web.middleware
+async def _only_this_machine(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse the Host headers of other machines; a check that sends none (HTTP/1.0) is no browser."""
+    host = request.headers.get("Host")
+    if host is not None and not is_loopback(host_of(host)):
+        return web.Response(
+            status=421, text="this port answers to localhost only: call http://127.0.0.1 or localhost\n"
+        )
+    return await handler(request)
+
+
 async def serve_health(context: ServiceContext) -> web.AppRunner:
-    """Serve /healthz, /readyz and /metrics on the service's health port; raises `UserError` when the port is taken."""
-    application = web.Application()
+    """Serve /healthz, /readyz and /metrics on the service's health port; raises `UserError` when the port is taken.
+
+    A port that listens on this machine only answers to its names only. One that the operator has opened to others is asked
+    under whatever name they have for it.
+    """
+    guards = [_only_this_machine] if is_loopback(context.settings.health_host) else []
+    application = web.Application(middlewares=guards)
     application.add_routes(
         [web.get("/healthz", _healthz), web.get("/readyz", _readyz(context)), web.get("/metrics", _metrics)]
     )

@@ -1,5 +1,6 @@
 """The engine from settings, the two kinds of session, and one clear line when the database does not answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.kit.errors import ConfigurationError, UnreachableError
@@ -17,6 +19,8 @@ from libs.kit.settings import DatabaseSettings
 Engine: TypeAlias = AsyncEngine
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 CONNECT_TIMEOUT_SECONDS = 5.0
+POOL_TIMEOUT_SECONDS = 30.0
+_CHECK_TIMEOUT_SECONDS = 10.0
 WRITE_TIMEOUT_MS = 120_000
 READ_TIMEOUT_MS = 15_000
 _ASK_FOR_SERVER = "start it (perpstream up), or correct PERPSTREAM_DATABASE_URL"
@@ -48,6 +52,10 @@ _ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
         _ASK_FOR_SERVER,
     ),
 )
+
+
+class DatabaseBusy(UnreachableError):
+    """The database may well answer, but every connection that we allow ourselves is in use: ask again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ def create_engine(settings: DatabaseSettings, *, application: str = "perpstream"
         database_url(settings),
         pool_size=connections,
         max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_SECONDS,
@@ -106,8 +115,15 @@ def _where(engine: AsyncEngine) -> str:
     return engine.url.render_as_string(hide_password=True)
 
 
+def busy(engine: AsyncEngine) -> DatabaseBusy:
+    """What to raise when no connection became free in time."""
+    return DatabaseBusy("the database is busy with other questions", where=_where(engine), todo="ask again later")
+
+
 def explain(error: Exception, engine: AsyncEngine) -> UnreachableError | None:
     """The one line for an error that means "the database cannot be used now"; None for any other error."""
+    if isinstance(error, PoolTimeout):
+        return busy(engine)
     cause = error.orig if isinstance(error, DBAPIError) else error
     driver_error = getattr(cause, "__cause__", None) or cause
     if isinstance(driver_error, ValueError):
@@ -125,7 +141,7 @@ async def explained(engine: AsyncEngine) -> AsyncIterator[None]:
     """Turn connection errors inside the block into `UnreachableError`; everything else passes unchanged."""
     try:
         yield
-    except (DBAPIError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         advice = explain(error, engine)
         if advice is None:
             raise
@@ -164,7 +180,7 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
 
 
 async def check_reachable(engine: AsyncEngine) -> str:
-    """The server's version, for example "18.6". Raises `UnreachableError` with one clear line."""
-    async with explained(engine), engine.connect() as connection:
+    """The server's version, for example "18.6". Raises `UnreachableError` with one clear line, also for one that hangs."""
+    async with explained(engine), asyncio.timeout(_CHECK_TIMEOUT_SECONDS), engine.connect() as connection:
         version: str = (await connection.execute(text("SHOW server_version"))).scalar_one()
         return version

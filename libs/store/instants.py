@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_INSTANT_MS = 253_402_300_799_999  # the end of the year 9999
 _MILLISECOND = timedelta(milliseconds=1)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Row, text
 
 from libs.store.engine import ReadSession
-from libs.store.instants import instant, milliseconds
+from libs.store.instants import LATEST_INSTANT_MS, instant, milliseconds
 
 _LATEST_RATES = text("""
 SELECT latest.* FROM unnest(CAST(:symbols AS text[])) AS wanted (symbol)
-CROSS JOIN LATERAL (SELECT * FROM rate_snapshots r WHERE r.symbol = wanted.symbol ORDER BY event_time DESC LIMIT 1) latest
+CROSS JOIN LATERAL (SELECT * FROM rate_snapshots r WHERE r.symbol = wanted.symbol AND r.event_time <= :until
+  ORDER BY event_time DESC LIMIT 1) latest
 """)
 _TRADES_HELD = text("SELECT * FROM agg_trades_meta ORDER BY symbol")
 _LAST_TRADE = text("SELECT last_time FROM agg_trades_meta WHERE symbol = :symbol")
@@ -129,9 +130,12 @@ class LoggedSignal:
     content: dict[str, Any]
 
 
-async def latest_rates(session: ReadSession, symbols: Sequence[str]) -> dict[str, Rate]:
-    """The newest stored rate by symbol; symbols without one are left out."""
-    rows = await session.connection.execute(_LATEST_RATES, {"symbols": list(symbols)})
+async def latest_rates(
+    session: ReadSession, symbols: Sequence[str], until_ms: int = LATEST_INSTANT_MS
+) -> dict[str, Rate]:
+    """The newest stored rate by symbol of those up to `until_ms`; symbols without one are left out."""
+    until = instant(min(until_ms, LATEST_INSTANT_MS))
+    rows = await session.connection.execute(_LATEST_RATES, {"symbols": list(symbols), "until": until})
     return {
         row.symbol: Rate(
             row.symbol,

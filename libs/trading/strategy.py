@@ -127,6 +127,8 @@ def read_strategy(text: str | bytes, file: str) -> Strategy:
         data = json.loads(text)
     except ValueError as error:
         raise StrategyInvalid([f"{file}: $: not JSON: {error}"]) from None
+    except RecursionError:
+        raise StrategyInvalid([f"{file}: $: nested too deeply to be read"]) from None
     try:
         return Strategy.model_validate(data)
     except ValidationError as error:

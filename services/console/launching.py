@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
+from infra.local.options import split_password
 from infra.local.process import ProcessSpec, last_lines
 from infra.local.runfile import disk_error, process_of, read_run_file, running_stack
 from libs.kit.errors import UserError
@@ -18,6 +20,7 @@ from services.console.output import console
 
 START_SECONDS = 300.0
 STOP_SECONDS = 11.0
+_DATABASE, _HANDED_OVER = "--database", "PERPSTREAM_DATABASE_PASSWORD_FILE"
 _OWN_FLAGS = ("--detach", "-d", "--watch", "-w")
 
 
@@ -34,14 +37,55 @@ def _log_path(state_dir: Path) -> Path:
 
 
 def start_supervisor(state_dir: Path, arguments: Sequence[str], *, tied: bool) -> "subprocess.Popen[bytes]":
-    """Start `perpstream up` with the same arguments in the background; `tied`: it stops in order when we die."""
-    argv = [sys.executable, "-m", "services.console", *(item for item in arguments if item not in _OWN_FLAGS)]
+    """Start `perpstream up` with the same arguments in the background; `tied`: it stops in order when we die.
+
+    The password of a database URL is not among them: every user of the machine may read arguments.
+    """
+    kept, password = without_password(arguments)
+    argv = [sys.executable, "-m", "services.console", *(item for item in kept if item not in _OWN_FLAGS)]
     if tied:
         argv = ProcessSpec("supervisor", tuple(argv), death_signal=signal.SIGTERM).launch_argv()
-    with _log_path(state_dir).open("wb") as log:
+    with _log_path(state_dir).open("wb") as log, _inherited(password) as pipe:
         return subprocess.Popen(  # noqa: S603 - ourselves
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            argv,
+            env=os.environ if pipe is None else os.environ | {_HANDED_OVER: f"/dev/fd/{pipe}"},
+            pass_fds=() if pipe is None else (pipe,),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+
+
+def without_password(arguments: Sequence[str]) -> tuple[list[str], str | None]:
+    """The arguments without the password of `--database`, and the password; `ConfigurationError` for a URL that is none."""
+    kept, password = [], None
+    for before, item in pairwise(["", *arguments]):
+        name, equals, url = item.partition("=")
+        if before == _DATABASE:
+            bare, password = split_password(item)
+            kept.append(bare)
+        elif name == _DATABASE and equals:
+            bare, password = split_password(url)
+            kept.append(f"{_DATABASE}={bare}")
+        else:
+            kept.append(item)
+    return kept, password
+
+
+@contextmanager
+def _inherited(password: str | None) -> Iterator[int | None]:
+    """The reading end of a pipe that holds the password, for one child; nothing of it is left on any disk."""
+    if password is None:
+        yield None
+        return
+    reading, writing = os.pipe()
+    try:
+        with os.fdopen(writing, "w") as file:
+            file.write(password)
+        yield reading
+    finally:
+        os.close(reading)
 
 
 def wait_until(state_dir: Path, supervisor: "subprocess.Popen[bytes]", states: tuple[str, ...]) -> None:

@@ -14,6 +14,13 @@ from libs.kit.settings import SymbolSettings, load_settings
 from services.console.output import AsJson, StateDir, console, print_json, state_dir
 
 Files = Annotated[list[Path] | None, typer.Option("--recording", help="Play a recording; repeat for several files")]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Use this PostgreSQL, start none; its password is best in the file of PERPSTREAM_DATABASE_PASSWORD_FILE",
+    ),
+]
 Ports = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,7 +37,7 @@ def up(
         str | None, typer.Option(help="Perpetuals, comma separated [default: four, or the recording's]")
     ] = None,
     kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this broker, start none")] = None,
-    database: Annotated[str | None, typer.Option(metavar="URL", help="Use this PostgreSQL, start none")] = None,
+    database: Database = None,
     recording: Files = None,
     speed: Annotated[str, typer.Option(help="Pace of a recording: a number, or max")] = "1",
     rebase: Annotated[

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Annotated, Any
 
@@ -14,8 +14,6 @@ from pydantic import AfterValidator, BaseModel
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
-from libs.store.engine import Engine, check_reachable, read_session
-from services.gateway.live_rates import LiveRates
 from services.gateway.models import (
     INTERVALS,
     CandleAnswer,
@@ -32,7 +30,8 @@ from services.gateway.models import (
     TradesOfSymbol,
     TradesSummary,
 )
-from services.gateway.problems import RESPONSES, BadRequest, install
+from services.gateway.problems import RESPONSES, BadRequest, describe, install
+from services.gateway.shared import Gateway
 
 RATES_SYMBOLS = 4
 RATES_CACHE_SECONDS = 3.0
@@ -51,17 +50,6 @@ def _printable(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_printable)]
-
-
-@dataclass(slots=True)
-class Gateway:
-    """What the routes share."""
-
-    engine: Engine
-    symbols: tuple[str, ...]
-    live: LiveRates = field(default_factory=LiveRates)
-    cached_rates: Rates | None = None
-    cached_until: float = 0.0
 
 
 def _gateway(request: Request) -> Gateway:
@@ -120,7 +108,7 @@ def answer(request: Request, model: BaseModel, max_age: int) -> Response:
 async def health(shared: Shared) -> Response:
     """Whether database and live feed answer. Always 200; `status` says how it stands."""
     try:
-        database = Component(ok=True, detail=f"PostgreSQL {await check_reachable(shared.engine)}")
+        database = Component(ok=True, detail=f"PostgreSQL {await shared.database_version()}")
     except UserError as error:
         database = Component(ok=False, detail=error.advice.what)
     live = Component(ok=shared.live.following, detail=f"{len(shared.live.newest)} symbols seen on the topic")
@@ -163,8 +151,8 @@ async def _newest_rates(shared: Gateway, symbols: tuple[str, ...]) -> Rates:
 async def _stored_rates(shared: Gateway, symbols: list[str], *, needed: bool) -> dict[str, queries.Rate]:
     """The newest stored rates. A database that is away matters only when nothing else can be answered."""
     try:
-        async with read_session(shared.engine) as session:
-            return await queries.latest_rates(session, symbols)
+        async with shared.question() as session:
+            return await queries.latest_rates(session, symbols, shared.live.latest_believable_ms())
     except UnreachableError:
         if needed:
             raise
@@ -174,7 +162,7 @@ async def _stored_rates(shared: Gateway, symbols: list[str], *, needed: bool) ->
 @router.get("/trades/meta", operation_id="getTradesMeta", response_model=TradesMeta, tags=["trades"])
 async def trades_meta(request: Request, shared: Shared) -> Response:
     """What the database holds of each symbol's aggregate trades, and what is missing."""
-    async with read_session(shared.engine) as session:
+    async with shared.question() as session:
         held = await queries.trades_held(session)
     rows = (TradesOfSymbol(**{name: getattr(row, name) for name in row.__slots__}) for row in held)
     return answer(request, TradesMeta(symbols=tuple(rows)), 1)
@@ -218,7 +206,7 @@ def _vwap(row: queries.Candle) -> Decimal:
 
 async def _candles(shared: Gateway, asked: SpanQuery) -> list[queries.Candle]:
     interval_ms = INTERVALS[asked.interval]
-    async with read_session(shared.engine) as session:
+    async with shared.question() as session:
         newest = await queries.last_trade_time(session, asked.symbol)
         if newest is None and asked.symbol not in shared.symbols:
             known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
@@ -254,7 +242,7 @@ async def signals_history(request: Request, shared: Shared, asked: Annotated[Sig
         None if asked.cursor is None else _read_cursor(asked.cursor),
         asked.limit + 1,
     )
-    async with read_session(shared.engine) as session:
+    async with shared.question() as session:
         if asked.symbol is not None and asked.symbol not in shared.symbols:
             known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
             if asked.symbol not in known:
@@ -267,7 +255,11 @@ async def signals_history(request: Request, shared: Shared, asked: Annotated[Sig
 
 
 def _cursor(last: queries.LoggedSignal) -> str:
-    return base64.urlsafe_b64encode(f"{last.event_time_ms}:{last.event_id}".encode()).decode().rstrip("=")
+    return _cursor_at(last.event_time_ms, last.event_id)
+
+
+def _cursor_at(time_ms: int, event_id: str) -> str:
+    return base64.urlsafe_b64encode(f"{time_ms}:{event_id}".encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str) -> tuple[int, str]:
@@ -276,7 +268,8 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
         place = int(time_ms), event_id
     except ValueError:
         raise BadRequest("cursor is not one that this API gave out") from None
-    if not 0 <= place[0] < _LATEST_TIME_MS or not event_id.isprintable():
+    # int() takes more than we write ("1_0", other scripts' digits, a sign), and so does the decoder of base64.
+    if not 0 <= place[0] < _LATEST_TIME_MS or not event_id.isprintable() or _cursor_at(*place) != cursor:
         raise BadRequest("cursor is not one that this API gave out")
     return place
 
@@ -294,4 +287,6 @@ def create_api(shared: Gateway | None) -> FastAPI:
     application.state.gateway = shared
     application.include_router(router)
     install(application)
+    plain = application.openapi
+    application.openapi = lambda: application.openapi_schema or describe(plain())  # type: ignore[method-assign]
     return application

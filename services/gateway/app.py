@@ -14,12 +14,13 @@ from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
-from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, load_settings
-from libs.store.engine import check_reachable, create_engine
+from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, VenueSettings, load_settings
+from libs.store.engine import create_engine
 from libs.store.migrate import require_current
-from services.gateway.api import Gateway, create_api
-from services.gateway.live_rates import LIVE_RATES
+from services.gateway.api import create_api
+from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.settings import GatewaySettings
+from services.gateway.shared import QUESTIONS, Gateway
 
 DATABASE = "database"
 LISTENING = "listening"
@@ -69,13 +70,17 @@ def listen(settings: GatewaySettings) -> socket.socket:
     return listener
 
 
-async def _watch_database(context: ServiceContext, shared: Gateway) -> None:
+async def watch_database(context: ServiceContext, shared: Gateway) -> None:
+    """Say every two seconds whether the database answers. Never returns, and whatever goes wrong never ends the process."""
     while True:
         try:
-            await check_reachable(shared.engine)
+            await shared.database_version()
             context.fulfil(DATABASE)
         except UserError as error:
             context.miss(DATABASE, error.advice.what)
+        except Exception as error:
+            get_logger("gateway").exception("the database cannot be watched")
+            context.miss(DATABASE, f"it cannot be watched: {type(error).__name__}")
         await asyncio.sleep(_DATABASE_CHECK_SECONDS)
 
 
@@ -83,10 +88,14 @@ async def main(context: ServiceContext) -> None:
     """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
     settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
     context.expect(DATABASE, LIVE_RATES, LISTENING)
-    engine = create_engine(load_settings(DatabaseSettings), application="perpstream gateway")
+    database = load_settings(DatabaseSettings)
+    engine = create_engine(database, application="perpstream gateway", connections=QUESTIONS)
+    # A connection of its own: questions that take all the others must not look like a database that is away.
+    watching = create_engine(database, application="perpstream gateway watch", connections=1)
     try:
         await require_current(engine)
-        shared = Gateway(engine, load_settings(SymbolSettings).symbols)
+        live = LiveRates(real_time=load_settings(VenueSettings).venue_speed == 1.0)
+        shared = Gateway(engine, watching, load_settings(SymbolSettings).symbols, live)
         application = create_api(shared)
         add_health(application, context)
         listener = listen(settings)
@@ -96,7 +105,7 @@ async def main(context: ServiceContext) -> None:
         beside = [
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(shared.live.watch(context)),
-            asyncio.ensure_future(_watch_database(context, shared)),
+            asyncio.ensure_future(watch_database(context, shared)),
         ]
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         context.details["url"] = f"http://{host}:{port}"
@@ -112,3 +121,4 @@ async def main(context: ServiceContext) -> None:
         await serving
     finally:
         await engine.dispose()
+        await watching.dispose()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from libs.contracts.codec import decode
 from libs.contracts.market import MarkPriceObserved
 from libs.contracts.topics import MARKPRICE
-from libs.kit.clock import Clock, SystemClock
+from libs.kit.clock import BELIEVABLE_AHEAD_MS, END_OF_TIME_MS, Clock, SystemClock
 from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
@@ -25,14 +25,22 @@ _RETRY_SECONDS = 1.0
 
 @dataclass(slots=True)
 class LiveRates:
-    """The newest observation by symbol (greatest venue time); `following` is false while Kafka is away or hangs."""
+    """The newest observation by symbol (greatest venue time); `following` is false while Kafka is away or hangs.
+
+    `real_time`: the venue's clock runs as fast as ours. A recording played faster may be ahead of it, and is believed.
+    """
 
     newest: dict[str, MarkPriceObserved] = field(default_factory=dict)
     following: bool = False
     clock: Clock = field(default_factory=SystemClock)
+    real_time: bool = True
     _trouble: str | None = "the newest rates have not been read yet"
     _answered_ms: int = 0
     _silence: Silence = field(default_factory=Silence)
+
+    def latest_believable_ms(self) -> int:
+        """The latest venue time (ms) that an observation can have: a later one would be the newest for ever."""
+        return self.clock.now_ms() + BELIEVABLE_AHEAD_MS if self.real_time else END_OF_TIME_MS
 
     def take(self, record: Record) -> None:
         """Keep what the record says if it is newer. Undecodable records are the sequencer's to report."""
@@ -42,6 +50,9 @@ class LiveRates:
             get_logger("gateway").debug("record left out", place=record.place, why=str(error))
             return
         if isinstance(event, MarkPriceObserved):
+            if event.event_time_ms > self.latest_believable_ms():
+                get_logger("gateway").warning("rate from the future left out", place=record.place, symbol=event.symbol)
+                return
             known = self.newest.get(event.symbol)
             if known is None or event.event_time_ms >= known.event_time_ms:
                 self.newest[event.symbol] = event

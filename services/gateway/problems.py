@@ -1,7 +1,7 @@
 """Errors as problem+json, requests from elsewhere refused, and the time of every request measured."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,28 +11,41 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from libs.kit.errors import UserError
+from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import get_logger
 from libs.kit.metrics import histogram
 from libs.store.engine import QuestionTooSlow
 from services.gateway.models import Problem
-from services.gateway.settings import is_loopback
 
 MEDIA_TYPE = "application/problem+json"
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request makes no sense here"},
     422: {"model": Problem, "description": "A parameter has a wrong form"},
-    503: {"model": Problem, "description": "The database does not answer"},
+    503: {
+        "model": Problem,
+        "description": "The database does not answer, or is busy; Retry-After says when to ask again",
+    },
 }
+
+
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document with the media type that problems really have: FastAPI writes that of the good answers."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+    return document
 
 
 class BadRequest(Exception):
     """The caller asked for something that cannot be; `detail` says what and what would be right."""
 
 
-def problem(request: Request, status: int, detail: str) -> JSONResponse:
-    """A problem+json answer."""
+def problem(request: Request, status: int, detail: str, also: Mapping[str, str] | None = None) -> JSONResponse:
+    """A problem+json answer, `also` with these headers."""
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, instance=request.url.path)
-    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {})
+    headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {}) | dict(also or {})
     return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
@@ -49,7 +62,7 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = f"there is no {request.url.path} here; see /docs" if error.status_code == 404 else str(error.detail)
-    return problem(request, error.status_code, detail)
+    return problem(request, error.status_code, detail, error.headers)
 
 
 async def _on_user_error(request: Request, error: Exception) -> Response:
@@ -67,16 +80,9 @@ async def _on_anything(request: Request, error: Exception) -> Response:
     return problem(request, 500, "the request failed; the gateway's log says why")
 
 
-def _host_of(header: str) -> str:
-    host = header.strip()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if host.count(":") == 1 else host
-
-
 async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Refuse foreign Host headers (a page elsewhere that resolves its own name to us), and measure the others."""
-    if not is_loopback(_host_of(request.headers.get("host", ""))):
+    if not is_loopback(host_of(request.headers.get("host", ""))):
         return problem(request, 421, "until auth exists only localhost is served: call http://127.0.0.1 or localhost")
     started = time.perf_counter()
     response = await call_next(request)

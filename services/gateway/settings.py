@@ -1,20 +1,9 @@
 """Where the gateway listens. There is no login yet, so it serves this machine only."""
 
-from ipaddress import ip_address
-
 from pydantic import Field, model_validator
 
+from libs.kit.hosts import is_loopback
 from libs.kit.settings import SettingsGroup
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address stands for this machine alone."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class GatewaySettings(SettingsGroup):

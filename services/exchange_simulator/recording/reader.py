@@ -3,8 +3,11 @@
 import csv
 import gzip
 import io
+import itertools
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,6 +19,10 @@ from services.exchange_simulator.recording.rows import RecordedEvent, RecordedRo
 
 _ARCHIVE_NAME = re.compile(r"^([A-Z0-9_]+)-aggTrades-|(?:^|_)([a-z0-9]+(?:usdt|usdc))_", re.ASCII)
 _REPLAYED = ("markPrice", "kline_", "forceOrder", "bookTicker")
+# What an amount can look like so that it fits 64 bits in its own decimals; what an id and a time (ms, until 2100) can be.
+_AMOUNT = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
+_AMOUNT_DIGITS = 18
+_ID_LIMIT, _TIME_LIMIT_MS = 2**62, 4_102_444_800_000
 # Newer archive files give microseconds.
 _MICROSECONDS_FROM = 10**14
 
@@ -85,6 +92,8 @@ def read_recording(paths: Sequence[Path]) -> RecordedRows:
         merged.events.extend(rows.events)
     for symbol, found in singles.items():
         merged.trades.setdefault(symbol, aggregate(found))
+    if not any(merged.trades.values()) and not merged.events:
+        raise _unreadable(paths[0], "it holds no trade of the market itself")
     return merged
 
 
@@ -98,18 +107,44 @@ def _first_ms(singles: _Singles, rows: RecordedRows) -> int:
 
 
 def _read_one(path: Path) -> tuple[_Singles, RecordedRows]:
+    lines = _Counted()
     try:
-        with _open_lines(path) as lines:
+        with _open_lines(path) as text:
+            lines.source = text
             first = next(lines, "")
             if "," in first and "{" not in first:
                 return {}, RecordedRows({_symbol_of(path): _read_table(first, lines)})
             if not first.startswith("wss://") and "{" not in first:
                 raise _unreadable(path, "the first line is neither a capture's nor a table's")
             return _read_capture(_payloads(first, lines))
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except RecursionError:
+        raise _unreadable(path, f"line {lines.number} is nested too deeply") from None
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"after line {lines.number} it is no text: {error}") from None
+    except _BROKEN_FILE as error:
         raise _unreadable(path, str(getattr(error, "strerror", None) or error)) from None
-    except (msgspec.MsgspecError, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise _unreadable(path, f"a line is in no known format: {error}") from None
+    except (msgspec.MsgspecError, ValueError, IndexError, csv.Error) as error:
+        raise _unreadable(path, f"line {lines.number} is in no known format: {error}") from None
+
+
+# zipfile says RuntimeError for an encrypted member, and a kind of it for a method that it does not know.
+_BROKEN_FILE = (OSError, EOFError, zipfile.BadZipFile, RuntimeError, zlib.error, lzma.LZMAError)
+
+
+class _Counted:
+    """Lines with the number of the last one, for messages."""
+
+    def __init__(self) -> None:
+        self.source: Iterator[str] = iter(())
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.source)
+        self.number += 1
+        return line
 
 
 def _unreadable(path: Path, why: str) -> ConfigurationError:
@@ -127,6 +162,8 @@ class _open_lines:
         self._closing: list[io.IOBase] = []
         if path.suffix == ".zip":
             archive = zipfile.ZipFile(path)
+            if not archive.namelist():
+                raise zipfile.BadZipFile("the archive is empty")
             binary = archive.open(archive.namelist()[0])
             self._text: io.TextIOBase = io.TextIOWrapper(binary, encoding="utf-8")
         elif path.suffix == ".gz":
@@ -163,15 +200,19 @@ def _read_capture(payloads: Iterable[str]) -> tuple[_Singles, RecordedRows]:
         if channel == "trade":
             trade = _trade(envelope.data)
             found = SingleTrade(trade.t, trade.p, trade.q, trade.T, trade.E, trade.m, trade.X)
+            if trade.X == "MARKET":  # the others are left out later, and have a price and quantity of 0
+                _check_trade((trade.t,), (trade.T, trade.E), trade.p, trade.q)
             singles.setdefault(trade.s, []).append(found)
         elif channel == "aggTrade":
             row = _agg_trade(envelope.data)
+            _check_trade((row.a, row.f, row.l), (row.T, row.E), row.p, row.q)
             recorded = RecordedTrade(row.a, row.p, row.q, row.f, row.l, row.T, row.E, row.m)
             rows.trades.setdefault(row.s, []).append(recorded)
         elif channel.startswith(_REPLAYED) or envelope.stream.startswith("!forceOrder"):
             timed = _timed(envelope.data)
             event_ms = timed.E or timed.T
             if event_ms:
+                _check_time(event_ms)
                 symbol = timed.s or timed.o.s
                 rows.events.append(RecordedEvent(event_ms, symbol, envelope.stream, bytes(envelope.data)))
     return singles, rows
@@ -186,12 +227,35 @@ def _symbol_of(path: Path) -> str:
 
 def _read_table(first: str, lines: Iterable[str]) -> list[RecordedTrade]:
     """agg_trade_id, price, quantity, first_trade_id, last_trade_id, transact_time, is_buyer_maker; the header is optional."""
-    body = lines if first.startswith(("agg", "a,")) else [first, *lines]
+    body = lines if first.startswith(("agg", "a,")) else itertools.chain([first], lines)
     rows = []
     for agg_id, price, quantity, first_id, last_id, moment, maker, *_ in csv.reader(body):
         time_ms = int(moment) // 1000 if int(moment) > _MICROSECONDS_FROM else int(moment)
         is_maker = maker.strip().lower() == "true"
-        rows.append(
-            RecordedTrade(int(agg_id), price, quantity, int(first_id), int(last_id), time_ms, time_ms, is_maker)
-        )
+        ids = int(agg_id), int(first_id), int(last_id)
+        _check_trade(ids, (time_ms,), price, quantity)
+        rows.append(RecordedTrade(ids[0], price, quantity, *ids[1:], time_ms, time_ms, is_maker))
     return rows
+
+
+def _check_trade(ids: tuple[int, ...], times_ms: tuple[int, ...], price: str, quantity: str) -> None:
+    """Raises `ValueError` for a trade that no exchange can have had."""
+    if not all(0 <= number < _ID_LIMIT for number in ids):
+        raise ValueError(f"an id is not between 0 and {_ID_LIMIT}: {', '.join(map(_shown, ids))}")
+    for time_ms in times_ms:
+        _check_time(time_ms)
+    for name, text in (("price", price), ("quantity", quantity)):
+        if not _AMOUNT.fullmatch(text) or len(text) > _AMOUNT_DIGITS + ("." in text):
+            raise ValueError(f"the {name} is no decimal number of at most {_AMOUNT_DIGITS} digits: {_shown(text)}")
+    if not price.strip("0."):
+        raise ValueError("the price is 0")
+
+
+def _check_time(time_ms: int) -> None:
+    if not 0 < time_ms < _TIME_LIMIT_MS:
+        raise ValueError(f"the time is not between 1970 and 2100: {_shown(time_ms)}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from libs.kit.errors import ConfigurationError
 from services.exchange_simulator.klines import bars_of, summary_row
 from services.exchange_simulator.market import (
     EMPTY_TRADES,
@@ -180,10 +181,20 @@ def _marks_of(events: Sequence[RecordedEvent], symbol: str) -> _Marks:
 
 
 def open_recording(paths: Sequence[Path]) -> RecordedMarket:
-    """Read files into a market; the fingerprints (name, size, checksum) are its identity in the state folder."""
+    """Read files into a market; the fingerprints (name, size, checksum) are its identity in the state folder.
+
+    Raises `ConfigurationError` naming the files when they cannot be read, or do not fit together.
+    """
     rows = read_recording(paths)
     prints = []
     for path in paths:
         with path.open("rb") as file:
             prints.append(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:16]}")
-    return RecordedMarket(rows, prints)
+    try:
+        return RecordedMarket(rows, prints)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError) as error:
+        raise ConfigurationError(
+            f"the recording cannot be played: {error}",
+            where=", ".join(map(str, paths)),
+            todo="check the mark prices, and that prices and quantities of all rows fit 64 bits in their most decimals",
+        ) from None

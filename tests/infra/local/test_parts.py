@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from infra.local.ports import free_port
 from infra.local.postgres import EmbeddedPostgres, wheel_programs
 from infra.local.process import LoggedProcess
 from infra.local.procfile import plan_services, read_procfile
-from infra.local.runfile import disk_error, process_of, remember_source
+from infra.local.runfile import NotRunning, disk_error, end_leftovers, process_of, remember_source, running_stack
 from infra.local.settings import stack_settings
-from infra.local.stack import run_stack
+from infra.local.stack import given_database, run_stack
 from libs.kit.errors import ConfigurationError, UnreachableError
 
 
@@ -46,6 +47,33 @@ def test_a_recorded_process_is_recognised_by_its_creation_time() -> None:
     assert process_of(me.pid, me.create_time()) == me
     assert process_of(me.pid, me.create_time() - 5) is None
     assert process_of(None, None) is None
+
+
+@pytest.mark.parametrize("number", [-1, 10**30, 0])
+def test_a_number_that_no_process_has_is_no_process(number: int) -> None:
+    assert process_of(number, 1.0) is None
+
+
+RUN = '{"version":"1","supervisor_pid":-1,"supervisor_started_at":1.0}'
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"version":"\xff"}', DEEP.encode(), RUN.encode(), b'{"x":' + DEEP.encode() + b"}", b"3"]
+)
+def test_a_run_file_that_cannot_be_one_is_no_running_stack(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(NotRunning, match="no stack is running"):
+        running_stack(tmp_path)
+    assert end_leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"not json", b"[]", b"3", b"null", b"", b'"\xff"', DEEP.encode()])
+def test_a_source_note_that_cannot_be_read_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "source.json").write_bytes(content)
+    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+        remember_source(tmp_path, StackOptions().source())
+    assert caught.value.advice.where == str(tmp_path / "source.json")
 
 
 def test_a_rebased_recording_needs_a_fresh_folder(tmp_path: Path) -> None:
@@ -117,11 +145,26 @@ def test_services_get_addresses_and_never_a_password() -> None:
     assert not any(name.startswith("PERPSTREAM_SIM_") for name in live)
 
 
+def test_the_password_of_a_given_database_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "mine"
+    written.write_text("from the file\n")
+    monkeypatch.setenv("PERPSTREAM_DATABASE_PASSWORD_FILE", str(written))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"127.0.0.1:{server.getsockname()[1]}/db"
+        for user, password in (("me", "from the file"), ("me:typed", "typed")):
+            url, file = given_database(StackOptions(database=f"postgresql://{user}@{place}", state_dir=tmp_path))
+            assert "typed" not in url
+            assert file is not None
+            assert file.read_text() == password
+
+
 def test_a_password_is_taken_out_of_a_database_url() -> None:
     assert split_password("postgresql://me:pw@host:5/db") == ("postgresql+asyncpg://me@host:5/db", "pw")
     assert split_password("postgresql://me@host/db")[1] is None
-    with pytest.raises(ConfigurationError):
-        split_password("mysql://me@host/db")
+    assert split_password("postgresql://me:p%40%2Fw@host/db")[1] == "p@/w"
+    for wrong in ("mysql://me@host/db", "postgresql://me@host:port/db", "postgresql://me@[::1/db"):
+        with pytest.raises(ConfigurationError):
+            split_password(wrong)
 
 
 def test_the_process_list_has_every_service_and_workers_are_copies() -> None:

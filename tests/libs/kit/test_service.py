@@ -91,6 +91,31 @@ def test_alive_then_ready_then_not_then_stopped() -> None:
         assert process.returncode == 0
 
 
+def _status_for(port: int, head: str) -> int:
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(f"{head}\r\n\r\n".encode())
+        return int(connection.recv(64).split()[1])
+
+
+def test_a_page_elsewhere_that_resolves_its_name_to_us_is_refused() -> None:
+    port = free_port()
+    with child("ready", port):
+        until(port, "/healthz", lambda status, _: status == 200)
+        for path in ("/healthz", "/readyz", "/metrics"):
+            for host in ("evil.example", f"evil.example:{port}", "10.0.0.7"):
+                assert _status_for(port, f"GET {path} HTTP/1.1\r\nHost: {host}") == 421
+        for host in ("localhost", f"127.0.0.1:{port}", "[::1]:9"):
+            assert _status_for(port, f"GET /metrics HTTP/1.1\r\nHost: {host}") == 200
+        assert _status_for(port, "GET /healthz HTTP/1.0") == 200, "how a container's health check asks"
+
+
+def test_a_port_that_is_opened_to_others_is_asked_by_their_name_for_it() -> None:
+    port = free_port()
+    with child("ready", port, PERPSTREAM_HEALTH_HOST="0.0.0.0"):
+        until(port, "/healthz", lambda status, _: status == 200)
+        assert _status_for(port, "GET /metrics HTTP/1.1\r\nHost: trade_ingest:9100") == 200
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("mode", ["hang", "block"])
 def test_whatever_hangs_is_cut_off_at_the_deadline(mode: str, number: signal.Signals) -> None:

@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from infra.local.ports import free_port
 from libs.kit.errors import ConfigurationError, UnreachableError
 from libs.kit.settings import DatabaseSettings
-from libs.store.engine import QuestionTooSlow, check_reachable, create_engine, database_url, read_session, write_session
+from libs.store.engine import (
+    DatabaseBusy,
+    QuestionTooSlow,
+    check_reachable,
+    create_engine,
+    database_url,
+    read_session,
+    write_session,
+)
 from tests.support.servers import Database
 
 COUNT = "SELECT count(*) FROM market_data_gaps"
@@ -46,6 +54,18 @@ async def test_a_read_session_cannot_write(engine: AsyncEngine) -> None:
 async def test_a_question_that_takes_too_long_is_named(engine: AsyncEngine) -> None:
     with pytest.raises(QuestionTooSlow, match="no answer within"):
         await _ask_slowly(engine)
+
+
+async def test_a_pool_without_a_free_connection_is_busy(
+    engine: AsyncEngine, module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libs.store.engine.POOL_TIMEOUT_SECONDS", 0.05)
+    small = create_engine(DatabaseSettings(database_url=module_database_url), connections=1)
+    async with read_session(small):
+        with pytest.raises(DatabaseBusy, match="busy"):
+            await check_reachable(small)
+    assert await check_reachable(small)
+    await small.dispose()
 
 
 async def _ask_slowly(engine: AsyncEngine) -> None:

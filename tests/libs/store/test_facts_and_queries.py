@@ -81,7 +81,9 @@ async def test_latest_rates_are_the_newest_of_each_symbol(engine: AsyncEngine) -
         await write_market_facts(session, [Placed(rate, -1) for rate in rates])
     async with read_session(engine) as session:
         found = await queries.latest_rates(session, ["BTCUSDT", "NOPE"])
+        before = await queries.latest_rates(session, ["BTCUSDT"], START_MS + 5999)
     assert {symbol: rate.event_time_ms for symbol, rate in found.items()} == {"BTCUSDT": START_MS + 6000}
+    assert before["BTCUSDT"].event_time_ms == START_MS + 4000
 
 
 async def test_signals_keep_the_first_content_and_report_the_other(engine: AsyncEngine) -> None:

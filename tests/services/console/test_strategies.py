@@ -57,6 +57,12 @@ def test_two_files_of_one_name_are_refused(folder: Path) -> None:
         _activations(folder)
 
 
+def test_brackets_without_an_end_are_one_line(folder: Path) -> None:
+    (folder / "v51.json").write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(ConfigurationError, match=r"v51\.json: \$: nested too deeply"):
+        _activations(folder)
+
+
 def test_a_folder_without_strategies_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="PERPSTREAM_STRATEGIES_DIR"):
         strategy_files(tmp_path)

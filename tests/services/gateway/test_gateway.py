@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from decimal import Decimal
 
 import pytest
@@ -113,6 +115,10 @@ def test_signal_history_pages_from_new_to_old(gateway: Caller) -> None:
         ("/api/signals/history?strategy=v51%00", 422, "strategy: Value error, must be printable text"),
         ("/api/signals/history?cursor=%21%21", 400, "cursor is not one that this API gave out"),
         ("/api/signals/history?cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk6YQ", 400, "cursor is not one"),
+        ("/api/signals/history?cursor=MV8wOmE", 400, "cursor is not one"),  # 1_0:a
+        ("/api/signals/history?cursor=KzE6YQ", 400, "cursor is not one"),  # +1:a
+        ("/api/signals/history?cursor=2aE6YQ", 400, "cursor is not one"),  # an Arabic digit
+        ("/api/signals/history?cursor=MTph!!", 400, "cursor is not one"),  # 1:a and what the decoder would pass over
         ("/api/nothing", 404, "there is no /api/nothing here"),
     ],
 )
@@ -150,6 +156,24 @@ def test_the_served_description_is_the_one_in_docs(gateway: Caller) -> None:
     operations = [route["get"]["operationId"] for route in served["paths"].values()]
     assert sorted(operations) == sorted(set(operations))
     assert "getSignalsHistory" in operations
+
+
+def test_errors_are_described_in_the_form_that_they_have() -> None:
+    for path in json.loads(document())["paths"].values():
+        answers = path["get"]["responses"]
+        assert set(answers["200"]["content"]) == {"application/json"}
+        assert {*answers} >= {"400", "422", "503"}
+        for status in ("400", "422", "503"):
+            content = answers[status]["content"]
+            assert content == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def test_a_method_that_is_not_there_is_refused_with_those_that_are(gateway: Caller) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(urllib.request.Request(f"{gateway.url}/api/rates", method="DELETE"), timeout=20)
+    refused = caught.value
+    assert (refused.code, refused.headers["Allow"]) == (405, "GET")
+    assert refused.headers["Content-Type"] == "application/problem+json"
 
 
 def _start(**environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,49 @@
+"""What all routes share: the database, of which only so much may be asked at once, and the memory of live rates."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from libs.store.engine import Engine, ReadSession, busy, check_reachable, read_session
+from services.gateway.live_rates import LiveRates
+from services.gateway.models import Rates
+
+# Database questions that are answered at the same time: the size of the pool. Each ends after 15 s (`read_session`).
+QUESTIONS = 5
+# Whoever finds all of them taken for this long is told to come back, instead of joining a queue without an end.
+WAIT_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What the routes share. `watching` is an engine apart, which only says whether the database answers."""
+
+    engine: Engine
+    watching: Engine
+    symbols: tuple[str, ...]
+    live: LiveRates = field(default_factory=LiveRates)
+    cached_rates: Rates | None = None
+    cached_until: float = 0.0
+    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUESTIONS))
+    _checking: "asyncio.Task[str] | None" = None
+
+    @asynccontextmanager
+    async def question(self) -> AsyncIterator[ReadSession]:
+        """A read session for one question. Raises `DatabaseBusy`, and what `read_session` raises."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise busy(self.engine) from None
+        try:
+            async with read_session(self.engine) as session:
+                yield session
+        finally:
+            self._free.release()
+
+    async def database_version(self) -> str:
+        """The server's version; raises `UnreachableError`. However many ask at the same time, the database is asked once."""
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(check_reachable(self.watching))
+        return await asyncio.shield(self._checking)
