@@ -12,13 +12,20 @@ from pathlib import Path
 
 from infra.local.process import ProcessSpec, last_lines
 from infra.local.runfile import disk_error, process_of, read_run_file, running_stack
-from libs.kit.errors import UserError
+from libs.kit.errors import Advice, UserError
 from services.console.health import ask_everything
 from services.console.output import console
 
 START_SECONDS = 300.0
 STOP_SECONDS = 11.0
 _OWN_FLAGS = ("--detach", "-d", "--watch", "-w")
+
+
+class Said(Advice):
+    """A line that was an advice before; it is passed on as it is."""
+
+    def __str__(self) -> str:
+        return self.what
 
 
 class StartFailed(UserError):
@@ -79,8 +86,11 @@ def _not_ready(state_dir: Path) -> str:
 
 def _start_failed(state_dir: Path, code: int) -> UserError:
     log = _log_path(state_dir)
-    line = last_lines(log, 1).removeprefix("its last lines: ").removeprefix("perpstream: ")
-    error = StartFailed(line, where=str(log), todo="nothing was left running")
+    line = last_lines(log, 1).removeprefix("its last lines: ")
+    said = line.removeprefix("perpstream: ")
+    error = StartFailed(said, where=str(log), todo="see that log")
+    if said != line:  # a whole line for a person already: what, where and what to do
+        error.advice = Said(said, "", "")
     error.exit_code = code if code > 0 else 1
     return error
 

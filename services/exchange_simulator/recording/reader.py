@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ _ARCHIVE_NAME = re.compile(r"^([A-Z0-9_]+)-aggTrades-|(?:^|_)([a-z0-9]+(?:usdt|u
 _REPLAYED = ("markPrice", "kline_", "forceOrder", "bookTicker")
 # Newer archive files give microseconds.
 _MICROSECONDS_FROM = 10**14
+_BEGINNING_LINES = 200
 
 
 class _Envelope(msgspec.Struct):
@@ -97,9 +99,16 @@ def _first_ms(singles: _Singles, rows: RecordedRows) -> int:
     return min(firsts + [event.event_ms for event in rows.events[:1]])
 
 
-def _read_one(path: Path) -> tuple[_Singles, RecordedRows]:
+def check_beginnings(paths: Sequence[Path]) -> None:
+    """Refuse what is no recording by its first lines: quick for files of any size. Raises as `read_recording` does."""
+    for path in paths:
+        _read_one(path, _BEGINNING_LINES)
+
+
+def _read_one(path: Path, most_lines: int | None = None) -> tuple[_Singles, RecordedRows]:
     try:
-        with _open_lines(path) as lines:
+        with _open_lines(path) as every:
+            lines = islice(every, most_lines)
             first = next(lines, "")
             if "," in first and "{" not in first:
                 return {}, RecordedRows({_symbol_of(path): _read_table(first, lines)})

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from infra.local.options import ROOT
 from infra.local.ports import free_port
+from infra.local.runfile import read_run_file
 from libs.kit.errors import ConfigurationError
 from libs.kit.service import VERSION
 from services.console.app import app
@@ -65,7 +66,7 @@ def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp
         (("up", "--speed", "fast"), "neither a positive number nor max"),
         (("up", "--port", "door=1"), "is not NAME=NUMBER"),
         (("up", "--venue", "nowhere"), "nowhere"),
-        (("up", "--recording", "missing.gz"), "the recording does not exist (missing.gz)"),
+        (("up", "--recording", "missing.gz"), "the recording does not exist (--recording missing.gz)"),
         (("up", "--symbols", "BTC/USDT", "--kafka", "127.0.0.1:1"), "is no symbol"),
         (("topics", "tail", "market"), "could be"),
     ],
@@ -75,6 +76,37 @@ def test_wrong_usage_exits_with_two(arguments: tuple[str, ...], hint: str, tmp_p
     assert done.returncode == 2
     assert hint in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "line"),
+    [
+        (
+            ("--detach", "--symbols", "BTCUSDT,DOGUSDT"),
+            {},
+            "the simulator lists no DOGUSDT; near: DOGEUSDT, DOTUSDT (--symbols): "
+            "name listed ones, like BTCUSDT,ETHUSDT",
+        ),
+        (
+            (),
+            {"PERPSTREAM_SYMBOLS": "BTCUST"},
+            "BTCUST is no USD-margined perpetual: its name must end in USDT or USDC; near: BTCUSDT, LTCUSDT, ETCUSDT "
+            "(PERPSTREAM_SYMBOLS): name listed ones, like BTCUSDT,ETHUSDT",
+        ),
+        (
+            ("--recording", "README.md"),
+            {},
+            "the recording cannot be read: the first line is neither a capture's nor a table's "
+            f"(--recording {ROOT}/README.md): give raw captures (.raw.gz) or Binance aggTrades tables (.csv, .csv.gz, .zip)",
+        ),
+    ],
+)
+def test_what_the_simulator_cannot_play_is_one_line_before_anything_starts(
+    arguments: tuple[str, ...], variables: dict[str, str], line: str, tmp_path: Path
+) -> None:
+    done = _run("up", *arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"), **variables)
+    assert (done.returncode, done.stderr) == (2, f"perpstream: {line}\n")
+    assert read_run_file(tmp_path / "state") is None
 
 
 @pytest.mark.parametrize("arguments", [("db", "status"), ("topics", "list")])
