@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.local.process import ProcessSpec, last_lines
-from infra.local.runfile import disk_error, process_of, read_run_file, running_stack
+from infra.local.runfile import disk_error, process_of, read_run_file, refuse_second, running_stack
 from libs.kit.errors import Advice, UserError
 from services.console.health import ask_everything
 from services.console.output import console
@@ -41,7 +41,11 @@ def _log_path(state_dir: Path) -> Path:
 
 
 def start_supervisor(state_dir: Path, arguments: Sequence[str], *, tied: bool) -> "subprocess.Popen[bytes]":
-    """Start `perpstream up` with the same arguments in the background; `tied`: it stops in order when we die."""
+    """Start `perpstream up` with the same arguments in the background; `tied`: it stops in order when we die.
+
+    Raises `UserError` when a stack runs: its log must not be overwritten by a start that will be refused.
+    """
+    refuse_second(state_dir)
     argv = [sys.executable, "-m", "services.console", *(item for item in arguments if item not in _OWN_FLAGS)]
     if tied:
         argv = ProcessSpec("supervisor", tuple(argv), death_signal=signal.SIGTERM).launch_argv()
@@ -117,14 +121,18 @@ def run_watched(state_dir: Path, arguments: Sequence[str]) -> None:
             wait_until(state_dir, supervisor, ("prepared", "ready"))
         asyncio.run(run_watch(state_dir, once=False))
     except KeyboardInterrupt:
-        pass
+        with screen.status("stopping"):
+            end(supervisor)
+        screen.print(f"stopped; state kept in {state_dir}")
     finally:
         with screen.status("stopping"):
             end(supervisor)
 
 
 def end(supervisor: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM, wait, SIGKILL; the children of a killed supervisor die with it."""
+    """SIGTERM, wait, SIGKILL; the children of a killed supervisor die with it. Nothing when it has ended."""
+    if supervisor.poll() is not None:
+        return
     supervisor.send_signal(signal.SIGTERM)
     try:
         supervisor.wait(STOP_SECONDS)

@@ -1,6 +1,5 @@
 """`perpstream topics`: create, list, describe, and tail with decoded records."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +7,7 @@ import msgspec
 import typer
 from rich.table import Table
 
-from services.console.output import AsJson, StateDir, console, print_json, servers
+from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
     from libs.streaming.records import Record
@@ -32,7 +31,7 @@ def create(
     given = servers(state_dir)
     if recreate and not yes:
         typer.confirm(f"Delete every topic of perpstream on {given.kafka} with its records?", abort=True)
-    states = asyncio.run(ensure_topics(given.kafka, given.market_partitions, recreate))
+    states = ask(given, ensure_topics(given.kafka, given.market_partitions, recreate))
     made = sum(state.created for state in states)
     console().print(f"{made} topics created, {len(states) - made} were there")
 
@@ -44,7 +43,7 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     from libs.streaming.admin import list_topics
 
     given = servers(state_dir)
-    there = {state.name: state.partitions for state in asyncio.run(list_topics(given.kafka))}
+    there = {state.name: state.partitions for state in ask(given, list_topics(given.kafka))}
     rows = [
         {
             "topic": topic.name,
@@ -76,7 +75,8 @@ def describe(topic: TopicName, state_dir: StateDir = None, as_json: AsJson = Fal
     """Show one topic: configuration, partitions and how many records each holds."""
     from libs.streaming.admin import describe_topic
 
-    state = asyncio.run(describe_topic(servers(state_dir).kafka, _full_name(topic)))
+    given = servers(state_dir)
+    state = ask(given, describe_topic(given.kafka, _full_name(topic)))
     if as_json:
         print_json(state)
         return
@@ -99,7 +99,8 @@ def tail(
     as_json: AsJson = False,
 ) -> None:
     """Follow a topic and print its records decoded: a line each, and one for each trade."""
-    asyncio.run(_tail(servers(state_dir).kafka, _full_name(topic), (back, count), as_json))
+    given = servers(state_dir)
+    ask(given, _tail(given.kafka, _full_name(topic), (back, count), as_json))
 
 
 async def _tail(bootstrap: str, topic: str, span: tuple[int, int | None], as_json: bool) -> None:
