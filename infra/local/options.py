@@ -53,7 +53,9 @@ class StackOptions:
         """Refuse what cannot work, before anything is started; raises `ConfigurationError`."""
         for recording in self.recordings:
             if not recording.is_file():
-                raise ConfigurationError("the recording does not exist", where=str(recording), todo="check --recording")
+                raise ConfigurationError(
+                    "the recording does not exist", where=f"--recording {recording}", todo="check the file's name"
+                )
         if self.recordings and self.venue != "simulator":
             raise ConfigurationError("a recording needs the simulator", where="--venue", todo="leave --venue out")
         if not self.recordings and (self.rebase or self.speed != 1.0):
@@ -148,15 +150,9 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
     return variables | _simulator_variables(options, endpoints.simulator_url)
 
 
-def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
-    speed = "max" if options.speed is None else f"{options.speed:g}"
-    variables = {
-        "PERPSTREAM_SIM_HOST": HOST,
-        "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
-        "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
-        "PERPSTREAM_SIM_SPEED": speed,
-        "PERPSTREAM_VENUE_SPEED": speed,
-    }
+def market_variables(options: StackOptions) -> dict[str, str]:
+    """What the simulator is told about the market: the symbols of a synthetic one, or the recordings."""
+    variables = {"PERPSTREAM_SIM_SPEED": "max" if options.speed is None else f"{options.speed:g}"}
     if options.recordings:
         variables["PERPSTREAM_SIM_RECORDING"] = ",".join(str(path.absolute()) for path in options.recordings)
         variables["PERPSTREAM_SIM_REBASE"] = "true" if options.rebase else "false"
@@ -166,3 +162,13 @@ def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
     if options.seed is not None:
         variables["PERPSTREAM_SIM_SEED"] = str(options.seed)
     return variables
+
+
+def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
+    variables = market_variables(options)
+    return variables | {
+        "PERPSTREAM_SIM_HOST": HOST,
+        "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
+        "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
+        "PERPSTREAM_VENUE_SPEED": variables["PERPSTREAM_SIM_SPEED"],
+    }

@@ -140,11 +140,22 @@ def disk_error(error: OSError, folder: Path) -> UserError:
         return UserError(
             "the disk is full", where=str(folder), todo=f"free {needed} MB, or use --state-dir on another disk"
         )
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return UserError(
+            "the state folder is a file, not a folder", where=str(folder), todo="use --state-dir with another name"
+        )
     return UserError(
         f"the state folder cannot be written: {error.strerror or error}",
         where=str(folder),
         todo="use --state-dir with a folder you may write",
     )
+
+
+def refuse_second(state_dir: Path) -> None:
+    """Raise `UserError` when a stack of that folder is up."""
+    run = read_run_file(state_dir)
+    if run is not None and process_of(run.supervisor_pid, run.supervisor_started_at) is not None:
+        raise _already_running(state_dir)
 
 
 def _already_running(state_dir: Path) -> UserError:

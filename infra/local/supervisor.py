@@ -179,9 +179,9 @@ class Supervisor:
     def _give_up(self, member: _Member) -> None:
         reason = member.child.last_lines[-1] if member.child.last_lines else "no reason given"
         self._failure = StackFailed(
-            f"{member.entry.name} refuses its configuration: {reason}",
+            f"{member.entry.name} refuses its configuration: {reason.removeprefix(f'{member.entry.name}: ')}",
             where=member.entry.log_file,
-            todo="correct the setting and start again",
+            todo="see that log",
         )
         self._failure.exit_code = EXIT_CONFIGURATION
         self.stop()

@@ -102,7 +102,7 @@ FEEDSTATUS = Topic(
     key="symbol",
     events=(FeedStatusChanged,),
     producers=("trade_ingest", "liquidation_ingest", "indicator_ingest"),
-    consumers=("sequencer",),
+    consumers=("sequencer", "console"),
     family="market",
     retention_ms=7 * DAY_MS,
 )

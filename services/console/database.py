@@ -1,6 +1,5 @@
 """`perpstream db`: migrations, partitions and the state of the schema."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.table import Table
 
-from services.console.output import AsJson, StateDir, console, print_json, servers
+from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,14 +19,16 @@ app = typer.Typer(help="PostgreSQL: migrations and partitions.", no_args_is_help
 def _with_engine(state_dir: StateDir, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
     from libs.store.engine import create_engine
 
+    given = servers(state_dir)
+
     async def run() -> T:
-        engine = create_engine(servers(state_dir).database, application="perpstream-console", connections=1)
+        engine = create_engine(given.database, application="perpstream-console", connections=1)
         try:
             return await work(engine)
         finally:
             await engine.dispose()
 
-    return asyncio.run(run())
+    return ask(given, run())
 
 
 @app.command(epilog="Examples: `perpstream db migrate`, `perpstream db migrate --revision base`")

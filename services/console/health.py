@@ -13,6 +13,8 @@ from rich.table import Table
 
 from infra.local.runfile import RunFile, ServiceEntry, process_of, running_stack
 
+STARTING_SECONDS = 60.0
+_UNANSWERED = {"endpoint": "does not answer"}
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
@@ -105,7 +107,7 @@ async def _readiness(session: aiohttp.ClientSession, health_url: str) -> tuple[b
         async with session.get(f"{health_url}/readyz") as answer:
             return answer.status == 200, msgspec.json.decode(await answer.read(), type=_Readiness).missing
     except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError):
-        return False, {"endpoint": "does not answer"}
+        return False, dict(_UNANSWERED)
 
 
 def _memory_mb(pid: int | None, started_at: float | None, *, own: bool = False) -> float | None:
@@ -143,13 +145,23 @@ def status_table(report: StackReport) -> Table:
             "–" if service.uptime_seconds is None else duration(service.uptime_seconds),
             "–" if service.memory_mb is None else f"{service.memory_mb:.0f}",
             str(service.restarts),
-            "; ".join(f"{name}: {why}" for name, why in service.missing.items()) or _trouble(service),
+            waits_for(service),
         )
     return table
 
 
-def _trouble(service: ProcessReport) -> str:
-    return "" if service.state == "running" else service.state
+def answers(service: ProcessReport) -> bool:
+    """Whether the process' health endpoint has told something."""
+    return service.missing != _UNANSWERED
+
+
+def waits_for(service: ProcessReport, *, answered_before: bool = False) -> str:
+    """What the process misses; a young one that has never answered is starting, which is no trouble."""
+    young = service.uptime_seconds is not None and service.uptime_seconds < STARTING_SECONDS
+    if not answers(service) and young and not answered_before:
+        return "starting"
+    missing = "; ".join(f"{name}: {why}" for name, why in service.missing.items())
+    return missing or ("" if service.state == "running" else service.state)
 
 
 def _mark(value: bool | None) -> str:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from infra.local.options import split_password
 from infra.local.process import ProcessSpec, last_lines
-from infra.local.runfile import disk_error, process_of, read_run_file, running_stack
-from libs.kit.errors import UserError
+from infra.local.runfile import disk_error, process_of, read_run_file, refuse_second, running_stack
+from libs.kit.errors import Advice, UserError
 from services.console.health import ask_everything
 from services.console.output import console
 
@@ -22,6 +22,13 @@ START_SECONDS = 300.0
 STOP_SECONDS = 11.0
 _DATABASE, _HANDED_OVER = "--database", "PERPSTREAM_DATABASE_PASSWORD_FILE"
 _OWN_FLAGS = ("--detach", "-d", "--watch", "-w")
+
+
+class Said(Advice):
+    """A line that was an advice before; it is passed on as it is."""
+
+    def __str__(self) -> str:
+        return self.what
 
 
 class StartFailed(UserError):
@@ -39,8 +46,10 @@ def _log_path(state_dir: Path) -> Path:
 def start_supervisor(state_dir: Path, arguments: Sequence[str], *, tied: bool) -> "subprocess.Popen[bytes]":
     """Start `perpstream up` with the same arguments in the background; `tied`: it stops in order when we die.
 
-    The password of a database URL is not among them: every user of the machine may read arguments.
+    The password of a database URL is not among them: every user of the machine may read arguments. Raises `UserError` when a
+    stack runs: its log must not be overwritten by a start that will be refused.
     """
+    refuse_second(state_dir)
     kept, password = without_password(arguments)
     argv = [sys.executable, "-m", "services.console", *(item for item in kept if item not in _OWN_FLAGS)]
     if tied:
@@ -123,8 +132,11 @@ def _not_ready(state_dir: Path) -> str:
 
 def _start_failed(state_dir: Path, code: int) -> UserError:
     log = _log_path(state_dir)
-    line = last_lines(log, 1).removeprefix("its last lines: ").removeprefix("perpstream: ")
-    error = StartFailed(line, where=str(log), todo="nothing was left running")
+    line = last_lines(log, 1).removeprefix("its last lines: ")
+    said = line.removeprefix("perpstream: ")
+    error = StartFailed(said, where=str(log), todo="see that log")
+    if said != line:  # a whole line for a person already: what, where and what to do
+        error.advice = Said(said, "", "")
     error.exit_code = code if code > 0 else 1
     return error
 
@@ -151,14 +163,18 @@ def run_watched(state_dir: Path, arguments: Sequence[str]) -> None:
             wait_until(state_dir, supervisor, ("prepared", "ready"))
         asyncio.run(run_watch(state_dir, once=False))
     except KeyboardInterrupt:
-        pass
+        with screen.status("stopping"):
+            end(supervisor)
+        screen.print(f"stopped; state kept in {state_dir}")
     finally:
         with screen.status("stopping"):
             end(supervisor)
 
 
 def end(supervisor: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM, wait, SIGKILL; the children of a killed supervisor die with it."""
+    """SIGTERM, wait, SIGKILL; the children of a killed supervisor die with it. Nothing when it has ended."""
+    if supervisor.poll() is not None:
+        return
     supervisor.send_signal(signal.SIGTERM)
     try:
         supervisor.wait(STOP_SECONDS)

@@ -3,13 +3,14 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer, 130 interrupted.
 """
 
+import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -17,10 +18,11 @@ from rich.console import Console
 
 from infra.local.runfile import process_of, read_run_file
 from infra.local.settings import stack_settings
-from libs.kit.errors import UserError
+from libs.kit.errors import UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+T = TypeVar("T")
 
 StateDir = Annotated[
     Path | None,
@@ -54,11 +56,12 @@ def state_dir(given: Path | None) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The broker and the database a command talks to."""
+    """The broker and the database a command talks to; `of_stack`: those of a stack that runs."""
 
     kafka: str
     market_partitions: int
     database: DatabaseSettings
+    of_stack: bool
 
 
 def servers(folder: Path | None) -> Servers:
@@ -66,10 +69,23 @@ def servers(folder: Path | None) -> Servers:
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
     run = read_run_file(state_dir(folder))
     if run is None or process_of(run.supervisor_pid, run.supervisor_started_at) is None:
-        return Servers(kafka.kafka_bootstrap, kafka.market_partitions, database)
+        return Servers(kafka.kafka_bootstrap, kafka.market_partitions, database, of_stack=False)
     password = Path(run.database_password_file) if run.database_password_file else None
     given = {"database_url": run.database_url, "database_password_file": password}
-    return Servers(run.kafka_bootstrap, kafka.market_partitions, database.model_copy(update=given))
+    return Servers(run.kafka_bootstrap, kafka.market_partitions, database.model_copy(update=given), of_stack=True)
+
+
+def ask(given: Servers, work: Coroutine[Any, Any, T]) -> T:
+    """Run what asks these servers; where none answers and no stack runs, the error says how to start one."""
+    try:
+        return asyncio.run(work)
+    except UnreachableError as error:
+        if given.of_stack:
+            raise
+        what = error.advice
+        raise UnreachableError(
+            what.what, where=what.where, todo=f"start a stack with `perpstream up`, or {what.todo}"
+        ) from None
 
 
 def guarded(run: Callable[[], object]) -> int:

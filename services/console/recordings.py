@@ -21,7 +21,9 @@ def symbols_of(recordings: Iterable[Path]) -> tuple[str, ...]:
         names = _in_messages(path) or [match.upper() for match in _IN_FILE_NAME.findall(path.name)]
         if not names:
             raise ConfigurationError(
-                "the recording does not say which symbol it is of", where=str(path), todo="name it with --symbols"
+                "the recording does not say which symbol it is of",
+                where=f"--recording {path}",
+                todo="name it with --symbols",
             )
         found.update(dict.fromkeys(names))
     return tuple(found)
@@ -36,5 +38,5 @@ def _in_messages(path: Path) -> list[str]:
             return sorted({match.decode() for match in matches})
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigurationError(
-            f"the recording cannot be read: {error}", where=str(path), todo="check the file"
+            f"the recording cannot be read: {error}", where=f"--recording {path}", todo="check the file"
         ) from None

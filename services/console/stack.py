@@ -54,7 +54,6 @@ def up(
 ) -> None:
     """Start Kafka, PostgreSQL and every service; Ctrl-C stops all of it."""
     from services.console.launching import run_detached, run_watched
-    from services.console.recordings import symbols_of
 
     files = tuple(recording or ())
     options = StackOptions(
@@ -76,8 +75,19 @@ def up(
     from infra.local.stack import run_stack
     from services.console.preparation import PREPARATIONS
 
-    named = _symbols(symbols) or symbols_of(files) or load_settings(SymbolSettings).symbols
-    asyncio.run(run_stack(replace(options, symbols=named), stack_settings(), PREPARATIONS))
+    asyncio.run(run_stack(_with_market(options, _symbols(symbols)), stack_settings(), PREPARATIONS))
+
+
+def _with_market(options: StackOptions, typed: tuple[str, ...] | None) -> StackOptions:
+    """The options with their symbols, after the simulator has said that it can play them; nothing is started before."""
+    from services.console.checking import check_market
+    from services.console.recordings import symbols_of
+
+    named = typed or (() if options.recordings else load_settings(SymbolSettings).symbols)
+    asked = replace(options, symbols=named)
+    asked.validate()
+    check_market(asked, typed=typed is not None)
+    return asked if named else replace(asked, symbols=symbols_of(asked.recordings))
 
 
 def down(state_folder: StateDir = None) -> None:

@@ -1,12 +1,11 @@
 """`perpstream strategy`: check the files, and put them in force."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from services.console.output import AsJson, StateDir, console, print_json, servers
+from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 app = typer.Typer(help="Strategies: the files that say how signals are scored.", no_args_is_help=True)
 
@@ -38,4 +37,5 @@ def publish(state_dir: StateDir = None) -> None:
     """Activate the files of strategies/ in the running stack, where they differ from what counts now."""
     from services.console.activation import publish_strategies, strategies_dir
 
-    console().print(asyncio.run(publish_strategies(servers(state_dir).kafka, strategies_dir())))
+    given = servers(state_dir)
+    console().print(ask(given, publish_strategies(given.kafka, strategies_dir())))

@@ -1,21 +1,22 @@
 """`perpstream topics`: create, list, describe, and tail with decoded records."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.table import Table
 
-from services.console.output import AsJson, StateDir, console, print_json, servers
+from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
     from libs.streaming.records import Record
+    from libs.streaming.tail import TailConsumer
 
 app = typer.Typer(help="Kafka topics: the table in code, and what is on the broker.", no_args_is_help=True)
 TopicName = Annotated[str, typer.Argument(help="A topic's name; a part of it is enough when only one topic has it")]
-_SHOWN_BYTES = 24
+_WAITING = "0 records so far, waiting"
+_WAITING_FOR_NEW = "no new record so far, waiting; --back N shows the last ones"
 
 
 @app.command(epilog="Examples: `perpstream topics create`, `perpstream topics create --recreate --yes`")
@@ -30,7 +31,7 @@ def create(
     given = servers(state_dir)
     if recreate and not yes:
         typer.confirm(f"Delete every topic of perpstream on {given.kafka} with its records?", abort=True)
-    states = asyncio.run(ensure_topics(given.kafka, given.market_partitions, recreate))
+    states = ask(given, ensure_topics(given.kafka, given.market_partitions, recreate))
     made = sum(state.created for state in states)
     console().print(f"{made} topics created, {len(states) - made} were there")
 
@@ -42,7 +43,7 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     from libs.streaming.admin import list_topics
 
     given = servers(state_dir)
-    there = {state.name: state.partitions for state in asyncio.run(list_topics(given.kafka))}
+    there = {state.name: state.partitions for state in ask(given, list_topics(given.kafka))}
     rows = [
         {
             "topic": topic.name,
@@ -74,7 +75,8 @@ def describe(topic: TopicName, state_dir: StateDir = None, as_json: AsJson = Fal
     """Show one topic: configuration, partitions and how many records each holds."""
     from libs.streaming.admin import describe_topic
 
-    state = asyncio.run(describe_topic(servers(state_dir).kafka, _full_name(topic)))
+    given = servers(state_dir)
+    state = ask(given, describe_topic(given.kafka, _full_name(topic)))
     if as_json:
         print_json(state)
         return
@@ -96,34 +98,51 @@ def tail(
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Follow a topic and print its records decoded, one line each."""
-    asyncio.run(_tail(servers(state_dir).kafka, _full_name(topic), (back, count), as_json))
+    """Follow a topic and print its records decoded: a line each, and one for each trade."""
+    given = servers(state_dir)
+    ask(given, _tail(given.kafka, _full_name(topic), (back, count), as_json))
 
 
 async def _tail(bootstrap: str, topic: str, span: tuple[int, int | None], as_json: bool) -> None:
     from libs.streaming.tail import TailConsumer
+    from services.console.readable import lines_of
 
     back, count = span
     screen = console()
     async with TailConsumer(bootstrap, [topic], back=back) as consumer:
-        async for record in consumer:
+        async for record in _spoken(consumer, _WAITING if back else _WAITING_FOR_NEW):
             row = describe_record(record)
             if as_json:
                 typer.echo(msgspec.json.encode(row).decode())
             else:
+                first, *more = lines_of(row["schema"], row["value"])
                 screen.print(
                     f"[dim]{row['partition']}:{row['offset']}[/dim] [cyan]{row['schema']}[/cyan] "
-                    f"{_escaped(msgspec.json.encode(row['value']).decode())}{_escaped(refusal(row))}"
+                    f"{_escaped(first)}{_escaped(refusal(row))}"
                 )
+                for line in more:
+                    screen.print(_escaped(line))
             count = None if count is None else count - 1
             if count == 0:
                 return
 
 
+async def _spoken(consumer: "TailConsumer", silence: str) -> AsyncIterator["Record"]:
+    """The records; when the first poll brings none, `silence` is said once on standard error."""
+    batch = await consumer.poll()
+    if not batch:
+        typer.echo(silence, err=True)
+    while True:
+        for record in batch:
+            yield record
+        batch = await consumer.poll()
+
+
 def describe_record(record: "Record") -> dict[str, Any]:
-    """A record as plain data: place, schema and value; columns of bytes are shortened, what cannot be decoded says why."""
+    """A record as plain data: place, schema and value with columns decoded; what cannot be decoded says why."""
     from libs.contracts.codec import HEADER_SCHEMA, decode
     from libs.kit.errors import BadMessage
+    from services.console.readable import readable
 
     row: dict[str, Any] = {
         "topic": record.topic,
@@ -140,10 +159,9 @@ def describe_record(record: "Record") -> dict[str, Any]:
     if refused:
         row["refused"] = refused
     try:
-        event = decode(record.value, record.headers)
+        return row | {"value": readable(decode(record.value, record.headers))}
     except BadMessage as error:
         return row | {"value": {"undecodable": str(error), "bytes": len(record.value or b"")}}
-    return row | {"value": _shortened(msgspec.to_builtins(event, builtin_types=(bytes,)))}
 
 
 def refusal(row: Mapping[str, Any]) -> str:
@@ -155,16 +173,6 @@ def refusal(row: Mapping[str, Any]) -> str:
     }
     place = f"{why['topic']}:{why['partition']}:{why['offset']}"
     return f" refused at {place} by {why['service']}: {why['reason']} {why['detail']}".rstrip()
-
-
-def _shortened(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>" if len(value) > _SHOWN_BYTES else value.hex()
-    if isinstance(value, Mapping):
-        return {key: _shortened(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shortened(item) for item in value]
-    return value
 
 
 def _full_name(part: str) -> str:

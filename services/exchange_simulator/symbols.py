@@ -85,19 +85,24 @@ def profile_of(symbol: str) -> SymbolProfile:
     """
     quote = next((q for q in ("USDT", "USDC") if symbol.endswith(q) and len(symbol) > len(q)), None)
     if quote is None:
-        raise ValueError(f"{symbol} is no USD-margined perpetual: its name must end in USDT or USDC")
+        near = _near(symbol, [*_KNOWN, *(f"{name}USDT" for name in sorted(_LISTED))])
+        raise ValueError(
+            f"{symbol} is no USD-margined perpetual: its name must end in USDT or USDC; near: {', '.join(near) or 'none'}"
+        )
     base = symbol[: -len(quote)]
     known = _KNOWN.get(base + "USDT")
     if known is None:
         if base not in _LISTED and not _GENERATED.fullmatch(base):
-            near = difflib.get_close_matches(
-                base, [name.removesuffix("USDT") for name in _KNOWN] + sorted(_LISTED), 3, 0.5
-            )
+            near = _near(base, [name.removesuffix("USDT") for name in _KNOWN] + sorted(_LISTED))
             raise ValueError(f"the simulator lists no {symbol}; near: {', '.join(n + quote for n in near) or 'none'}")
         known = _derived(symbol)
     price, price_decimals, tick, quantity_decimals, step, volatility, beta, interest = known
     rules = SymbolRules(symbol, base, quote, price_decimals, tick, quantity_decimals, step)
     return SymbolProfile(rules, price, volatility, beta, 420.0, interest)
+
+
+def _near(name: str, listed: list[str]) -> list[str]:
+    return difflib.get_close_matches(name, listed, 3, 0.5)
 
 
 def _derived(symbol: str) -> tuple[float, int, int, int, int, float, float, float]:

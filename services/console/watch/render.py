@@ -4,32 +4,77 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from libs.contracts.signals import SignalScored, WindowFeatures
-from services.console.watch.model import SymbolState, WatchModel
-from services.console.watch.words import DOWN, FLAT, UNKNOWN, UP, bar, clock, compact, direction, number
+from libs.contracts.signals import WindowFeatures
+from services.console.health import duration
+from services.console.watch.model import SignalRow, SymbolState, WatchModel
+from services.console.watch.words import (
+    DOWN,
+    FLAT,
+    UNKNOWN,
+    UP,
+    aligned,
+    bar,
+    clock,
+    compact,
+    direction,
+    number,
+    sensible_decimals,
+)
 
 WIDE = 96
 STALE_SECONDS = 30.0
+SILENT_SECONDS = 5.0
 SHOWN_SIGNALS = 4
-_FIXED_LINES = 9  # the top bar, four gaps, four headings
+_FIXED_LINES = 8  # the top bar, four gaps, three headings
 _WINDOWS = ("5m", "30m", "4h")
+_CVD_TITLES = ("base CVD 5m ", "30m ", "4h ")  # the last place is the unit's
 
 
 def frame(model: WatchModel, width: int, now: float, height: int | None = None) -> RenderableType:
     """One whole picture; `now` is the reader's clock in seconds. With a `height` old signals give way to the services."""
     wide = width >= WIDE
-    lower: tuple[RenderableType, ...] = (_topics(model), _services(model, width))
+    waiting = _not_ready(model)
+    shown = _signals_that_fit(model, wide, height, len(waiting))
+    used = _FIXED_LINES + 2 * len(model.symbols) + max(1, 2 * len(model.signals(shown))) + len(waiting)
+    room = None if height is None else max(2, height - used)
     return Group(
-        _top_bar(model, wide, now),
+        _top_bar(model, width, now),
         "",
         _market(model, wide, now),
         "",
-        _scores(model, wide),
+        _scores(model, width),
         "",
-        _signals(model, _signals_that_fit(model, wide, height)),
+        _signals(model, shown),
         "",
-        _side_by_side(lower) if wide else Group(*reversed(lower)),
+        *waiting,
+        *_lower(model, wide, room),
     )
+
+
+def _lower(model: WatchModel, wide: bool, room: int | None) -> list[RenderableType]:
+    """Services and topics in at most `room` lines; the topics give way first, and what is not ready is never cut off."""
+    services, taken = _services(model, room), len(model.services) + 1
+    if wide:
+        return [_side_by_side((_topics(model, room), services))]
+    left = None if room is None else room - taken
+    if left is not None and left < 2:
+        return [services]
+    return [services, _topics(model, left)]
+
+
+def _not_ready(model: WatchModel) -> list[Text]:
+    """Who is not ready and why over the whole width, a line for each reason."""
+    names: dict[str, list[str]] = {}
+    for name, service in model.services.items():
+        if not service.ready:
+            names.setdefault(service.waits_for or "not ready", []).append(name)
+    lines = []
+    for why, found in names.items():
+        who = found[0] if len(found) == 1 else f"{len(found)} not ready"
+        line = Text.assemble((f"{who}: ", "yellow"), why, "" if len(found) == 1 else f": {', '.join(found)}")
+        line.no_wrap, line.overflow = True, "ellipsis"
+        lines.append(line)
+    return lines
 
 
 def _side_by_side(parts: tuple[RenderableType, ...]) -> Table:
@@ -38,50 +83,93 @@ def _side_by_side(parts: tuple[RenderableType, ...]) -> Table:
     return grid
 
 
-def _top_bar(model: WatchModel, wide: bool, now: float) -> Text:
+def _top_bar(model: WatchModel, width: int, now: float) -> Text:
+    """One line; what does not fit is left out from the least important on: missing trades, rate, completeness, date."""
     ready = sum(service.ready for service in model.services.values())
     total = len(model.services)
     badge = "SIMULATOR" if model.venue == "simulator" else "LIVE DATA"
-    silent = None if model.last_record_at is None else now - model.last_record_at
-    line = Text.assemble((f" {badge} ", "reverse"), "  ", clock(model.venue_time_ms)[0 if wide else -9 :], "  ")
-    if silent is None:
-        line.append("waiting for the first record", "yellow")
-    elif silent > STALE_SECONDS / 10:
-        line.append(f"no record for {silent:.0f} s", "yellow")
-    else:
-        line.append("receiving", "green")
-    share = model.completeness
-    complete = UNKNOWN if share is None else f"{share * 100:.3f} %"
-    line.append(f"  data {complete}", "" if share is None or share == 1 else "yellow")
-    line.append(f" ({compact(model.trades_missing)} missing)" if model.trades_missing else "")
-    line.append(f"  trades/s {compact(model.trades.per_second)}")
-    line.append(f"  ready {ready}/{total}", "green" if total and ready == total else "yellow")
+    date, _, time_of_day = clock(model.venue_time_ms).rpartition(" ")
+    old = date not in ("", model.today)
+    # (rank, text, style): the lowest rank goes first
+    parts = [
+        (9, f" {badge} ", "reverse"),
+        (9, " ", ""),
+        (4 if old else 0, f" {date}" if date else "", ""),
+        (9, f" {time_of_day}", ""),
+        (9, *_feed(model, now)),
+        (3, *_completeness(model, now)),
+        (1, f" ({compact(model.trades_missing)} missing)" if model.trades_missing else "", ""),
+        (2, f"  trades/s {compact(model.trades.at(now))}", ""),
+        (8, f"  ready {ready}/{total}", "green" if total and ready == total else "yellow"),
+    ]
+    while sum(len(text) for _, text, _ in parts) > width and len(parts) > 1:
+        parts.remove(min(parts, key=lambda part: part[0]))
+    line = Text.assemble(*((text, style) for _, text, style in parts))
+    line.no_wrap, line.overflow = True, "ellipsis"
     return line
+
+
+def _feed(model: WatchModel, now: float) -> tuple[str, str]:
+    """How fresh the newest data is against the venue's own clock; by arrival where that clock is not known."""
+    if model.last_record_at is None:
+        return "  waiting for the first record", "yellow"
+    silent = now - model.last_record_at
+    age = model.data_age_seconds(now)
+    if model.recording_ended:
+        return "  recording ended", "yellow"
+    if age is not None and model.is_old(age, SILENT_SECONDS):
+        return f"  newest trade {duration(age)} old", "yellow"
+    if silent > SILENT_SECONDS:
+        return f"  no record for {duration(silent)}", "yellow"
+    return "  receiving", "green"
+
+
+def _completeness(model: WatchModel, now: float) -> tuple[str, str]:
+    """What is being filled, or too old to be judged, is not claimed to be complete."""
+    if model.filling:
+        return "  data filling", "yellow"
+    age, share = model.data_age_seconds(now), model.completeness
+    if share is None or (age is not None and model.is_old(age, SILENT_SECONDS) and not model.recording_ended):
+        return f"  data {UNKNOWN}", ""
+    return f"  data {share * 100:.3f} %", "" if share == 1 else "yellow"
 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    table.add_column(title)
+    table.add_column(title, no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
 def _market(model: WatchModel, wide: bool, now: float) -> Table:
-    columns = ["price", "funding %", *(f"CVD {window}" for window in _WINDOWS), "ATR", "cover %"]
+    columns = ["price", "funding %", *_CVD_TITLES, "ATR", "cover %"]
     if wide:
         columns[1:1] = ["mark"]
-        columns[-1:-1] = ["ATR rank %"]
+        columns[-1:-1] = ["rank %"]
     table = _table("MARKET", *columns)
     for name in sorted(model.symbols):
         state = model.symbols[name]
         cells = [_price(state), _funding(state), *_cvd(state), _atr(state), _coverage(state)]
         if wide:
-            cells[1:1] = [Text(number(state.mark.mark_price if state.mark else None, _decimals(state)))]
+            cells[1:1] = [Text(_mark(state))]
             cells[-1:-1] = [Text(_rank(state))]
-        stale = state.price is None or now - state.changed_at > STALE_SECONDS
+        stale = state.price is None or now - state.changed_at > STALE_SECONDS or _is_stale(model, state, now)
         table.add_row(name, *cells, style="dim" if stale else "")
     return table
+
+
+def _is_stale(model: WatchModel, state: SymbolState, now: float) -> bool:
+    known = model.venue_clock is not None and state.newest_ms >= 0
+    age = model.venue_clock.age_seconds(state.newest_ms, now) if known and model.venue_clock else 0.0
+    return model.is_old(age, STALE_SECONDS)
+
+
+def _mark(state: SymbolState) -> str:
+    if state.mark is None:
+        return UNKNOWN
+    decimals = _decimals(state)
+    return number(state.mark.mark_price, sensible_decimals(state.mark.mark_price) if decimals is None else decimals)
 
 
 def _decimals(state: SymbolState) -> int | None:
@@ -109,7 +197,7 @@ def _cvd(state: SymbolState) -> list[Text]:
     for name in _WINDOWS:
         part = windows.get(name)
         value = None if part is None or part.coverage == 0 else part.cvd
-        cells.append(direction(value, compact(value, signed=True)))
+        cells.append(direction(value, aligned(value)))
     return cells
 
 
@@ -130,13 +218,14 @@ def _coverage(state: SymbolState) -> Text:
     return Text(f"{least * 100:.0f}", style="" if least >= 1 else "yellow")
 
 
-def _scores(model: WatchModel, wide: bool) -> Table:
+def _scores(model: WatchModel, width: int) -> Table:
     strategies = sorted(
         {s.strategy for state in model.symbols.values() if state.indicator for s in state.indicator.scores}
     )
-    width = 20 if wide else 12
+    names = max((len(name) for name in model.symbols), default=8)
+    length = max(4, min(20, (width - names - 1) // max(1, len(strategies)) - 12))
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
-    table.add_column("SCORES")
+    table.add_column("SCORES", no_wrap=True)
     for strategy in strategies or [""]:
         table.add_column(strategy or "no strategy is active yet", no_wrap=True)
     for name in sorted(model.symbols):
@@ -150,33 +239,34 @@ def _scores(model: WatchModel, wide: bool) -> Table:
                 continue
             sign = {"long": 1.0, "short": -1.0, "none": 0.0}[score.direction]
             arrow = UP if sign > 0 else DOWN if sign < 0 else FLAT
-            drawn = f"{bar(score.score, width, score.threshold)} {score.score:3.0f}/{score.threshold:.0f} {arrow}"
+            drawn = f"{bar(score.score, length, score.threshold)} {score.score:3.0f}/{score.threshold:.0f} {arrow}"
             cells.append(direction(sign, drawn))
         table.add_row(name, *cells)
     return table
 
 
-def _signals_that_fit(model: WatchModel, wide: bool, height: int | None) -> int:
+def _signals_that_fit(model: WatchModel, wide: bool, height: int | None, waiting: int) -> int:
     if height is None:
         return SHOWN_SIGNALS
-    tables = (len(model.topics), len(model.services))
-    taken = _FIXED_LINES + 2 * len(model.symbols) + (max(tables) if wide else sum(tables) + 1)
+    tables = (len(model.topics) + 1, len(model.services) + 1)
+    taken = _FIXED_LINES + 2 * len(model.symbols) + waiting + (max(tables) if wide else sum(tables))
     return max(1, min(SHOWN_SIGNALS, (height - taken) // 2))
 
 
 def _signals(model: WatchModel, shown: int) -> Group:
     lines = [Text("SIGNALS", style="dim")]
-    newest = list(model.signals)[-shown:][::-1]
+    newest = model.signals(shown)
     if not newest:
         lines.append(Text("none yet: a signal appears when a score crosses its threshold", style="dim"))
-    for signal in newest:
-        lines += [_signal_words(signal), Text(f"          {signal.sentence}", style="dim")]
+    for row in newest:
+        lines += [_signal_words(row), Text(f"          {row.signal.sentence}", style="dim")]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
 
 
-def _signal_words(signal: SignalScored) -> Text:
+def _signal_words(row: SignalRow) -> Text:
+    signal = row.signal
     emitted = signal.state == "emitted"
     arrow = UP if signal.direction == "long" else DOWN if signal.direction == "short" else FLAT
     outcome = "emitted" if emitted else f"refused: {signal.reason}"
@@ -184,23 +274,29 @@ def _signal_words(signal: SignalScored) -> Text:
         (clock(signal.event_time_ms)[11:], "dim"),
         f" {signal.symbol} {signal.strategy} {arrow} {signal.direction} {signal.score:.0f}/{signal.threshold:.0f} ",
         (("● " if emitted else "○ ") + outcome, "bold" if emitted else "yellow"),
+        (f" ×{row.count}" if row.count > 1 else "", "dim"),
     )
 
 
-def _topics(model: WatchModel) -> Table:
+def _topics(model: WatchModel, room: int | None) -> Table:
     table = _table("TOPICS", "records/s")
-    for name in sorted(model.topics):
+    for name in sorted(model.topics)[: None if room is None else room - 1]:
         rate = model.topics[name].per_second
         table.add_row(name, UNKNOWN if rate is None else number(rate, 1))
     return table
 
 
-def _services(model: WatchModel, width: int) -> Table:
+def _services(model: WatchModel, room: int | None) -> Table:
+    """Those that are not ready first; in a low terminal the last line counts the rest."""
     table = _table("SERVICES", "ready", "lag", "restarts")
-    table.add_column("waits for", overflow="ellipsis", no_wrap=True, max_width=max(16, width - 84))
-    for name, service in model.services.items():
+    services = sorted(model.services.items(), key=lambda item: item[1].ready)
+    fits = len(services) if room is None or len(services) < room else max(0, room - 2)
+    for name, service in services[:fits]:
         word, style = ("yes", "green") if service.ready else ("no", "yellow") if service.running else ("down", "red")
         restarts = Text(str(service.restarts), style="yellow" if service.restarts else "dim")
         lag = UNKNOWN if service.lag is None else compact(service.lag)
-        table.add_row(name, Text(word, style=style), lag, restarts, Text(service.waits_for, style="dim"))
+        table.add_row(name, Text(word, style=style), lag, restarts)
+    if rest := services[fits:]:
+        waiting = sum(not service.ready for _, service in rest)
+        table.add_row(Text(f"{len(rest)} more", style="dim"), Text(f"{waiting} not" if waiting else "yes", style="dim"))
     return table

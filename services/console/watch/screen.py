@@ -5,29 +5,37 @@ import sys
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.live import Live
 
 from infra.local.runfile import RunFile, ServiceEntry, running_stack
 from libs.contracts.codec import decode
-from libs.contracts.topics import AGGTRADE, MARKPRICE, SIGNAL_INDICATOR, SIGNAL_SCORED, TOPICS
+from libs.contracts.topics import AGGTRADE, FEEDSTATUS, MARKPRICE, SIGNAL_INDICATOR, SIGNAL_SCORED, TOPICS
 from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.streaming.records import LogReader
 from libs.streaming.tail import TailConsumer
-from services.console.health import ask
-from services.console.watch.model import Rate, ServiceState, WatchModel
+from services.console.health import answers, ask, waits_for
+from services.console.watch.model import Rate, ServiceState, VenueClock, WatchModel
 from services.console.watch.render import frame
 
-FOLLOWED = (AGGTRADE.name, MARKPRICE.name, SIGNAL_INDICATOR.name, SIGNAL_SCORED.name)
+FOLLOWED = (AGGTRADE.name, MARKPRICE.name, FEEDSTATUS.name, SIGNAL_INDICATOR.name, SIGNAL_SCORED.name)
 ONCE_SECONDS = 90.0
 _LOOK_BACK = 40
 _DRAW_SECONDS, _ASK_SECONDS = 0.5, 2.0
 _LAG_METRIC = "perpstream_consumer_lag_records"
+
+
+class _VenueStatus(msgspec.Struct):
+    venue_time_ms: int
+    speed: float | str = 1.0
+    ended: bool = False
 
 
 async def run_watch(state_dir: Path, *, once: bool) -> None:
@@ -43,6 +51,7 @@ async def run_watch(state_dir: Path, *, once: bool) -> None:
         _follow(run, model),
         _measure_topics(run, model),
         _ask_services(state_dir, model),
+        _ask_venue(run, model),
     ]
     tasks = [asyncio.create_task(item) for item in work]
     try:
@@ -113,22 +122,46 @@ async def _measure_topics(run: RunFile, model: WatchModel) -> None:
         await asyncio.sleep(1)
 
 
-async def _ask_services(state_dir: Path, model: WatchModel) -> None:
+async def _ask_venue(run: RunFile, model: WatchModel) -> None:
+    """Keep the venue's clock: the simulator's own (a recording's is another year, and may run faster), else this machine's."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
         while True:
-            run = running_stack(state_dir)
-            for entry in run.services:
-                model.services[entry.name] = await _service_state(session, entry)
+            now, wall_ms = time.monotonic(), time.time_ns() // 1_000_000
+            model.today = f"{datetime.fromtimestamp(wall_ms / 1000, UTC):%Y-%m-%d}"
+            if run.simulator_url is None:
+                model.venue_clock = VenueClock(now, wall_ms)
+            else:
+                with suppress(aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):  # it starts, or starts again
+                    async with session.get(f"{run.simulator_url}/sim/status") as answer:
+                        status = msgspec.json.decode(await answer.read(), type=_VenueStatus)
+                    speed = None if status.speed == "max" else float(status.speed)
+                    model.venue_clock = VenueClock(time.monotonic(), status.venue_time_ms, speed)
+                    model.recording_ended = status.ended
             await asyncio.sleep(_ASK_SECONDS)
 
 
-async def _service_state(session: aiohttp.ClientSession, entry: ServiceEntry) -> ServiceState:
+async def _ask_services(state_dir: Path, model: WatchModel) -> None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        answered: set[tuple[str, int | None]] = set()
+        while True:
+            run = running_stack(state_dir)
+            for entry in run.services:
+                model.services[entry.name] = await _service_state(session, entry, answered)
+            await asyncio.sleep(_ASK_SECONDS)
+
+
+async def _service_state(
+    session: aiohttp.ClientSession, entry: ServiceEntry, answered: set[tuple[str, int | None]]
+) -> ServiceState:
+    """`answered`: names and process ids that have answered once; this call adds to it."""
     report = await ask(session, entry)
-    waits = "; ".join(f"{name}: {why}" for name, why in report.missing.items())
+    one = (entry.name, report.pid)
+    if report.pid is not None and answers(report):
+        answered.add(one)
     return ServiceState(
         ready=bool(report.ready),
         running=report.pid is not None,
-        waits_for=waits or ("" if report.state == "running" else report.state),
+        waits_for=waits_for(report, answered_before=one in answered),
         restarts=report.restarts,
         lag=await _lag(session, entry.health_url) if report.pid is not None and entry.health_url else None,
     )

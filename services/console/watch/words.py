@@ -30,6 +30,24 @@ def compact(value: Decimal | float | int | None, *, signed: bool = False) -> str
     return number(amount, 0 if isinstance(value, int) or abs(amount) >= 1000 else 1, signed=signed)
 
 
+def aligned(value: Decimal | float | None) -> str:
+    """A signed number for a column: one decimal and a place for the unit in every row, so that the points stand in line."""
+    if value is None:
+        return UNKNOWN + " "
+    amount = float(value)
+    for limit, letter in ((999_950_000, "G"), (999_950, "M"), (999.95, "k")):
+        if abs(amount) >= limit:
+            return number(amount / _UNITS[letter], 1, signed=True) + letter
+    return number(amount, 1, signed=True) + " "
+
+
+def sensible_decimals(value: Decimal | float) -> int:
+    """Decimals that show a price with about seven digits, for as long as the symbol's tick is unknown."""
+    amount = abs(float(value))
+    whole = len(str(int(amount)))
+    return min(8, max(1, 7 - whole)) if amount >= 1 else 7
+
+
 def direction(value: Decimal | float | None, text: str) -> Text:
     """Green with a sign for positive, red for negative: the sign carries the meaning without the colour too."""
     if value is None or value == 0:

@@ -25,6 +25,7 @@ _AMOUNT_DIGITS = 18
 _ID_LIMIT, _TIME_LIMIT_MS = 2**62, 4_102_444_800_000
 # Newer archive files give microseconds.
 _MICROSECONDS_FROM = 10**14
+_BEGINNING_LINES = 200
 
 
 class _Envelope(msgspec.Struct):
@@ -106,11 +107,17 @@ def _first_ms(singles: _Singles, rows: RecordedRows) -> int:
     return min(firsts + [event.event_ms for event in rows.events[:1]])
 
 
-def _read_one(path: Path) -> tuple[_Singles, RecordedRows]:
+def check_beginnings(paths: Sequence[Path]) -> None:
+    """Refuse what is no recording by its first lines: quick for files of any size. Raises as `read_recording` does."""
+    for path in paths:
+        _read_one(path, _BEGINNING_LINES)
+
+
+def _read_one(path: Path, most_lines: int | None = None) -> tuple[_Singles, RecordedRows]:
     lines = _Counted()
     try:
         with _open_lines(path) as text:
-            lines.source = text
+            lines.source = itertools.islice(text, most_lines)
             first = next(lines, "")
             if "," in first and "{" not in first:
                 return {}, RecordedRows({_symbol_of(path): _read_table(first, lines)})

@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(start: Starter, tmp_path: P
     (tmp_path / "state").write_text("a file is in the way")
     stack = start({"alpha": "good"})
     assert stack.process.wait(30) == 1
-    assert "the state folder cannot be written" in stack.output
+    assert f"the state folder is a file, not a folder ({tmp_path / 'state'})" in stack.output
     assert len(stack.output.splitlines()) == 1
 
 

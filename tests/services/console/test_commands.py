@@ -12,10 +12,14 @@ from typer.main import get_command
 
 from infra.local.options import ROOT
 from infra.local.ports import free_port
+from infra.local.runfile import RunFile, creation_time, read_run_file, write_run_file
 from libs.kit.errors import ConfigurationError
 from libs.kit.service import VERSION
+from services.console import launching
 from services.console.app import app
+from services.console.launching import StartFailed, wait_until
 from services.console.recordings import symbols_of
+from services.console.watch import screen
 
 
 def _run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -65,7 +69,7 @@ def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp
         (("up", "--speed", "fast"), "neither a positive number nor max"),
         (("up", "--port", "door=1"), "is not NAME=NUMBER"),
         (("up", "--venue", "nowhere"), "nowhere"),
-        (("up", "--recording", "missing.gz"), "the recording does not exist (missing.gz)"),
+        (("up", "--recording", "missing.gz"), "the recording does not exist (--recording missing.gz)"),
         (("up", "--symbols", "BTC/USDT", "--kafka", "127.0.0.1:1"), "is no symbol"),
         (("topics", "tail", "market"), "could be"),
     ],
@@ -75,6 +79,37 @@ def test_wrong_usage_exits_with_two(arguments: tuple[str, ...], hint: str, tmp_p
     assert done.returncode == 2
     assert hint in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "line"),
+    [
+        (
+            ("--detach", "--symbols", "BTCUSDT,DOGUSDT"),
+            {},
+            "the simulator lists no DOGUSDT; near: DOGEUSDT, DOTUSDT (--symbols): "
+            "name listed ones, like BTCUSDT,ETHUSDT",
+        ),
+        (
+            (),
+            {"PERPSTREAM_SYMBOLS": "BTCUST"},
+            "BTCUST is no USD-margined perpetual: its name must end in USDT or USDC; near: BTCUSDT, LTCUSDT, ETCUSDT "
+            "(PERPSTREAM_SYMBOLS): name listed ones, like BTCUSDT,ETHUSDT",
+        ),
+        (
+            ("--recording", "README.md"),
+            {},
+            "the recording cannot be read: the first line is neither a capture's nor a table's "
+            f"(--recording {ROOT}/README.md): give raw captures (.raw.gz) or Binance aggTrades tables (.csv, .csv.gz, .zip)",
+        ),
+    ],
+)
+def test_what_the_simulator_cannot_play_is_one_line_before_anything_starts(
+    arguments: tuple[str, ...], variables: dict[str, str], line: str, tmp_path: Path
+) -> None:
+    done = _run("up", *arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"), **variables)
+    assert (done.returncode, done.stderr) == (2, f"perpstream: {line}\n")
+    assert read_run_file(tmp_path / "state") is None
 
 
 @pytest.mark.parametrize("arguments", [("db", "status"), ("topics", "list")])
@@ -89,6 +124,52 @@ def test_a_server_that_does_not_answer_exits_with_four(arguments: tuple[str, ...
     assert done.returncode == 4
     assert len(done.stderr.splitlines()) == 1
     assert f"127.0.0.1:{port}" in done.stderr
+    assert "start a stack with `perpstream up`, or" in done.stderr
+
+
+def test_a_second_stack_is_refused_without_touching_the_log_of_the_first(tmp_path: Path) -> None:
+    running = RunFile(version="", supervisor_pid=os.getpid(), supervisor_started_at=creation_time(os.getpid()) or 0.0)
+    write_run_file(tmp_path, running)
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "supervisor.log"
+    log.write_text("of the first")
+    done = _run("up", "--detach", PERPSTREAM_STATE_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"perpstream: a stack is running already (process {os.getpid()}, ")
+    assert "nothing was left running" not in done.stderr
+    assert log.read_text() == "of the first"
+
+
+@pytest.mark.parametrize(
+    ("last_line", "said"),
+    [
+        ("perpstream: the disk is full (/x): free 300 MB", "the disk is full (/x): free 300 MB"),
+        ("Segmentation fault", "Segmentation fault ({log}): see that log"),
+    ],
+)
+def test_the_last_line_of_a_failed_start_is_passed_on(last_line: str, said: str, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "supervisor.log"
+    log.parent.mkdir()
+    log.write_text(f"starting\n{last_line}\n")
+    with pytest.raises(StartFailed) as caught:
+        wait_until(tmp_path, subprocess.Popen(["false"]), ("ready",))
+    assert str(caught.value.advice) == said.format(log=log)
+
+
+def test_leaving_the_screen_says_once_that_the_state_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    supervisor = subprocess.Popen(["sleep", "60"])
+
+    async def interrupted(_: Path, *, once: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launching, "start_supervisor", lambda *_, **__: supervisor)
+    monkeypatch.setattr(launching, "wait_until", lambda *_: None)
+    monkeypatch.setattr(screen, "run_watch", interrupted)
+    launching.run_watched(tmp_path, [])
+    assert supervisor.returncode is not None
+    assert capsys.readouterr().out.count(f"stopped; state kept in {tmp_path}\n") == 1
 
 
 @pytest.mark.integration

@@ -70,12 +70,10 @@ def test_up_status_watch_and_down(perpstream: CommandLine) -> None:
     assert perpstream.run("status").returncode == 3
 
 
-def test_an_unknown_symbol_is_one_line_and_leaves_nothing_running(perpstream: CommandLine) -> None:
+def test_an_unknown_symbol_is_one_line_before_anything_starts(perpstream: CommandLine) -> None:
     started = perpstream.up("--symbols", "BTCEUR")
     assert started.returncode == 2, started.stderr
     assert len(started.stderr.splitlines()) == 1
     assert "BTCEUR" in started.stderr
-    run = read_run_file(perpstream.state_dir)
-    assert run is not None
-    assert run.state == "stopped"
-    assert not alive(run.supervisor_pid)
+    assert "--symbols" in started.stderr
+    assert read_run_file(perpstream.state_dir) is None

@@ -10,11 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from libs.contracts.market import AggTradeFrame, Hole, MarkPriceObserved, SymbolSlice
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedState,
+    FeedStatusChanged,
+    Hole,
+    MarkPriceObserved,
+    SymbolSlice,
+)
 from libs.contracts.signals import IndicatorComputed, SignalScored, StrategyScore, WindowFeatures
-from services.console.watch.model import Rate, ServiceState, WatchModel
+from services.console.health import ProcessReport, waits_for
+from services.console.watch.model import Rate, ServiceState, VenueClock, WatchModel
 from services.console.watch.render import frame
-from services.console.watch.words import bar, compact, number
+from services.console.watch.words import aligned, bar, compact, number, sensible_decimals
 
 EVENING_MS = 1_723_161_599_000  # 2024-08-08 23:59:59 UTC
 
@@ -196,7 +204,139 @@ def test_a_frame_that_cannot_be_read_is_counted_and_changes_nothing() -> None:
 
 
 def test_silence_is_said() -> None:
-    assert "no record for 95 s" in _drawn(_model(), 100, now=100.0)
+    assert "no record for 1m 35s" in _drawn(_model(), 100, now=100.0)
+
+
+def test_the_age_of_the_data_counts_on_the_clock_of_the_venue() -> None:
+    model = _model()
+    model.venue_clock = VenueClock(at=5.0, venue_ms=EVENING_MS + 1_000)
+    assert "  receiving" in _drawn(model, 100)
+    model.venue_clock = VenueClock(at=5.0, venue_ms=EVENING_MS + 184_000)  # replayed records of three minutes ago
+    text = _drawn(model, 100)
+    assert "newest trade 3m 05s old" in text
+    assert "data –" in text
+    model.venue_clock = VenueClock(at=5.0, venue_ms=EVENING_MS + 200_000, speed=100.0)  # two real seconds
+    assert "  receiving" in _drawn(model, 100, now=5.0)
+    model.recording_ended = True
+    assert "recording ended  data 100.000 %" in _drawn(model, 100, now=500.0)
+
+
+@pytest.mark.parametrize(("state", "words"), [("resynchronising", "data filling"), ("receiving", "data 100.000 %")])
+def test_nothing_is_claimed_complete_while_it_is_filled(state: FeedState, words: str) -> None:
+    model = _model()
+    status = FeedStatusChanged(
+        event_id="f", event_time_ms=0, feed="trades", symbol="BTCUSDT", state=state, detail="", last_event_time_ms=-1
+    )
+    model.apply(status, 5.0)
+    model.apply(msgspec.structs.replace(status, feed="liquidations", state="connecting"), 5.0)
+    assert words in _drawn(model, 100)
+
+
+def test_a_rate_of_trades_without_trades_is_unknown() -> None:
+    model = _model()
+    assert "trades/s 1.0" in _drawn(model, 100, now=5.0)
+    assert "trades/s –" in _drawn(model, 100, now=7.0)
+
+
+def test_the_date_is_shown_when_it_is_not_today() -> None:
+    model = _model()
+    model.today = "2026-11-28"
+    assert "2024-08-08 23:59:59Z" in _drawn(model, 80).splitlines()[0]
+    model.today = "2024-08-08"
+    assert "2024-08-08" not in _drawn(model, 60).splitlines()[0]
+
+
+def test_an_emitted_signal_stays_above_its_own_refusals() -> None:
+    model = WatchModel()
+    emitted = msgspec.structs.replace(SIGNAL, event_id="e", state="emitted", reason=None)
+    model.apply(emitted, 0.0)
+    for index in range(60):
+        for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT"):
+            model.apply(
+                msgspec.structs.replace(
+                    SIGNAL,
+                    event_id=f"{symbol}{index}",
+                    symbol=symbol,
+                    event_time_ms=EVENING_MS + 15_000 * (index + 1),
+                    reason="cooldown",
+                ),
+                1.0,
+            )
+    text = _drawn(model, 100)
+    assert "● emitted" in text
+    assert text.count("○ refused: cooldown ×60") == 3
+    assert [row.signal.state for row in model.signals(1)] == ["emitted"]
+    model.apply(msgspec.structs.replace(emitted, event_id="e2", event_time_ms=EVENING_MS + 10**7), 2.0)
+    model.apply(msgspec.structs.replace(SIGNAL, event_id="r", reason="cooldown", event_time_ms=EVENING_MS + 10**8), 3.0)
+    first, second = model.signals(2)
+    assert (first.count, second.signal.event_id) == (
+        1,
+        "e2",
+    )  # a refusal after another emitted signal is a row of its own
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30)])
+def test_who_is_not_ready_and_why_is_never_cut_off(width: int, height: int) -> None:
+    model = _model()
+    model.venue_clock = VenueClock(5.0, EVENING_MS + 200_000)
+    model.trades_missing = 1_234_567
+    for name in ("BNBUSDT", "ETHUSDT", "SOLUSDT"):
+        model.symbol(name)
+    for index in range(7):
+        model.topics[f"market.other{index}.v1"] = Rate()
+    for index in range(9):
+        model.services[f"service_{index}"] = ServiceState(ready=True, running=True, waits_for="", restarts=0)
+    why = "trades: BTCUSDT is being filled from 2024-08-08 23:12"
+    model.services["signal_engine"] = ServiceState(ready=False, running=True, waits_for=why, restarts=0)
+    for name in ("gateway", "sequencer"):
+        model.services[name] = ServiceState(ready=False, running=True, waits_for="starting", restarts=0)
+    console = Console(width=width, height=height, file=io.StringIO(), highlight=False)
+    console.print(frame(model, width, 6.0, height))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) <= height
+    assert max(len(line) for line in lines) <= width
+    assert f"signal_engine: {why}" in lines
+    assert "2 not ready: starting: gateway, sequencer" in lines
+    assert "ready 9/13" in lines[0]
+    assert lines[1] == ""
+
+
+def test_a_young_process_that_never_answered_is_starting() -> None:
+    def report(uptime: float, missing: dict[str, str]) -> ProcessReport:
+        return ProcessReport(
+            name="gateway",
+            pid=1,
+            state="running",
+            healthy=False,
+            ready=False,
+            missing=missing,
+            uptime_seconds=uptime,
+            memory_mb=None,
+            restarts=0,
+        )
+
+    silent = {"endpoint": "does not answer"}
+    assert waits_for(report(5.0, silent)) == "starting"
+    assert waits_for(report(5.0, silent), answered_before=True) == "endpoint: does not answer"
+    assert waits_for(report(61.0, silent)) == "endpoint: does not answer"
+    assert waits_for(report(5.0, {"database": "away"})) == "database: away"
+
+
+def test_a_mark_price_without_a_known_tick_has_a_sensible_number_of_digits() -> None:
+    model = WatchModel()
+    model.apply(msgspec.structs.replace(MARK, mark_price=Decimal("61700.12345678")), 0.0)
+    text = _drawn(model, 100)
+    assert "61\u2009700.12 " in text
+    assert [sensible_decimals(value) for value in (3050.5, 2.15, 0.158)] == [3, 6, 7]
+
+
+@given(st.floats(min_value=-9.9e11, max_value=9.9e11))
+def test_numbers_of_a_column_have_their_points_in_line(value: float) -> None:
+    text = aligned(value)
+    assert text[-3] == "."
+    assert text[-1] in " kMG"
+    assert len(text) <= 8
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=2, max_size=30))

@@ -16,6 +16,7 @@ from libs.kit.errors import ConfigurationError
 from libs.kit.settings import VenueSettings
 from services.exchange_simulator.app import Simulation
 from services.exchange_simulator.clock import wall_ms
+from services.exchange_simulator.recording.reader import check_beginnings
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from tests.services.exchange_simulator.running import (
     AFTER_MIDNIGHT,
@@ -268,3 +269,12 @@ async def test_a_recording_says_nothing_of_a_period_that_outlasts_it(tmp_path: P
         period_ends = (last // 300_000 + 1) * 300_000
         await run.until(lambda status: status["venue_time_ms"] > period_ends)
         assert await run.get("/futures/data/takerlongshortRatio", symbol="BTCUSDT", period="5m") == []
+
+
+def test_the_beginning_of_a_recording_is_enough_to_refuse_what_is_none(tmp_path: Path) -> None:
+    check_beginnings([SLICE])
+    for name, content in (("notes.md", "# notes\n"), ("empty.csv", ""), ("cut.gz", "no gzip")):
+        path = tmp_path / name
+        path.write_text(content)
+        with pytest.raises(ConfigurationError, match=name):
+            check_beginnings([path])
