@@ -104,7 +104,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "counter",
         "records",
         ("topic", "reason"),
-        "Known duplicates dropped.",
+        "Records that count for nothing: known duplicates, claims ahead of the timeline.",
     ),
     MetricSpec(
         "perpstream_consumer_lag_records",
