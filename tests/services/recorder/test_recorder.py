@@ -4,11 +4,12 @@ from decimal import Decimal
 
 import msgspec
 
-from libs.contracts.codec import Encoded, encode
+from libs.contracts.codec import Encoded, decode, encode
 from libs.contracts.control import StrategyActivated
 from libs.contracts.market import Hole
 from libs.contracts.signals import SignalScored
 from libs.contracts.topics import ALERT, SIGNAL_SCORED, TIMELINE
+from libs.contracts.trading import AlertRaised
 from libs.streaming.tail import read_tail
 from tests.services.recorder.conftest import Installation
 from tests.services.recorder.timelines import (
@@ -177,6 +178,26 @@ async def test_the_same_signal_again_is_nothing_and_other_content_is_an_alert(in
     )
     alerts = await read_tail(installation.bootstrap, ALERT.name, 0, 5)
     assert [b"signal-2" in (alert.value or b"") for alert in alerts] == [True]
+    assert await installation.all("SELECT event_id, content ->> 'sentence', log_place FROM signal_conflicts") == [
+        ("signal-2", "something else", f"{SIGNAL_SCORED.name}:0:3")
+    ]
+
+
+async def test_a_signal_of_other_features_is_critical_and_one_of_other_slow_inputs_a_warning(
+    installation: Installation,
+) -> None:
+    slow, other = scored(1), scored(2)
+    slow = msgspec.structs.replace(slow, inputs={**slow.inputs, "mark_price": Decimal(1)})
+    await installation.append([encode(scored(1)), encode(scored(2))], SIGNAL_SCORED.name)
+    await installation.append(
+        [encode(slow), encode(msgspec.structs.replace(other, price=Decimal(1)))], SIGNAL_SCORED.name
+    )
+    await installation.record_all()
+    alerts = [decode(alert.value, alert.headers) for alert in await read_tail(installation.bootstrap, ALERT.name, 0, 5)]
+    assert [(a.severity, "signal-2" in a.detail) for a in alerts if isinstance(a, AlertRaised)] == [
+        ("critical", True),
+        ("warning", False),
+    ]
 
 
 async def test_a_poisoned_signal_is_put_aside_alone(installation: Installation) -> None:
