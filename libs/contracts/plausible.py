@@ -44,7 +44,7 @@ def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
         parts = [found for part in info.types if (found := _check_of(name, part)) is not None]
         return _optional(parts[0]) if parts else None
     if isinstance(info, inspect.DecimalType):
-        return _wrong_price if name.endswith("price") else _wrong_decimal
+        return _wrong_price if name.endswith("price") else wrong_decimal
     if isinstance(info, inspect.IntType):
         # An age is a difference of times and may be negative.
         return _wrong_time if name.endswith("_ms") and name != "age_ms" else _wrong_integer
@@ -74,14 +74,15 @@ def _nested(value: msgspec.Struct) -> str | None:
     return None
 
 
-def _wrong_decimal(value: Decimal) -> str | None:
+def wrong_decimal(value: Decimal) -> str | None:
+    """What is wrong with a number of any event, or None: for those who calculate numbers and want to send them."""
     if not value.is_finite():
         return "is not finite"
     return None if -_MOST_DIGITS <= value.adjusted() <= _MOST_DIGITS else f"has more than {_MOST_DIGITS} digits"
 
 
 def _wrong_price(value: Decimal) -> str | None:
-    return _wrong_decimal(value) or ("is negative" if value < 0 else None)
+    return wrong_decimal(value) or ("is negative" if value < 0 else None)
 
 
 def _wrong_integer(value: int) -> str | None:
