@@ -23,7 +23,7 @@ class LiquidationSelection:
     def select(self, order: ForcedOrder) -> LiquidationObserved | None:
         """The event, or None for a copy, a symbol that is not ours, or an inverse contract (its quantity is contracts).
 
-        Raises `BadMessage` "bad_liquidation" when a number cannot be read.
+        Raises `BadMessage` "bad_liquidation" when a number cannot be read or nothing was filled.
         """
         if order.product != "linear" or order.symbol not in self._symbols:
             return None
@@ -45,6 +45,8 @@ def _event_of(order: ForcedOrder) -> LiquidationObserved:
         raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: not a number") from None
     if not all(number.is_finite() for number in (quantity, average, price, last)):
         raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: not finite")
+    if quantity <= 0 or average <= 0:
+        raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: nothing was filled")
     return LiquidationObserved(
         event_id=liquidation_id(order.symbol, order.side, order.trade_time, quantity, average),
         event_time_ms=order.trade_time,

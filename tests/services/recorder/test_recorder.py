@@ -112,9 +112,9 @@ async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(install
     assert sorted(letter.headers["dlq-reason"].decode() for letter in letters) == [
         "bad_frame",
         "bad_time",
+        "implausible",
         "undecodable",
         "unknown_schema",
-        "unstorable",
     ]
     assert {letter.value for letter in letters} >= {b"{}", records[2].value, records[5].value}
 
@@ -201,10 +201,12 @@ async def test_a_signal_of_other_features_is_critical_and_one_of_other_slow_inpu
 
 
 async def test_a_poisoned_signal_is_put_aside_alone(installation: Installation) -> None:
-    """NUL is a legal JSON character and no legal text in PostgreSQL."""
+    """NUL is a legal JSON character and no legal text in PostgreSQL; a field that we do not know can have one."""
     good, bad = encode(scored(1)), encode(scored(2, "a\0b"))
-    await installation.append([good, bad, encode(scored(3)), garbled(encode(scored(4)))], SIGNAL_SCORED.name)
+    unknown = encode(scored(5))
+    unknown = unknown._replace(value=unknown.value[:-1] + rb',"of_a_later_version":"a\u0000b"}')
+    await installation.append([good, bad, unknown, encode(scored(3)), garbled(encode(scored(4)))], SIGNAL_SCORED.name)
     await installation.record_all()
     assert await installation.all("SELECT event_id FROM signal_logs ORDER BY 1") == [("signal-1",), ("signal-3",)]
     letters = await read_tail(installation.bootstrap, SIGNAL_SCORED.dead_letter, 0, 5)
-    assert {letter.headers["dlq-reason"] for letter in letters} == {b"unstorable", b"undecodable"}
+    assert {letter.headers["dlq-reason"] for letter in letters} == {b"implausible", b"unstorable", b"undecodable"}
