@@ -15,6 +15,8 @@ import msgspec
 from libs.kit.errors import BadMessage
 
 LATEST_MS = 4_102_444_800_000  # 2100-01-01
+MOST_DECIMALS = 18
+"""Decimals of a price or a quantity."""
 LONGEST_SYMBOL = 40
 _MOST_DIGITS = 40  # before the point, and zeros after it
 _FORBIDDEN = frozenset("|:")  # separators of ids and of places

@@ -7,6 +7,7 @@ import msgspec
 from libs.contracts.codec import Encoded, decode, encode
 from libs.contracts.control import StrategyActivated
 from libs.contracts.market import Hole
+from libs.contracts.plausible import LATEST_MS
 from libs.contracts.signals import SignalScored
 from libs.contracts.topics import ALERT, SIGNAL_SCORED, TIMELINE
 from libs.contracts.trading import AlertRaised
@@ -93,7 +94,7 @@ async def test_a_dropped_duplicate_with_other_content_is_kept_aside_and_reported
 async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(installation: Installation) -> None:
     owner = TimelineWriter()
     bad_length = replace_event(frame(21, 10, sequence=2), price=b"12345678")
-    bad_time = replace_event(frame(31, 1, sequence=3), trade_time=(10**11).to_bytes(8, "little"))
+    bad_time = replace_event(frame(31, 1, sequence=3), trade_time=LATEST_MS.to_bytes(8, "little"))
     hole = Hole("BTCUSDT", 31, 40, 0, 0, "no table takes a \0")
     unstorable = replace_event(frame(41, 1, sequence=4), holes=(hole,))
     records = [owner.fence(), owner.copy(frame(1, 10)), garbled(owner.copy(frame(11, 10, sequence=1)))]
@@ -111,12 +112,22 @@ async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(install
     letters = await read_tail(installation.bootstrap, TIMELINE.dead_letter, 0, 20)
     assert sorted(letter.headers["dlq-reason"].decode() for letter in letters) == [
         "bad_frame",
-        "bad_time",
+        "bad_frame",
         "implausible",
         "undecodable",
         "unknown_schema",
     ]
     assert {letter.value for letter in letters} >= {b"{}", records[2].value, records[5].value}
+
+
+async def test_a_frame_that_the_engine_counts_is_recorded_whatever_its_age(installation: Installation) -> None:
+    """One bound for all readers: a trade stamped 1973 is odd, and each of them takes it."""
+    owner, old = TimelineWriter(), replace_event(frame(11, 1, sequence=1), trade_time=(10**11).to_bytes(8, "little"))
+    await installation.append([owner.fence(), owner.copy(frame(1, 10)), owner.copy(old)])
+    await installation.record_all()
+    assert await installation.all("SELECT agg_id FROM agg_trades WHERE trade_time < '1974-01-01'") == [(11,)]
+    assert await installation.all("SELECT row_count FROM agg_trades_meta") == [(11,)]
+    assert await read_tail(installation.bootstrap, TIMELINE.dead_letter, 0, 5) == []
 
 
 async def test_records_without_a_table_move_the_position(installation: Installation) -> None:
