@@ -15,11 +15,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """A fact (past tense) or a command (imperative).
 
     `SCHEMA` is "name/version". `event_id` is deterministic: the same fact has the same id in every replay. `event_time_ms`
-    is the venue's time, milliseconds since the epoch (UTC).
+    is the venue's time, milliseconds since the epoch (UTC). `POSITIVE` names numbers that are above zero in every such fact
+    (see `libs.contracts.plausible`).
     """
 
     SCHEMA: ClassVar[str] = ""
     CONTENT_TYPE: ClassVar[ContentType] = "application/json"
+    POSITIVE: ClassVar[frozenset[str]] = frozenset()
 
     event_id: str
     event_time_ms: int

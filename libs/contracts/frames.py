@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
-from libs.contracts.plausible import LATEST_MS
+from libs.contracts.plausible import LATEST_MS, MOST_DECIMALS
 from libs.kit.errors import BadMessage
 
 Int64 = NDArray[np.int64]
-MOST_DECIMALS = 18
 # Scaled units that the trades of one frame may be worth; what many such frames add up to is the kernel's to judge.
 MOST_NOTIONAL = 1 << 58
 _MOST_MISSING_ID = 1 << 62

@@ -103,6 +103,7 @@ class LiquidationObserved(Event, frozen=True, kw_only=True):
     """
 
     SCHEMA: ClassVar[str] = "liquidation_observed/1"
+    POSITIVE: ClassVar[frozenset[str]] = frozenset(("quantity", "average_price"))
 
     symbol: str
     side: Literal["BUY", "SELL"]

@@ -1,6 +1,7 @@
-"""What decoded events must also be: numbers that can be calculated with, times of this era, symbols that every id can carry.
+"""What decoded events must also be: numbers that can be calculated with, times of this era, text that can be stored, and symbols
+that every id can carry.
 
-Types alone let `NaN`, 10^1000000, the year 40000 and a symbol with a line break pass; each of them would end some reader,
+Types alone let `NaN`, 10^1000000, the year 40000, a NUL and a symbol with a line break pass; each of them would end some reader,
 which would then meet the same record again at its next start. So the codec refuses them for everybody.
 """
 
@@ -14,6 +15,8 @@ import msgspec
 from libs.kit.errors import BadMessage
 
 LATEST_MS = 4_102_444_800_000  # 2100-01-01
+MOST_DECIMALS = 18
+"""Decimals of a price or a quantity."""
 LONGEST_SYMBOL = 40
 _MOST_DIGITS = 40  # before the point, and zeros after it
 _FORBIDDEN = frozenset("|:")  # separators of ids and of places
@@ -34,7 +37,11 @@ def check(event: msgspec.Struct) -> None:
 def _checks(kind: type[msgspec.Struct]) -> tuple[tuple[str, Check], ...]:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
-    found = ((field.name, _check_of(field.name, field.type)) for field in info.fields)
+    positive: frozenset[str] = getattr(kind, "POSITIVE", frozenset())
+    found = (
+        (field.name, _wrong_amount if field.name in positive else _check_of(field.name, field.type))
+        for field in info.fields
+    )
     return tuple((name, wrong) for name, wrong in found if wrong is not None)
 
 
@@ -44,14 +51,14 @@ def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
         parts = [found for part in info.types if (found := _check_of(name, part)) is not None]
         return _optional(parts[0]) if parts else None
     if isinstance(info, inspect.DecimalType):
-        return _wrong_price if name.endswith("price") else _wrong_decimal
+        return _wrong_price if name.endswith("price") else wrong_decimal
     if isinstance(info, inspect.IntType):
         # An age is a difference of times and may be negative.
         return _wrong_time if name.endswith("_ms") and name != "age_ms" else _wrong_integer
-    if isinstance(info, inspect.StrType) and name == "symbol":
-        return _wrong_symbol
+    if isinstance(info, inspect.StrType):
+        return _wrong_symbol if name == "symbol" else _wrong_text
     if isinstance(info, inspect.DictType):
-        return _each(_check_of("", info.value_type), dict.values)
+        return _both(_each(_check_of("", info.key_type), iter), _each(_check_of("", info.value_type), dict.values))
     if isinstance(info, inspect.VarTupleType):
         return _each(_check_of("", info.item_type), iter)
     return _nested if isinstance(info, inspect.StructType) else None
@@ -67,6 +74,12 @@ def _each(wrong: Check | None, items: Callable[[Any], Any]) -> Check | None:
     return lambda values: next((what for value in items(values) if (what := wrong(value)) is not None), None)
 
 
+def _both(first: Check | None, second: Check | None) -> Check | None:
+    if first is None or second is None:
+        return first or second
+    return lambda value: first(value) or second(value)
+
+
 def _nested(value: msgspec.Struct) -> str | None:
     for name, wrong in _checks(type(value)):
         if (what := wrong(getattr(value, name))) is not None:
@@ -74,14 +87,24 @@ def _nested(value: msgspec.Struct) -> str | None:
     return None
 
 
-def _wrong_decimal(value: Decimal) -> str | None:
+def wrong_decimal(value: Decimal) -> str | None:
+    """What is wrong with a number of any event, or None: for those who calculate numbers and want to send them."""
     if not value.is_finite():
         return "is not finite"
     return None if -_MOST_DIGITS <= value.adjusted() <= _MOST_DIGITS else f"has more than {_MOST_DIGITS} digits"
 
 
 def _wrong_price(value: Decimal) -> str | None:
-    return _wrong_decimal(value) or ("is negative" if value < 0 else None)
+    return wrong_decimal(value) or ("is negative" if value < 0 else None)
+
+
+def _wrong_amount(value: Decimal) -> str | None:
+    return wrong_decimal(value) or (None if value > 0 else "is not positive")
+
+
+def _wrong_text(value: str) -> str | None:
+    # The one character of JSON that no text of PostgreSQL can hold: what the engine counts must reach the tables.
+    return "contains a NUL" if "\0" in value else None
 
 
 def _wrong_integer(value: int) -> str | None:

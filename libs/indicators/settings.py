@@ -6,6 +6,7 @@ Every length is a whole number of buckets g, so that a window at a bucket edge i
 from dataclasses import dataclass
 from math import gcd
 
+from libs.contracts.plausible import MOST_DECIMALS
 from libs.indicators import layout as at
 from libs.kit.errors import UserError
 
@@ -14,7 +15,6 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 NOTIONAL_CAP = 10**11
 """Quote units that a symbol must be able to turn over in its widest window (20 times BTCUSDT); its scale is refused otherwise."""
-_MOST_DECIMALS = 18
 
 
 class OverflowRisk(UserError):
@@ -78,8 +78,8 @@ class KernelSettings:
 def check_scale(symbol: str, price_decimals: int, quantity_decimals: int) -> None:
     """Refuse a scale at load. Raises `OverflowRisk` when a busy window, `NOTIONAL_CAP` quote units, would leave 62 bits."""
     if (
-        not 0 <= price_decimals <= _MOST_DECIMALS
-        or not 0 <= quantity_decimals <= _MOST_DECIMALS
+        not 0 <= price_decimals <= MOST_DECIMALS
+        or not 0 <= quantity_decimals <= MOST_DECIMALS
         or NOTIONAL_CAP * 10 ** (price_decimals + quantity_decimals) >= at.SUM_LIMIT
     ):
         raise OverflowRisk(

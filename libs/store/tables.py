@@ -215,6 +215,21 @@ signal_logs = Table(
     Index(None, "strategy", "event_time", "event_id"),
 )
 
+signal_conflicts = Table(
+    "signal_conflicts",
+    metadata,
+    Column("table_name", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("content_md5", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    _instant("event_time"),
+    Column("content", JSONB, nullable=False),
+    Column("log_place", Text, nullable=False),
+    _recorded_at(),
+    PrimaryKeyConstraint("table_name", "event_id", "content_md5"),
+    comment="Feature rows and signals that came under a known id with other content, once each: kept aside, never dropped.",
+)
+
 market_data_gaps = Table(
     "market_data_gaps",
     metadata,

@@ -76,10 +76,14 @@ WHERE meta.symbol = ANY($1)
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One id that came with other content than the table holds; its row is in a table of its own or only counted."""
+    """One id that came with other content than the table holds; its row is kept in a table of its own.
+
+    `expected`: another run of the same market may say so, and it is no defect.
+    """
 
     table: str
     key: str
+    expected: bool = False
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel
 
+from libs.contracts.plausible import LATEST_MS
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
@@ -36,10 +37,9 @@ from services.gateway.shared import Gateway
 RATES_SYMBOLS = 4
 RATES_CACHE_SECONDS = 3.0
 MOST_CANDLES = 1500
-_LATEST_TIME_MS = 4_102_444_800_000  # 2100-01-01
 _VWAP = Context(prec=12)
 
-TimeMs = Annotated[int, Query(ge=0, lt=_LATEST_TIME_MS)]
+TimeMs = Annotated[int, Query(ge=0, lt=LATEST_MS)]
 
 
 def _printable(text: str) -> str:
@@ -269,7 +269,7 @@ def _read_cursor(cursor: str) -> tuple[int, str]:
     except ValueError:
         raise BadRequest("cursor is not one that this API gave out") from None
     # int() takes more than we write ("1_0", other scripts' digits, a sign), and so does the decoder of base64.
-    if not 0 <= place[0] < _LATEST_TIME_MS or not event_id.isprintable() or _cursor_at(*place) != cursor:
+    if not 0 <= place[0] < LATEST_MS or not event_id.isprintable() or _cursor_at(*place) != cursor:
         raise BadRequest("cursor is not one that this API gave out")
     return place
 

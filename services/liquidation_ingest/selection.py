@@ -25,7 +25,8 @@ class LiquidationSelection:
     def select(self, order: ForcedOrder) -> LiquidationObserved | None:
         """The event, or None for a copy, a symbol that is not ours, or an inverse contract (its quantity is contracts).
 
-        Raises `BadMessage` "bad_liquidation" when a number cannot be read, "implausible" for what no reader of the topic takes.
+        Raises `BadMessage` "bad_liquidation" when a number cannot be read or nothing was filled, "implausible" for what no
+        reader of the topic takes.
         """
         if order.product != "linear" or order.symbol not in self._symbols:
             return None
@@ -49,6 +50,8 @@ def _event_of(order: ForcedOrder) -> LiquidationObserved:
         raise BadMessage(
             "bad_liquidation", f"{order.symbol} at {order.trade_time}: a status of {len(order.status)} characters"
         )
+    if quantity <= 0 or average <= 0:
+        raise BadMessage("bad_liquidation", f"{order.symbol} at {order.trade_time}: nothing was filled")
     event = LiquidationObserved(
         event_id=liquidation_id(order.symbol, order.side, order.trade_time, quantity, average),
         event_time_ms=order.trade_time,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from libs.contracts.codec import decode
-from libs.contracts.frames import TradeColumns, read_columns
+from libs.contracts.frames import read_columns
 from libs.contracts.market import (
     AggTradeFrame,
     FeedStatusChanged,
@@ -27,10 +27,6 @@ from libs.streaming.deadletter import DeadLetters
 from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor, prime_cursor
 
-# Times outside of this span are no trade of any perpetual; the table's months would be made for nothing.
-_EARLIEST_MS = 1_230_768_000_000  # 2009-01-01
-_LATEST_MS = 4_102_444_800_000  # 2100-01-01
-_MOST_DECIMALS = 18
 _FACTS = (LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved, FeedStatusChanged)
 
 
@@ -95,20 +91,10 @@ class PartitionReader:
 def _reading(taken: Accepted) -> Reading:
     event = taken.event
     if isinstance(event, AggTradeFrame) and taken.columns is not None:
-        _check(event, taken.columns)
         return Reading(rows=FrameRows(event, taken.columns))
     if isinstance(event, _FACTS):
         return Reading(fact=Placed(event, taken.effective_at_ms))
     return Reading()
-
-
-def _check(frame: AggTradeFrame, rows: TradeColumns) -> None:
-    times = rows.trade_time
-    if len(times) and not (int(times.min()) >= _EARLIEST_MS and int(times.max()) < _LATEST_MS):
-        raise BadMessage("bad_time", f"trade times {int(times.min())} to {int(times.max())} of {frame.event_id}")
-    for piece in frame.slices:
-        if not (0 <= piece.price_decimals <= _MOST_DECIMALS and 0 <= piece.quantity_decimals <= _MOST_DECIMALS):
-            raise BadMessage("bad_scale", f"{piece.symbol} in {frame.event_id}")
 
 
 def _dropped_rows(record: Record, taken: Accepted | None) -> FrameRows | None:
@@ -127,6 +113,5 @@ def _dropped_rows(record: Record, taken: Accepted | None) -> FrameRows | None:
         }
         held_back = np.array([(int(index), int(number)) not in kept for index, number in pairs], bool)
     rows = every.select(held_back)
-    _check(frame, rows)
     counter("perpstream_records_dropped_total").labels(record.topic, "repeated_trades").inc(len(rows))
     return FrameRows(frame, rows)

@@ -28,6 +28,11 @@ from libs.streaming.records import Record
 from services.recorder.reading import PartitionReader, Reading
 
 _DAY_MS = 86_400_000
+_ASIDE = {
+    "agg_trades": "agg_trades_conflicts",
+    "signal_indicators": "signal_conflicts",
+    "signal_logs": "signal_conflicts",
+}
 
 
 @dataclass(slots=True)
@@ -70,7 +75,7 @@ class Recorder:
         for record in batch.records:
             event = decode(record.value, record.headers, allowed)
             if isinstance(event, IndicatorComputed | SignalScored):
-                stored.append(Stored(event, record.value or b""))
+                stored.append(Stored(event, record.value or b"", record.place))
         async with sorted_trouble(), write_session(self.engine) as session:
             await advance(session, LogPartition(*commit.log), commit.old, commit.new)
             written = await write_signals(session, stored)
@@ -88,19 +93,21 @@ class Recorder:
                 get_logger("recorder").info("partitions made", names=made)
 
     async def _tell(self, conflicts: Sequence[Conflict], records: Sequence[Record]) -> None:
-        """An alert per table, acknowledged before the commit: the same conflict gives the same alert id."""
-        for table in sorted({conflict.table for conflict in conflicts}):
-            keys = sorted(conflict.key for conflict in conflicts if conflict.table == table)
+        """An alert per table and severity, acknowledged before the commit: the same conflict gives the same alert id."""
+        for table, expected in sorted({(conflict.table, conflict.expected) for conflict in conflicts}):
+            keys = sorted(found.key for found in conflicts if (found.table, found.expected) == (table, expected))
             place = f"{records[0].place} to {records[-1].offset}"
-            get_logger("recorder").error("other content under a known id", table=table, ids=keys[:5], count=len(keys))
+            log = get_logger("recorder").warning if expected else get_logger("recorder").error
+            log("other content under a known id", table=table, ids=keys[:5], count=len(keys), same_features=expected)
+            what = "other slow inputs or scores, same features" if expected else "other content"
             alert = AlertRaised(
                 event_id=digest("alert", "recorder", table, keys[0], len(keys)),
                 event_time_ms=records[-1].timestamp_ms,
-                severity="critical",
+                severity="warning" if expected else "critical",
                 source="recorder",
-                title=f"{len(keys)} rows for {table} came under a known id with other content",
-                detail=f"first {keys[0]}; read from {place}; the table keeps what came first",
-                runbook=None,
+                title=f"{len(keys)} rows for {table} came under a known id with {what}",
+                detail=f"first {keys[0]}; read from {place}; the table keeps what came first, {_ASIDE[table]} the other",
+                runbook="docs/operating.md#other-content-under-a-known-id",
             )
             await (await self.producer.send(ALERT, alert, key=alert.event_id, partition=0))
 

@@ -19,6 +19,8 @@ from libs.contracts.market import (
     MarkPriceObserved,
     TradesBootstrapped,
 )
+from libs.contracts.plausible import check
+from libs.contracts.signals import IndicatorComputed, SignalScored
 from libs.contracts.timeline import TimelineHeartbeat
 from libs.indicators.features import FeatureRow, Scale, feature_row, read_table
 from libs.indicators.kernel import Kernel
@@ -29,7 +31,7 @@ from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor
 from libs.trading.factor import Situation
 from services.signal_engine.features import indicator_event
-from services.signal_engine.slow_inputs import SymbolInputs, as_events
+from services.signal_engine.slow_inputs import SymbolInputs, as_events, leave_out_implausible
 from services.signal_engine.strategies import StrategyBook
 
 
@@ -47,6 +49,13 @@ class SignalCount(NamedTuple):
     state: str
 
 
+class LeftOut(NamedTuple):
+    """What was calculated and not said, because the codec would refuse it: a slow input's name, or an event's schema."""
+
+    symbol: str
+    what: str
+
+
 @dataclass(slots=True)
 class Outputs:
     """What a call gave. An evaluation's indicator record says that it is complete: send it after `signals` are kept."""
@@ -57,6 +66,7 @@ class Outputs:
     evaluated: list[str] = field(default_factory=list)
     beat: bool = False
     refused: list[tuple[Record, BadMessage]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 class _Origin(NamedTuple):
@@ -185,17 +195,30 @@ class EngineCore:
     def _say(self, row: FeatureRow, frame_id: str, out: Outputs) -> None:
         """One evaluation and its signals; all of them belong to the trace of the frame that released them."""
         symbol, time_ms = row.symbol, row.evaluation_time_ms
-        readings = self.symbol_inputs(symbol).at(time_ms)
+        readings, unusable = leave_out_implausible(self.symbol_inputs(symbol).at(time_ms))
+        out.left_out.extend(LeftOut(symbol, name) for name in unusable)
         scores, signals = self.book.evaluate(Situation(row, readings))
         self.newest[symbol] = row
         out.evaluated.append(symbol)
         if time_ms <= self.silent_until.get(symbol, -1):
             return
         for signal in signals:
-            out.signals.append(Output(symbol, encode(signal, traceparent=traceparent_of(frame_id, signal.event_id))))
-            out.counts.append(SignalCount(signal.strategy, signal.state))
+            if (output := _output(signal, symbol, frame_id, out)) is not None:
+                out.signals.append(output)
+                out.counts.append(SignalCount(signal.strategy, signal.state))
         event = indicator_event(row, self.kernel.settings.evaluation_ms, as_events(readings, time_ms), scores)
-        out.indicators.append(Output(symbol, encode(event, traceparent=traceparent_of(frame_id, event.event_id))))
+        if (output := _output(event, symbol, frame_id, out)) is not None:
+            out.indicators.append(output)
+
+
+def _output(event: IndicatorComputed | SignalScored, symbol: str, frame_id: str, out: Outputs) -> Output | None:
+    """The record of an event, or None for one that no reader could decode: at the end of time, exits would lie beyond it."""
+    try:
+        check(event)
+    except BadMessage:
+        out.left_out.append(LeftOut(symbol, event.SCHEMA))
+        return None
+    return Output(symbol, encode(event, traceparent=traceparent_of(frame_id, event.event_id)))
 
 
 def _origin(origins: list[_Origin], place: int) -> _Origin:

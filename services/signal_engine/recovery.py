@@ -2,8 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -11,12 +11,16 @@ import libs.contracts
 import libs.indicators
 import libs.trading
 from libs.contracts.codec import HEADER_SCHEMA, decode_as
+from libs.contracts.frames import holes_of
+from libs.contracts.market import AggTradeFrame
 from libs.contracts.signals import IndicatorComputed
 from libs.contracts.topics import SIGNAL_INDICATOR, TIMELINE
 from libs.indicators.settings import KernelSettings
 from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
+from libs.kit.metrics import counter
 from libs.streaming.records import LogReader, Record
+from libs.streaming.timeline import Accepted, TimelineCursor, accepted, tail_before
 from services.signal_engine.core import EngineCore
 from services.signal_engine.snapshot import dump, load
 
@@ -102,31 +106,74 @@ async def _restored(parts: RecoveryParts, partition: int) -> EngineCore:
     return EngineCore(parts.settings)
 
 
+@dataclass(slots=True)
+class _Claims:
+    """What stands on the output topic: the newest evaluation of each symbol, and records that no timeline up to here gave."""
+
+    released_until: dict[str, int]
+    newest: dict[str, int] = field(default_factory=dict)
+    ahead: list[IndicatorComputed] = field(default_factory=list)
+
+    def note(self, record: Record) -> None:
+        """Take one record of the topic; what is no indicator says nothing."""
+        try:
+            event = decode_as(IndicatorComputed, record.value)
+        except BadMessage:
+            return
+        if event.event_time_ms > self.released_until.get(event.symbol, -1):
+            self.ahead.append(event)
+            return
+        self.newest[event.symbol] = max(self.newest.get(event.symbol, -1), event.event_time_ms)
+
+
 async def last_evaluations(log: LogReader, partition: int, expected: set[str]) -> dict[str, int]:
     """The newest evaluation (ms) of each symbol on the output topic, from its tail.
 
     Reads further back while an expected symbol is missing, up to a bound: an evaluation that is emitted again has the same
-    id and the same bytes, so a bound costs duplicates at worst.
+    id and the same bytes, so a bound costs duplicates at worst. An evaluation that the timeline cannot have released by its
+    end is nobody's output, and would silence its symbol until the trades have come there: it is counted and says nothing.
     """
     end, beginning = await _ends(log, partition)
+    # The timeline's end is asked for after the output's: what honest engines wrote lies below it.
+    released = await released_until(log, partition)
     span = _FIRST_SPAN
     while True:
         start = max(beginning, end - span)
-        found: dict[str, int] = {}
+        claims = _Claims(released)
         async for record in _records(log, partition, start, end):
             if record.headers.get(HEADER_SCHEMA) == _SCHEMA:
-                _note(found, record)
-        if start == beginning or span >= _LONGEST_SPAN or expected <= found.keys():
-            return found
+                claims.note(record)
+        if start == beginning or span >= _LONGEST_SPAN or expected <= claims.newest.keys():
+            _tell_ahead(partition, claims.ahead)
+            return claims.newest
         span *= 4
 
 
-def _note(found: dict[str, int], record: Record) -> None:
-    try:
-        event = decode_as(IndicatorComputed, record.value)
-    except BadMessage:
-        return
-    found[event.symbol] = max(found.get(event.symbol, -1), event.event_time_ms)
+def _tell_ahead(partition: int, ahead: Sequence[IndicatorComputed]) -> None:
+    if ahead:
+        counter("perpstream_records_dropped_total").labels(SIGNAL_INDICATOR.name, "ahead_of_timeline").inc(len(ahead))
+        ids = [event.event_id for event in ahead]
+        _LOGGER.warning("evaluations ahead of the timeline ignored", partition=partition, ids=ids[:5], count=len(ids))
+
+
+async def released_until(log: LogReader, partition: int) -> dict[str, int]:
+    """How far (ms) the timeline, up to its end, can have moved each symbol: no later evaluation can have been released."""
+    tail = await tail_before(log, partition, await log.end(TIMELINE.name, partition))
+    reached = dict(tail.heartbeat.watermarks) if tail.heartbeat is not None else {}
+    for taken in accepted(tail.records, TimelineCursor(), []):
+        if isinstance(taken.event, AggTradeFrame):
+            for symbol, time_ms in _reached_by(taken.event, taken):
+                reached[symbol] = max(reached.get(symbol, -1), time_ms)
+    return reached
+
+
+def _reached_by(frame: AggTradeFrame, taken: Accepted) -> Iterator[tuple[str, int]]:
+    """Watermarks, holes and trades move a symbol on, and each of them releases what lies before it."""
+    assert taken.columns is not None
+    for index, part in enumerate(frame.slices):
+        mine = taken.columns.time[taken.columns.symbol_index == index]
+        yield part.symbol, max(part.watermark_ms, int(mine.max(initial=-1)))
+        yield from ((part.symbol, hole.to_ms) for hole in holes_of(frame, part.symbol))
 
 
 async def _ends(log: LogReader, partition: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.plausible import wrong_decimal
 from libs.contracts.signals import SlowInput
 
 MINUTE_MS = 60_000
@@ -177,6 +178,15 @@ def _change_over_window(known: list[Reading], new: Reading) -> Reading | None:
         return Reading(((new.value / old - 1) * _PERCENT).quantize(_CHANGE_DIGITS), new.as_of_ms)
     except InvalidOperation:
         return None
+
+
+def leave_out_implausible(readings: dict[str, Reading]) -> tuple[dict[str, Reading], list[str]]:
+    """The readings that an event may carry, and the names of the others, which count as unknown.
+
+    What came in was plausible, but a sum or a change of it need not be, and nobody could read the event.
+    """
+    wrong = [name for name, reading in readings.items() if wrong_decimal(reading.value) is not None]
+    return ({name: readings[name] for name in readings if name not in wrong}, wrong) if wrong else (readings, [])
 
 
 def as_events(readings: dict[str, Reading], evaluation_ms: int) -> tuple[SlowInput, ...]:

@@ -16,6 +16,8 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
 PRICES = DECIMALS.map(abs)
 TIMES_MS = st.integers(-1, LATEST_MS - 1)
+AMOUNTS = PRICES.filter(bool)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 SYMBOLS = st.text("ABCXYZ0189_-币", min_size=1, max_size=12)
 RAW_DEFINITIONS = st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=3).map(
     lambda value: msgspec.Raw(msgspec.json.encode(value))
@@ -30,7 +32,11 @@ def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
 def _struct(kind: type[Any]) -> st.SearchStrategy[Any]:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
-    return st.builds(kind, **{field.name: _from_info(field.type, field.name) for field in info.fields})
+    return st.builds(kind, **{field.name: _field(kind, field) for field in info.fields})
+
+
+def _field(kind: type[Any], field: Any) -> st.SearchStrategy[Any]:
+    return AMOUNTS if field.name in getattr(kind, "POSITIVE", ()) else _from_info(field.type, field.name)
 
 
 def _plausible(info: Any, name: str) -> st.SearchStrategy[Any] | None:
@@ -48,7 +54,7 @@ def _from_info(info: Any, name: str = "") -> st.SearchStrategy[Any]:
     if (restricted := _plausible(info, name)) is not None:
         return restricted
     simple: dict[type[Any], st.SearchStrategy[Any]] = {
-        inspect.StrType: st.text(max_size=12),
+        inspect.StrType: TEXTS,
         inspect.IntType: INTEGERS,
         inspect.BoolType: st.booleans(),
         inspect.FloatType: st.floats(allow_nan=False, allow_infinity=False),

@@ -39,8 +39,34 @@ def test_numbers_inside_of_nested_structures() -> None:
 
 @pytest.mark.parametrize("field", ["average_price", "order_price"])
 def test_negative_prices(field: str) -> None:
-    with pytest.raises(BadMessage, match=f"{field} is negative"):
+    with pytest.raises(BadMessage, match=f"{field} is (negative|not positive)"):
         decode_as(LiquidationObserved, _changed(FORCED, **{field: "-0.1"}))
+
+
+@pytest.mark.parametrize("field", ["quantity", "average_price"])
+@pytest.mark.parametrize("number", ["0", "-3", "0.000", "NaN"])
+def test_a_liquidation_of_nothing_or_for_nothing_is_none(field: str, number: str) -> None:
+    with pytest.raises(BadMessage, match=rf"implausible: LiquidationObserved\.{field} is not"):
+        decode_as(LiquidationObserved, _changed(FORCED, **{field: number}))
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.SCHEMA)
+def test_text_that_the_database_cannot_hold_is_refused_in_every_field_of_every_event(event: msgspec.Struct) -> None:
+    names = [name for name in event.__struct_fields__ if isinstance(getattr(event, name), str)]
+    free = [field.name for field in msgspec.structs.fields(event) if field.type in (str, str | None)]
+    assert "event_id" in names
+    for name in {*names} & {*free}:
+        with pytest.raises(BadMessage, match=rf"implausible: \w+\.{name} (contains a NUL|.* is no symbol)"):
+            check(msgspec.structs.replace(event, **{name: "a\0b"}))
+
+
+def test_text_in_keys_and_nested_structures_is_looked_at_too() -> None:
+    indicator = sample(MarketIndicatorObserved)
+    with pytest.raises(BadMessage, match="values contains a NUL"):
+        decode_as(MarketIndicatorObserved, _changed(indicator, values={"a\0b": "1"}))
+    hole = Hole(FRAME.slices[0].symbol, 0, 1, 0, 0, "a\0b")
+    with pytest.raises(BadMessage, match="holes cause contains a NUL"):
+        check(msgspec.structs.replace(FRAME, holes=(hole,)))
 
 
 @pytest.mark.parametrize("time", [-2, LATEST_MS, 10**30])

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -10,13 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.codec import encode
 from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved
+from libs.contracts.signals import IndicatorComputed, SignalScored, SlowInput
 from libs.store import queries
 from libs.store.engine import read_session, write_session
 from libs.store.instants import instant, milliseconds
 from libs.store.market_facts import Placed, write_market_facts
 from libs.store.partitions import Month, create_partitions
 from libs.store.signals import Stored, write_signals
-from libs.store.trades import write_trades
+from libs.store.trades import Conflict, write_trades
+from tests.golden.samples import EVENTS
 from tests.libs.store.test_trades import trades
 from tests.services.recorder.test_recorder import scored
 from tests.services.recorder.timelines import START_MS, liquidation, mark_price
@@ -86,12 +90,61 @@ async def test_latest_rates_are_the_newest_of_each_symbol(engine: AsyncEngine) -
     assert before["BTCUSDT"].event_time_ms == START_MS + 4000
 
 
-async def test_signals_keep_the_first_content_and_report_the_other(engine: AsyncEngine) -> None:
+def stored(event: IndicatorComputed | SignalScored, offset: int = 0) -> Stored:
+    return Stored(event, encode(event).value, f"signals:0:{offset}")
+
+
+async def _write(engine: AsyncEngine, *events: Stored) -> list[Conflict]:
     async with write_session(engine) as session:
-        await write_signals(session, [Stored(scored(1), encode(scored(1)).value)])
+        return (await write_signals(session, events)).conflicts
+
+
+async def test_other_content_of_a_known_signal_is_kept_aside_once_with_its_place(engine: AsyncEngine) -> None:
+    other = stored(scored(1, "other"), 7)
+    assert await _write(engine, stored(scored(1))) == []
+    assert await _write(engine, other, stored(scored(2)), other) == [Conflict("signal_logs", "signal-1", expected=True)]
+    assert await _write(engine, other, stored(scored(1))) == []
+    assert await _all(
+        engine,
+        "SELECT table_name, event_id, symbol, event_time, content ->> 'sentence', log_place FROM signal_conflicts",
+    ) == [("signal_logs", "signal-1", "BTCUSDT", instant(START_MS + 15_000), "other", "signals:0:7")]
+    assert await _all(engine, "SELECT DISTINCT sentence FROM signal_logs") == [("CVD rises in all windows",)]
+
+
+async def test_nothing_of_a_conflict_stays_when_its_transaction_does_not_commit(engine: AsyncEngine) -> None:
+    await _write(engine, stored(scored(1)))
     async with write_session(engine) as session:
-        again = await write_signals(session, [Stored(scored(1, "other"), encode(scored(1, "other")).value)])
-    assert (again.added, [conflict.key for conflict in again.conflicts]) == ({"signal_logs": 0}, ["signal-1"])
+        assert (await write_signals(session, [stored(scored(1, "other"))])).conflicts
+        await session.connection.rollback()
+    assert await _all(engine, "SELECT * FROM signal_conflicts") == []
+
+
+_SLOW = SlowInput(name="mark_price", value=Decimal(7), as_of_ms=1, age_ms=2)
+_ROW = next(event for event in EVENTS if isinstance(event, IndicatorComputed))
+_SIGNAL = scored(1)
+
+
+@pytest.mark.parametrize(
+    ("first", "changes", "expected"),
+    [
+        (_ROW, {"slow_inputs": (_SLOW,)}, True),
+        (_ROW, {"slow_inputs": (_SLOW,), "scores": ()}, True),
+        (_ROW, {"slow_inputs": (_SLOW,), "price": Decimal(1)}, False),
+        (_ROW, {"last_agg_id": 1}, False),
+        (_SIGNAL, {"score": 12.0, "inputs": {"cvd_5m": Decimal("12.5"), "mark_price": Decimal(7)}}, True),
+        (_SIGNAL, {"score": 12.0}, False),
+        (_SIGNAL, {"state": "refused", "reason": "cooldown"}, True),
+        (_SIGNAL, {"inputs": {"cvd_5m": Decimal("12.6"), "mark_price": Decimal(7)}}, False),
+        (_SIGNAL, {"price": Decimal(1), "inputs": {"cvd_5m": Decimal("12.5"), "mark_price": Decimal(7)}}, False),
+    ],
+)
+async def test_only_other_features_are_a_defect(
+    engine: AsyncEngine, first: IndicatorComputed | SignalScored, changes: dict[str, object], expected: bool
+) -> None:
+    await _write(engine, stored(first))
+    found = await _write(engine, stored(msgspec.structs.replace(first, **changes)))
+    assert [conflict.expected for conflict in found] == [expected]
+    assert await _all(engine, "SELECT event_id FROM signal_conflicts") == [(first.event_id,)]
 
 
 async def _plan(engine: AsyncEngine, statement: str, parameters: dict[str, Any]) -> str:

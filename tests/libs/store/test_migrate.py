@@ -36,6 +36,22 @@ async def test_downgrade_removes_everything_and_upgrade_brings_it_back(engine: A
     assert await migrate.differences(engine) == []
 
 
+async def test_each_step_back_and_forth_leaves_the_rows_of_the_other_tables(engine: AsyncEngine) -> None:
+    async with write_session(engine) as session:
+        await session.raw.execute("INSERT INTO market_source VALUES (true, 'a', 'b')")
+        await session.raw.execute(
+            "INSERT INTO signal_conflicts VALUES ('signal_logs', 'a', 'b', 'BTCUSDT', now(), '{}', 'signals:0:1')"
+        )
+    assert await migrate.downgrade(engine, "0001") == "0001"
+    assert await _tables(engine) == {*metadata.tables, "alembic_version"} - {"signal_conflicts"}
+    assert await migrate.upgrade(engine) == migrate.head_revision() == "0002"
+    assert await migrate.differences(engine) == []
+    async with read_session(engine) as session:
+        for table, rows in (("market_source", 1), ("signal_conflicts", 0)):
+            counted = await session.connection.execute(text(f"SELECT count(*) FROM {table}"))
+            assert counted.scalar_one() == rows
+
+
 async def test_alembic_check_is_empty_with_partitions(engine: AsyncEngine) -> None:
     async with write_session(engine) as session:
         await create_partitions(session, months_between(AUGUST_2024_MS, AUGUST_2024_MS))

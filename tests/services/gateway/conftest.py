@@ -90,7 +90,7 @@ async def fill(url: str, bootstrap: str) -> None:
         await write_gaps(session, [Hole("BTCUSDT", 201, 600_000, START_MS, START_MS + 1000, "rest_no_longer_has_it")])
         rates = [mark_price(number, symbol=symbol) for number in (1, 2) for symbol in ("BTCUSDT", "SOLUSDT")]
         await write_market_facts(session, [Placed(rate, START_MS) for rate in rates])
-        await write_signals(session, [Stored(event, encode(event).value) for event in map(scored, range(5))])
+        await write_signals(session, [Stored(event, encode(event).value, "") for event in map(scored, range(5))])
     await engine.dispose()
     await ensure_topics(bootstrap, 1)
     producer = EventProducer(bootstrap, service="test")

@@ -54,8 +54,8 @@ def test_other_symbols_and_inverse_contracts_are_left_out() -> None:
     assert LiquidationSelection(["ETHUSDT"]).select(replace(ORDER, product="inverse")) is None
 
 
-@pytest.mark.parametrize("number", ["", "x", "NaN"])
-def test_an_unreadable_number_is_a_bad_message(number: str) -> None:
+@pytest.mark.parametrize("number", ["", "x", "NaN", "0", "-1"])
+def test_an_unreadable_number_or_none_at_all_is_a_bad_message(number: str) -> None:
     with pytest.raises(BadMessage, match="bad_liquidation"):
         LiquidationSelection(["ETHUSDT"]).select(replace(ORDER, filled_quantity=number))
 

@@ -4,11 +4,13 @@ from decimal import Decimal
 
 import msgspec
 
-from libs.contracts.codec import Encoded, encode
+from libs.contracts.codec import Encoded, decode, encode
 from libs.contracts.control import StrategyActivated
 from libs.contracts.market import Hole
+from libs.contracts.plausible import LATEST_MS
 from libs.contracts.signals import SignalScored
 from libs.contracts.topics import ALERT, SIGNAL_SCORED, TIMELINE
+from libs.contracts.trading import AlertRaised
 from libs.streaming.tail import read_tail
 from tests.services.recorder.conftest import Installation
 from tests.services.recorder.timelines import (
@@ -92,7 +94,7 @@ async def test_a_dropped_duplicate_with_other_content_is_kept_aside_and_reported
 async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(installation: Installation) -> None:
     owner = TimelineWriter()
     bad_length = replace_event(frame(21, 10, sequence=2), price=b"12345678")
-    bad_time = replace_event(frame(31, 1, sequence=3), trade_time=(10**11).to_bytes(8, "little"))
+    bad_time = replace_event(frame(31, 1, sequence=3), trade_time=LATEST_MS.to_bytes(8, "little"))
     hole = Hole("BTCUSDT", 31, 40, 0, 0, "no table takes a \0")
     unstorable = replace_event(frame(41, 1, sequence=4), holes=(hole,))
     records = [owner.fence(), owner.copy(frame(1, 10)), garbled(owner.copy(frame(11, 10, sequence=1)))]
@@ -110,12 +112,22 @@ async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(install
     letters = await read_tail(installation.bootstrap, TIMELINE.dead_letter, 0, 20)
     assert sorted(letter.headers["dlq-reason"].decode() for letter in letters) == [
         "bad_frame",
-        "bad_time",
+        "bad_frame",
+        "implausible",
         "undecodable",
         "unknown_schema",
-        "unstorable",
     ]
     assert {letter.value for letter in letters} >= {b"{}", records[2].value, records[5].value}
+
+
+async def test_a_frame_that_the_engine_counts_is_recorded_whatever_its_age(installation: Installation) -> None:
+    """One bound for all readers: a trade stamped 1973 is odd, and each of them takes it."""
+    owner, old = TimelineWriter(), replace_event(frame(11, 1, sequence=1), trade_time=(10**11).to_bytes(8, "little"))
+    await installation.append([owner.fence(), owner.copy(frame(1, 10)), owner.copy(old)])
+    await installation.record_all()
+    assert await installation.all("SELECT agg_id FROM agg_trades WHERE trade_time < '1974-01-01'") == [(11,)]
+    assert await installation.all("SELECT row_count FROM agg_trades_meta") == [(11,)]
+    assert await read_tail(installation.bootstrap, TIMELINE.dead_letter, 0, 5) == []
 
 
 async def test_records_without_a_table_move_the_position(installation: Installation) -> None:
@@ -177,13 +189,35 @@ async def test_the_same_signal_again_is_nothing_and_other_content_is_an_alert(in
     )
     alerts = await read_tail(installation.bootstrap, ALERT.name, 0, 5)
     assert [b"signal-2" in (alert.value or b"") for alert in alerts] == [True]
+    assert await installation.all("SELECT event_id, content ->> 'sentence', log_place FROM signal_conflicts") == [
+        ("signal-2", "something else", f"{SIGNAL_SCORED.name}:0:3")
+    ]
+
+
+async def test_a_signal_of_other_features_is_critical_and_one_of_other_slow_inputs_a_warning(
+    installation: Installation,
+) -> None:
+    slow, other = scored(1), scored(2)
+    slow = msgspec.structs.replace(slow, inputs={**slow.inputs, "mark_price": Decimal(1)})
+    await installation.append([encode(scored(1)), encode(scored(2))], SIGNAL_SCORED.name)
+    await installation.append(
+        [encode(slow), encode(msgspec.structs.replace(other, price=Decimal(1)))], SIGNAL_SCORED.name
+    )
+    await installation.record_all()
+    alerts = [decode(alert.value, alert.headers) for alert in await read_tail(installation.bootstrap, ALERT.name, 0, 5)]
+    assert [(a.severity, "signal-2" in a.detail) for a in alerts if isinstance(a, AlertRaised)] == [
+        ("critical", True),
+        ("warning", False),
+    ]
 
 
 async def test_a_poisoned_signal_is_put_aside_alone(installation: Installation) -> None:
-    """NUL is a legal JSON character and no legal text in PostgreSQL."""
+    """NUL is a legal JSON character and no legal text in PostgreSQL; a field that we do not know can have one."""
     good, bad = encode(scored(1)), encode(scored(2, "a\0b"))
-    await installation.append([good, bad, encode(scored(3)), garbled(encode(scored(4)))], SIGNAL_SCORED.name)
+    unknown = encode(scored(5))
+    unknown = unknown._replace(value=unknown.value[:-1] + rb',"of_a_later_version":"a\u0000b"}')
+    await installation.append([good, bad, unknown, encode(scored(3)), garbled(encode(scored(4)))], SIGNAL_SCORED.name)
     await installation.record_all()
     assert await installation.all("SELECT event_id FROM signal_logs ORDER BY 1") == [("signal-1",), ("signal-3",)]
     letters = await read_tail(installation.bootstrap, SIGNAL_SCORED.dead_letter, 0, 5)
-    assert {letter.headers["dlq-reason"] for letter in letters} == {b"unstorable", b"undecodable"}
+    assert {letter.headers["dlq-reason"] for letter in letters} == {b"implausible", b"unstorable", b"undecodable"}
