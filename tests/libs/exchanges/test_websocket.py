@@ -42,10 +42,12 @@ async def venue(tell: Tell) -> AsyncIterator[str]:
     teller = Teller(tell)
     server = await ws_create_server(lambda _: teller, "127.0.0.1", 0)
     async with server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        if teller.transport is not None:
-            teller.transport.disconnect(graceful=False)
-            await teller.gone.wait()
+        try:
+            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            if teller.transport is not None:
+                teller.transport.disconnect(graceful=False)
+                await teller.gone.wait()
 
 
 def fragments(*parts: bytes, end: bool = True) -> Tell:
@@ -59,7 +61,7 @@ def fragments(*parts: bytes, end: bool = True) -> Tell:
 
 async def ended(tell: Tell, deliver: Callable[[Connection, list[bytes]], None]) -> str:
     """The reason of the end of a connection to a venue that tells this."""
-    async with venue(tell) as url, asyncio.timeout(20):
+    async with venue(tell) as url, asyncio.timeout(5):
         connection = await connect(url, deliver)
         await connection.closed.wait()
         return connection.close_reason
@@ -119,7 +121,7 @@ async def test_a_handlers_defect_is_the_reason_that_the_session_tells() -> None:
     async def subscribe(_: Connection) -> None: ...
 
     handler = Clumsy()
-    async with venue(fragments(b"anything")) as url, asyncio.timeout(20):
+    async with venue(fragments(b"anything")) as url, asyncio.timeout(5):
         wire = Wire(url, subscribe, lambda _, payloads: (StreamBatch(newest_event_time=7), []))
         running = asyncio.create_task(StreamSession(wire, handler, VenueClock(0), SessionOptions("test")).run())
         assert await handler.closed == ("ended by our own defect: ZeroDivisionError(7)", False)
@@ -139,7 +141,7 @@ def test_a_defect_over_the_last_words_ends_the_connection_all_the_same() -> None
 
 async def test_a_connection_that_just_breaks_was_lost_and_our_own_end_has_our_reason() -> None:
     assert await ended(lambda transport: transport.disconnect(graceful=False), lambda _, messages: None) == LOST
-    async with venue(lambda transport: None) as url, asyncio.timeout(20):
+    async with venue(lambda transport: None) as url, asyncio.timeout(5):
         connection = await connect(url, lambda _, messages: None)
         connection.close("we are stopping")
         await connection.closed.wait()
