@@ -27,6 +27,14 @@ def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> Mutabl
     return {key: _hidden(key, value) for key, value in event.items()}
 
 
+def _lower_expected(record: logging.LogRecord) -> bool:
+    """Kafka's client calls it an error that a fresh broker has no group coordinator yet; it asks again, and gets one."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    if any(type(item).__name__ == "GroupCoordinatorNotAvailableError" for item in arguments):
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    return record.levelno >= logging.getLogger().level
+
+
 def configure_logging(service: str, level: str = "info", log_format: LogFormat = "console") -> None:
     """Route structlog and the standard library's logging to stderr in one format; call once, from a service's start."""
     shared: list[Any] = [
@@ -60,6 +68,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
             ],
         )
     )
+    handler.addFilter(_lower_expected)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
