@@ -11,6 +11,18 @@ import structlog
 
 LogFormat = Literal["console", "json"]
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "signature", "authorization", "webhook")
+_NOISY = (
+    "aiokafka",
+    "kafka",
+    "faust",
+    "mode",
+    "sqlalchemy",
+    "alembic",
+    "asyncio",
+    "numba",
+    "uvicorn.access",
+    "picows",
+)
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
 
 
@@ -72,18 +84,7 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in (
-        "aiokafka",
-        "kafka",
-        "faust",
-        "mode",
-        "sqlalchemy",
-        "alembic",
-        "asyncio",
-        "numba",
-        "uvicorn.access",
-        "picows",
-    ):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)
 
