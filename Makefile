@@ -31,8 +31,8 @@ $(UV):
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	@echo "installing the locked environment into .venv"
-	@$(UV) sync --locked --python "$$($(FIND_PYTHON))"
+	@echo "installing the locked environment into .venv (once, a minute or two; quiet unless something fails)"
+	@$(UV) sync --quiet --locked --python "$$($(FIND_PYTHON))"
 	@touch $@
 
 .venv/.fetched: infra/kafka/jars.lock .venv/.installed

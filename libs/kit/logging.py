@@ -11,6 +11,18 @@ import structlog
 
 LogFormat = Literal["console", "json"]
 _SECRET_WORDS = ("password", "secret", "token", "api_key", "signature", "authorization", "webhook")
+_NOISY = (
+    "aiokafka",
+    "kafka",
+    "faust",
+    "mode",
+    "sqlalchemy",
+    "alembic",
+    "asyncio",
+    "numba",
+    "uvicorn.access",
+    "picows",
+)
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
 
 
@@ -25,6 +37,14 @@ def _hidden(key: str, value: Any) -> Any:
 def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask values of keys that sound secret, at any depth, and passwords inside URLs, exception texts included."""
     return {key: _hidden(key, value) for key, value in event.items()}
+
+
+def _lower_expected(record: logging.LogRecord) -> bool:
+    """Kafka's client calls it an error that a fresh broker has no group coordinator yet; it asks again, and gets one."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    if any(type(item).__name__ == "GroupCoordinatorNotAvailableError" for item in arguments):
+        record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    return record.levelno >= logging.getLogger().level
 
 
 def configure_logging(service: str, level: str = "info", log_format: LogFormat = "console") -> None:
@@ -60,21 +80,11 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
             ],
         )
     )
+    handler.addFilter(_lower_expected)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in (
-        "aiokafka",
-        "kafka",
-        "faust",
-        "mode",
-        "sqlalchemy",
-        "alembic",
-        "asyncio",
-        "numba",
-        "uvicorn.access",
-        "picows",
-    ):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(service=service)
 

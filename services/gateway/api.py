@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import AfterValidator, BaseModel
 
 from libs.contracts.plausible import LATEST_MS
@@ -286,6 +286,7 @@ def create_api(shared: Gateway | None) -> FastAPI:
     )
     application.state.gateway = shared
     application.include_router(router)
+    application.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     install(application)
     plain = application.openapi
     application.openapi = lambda: application.openapi_schema or describe(plain())  # type: ignore[method-assign]

@@ -18,6 +18,10 @@ log.info("started", count=3, database_password="hunter2", nested={"api_key": "hu
 log.debug("too quiet")
 logging.getLogger("library").warning("from a library at redis://:hunter2@cache/0")
 logging.getLogger("aiokafka.client").info("chatter")
+class GroupCoordinatorNotAvailableError(Exception): ...
+class KafkaConnectionError(Exception): ...
+for kind in (GroupCoordinatorNotAvailableError, KafkaConnectionError):
+    logging.getLogger("aiokafka.consumer.group_coordinator").error("Group Coordinator Request failed: %s", kind("now"))
 try:
     raise ValueError("cannot reach amqp://me:hunter2@queue")
 except ValueError:
@@ -51,7 +55,9 @@ def on_a_terminal(**environment: str) -> str:
 
 def test_json_lines() -> None:
     lines = [json.loads(line) for line in run("json").splitlines()]
-    started, library, failed = lines
+    started, library, expected, unexpected, failed = lines
+    assert [line["level"] for line in (expected, unexpected)] == ["info", "error"]
+    assert expected["event"] == "Group Coordinator Request failed: now"
     assert started["event"] == "started"
     assert started["level"] == "info"
     assert started["service"] == "demo"
