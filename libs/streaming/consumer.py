@@ -121,7 +121,7 @@ class BatchConsumer:
     """A member of `group` that reads `topics` and hands batches of one partition to `handler`, in order, one at a time.
 
     On assignment it goes on at the stored position of this incarnation of the log, or at the log's beginning. Kafka is told
-    the position once a second, for lag tools only.
+    the position once a second, for lag tools only. `waiting_for` says why the batch in hand is tried again, while it is.
     """
 
     bootstrap: str
@@ -131,6 +131,7 @@ class BatchConsumer:
     handler: Handler
     options: ConsumerOptions = field(default_factory=ConsumerOptions)
     assigned: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    waiting_for: str | None = field(default=None, init=False)
     _consumer: AIOKafkaConsumer | None = field(default=None, init=False)
     _positions: dict[TopicPartition, _Position] = field(default_factory=dict, init=False)
     _generations: dict[str, str] = field(default_factory=dict, init=False)
@@ -255,22 +256,30 @@ class BatchConsumer:
             raise _Abandoned
         generation = self._generations[place.topic]
         commit = Commit(self.group, place.topic, place.partition, generation, position.stored, new)
+        try:
+            await self._until_written(PartitionBatch(place.topic, place.partition, records), commit)
+        except OffsetConflict:
+            if self._leaving.is_set() or self._positions.get(place) is not position:
+                get_logger("consumer").info("a revoked partition has a new owner", place=str(place))
+                raise _Abandoned from None
+            raise
+        finally:
+            self.waiting_for = None
+        position.stored = position.next = new
+        counter("perpstream_records_consumed_total").labels(place.topic).inc(len(records))
+
+    async def _until_written(self, batch: PartitionBatch, commit: Commit) -> None:
         pause = 0.0
         while True:
             try:
-                await self.handler(PartitionBatch(place.topic, place.partition, records), commit)
-                break
+                await self.handler(batch, commit)
+                return
             except TryAgain as error:
                 pause = min(max(error.after_seconds, pause * 2), self.options.longest_pause_seconds)
-                get_logger("consumer").warning("trying again", place=str(place), why=error.detail, after_seconds=pause)
+                place = f"{batch.topic}:{batch.partition}"
+                get_logger("consumer").warning("trying again", place=place, why=error.detail, after_seconds=pause)
+                self.waiting_for = error.detail
                 await self._pause(pause)
-            except OffsetConflict:
-                if self._leaving.is_set() or self._positions.get(place) is not position:
-                    get_logger("consumer").info("a revoked partition has a new owner", place=str(place))
-                    raise _Abandoned from None
-                raise
-        position.stored = position.next = new
-        counter("perpstream_records_consumed_total").labels(place.topic).inc(len(records))
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless the partitions are being taken away or the process is stopping: then give the batch up."""

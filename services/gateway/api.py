@@ -111,7 +111,9 @@ async def health(shared: Shared) -> Response:
         database = Component(ok=True, detail=f"PostgreSQL {await shared.database_version()}")
     except UserError as error:
         database = Component(ok=False, detail=error.advice.what)
-    live = Component(ok=shared.live.following, detail=f"{len(shared.live.newest)} symbols seen on the topic")
+    seen = sum(symbol in shared.live.newest for symbol in shared.symbols)
+    detail = f"{seen} of {len(shared.symbols)} configured symbols seen on the topic"
+    live = Component(ok=shared.live.following, detail=detail)
     components = {"database": database, "live_rates": live}
     body = Health(status="ok" if database.ok and live.ok else "degraded", version=VERSION, components=components)
     return JSONResponse(body.model_dump(mode="json"), headers={"Cache-Control": "no-store"})

@@ -21,6 +21,7 @@ ASSIGNED = "assigned"
 CAUGHT_UP = "caught up"
 PARTITIONS = "partitions ahead"
 FLOWING = "the timeline is being written"
+WRITING = "rows are being written"
 _PARTITION_CHECK_SECONDS = 3600.0
 _PARTITION_RETRY_SECONDS = 10.0
 _LAG_CHECK_SECONDS = 1.0
@@ -73,11 +74,22 @@ async def _watch_flow(context: ServiceContext, consumer: BatchConsumer) -> None:
     """Asks nobody, because a broker that hangs does not even refuse."""
     progress = Progress()
     while True:
-        if stuck := progress.stuck(consumer.positions(), time.monotonic()):
-            context.miss(FLOWING, f"nothing recorded for {max(stuck.values()):.0f} s from partitions {sorted(stuck)}")
-        else:
-            context.fulfil(FLOWING)
+        say_flow(context, progress.stuck(consumer.positions(), time.monotonic()), consumer.waiting_for)
         await asyncio.sleep(_LAG_CHECK_SECONDS)
+
+
+def say_flow(context: ServiceContext, stuck: Mapping[int, float], waiting_for: str | None) -> None:
+    """Name what holds up the partitions that stand still: a batch that waits tells nothing about the timeline behind it."""
+    what = f"nothing recorded for {max(stuck.values()):.0f} s from partitions {sorted(stuck)}" if stuck else ""
+    if stuck and waiting_for is not None:
+        context.fulfil(FLOWING)
+        context.miss(WRITING, f"{waiting_for}; {what}")
+        return
+    context.fulfil(WRITING)
+    if stuck:
+        context.miss(FLOWING, what)
+    else:
+        context.fulfil(FLOWING)
 
 
 async def _watch_lag(context: ServiceContext, consumer: BatchConsumer) -> None:

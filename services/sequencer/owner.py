@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from libs.contracts.codec import encode
 from libs.contracts.event import Event
 from libs.contracts.timeline import TimelineFenced
-from libs.contracts.topics import AGGTRADE, TIMELINE
+from libs.contracts.topics import AGGTRADE, STRATEGY_CONTROL, TIMELINE
 from libs.kit.clock import SystemClock
 from libs.kit.errors import BadMessage
 from libs.kit.logging import get_logger
@@ -25,6 +25,7 @@ from services.sequencer.takeover import TimelineLog, source_starts, take
 HEARTBEAT_SECONDS = 1.0
 # Trade frames are awaited by a long poll of their own, which the broker answers at once; the rest may share a slower one.
 _HOT_WAIT_MS, _SLOW_WAIT_MS = 500, 50
+_REPORTING_PARTITION = 0
 
 
 class FencedOut(Exception):
@@ -132,12 +133,17 @@ class PartitionOwner:
                 try:
                     encoded = self._core.copy(record)
                 except BadMessage as problem:
-                    await self._parts.dead_letters.put(record, problem)
+                    if self._reports(record):
+                        await self._parts.dead_letters.put(record, problem)
                     continue
                 if encoded is None:
                     continue
                 future = await send(TIMELINE.name, encoded, key=key, partition=partition)
                 future.add_done_callback(self._watch.acknowledge)
+
+    def _reports(self, record: Record) -> bool:
+        """Every owner reads the topic of strategies and finds the same fault in it: one of them puts the record aside."""
+        return record.topic != STRATEGY_CONTROL.name or self.partition == _REPORTING_PARTITION
 
     async def _heartbeats(self) -> None:
         number = 0

@@ -206,8 +206,11 @@ async def test_try_again_repeats_the_same_batch_and_bad_records_are_put_aside_al
     values: list[bytes | None] = []
     attempts: list[list[int]] = []
 
+    reasons: list[str | None] = []
+
     async def handle(batch: PartitionBatch, commit: Commit) -> None:
         attempts.append([record.offset for record in batch.records])
+        reasons.append(consumer.waiting_for)
         if len(attempts) < 3:
             raise TryAgain("the database rests", after_seconds=0.01)
         for record in batch.records:
@@ -216,9 +219,12 @@ async def test_try_again_repeats_the_same_batch_and_bad_records_are_put_aside_al
         positions.advance(commit)
         values.extend(record.value for record in batch.records)
 
-    async with running(BatchConsumer(kafka_bootstrap, f"g{topic}", [topic], positions, handle, FAST)):
+    consumer = BatchConsumer(kafka_bootstrap, f"g{topic}", [topic], positions, handle, FAST)
+    async with running(consumer):
         await until(lambda: _is(list(positions.stored.values()) == [12]))
     assert attempts[0] == attempts[1] == attempts[2]
+    assert reasons[:4] == [None, "the database rests", "the database rests", None]
+    assert consumer.waiting_for is None
     assert values == [str(n).encode() for n in range(12) if n not in (3, 4, 9)]
     letters = await whole(kafka_bootstrap, f"{topic}.dlq")
     assert [int(letter.headers["dlq-offset"]) for letter in letters] == [3, 4, 9]

@@ -95,7 +95,7 @@ async def fill(url: str, bootstrap: str) -> None:
     await ensure_topics(bootstrap, 1)
     producer = EventProducer(bootstrap, service="test")
     await producer.start()
-    for rate in (mark_price(9), mark_price(8), mark_price(7, symbol="ETHUSDT")):
+    for rate in (mark_price(9), mark_price(8), mark_price(7, symbol="ETHUSDT"), mark_price(7, symbol="NOTOURSUSDT")):
         await producer.send(MARKPRICE, rate, key=rate.symbol, partition=0)
     await producer.stop()
 

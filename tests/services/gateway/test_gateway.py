@@ -145,7 +145,9 @@ def test_this_machines_names_are_served(gateway: Caller, host: str) -> None:
 def test_health_routes_are_on_the_apis_port_too(gateway: Caller) -> None:
     assert gateway.get("/healthz").json == {"status": "alive"}
     assert gateway.get("/readyz").json["ready"] is True
-    assert gateway.get("/api/health").json["status"] == "ok"
+    health = gateway.get("/api/health").json
+    assert health["status"] == "ok"
+    assert health["components"]["live_rates"]["detail"] == "2 of 4 configured symbols seen on the topic"
     assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in gateway.get("/metrics").body
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.error
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from libs.store import migrate
 from libs.store.engine import create_engine, read_session
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
+from services.recorder.upkeep import FLOWING, WRITING
 from tests.services.processes import ServiceProcess, eventually
 from tests.services.recorder.timelines import TimelineWriter, frame, liquidation, mark_price
 from tests.support.servers import Broker, Database
@@ -106,6 +108,17 @@ async def _is_ready(port: int) -> bool:
     return await asyncio.to_thread(ask)
 
 
+async def _missing(port: int) -> dict[str, str]:
+    def ask() -> dict[str, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+                return dict(json.load(answer)["missing"])
+        except urllib.error.HTTPError as answer:
+            return dict(json.load(answer)["missing"])
+
+    return await asyncio.to_thread(ask)
+
+
 async def test_whatever_is_killed_the_tables_hold_exactly_the_log(
     own_kafka: Broker, own_postgres: Database, tmp_path: Path
 ) -> None:
@@ -154,3 +167,38 @@ async def test_whatever_is_killed_the_tables_hold_exactly_the_log(
     ]
     assert await _ask(own_postgres, "SELECT sum(event_count) FROM liquidation_agg") == [(FRAMES // 10,)]
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+async def test_a_database_that_is_away_is_named_by_readiness(
+    own_kafka: Broker, own_postgres: Database, tmp_path: Path
+) -> None:
+    await ensure_topics(own_kafka.bootstrap, 1)
+    engine = create_engine(DatabaseSettings(database_url=own_postgres.url))
+    await migrate.upgrade(engine)
+    await engine.dispose()
+    port = free_port()
+    environment = {
+        "PERPSTREAM_KAFKA_BOOTSTRAP": own_kafka.bootstrap,
+        "PERPSTREAM_DATABASE_URL": own_postgres.url,
+        "PERPSTREAM_HEALTH_PORT": str(port),
+    }
+    recorder = ServiceProcess("recorder", environment, tmp_path / "log")
+    producer, owner = EventProducer(own_kafka.bootstrap, service="test"), TimelineWriter()
+    await producer.start()
+    await producer.send_encoded(TIMELINE.name, owner.fence(), key=b"0", partition=0)
+    living = asyncio.create_task(_keep_alive(producer, owner))
+    recorder.start()
+    await eventually(lambda: _is_ready(port), PATIENCE_SECONDS, recorder.log.read_text)
+    await asyncio.to_thread(own_postgres.kill)
+
+    async def named() -> bool:
+        missing = await _missing(port)
+        assert FLOWING not in missing
+        return "the database" in missing.get(WRITING, "")
+
+    await eventually(named, PATIENCE_SECONDS, recorder.log.read_text)
+    await asyncio.to_thread(own_postgres.start)
+    await eventually(lambda: _is_ready(port), PATIENCE_SECONDS, recorder.log.read_text)
+    living.cancel()
+    assert recorder.stop() == 0
+    await producer.stop()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from libs.contracts.codec import Encoded
+from libs.contracts.codec import Encoded, encode
 from libs.contracts.frames import read_columns
 from libs.contracts.market import AggTradeFrame
 from libs.contracts.partitioning import partition_of
 from libs.contracts.timeline import HEADER_SOURCE, Source
-from libs.contracts.topics import AGGTRADE, LIQUIDATION, MARKPRICE, TIMELINE
+from libs.contracts.topics import AGGTRADE, LIQUIDATION, MARKPRICE, STRATEGY_CONTROL, TIMELINE
 from libs.kit.metrics import REGISTRY
 from libs.streaming.admin import ensure_topics
 from libs.streaming.deadletter import DeadLetters
@@ -24,6 +24,7 @@ from services.sequencer.owner import OwnerParts, PartitionOwner
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.processes import ServiceProcess, eventually
 from tests.services.sequencer.log_model import liquidation_record
+from tests.services.signal_engine.timelines import activation
 from tests.support.servers import Broker
 
 pytestmark = pytest.mark.integration
@@ -134,6 +135,28 @@ async def test_two_sequencers_and_a_kill_loop_lose_and_double_nothing(
         dead = await source(reader, AGGTRADE.dead_letter, 0)
         assert {record.value for record in dead} == {b"junk"}
         assert {record.headers["dlq-reason"] for record in dead} == {b"missing_schema"}
+
+
+async def test_a_bad_strategy_record_is_put_aside_once_and_every_partition_goes_on(
+    empty_kafka: str, sequencers: list[ServiceProcess]
+) -> None:
+    await ensure_topics(empty_kafka, PARTITIONS)
+    producer = EventProducer(empty_kafka, service="test")
+    await producer.start()
+    for encoded in (Encoded(b"junk", []), encode(activation(30)), Encoded(b"rubbish", []), encode(activation(40))):
+        await producer.send_encoded(STRATEGY_CONTROL.name, encoded, key=b"a", partition=0)
+    await producer.flush()
+    await producer.stop()
+    sequencers[0].start()
+
+    async def copied_everywhere() -> bool:
+        async with LogReader(empty_kafka) as reader:
+            return all([len((await timeline(reader, partition))[0]) == 2 for partition in range(PARTITIONS)])
+
+    await eventually(copied_everywhere, 60, sequencers[0].log.read_text)
+    async with LogReader(empty_kafka) as reader:
+        dead = await source(reader, STRATEGY_CONTROL.dead_letter, 0)
+    assert [record.value for record in dead] == [b"junk", b"rubbish"]
 
 
 async def test_one_frame_is_copied_byte_for_byte_with_its_headers(
