@@ -6,7 +6,7 @@ from rich.text import Text
 
 from libs.contracts.signals import SignalScored, WindowFeatures
 from services.console.watch.model import SymbolState, WatchModel
-from services.console.watch.words import DOWN, FLAT, UNKNOWN, UP, bar, clock, compact, direction, number
+from services.console.watch.words import DOWN, FLAT, UNKNOWN, UP, bar, clock, compact, direction, number, score_words
 
 WIDE = 96
 STALE_SECONDS = 30.0
@@ -168,12 +168,20 @@ def _signals(model: WatchModel, shown: int) -> Group:
     lines = [Text("SIGNALS", style="dim")]
     newest = list(model.signals)[-shown:][::-1]
     if not newest:
-        lines.append(Text("none yet: a signal appears when a score crosses its threshold", style="dim"))
+        lines.append(Text(_waits_for_a_signal(model), style="dim"))
     for signal in newest:
         lines += [_signal_words(signal), Text(f"          {signal.sentence}", style="dim")]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
+
+
+def _waits_for_a_signal(model: WatchModel) -> str:
+    best = model.best_score
+    words = "none yet: a score must cross its threshold"
+    if best is None:
+        return words
+    return f"{words}; nearest now {score_words(*best)}"
 
 
 def _signal_words(signal: SignalScored) -> Text:
