@@ -15,8 +15,10 @@ from rich.table import Table
 
 from infra.local.options import PortName
 from infra.local.runfile import RunFile, read_run_file, running_stack
+from libs.contracts.codec import decode_as
+from libs.contracts.signals import IndicatorComputed, StrategyScore
 from libs.contracts.topics import AGGTRADE, SIGNAL_INDICATOR, SIGNAL_SCORED, TIMELINE
-from libs.kit.errors import UnreachableError, UserError
+from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings
 from libs.store.counts import count_rows
 from libs.store.engine import create_engine, read_session
@@ -24,8 +26,11 @@ from libs.streaming.records import LogReader
 from services.console.health import ask_everything
 from services.console.launching import end, start_supervisor, wait_until
 from services.console.output import console
+from services.console.watch.words import score_words
 
 Look = Callable[[RunFile], Awaitable[str | None]]
+_SAID_EVERY_SECONDS = 15.0
+_LAST_EVALUATIONS = 40
 _TABLES = ("agg_trades", "signal_indicators", "signal_logs")
 
 
@@ -69,6 +74,7 @@ def run_smoke(symbols: tuple[str, ...], timeout_seconds: float, keep: bool) -> b
 
 async def _look_until_seen(state_dir: Path, hops: list[Hop], span: tuple[float, float]) -> None:
     began, timeout_seconds = span
+    said = time.monotonic()
     while time.monotonic() - began < timeout_seconds:
         run = read_run_file(state_dir) or running_stack(state_dir)
         for hop in hops:
@@ -81,8 +87,38 @@ async def _look_until_seen(state_dir: Path, hops: list[Hop], span: tuple[float, 
                 console().print(f"{hop.after_seconds:6.1f} s  {hop.name}: {hop.seen}")
         if all(hop.seen is not None for hop in hops):
             return
+        if time.monotonic() - said > _SAID_EVERY_SECONDS:
+            said = time.monotonic()
+            waited_for = ", ".join(hop.name for hop in hops if hop.seen is None)
+            console().print(f"{said - began:6.1f} s  waiting for {waited_for}{await _why_no_signal(run, hops)}")
         running_stack(state_dir)  # ends the wait at once when the stack has died
         await asyncio.sleep(0.5)
+
+
+async def _why_no_signal(run: RunFile, hops: list[Hop]) -> str:
+    """What the scores say, once they are made and as long as none has crossed its threshold."""
+    seen = {hop.name: hop.seen is not None for hop in hops}
+    if not seen[f"topic {SIGNAL_INDICATOR.name}"] or seen[f"topic {SIGNAL_SCORED.name}"]:
+        return ""
+    best = None
+    with suppress(UnreachableError, TimeoutError, BadMessage):
+        best = await _best_score(run.kafka_bootstrap)
+    words = "a score must cross its threshold"
+    return f": {words}" if best is None else f": {words}; best so far {score_words(*best)}"
+
+
+async def _best_score(bootstrap: str) -> tuple[str, StrategyScore] | None:
+    """The symbol and its score that lacked least to its threshold in the newest evaluations of every partition."""
+    found: list[tuple[str, StrategyScore]] = []
+    async with LogReader(bootstrap) as log:
+        for partition in await log.partitions(SIGNAL_INDICATOR.name):
+            end = await log.end(SIGNAL_INDICATOR.name, partition)
+            start = max(0, end - _LAST_EVALUATIONS)
+            async for batch in log.range(SIGNAL_INDICATOR.name, partition, start, end):
+                for record in batch:
+                    event = decode_as(IndicatorComputed, record.value)
+                    found += [(event.symbol, score) for score in event.scores]
+    return min(found, key=lambda item: item[1].threshold - item[1].score, default=None)
 
 
 def _hops(symbols: tuple[str, ...]) -> list[Hop]:

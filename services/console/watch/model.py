@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from libs.contracts.frames import read_columns
 from libs.contracts.market import AggTradeFrame, FeedStatusChanged, MarkPriceObserved
-from libs.contracts.signals import IndicatorComputed, SignalScored
+from libs.contracts.signals import IndicatorComputed, SignalScored, StrategyScore
 from libs.kit.errors import BadMessage
 
 KEPT_SIGNALS = 50
@@ -156,6 +156,17 @@ class WatchModel:
         return bool(self.symbols) and all(
             state.price is not None and state.indicator is not None for state in self.symbols.values()
         )
+
+    @property
+    def best_score(self) -> tuple[str, StrategyScore] | None:
+        """The symbol and its score that lacks least to its threshold right now; None before the first."""
+        scores = [
+            (name, score)
+            for name, state in self.symbols.items()
+            if state.indicator is not None
+            for score in state.indicator.scores
+        ]
+        return min(scores, key=lambda found: found[1].threshold - found[1].score, default=None)
 
     def symbol(self, name: str) -> SymbolState:
         """The state of a symbol, made when it is new."""

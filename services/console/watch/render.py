@@ -18,6 +18,7 @@ from services.console.watch.words import (
     compact,
     direction,
     number,
+    score_words,
     sensible_decimals,
 )
 
@@ -257,12 +258,20 @@ def _signals(model: WatchModel, shown: int) -> Group:
     lines = [Text("SIGNALS", style="dim")]
     newest = model.signals(shown)
     if not newest:
-        lines.append(Text("none yet: a signal appears when a score crosses its threshold", style="dim"))
+        lines.append(Text(_waits_for_a_signal(model), style="dim"))
     for row in newest:
         lines += [_signal_words(row), Text(f"          {row.signal.sentence}", style="dim")]
     for line in lines:
         line.no_wrap, line.overflow = True, "ellipsis"
     return Group(*lines)
+
+
+def _waits_for_a_signal(model: WatchModel) -> str:
+    best = model.best_score
+    words = "none yet: a score must cross its threshold"
+    if best is None:
+        return words
+    return f"{words}; nearest now {score_words(*best)}"
 
 
 def _signal_words(row: SignalRow) -> Text:

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from rich.text import Text
 
+from libs.contracts.signals import StrategyScore
+
 UNKNOWN = "–"
 THIN_SPACE = "\u2009"
 _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
@@ -60,6 +62,11 @@ def clock(time_ms: int | None) -> str:
     if time_ms is None or time_ms < 0:
         return UNKNOWN
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def score_words(symbol: str, score: StrategyScore) -> str:
+    """A score and what it must reach: BTCUSDT v51 52 of 60. Cut, not rounded, so that 59.9 does not look like enough."""
+    return f"{symbol} {score.strategy} {int(score.score)} of {score.threshold:g}"
 
 
 def bar(value: float, width: int, mark: float | None = None) -> str:

@@ -190,6 +190,17 @@ def test_what_is_unknown_is_a_dash_and_never_a_zero() -> None:
     assert "waiting for the first record" in _drawn(model, 100)
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_without_a_signal_the_nearest_score_is_said(width: int) -> None:
+    model = WatchModel()
+    assert "none yet: a score must cross its threshold" in _drawn(model, width)
+    scores = (("BTCUSDT", "v51", 59.9, 60.0), ("ETHUSDT", "v52", 44.0, 45.0), ("SOLUSDT", "v51", 20.0, 60.0))
+    for symbol, strategy, score, threshold in scores:
+        short = StrategyScore(strategy=strategy, version=1, score=score, threshold=threshold, direction="long")
+        model.apply(msgspec.structs.replace(INDICATOR, symbol=symbol, scores=(short,)), 1.0)
+    assert "a score must cross its threshold; nearest now BTCUSDT v51 59 of 60" in _drawn(model, width)
+
+
 def test_a_hole_lowers_the_completeness() -> None:
     model = WatchModel()
     model.apply(_frame([1, 2, 3], holes=(Hole("BTCUSDT", 50, 50, 0, 1, "retention"),)), 0.0)
