@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from services.exchange_simulator.symbols import SymbolProfile
 from services.exchange_simulator.synthetic.noise import Floats, key_of, lattice, smooth_noise
+from services.exchange_simulator.synthetic.opening import opening_at, side_of
 
 MINUTE_MS = 60_000
 DAY_MINUTES = 1440
@@ -30,12 +31,21 @@ class DaySkeleton:
     cumulative: NDArray[np.int64]
     volatility: Floats
     drift: Floats
+    buy_share: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When the market starts (ms), and when this symbol turns in its opening (fractional minutes since the epoch)."""
+
+    start_ms: int
+    minute: float
 
 
 class Skeleton:
     """One symbol's skeleton for ever; days are computed when asked for and a few are kept."""
 
-    def __init__(self, seed: int, profile: SymbolProfile) -> None:
+    def __init__(self, seed: int, profile: SymbolProfile, turn: Turn) -> None:
         self.profile = profile
         symbol = profile.rules.symbol
         self._own = [key_of(seed, symbol, "price", period) for period, _ in _OCTAVES]
@@ -43,6 +53,9 @@ class Skeleton:
         self._regime = (key_of(seed, "market", "regime"), key_of(seed, symbol, "regime"))
         self._activity = key_of(seed, symbol, "activity")
         self._days: OrderedDict[int, DaySkeleton] = OrderedDict()
+        swings = (key_of(seed, symbol, "swing"), key_of(seed, "market", "swing"))
+        side = side_of(seed, turn.start_ms)
+        self._opening = opening_at(turn.minute, side, (self.natural_log_prices, self.natural_volatility), swings)
 
     def regime(self, minutes: Floats) -> Floats:
         """Volatility multiplier, about 0.4 to 2.5, changing over hours."""
@@ -50,8 +63,12 @@ class Skeleton:
         own = smooth_noise(self._regime[1], minutes, 190.0)
         return np.exp(0.45 * common + 0.5 * own)
 
-    def log_prices(self, minutes: Floats) -> Floats:
-        """Natural logarithm of the fair price at (fractional) minutes since the epoch."""
+    def natural_volatility(self, minutes: Floats) -> Floats:
+        """Volatility of a minute without the opening."""
+        return self.profile.minute_volatility * self.regime(minutes)
+
+    def natural_log_prices(self, minutes: Floats) -> Floats:
+        """Natural logarithm of the fair price at (fractional) minutes since the epoch, without the opening."""
         regime = self.regime(minutes)
         total = np.full(len(minutes), np.log(self.profile.base_price))
         for index, (period, weight) in enumerate(_OCTAVES):
@@ -72,15 +89,17 @@ class Skeleton:
 
     def _compute(self, day: int) -> DaySkeleton:
         minutes = np.arange(day * DAY_MINUTES - 5, (day + 1) * DAY_MINUTES + 1, dtype=np.float64)
-        path = self.log_prices(minutes)
+        path = self._opening.price(minutes, self.natural_log_prices(minutes))
         regime = self.regime(minutes[5:-1])
-        volatility = self.profile.minute_volatility * regime
+        volatility = self._opening.volatility(minutes[5:-1], self.profile.minute_volatility * regime)
         drift = (path[6:] - path[1:-5]) / (self.profile.minute_volatility * 4.0)
+        # Above one half while the price climbs.
+        buy_share = self._opening.buy_share(minutes[5:-1] + 0.5, 0.5 + 0.24 * np.tanh(0.9 * drift))
         noise = lattice(self._activity, minutes[5:-1].astype(np.int64))
         activity = np.exp(0.35 * noise + 0.35 * (regime - 1.0) + 0.25 * np.minimum(np.abs(drift), 2.0))
         cumulative = np.zeros(DAY_MINUTES + 1, np.int64)
         np.cumsum(np.rint(activity * 10_000.0).astype(np.int64), out=cumulative[1:])
-        return DaySkeleton(path[5:], cumulative, volatility, drift)
+        return DaySkeleton(path[5:], cumulative, volatility, drift, buy_share)
 
     def trades_before(self, minute: int, per_day: int) -> int:
         """How many aggregate trades lie before `minute` at `per_day` trades a day, counted from the epoch."""

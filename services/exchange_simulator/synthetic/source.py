@@ -18,9 +18,10 @@ from services.exchange_simulator.market import (
 from services.exchange_simulator.symbols import SymbolRules, profile_of
 from services.exchange_simulator.synthetic.bars import MinuteBars
 from services.exchange_simulator.synthetic.liquidations import Liquidations
+from services.exchange_simulator.synthetic.opening import turns
 from services.exchange_simulator.synthetic.positioning import SlowFacts
 from services.exchange_simulator.synthetic.sidestreams import SideStreams
-from services.exchange_simulator.synthetic.skeleton import DAY_MINUTES, MINUTE_MS, Skeleton
+from services.exchange_simulator.synthetic.skeleton import DAY_MINUTES, MINUTE_MS, Skeleton, Turn
 from services.exchange_simulator.synthetic.trades import BlockCache, Pace, TradeTape
 from services.exchange_simulator.trades_merge import merge_by_event
 
@@ -67,8 +68,8 @@ class SyntheticMarket:
         )
         self._cache = BlockCache()
         self._parts: dict[str, SyntheticSymbol] = {}
-        for symbol, profile in profiles.items():
-            skeleton = Skeleton(plan.seed, profile)
+        for (symbol, profile), minute in zip(profiles.items(), turns(plan.start_ms, len(profiles)), strict=True):
+            skeleton = Skeleton(plan.seed, profile, Turn(plan.start_ms, minute))
             tape = TradeTape(plan.seed, skeleton, self._pace, self._cache)
             facts = SlowFacts(plan.seed, skeleton)
             self._parts[symbol] = SyntheticSymbol(

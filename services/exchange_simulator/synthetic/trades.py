@@ -130,10 +130,9 @@ class TradeTape:
         return block
 
     def buy_share(self, minute: int) -> float:
-        """The expected share of taker buys: above one half while the price climbs."""
+        """The expected share of taker buys."""
         day, offset = divmod(minute, DAY_MINUTES)
-        drift = float(self.skeleton.day(day).drift[offset])
-        return 0.5 + 0.24 * float(np.tanh(0.9 * drift))
+        return float(self.skeleton.day(day).buy_share[offset])
 
     def _generate(self, minute: int, part: int) -> TradeColumns:
         splits = self._splits(minute)
