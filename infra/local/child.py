@@ -75,7 +75,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
+            process_group=0,
             limit=_LINE_LIMIT,
         )
         self._pump = asyncio.create_task(self._pass_lines(self._process))

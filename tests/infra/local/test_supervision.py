@@ -44,6 +44,13 @@ def test_a_killed_service_is_started_again_and_its_last_lines_are_shown(start: S
     assert "alpha speaks first" in (stack.state_dir / "logs" / "alpha.log").read_text()
 
 
+def test_services_share_one_session_so_that_nice_counts_between_them(start: Starter) -> None:
+    stack = start({"alpha": "good", "beta": "good"}).until_ready()
+    pids = [entry.pid for entry in stack.run.services]
+    assert all(pid is not None and os.getpgid(pid) == pid for pid in pids)
+    assert {os.getsid(pid or 0) for pid in pids} == {os.getsid(stack.process.pid)}
+
+
 def test_a_service_that_keeps_crashing_is_started_more_and_more_slowly(start: Starter) -> None:
     stack = start({"alpha": "crashing"})
     stack.until(lambda: "starts again in 2 s" in stack.output, "the third delay")
