@@ -86,9 +86,8 @@ def _ratio(numerator: int, denominator: int, decimals: int) -> Decimal:
 def feature_row(row: dict[str, int], scale: Scale, settings: KernelSettings) -> FeatureRow:
     """The features of one evaluation row (see `read_table`) of a symbol of this scale."""
     price, notional = scale.price_decimals, scale.price_decimals + scale.quantity_decimals
-    windows = tuple(
-        _window(row, number, scale, settings.window_buckets[number - 1]) for number in range(1, len(WINDOW_NAMES) + 1)
-    )
+    buckets = settings.window_buckets
+    windows = [_window(row, number, scale, count) for number, count in enumerate(buckets, 1)]
     return FeatureRow(
         symbol=scale.symbol,
         evaluation_time_ms=row["evaluation_time_ms"],
@@ -103,7 +102,7 @@ def feature_row(row: dict[str, int], scale: Scale, settings: KernelSettings) -> 
         large_buy_p99=_decimal(row["large_99"] - row["large_sell_99"], notional),
         large_sell_p99=_decimal(row["large_sell_99"], notional),
         size_coverage=row["size_known"] / settings.size_buckets,
-        large_coverage=row["large_known"] / settings.window_buckets[0],
+        large_coverage=row["large_known"] / buckets[0],
         atr=_ratio(row["atr"], 1 << at.ATR_FRACTION_BITS, price) if row["candles"] >= settings.atr_period else None,
         atr_percentile=row["atr_rank"] / row["atr_ranked"] if row["atr_ranked"] else None,
         atr_coverage=row["candles_complete"] / settings.atr_period,

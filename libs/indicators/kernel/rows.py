@@ -76,17 +76,15 @@ def is_clean(ids: Int64, times: Int64, last_id: Whole, clock: Whole) -> bool:
 
 @compiled
 def first_at_or_after(times: Int64, bound: Whole) -> Whole:
-    """How many of the ascending `times` lie before `bound`: counted 64 at a time, which needs no branch per row."""
+    """How many of the ascending `times` lie before `bound`: 64 are skipped at a time, the last ones counted without a branch."""
     found = np.int64(0)
-    while found < len(times):
-        part = times[found : found + 64]
-        before = np.int64(0)
-        for i in range(len(part)):
-            before += np.int64(part[i] < bound)
-        found += before
-        if before < len(part):
-            break
-    return found
+    while found + 64 <= len(times) and times[found + 63] < bound:
+        found += 64
+    part = times[found : found + 64]
+    before = np.int64(0)
+    for i in range(len(part)):
+        before += np.int64(part[i] < bound)
+    return found + before
 
 
 @compiled
