@@ -93,10 +93,13 @@ class Worker:
             _LOGGER.warning("snapshot not saved", partition=partition, why=str(problem))
 
     async def keep_all(self, every_seconds: float) -> None:
-        """Save every partition's state now and then, one after the other."""
+        """Save every partition's state once in `every_seconds`, their turns spread over it: a state may be megabytes."""
         while True:
-            await asyncio.sleep(every_seconds)
-            for partition in sorted(self.cores):
+            turns = sorted(self.cores)
+            if not turns:
+                await asyncio.sleep(every_seconds)
+            for partition in turns:
+                await asyncio.sleep(every_seconds / len(turns))
                 await self.keep(partition)
 
     async def watch_flow(self) -> None:

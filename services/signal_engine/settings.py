@@ -17,4 +17,4 @@ class EngineSettings(KafkaSettings):
         15_000, ge=1_000, description="Evaluation grid (ms); 1000 when a strategy asks for one-second evaluations"
     )
     engine_session_timeout_seconds: float = Field(6.0, ge=1, description="A dead worker's partitions pause this long")
-    engine_snapshot_seconds: float = Field(30.0, gt=0, description="How often each partition's state is kept")
+    engine_snapshot_seconds: float = Field(60.0, gt=0, description="How often each partition's state is kept")
