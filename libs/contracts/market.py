@@ -48,7 +48,8 @@ class AggTradeFrame(Event, frozen=True, kw_only=True):
     """Aggregate trades of one partition in columns, with holes and watermarks in band (ARCHITECTURE rules 1 and 2).
 
     `event_id` is "producer:epoch:sequence"; `event_time_ms` the greatest effective time, or the greatest watermark of
-    an empty frame. `received_us` is the ingest clock (µs) when the last message of the frame arrived.
+    an empty frame. `received_us` is the ingest clock (µs) when the first message beyond a second's edge arrived, which made
+    the frame due; in a frame without one, the last message.
     Columns: symbol_index u2, agg_id i8, price i8, quantity i8, first_trade_id i8, last_trade_id i8, trade_time i8 (raw T, ms),
     buyer_is_maker u1 (1: the taker sold). `late_row` u4 / `late_time` i8 list the rows whose effective time is not their T.
     Rows of a symbol stand in aggregate-id order.

@@ -8,7 +8,8 @@ which would then meet the same record again at its next start. So the codec refu
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,21 +29,65 @@ Check = Callable[[Any], str | None]
 
 def check(event: msgspec.Struct) -> None:
     """Raises `BadMessage` "implausible" naming the field."""
-    for name, wrong in _checks(type(event)):
-        if (what := wrong(getattr(event, name))) is not None:
-            raise BadMessage("implausible", f"{type(event).__name__}.{name} {what}")
+    if (what := _wrong_in(event)) is not None:
+        raise BadMessage("implausible", f"{type(event).__name__}.{what}")
+
+
+class _Range(NamedTuple):
+    """Integer fields with the same bounds, looked at together: frames have six for each of their symbols."""
+
+    names: tuple[str, ...]
+    read: Callable[[Any], tuple[int, ...]]
+    low: int
+    end: int
+    wrong: Check
+
+
+class _Plan(NamedTuple):
+    """How a struct is checked: integers by their bounds, then every other field by itself."""
+
+    ranges: tuple[_Range, ...]
+    others: tuple[tuple[str, Check], ...]
+
+
+def _wrong_in(value: msgspec.Struct) -> str | None:
+    """The first field found wrong, and what is wrong with it."""
+    plan = _plan(type(value))
+    for bounds in plan.ranges:
+        numbers = bounds.read(value)
+        if min(numbers) < bounds.low or max(numbers) >= bounds.end:
+            wrong = zip(bounds.names, map(bounds.wrong, numbers), strict=True)
+            return next(f"{name} {what}" for name, what in wrong if what is not None)
+    for name, check_one in plan.others:
+        if (what := check_one(getattr(value, name))) is not None:
+            return f"{name} {what}"
+    return None
 
 
 @cache
-def _checks(kind: type[msgspec.Struct]) -> tuple[tuple[str, Check], ...]:
+def _plan(kind: type[msgspec.Struct]) -> _Plan:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
     positive: frozenset[str] = getattr(kind, "POSITIVE", frozenset())
-    found = (
-        (field.name, _wrong_amount if field.name in positive else _check_of(field.name, field.type))
+    found = {
+        field.name: _wrong_amount if field.name in positive else _check_of(field.name, field.type)
         for field in info.fields
+    }
+    ranges = tuple(
+        _Range(names, _reader(names), low, end, wrong)
+        for wrong, low, end in ((_wrong_integer, -_INT64, _INT64), (_wrong_time, -1, LATEST_MS))
+        if (names := tuple(name for name, check_one in found.items() if check_one is wrong))
     )
-    return tuple((name, wrong) for name, wrong in found if wrong is not None)
+    together = {name for bounds in ranges for name in bounds.names}
+    others = tuple((name, one) for name, one in found.items() if one is not None and name not in together)
+    return _Plan(ranges, others)
+
+
+def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[int, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    only = attrgetter(names[0])
+    return lambda value: (only(value),)
 
 
 def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
@@ -61,7 +106,7 @@ def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
         return _both(_each(_check_of("", info.key_type), iter), _each(_check_of("", info.value_type), dict.values))
     if isinstance(info, inspect.VarTupleType):
         return _each(_check_of("", info.item_type), iter)
-    return _nested if isinstance(info, inspect.StructType) else None
+    return _wrong_in if isinstance(info, inspect.StructType) else None
 
 
 def _optional(wrong: Check) -> Check:
@@ -71,20 +116,20 @@ def _optional(wrong: Check) -> Check:
 def _each(wrong: Check | None, items: Callable[[Any], Any]) -> Check | None:
     if wrong is None:
         return None
-    return lambda values: next((what for value in items(values) if (what := wrong(value)) is not None), None)
+
+    def first(values: Any) -> str | None:
+        for value in items(values):
+            if (what := wrong(value)) is not None:
+                return what
+        return None
+
+    return first
 
 
 def _both(first: Check | None, second: Check | None) -> Check | None:
     if first is None or second is None:
         return first or second
     return lambda value: first(value) or second(value)
-
-
-def _nested(value: msgspec.Struct) -> str | None:
-    for name, wrong in _checks(type(value)):
-        if (what := wrong(getattr(value, name))) is not None:
-            return f"{name} {what}"
-    return None
 
 
 def wrong_decimal(value: Decimal) -> str | None:

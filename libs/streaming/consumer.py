@@ -24,7 +24,8 @@ from libs.streaming.producer import EventProducer
 from libs.streaming.records import Record, log_generations, record_of
 
 _POLL_MS = 500
-_FETCH_WAIT_MS = 100
+# The broker collects for us too, up to so many bytes or ms: an answer for each record would cost both sides more than its rows.
+_FETCH_BYTES, _FETCH_WAIT_MS = 65_536, 100
 _REPORT_SECONDS = 1.0
 _CLOSE_SECONDS = 3.0
 
@@ -172,6 +173,7 @@ class BatchConsumer:
             enable_auto_commit=False,
             # Used between an assignment and our seek, and when retention has overtaken us; see _check_order and _take.
             auto_offset_reset="earliest",
+            fetch_min_bytes=_FETCH_BYTES,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             session_timeout_ms=self.options.session_timeout_ms,
             heartbeat_interval_ms=self.options.session_timeout_ms // 5,

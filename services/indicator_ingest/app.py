@@ -1,5 +1,6 @@
 """Wiring of indicator_ingest: polls and the mark price streams, with what is on the topics already."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,8 @@ from services.indicator_ingest.settings import IndicatorSettings
 FEED = "mark_price"
 STREAM = "mark price stream"
 TAIL_RECORDS = 5000
+# The venue sends every symbol's mark price at the full second, when evaluations are due: those need not wait behind them.
+AFTER_EDGE_SECONDS = 0.3
 
 
 async def main(context: ServiceContext) -> None:
@@ -52,12 +55,15 @@ async def main(context: ServiceContext) -> None:
             context.expect(poll.feed)
             pollers.append(Poller(poll, outlet, partial(context.fulfil, poll.feed)))
         size = settings.symbols_per_connection
+        feeds: list[MarkPriceFeed] = []
         for start in range(0, len(symbols), size):
-            feed = MarkPriceFeed(context, venue, outlet, known.sampler)
+            feeds.append(feed := MarkPriceFeed(context, venue, outlet, known.sampler))
             sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
         await output.run(
             keep_clock(venue), *(poller.run() for poller in pollers), *(session.run() for session in sessions)
         )
+        for feed in feeds:
+            feed.release()
         await output.drain()
 
 
@@ -105,6 +111,7 @@ class MarkPriceFeed:
         self._symbols: tuple[str, ...] = ()
         self._status = FeedStatus(FEED, ())
         self._last: dict[str, int] = {}
+        self._waiting: list[Outgoing] = []
 
     def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
         """The supervised stream of these symbols."""
@@ -137,11 +144,22 @@ class MarkPriceFeed:
             if event is not None:
                 age = (self._venue.clock.now_ms() - mark.event_time) / 1000
                 gauge("perpstream_feed_age_seconds").labels(FEED, mark.symbol).set(age)
-                self._outlet.publisher.put(Outgoing(MARKPRICE, event, mark.symbol, partition))
+                self._wait(Outgoing(MARKPRICE, event, mark.symbol, partition))
 
     def on_close(self, reason: str, silent: bool) -> None:
         self._context.miss(STREAM, reason)
         self._report_all("silent" if silent else "disconnected", reason)
+
+    def release(self) -> None:
+        """Send the mark prices that wait for the evaluations of their second to pass."""
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            self._outlet.publisher.put(item)
+
+    def _wait(self, item: Outgoing) -> None:
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(AFTER_EDGE_SECONDS / self._venue.clock.speed, self.release)
+        self._waiting.append(item)
 
     def _report_all(self, state: FeedState, detail: str = "") -> None:
         for symbol in self._symbols:

@@ -24,7 +24,7 @@ from services.sequencer.takeover import TimelineLog, source_starts, take
 
 HEARTBEAT_SECONDS = 1.0
 # Trade frames are awaited by a long poll of their own, which the broker answers at once; the rest may share a slower one.
-_HOT_WAIT_MS, _SLOW_WAIT_MS = 500, 50
+_HOT_WAIT_MS, _SLOW_WAIT_MS = 500, 100
 _REPORTING_PARTITION = 0
 
 

@@ -126,7 +126,8 @@ class Assembler:
         self._sequence = 0
         self._received_us = 0
         self._frames: list[AggTradeFrame] = []
-        self._edges: set[FrameBuilder] = set()
+        # Frames that hold a trade beyond a grid edge, and when the first such trade was received (µs).
+        self._edges: dict[FrameBuilder, int] = {}
         self._builders: dict[int, FrameBuilder] = {}
         self._members: dict[int, list[SymbolFeed]] = {}
         self.feeds: dict[str, SymbolFeed] = {}
@@ -158,12 +159,11 @@ class Assembler:
             was_filling = tracker.state is Continuity.FILLING
             if tracker.offer(trade):
                 if feed.publish(trade, believed_until):
-                    self._edges.add(feed.builder)
+                    self._edges.setdefault(feed.builder, received_us)
                 if feed.builder.rows >= rows_per_frame:
                     self._cut(feed.builder)
             elif not was_filling and tracker.state is Continuity.FILLING:
                 self.newly_filling.append(feed.symbol)
-        self.cut_edges()
 
     def _disbelieve(self, feed: SymbolFeed) -> None:
         self.counts.disbelieved[feed.symbol] = self.counts.disbelieved.get(feed.symbol, 0) + 1
@@ -171,12 +171,15 @@ class Assembler:
         if feed.tracker.distrust():
             self.newly_filling.append(feed.symbol)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether a trade beyond a grid edge waits in an open frame."""
+        return bool(self._edges)
+
     def cut_edges(self) -> None:
         """Cut the frames that a trade beyond a grid edge made urgent."""
-        while self._edges:
-            builder = self._edges.pop()
-            if builder.rows:
-                self._cut(builder)
+        for builder in tuple(self._edges):
+            self._cut(builder)
 
     def begin(self, symbol: str, expected: int, watermark: int, received_us: int) -> None:
         """A fresh symbol starts at `expected`; everything at or below `watermark` stands in its bootstrap."""
@@ -257,7 +260,8 @@ class Assembler:
             feed.published_watermark = part.watermark = feed.watermark.value
             published[symbol] = published.get(symbol, 0) + len(part.trades)
         try:
-            self._frames.append(builder.cut(self._sequence, self._received_us))
+            received_us = self._edges.pop(builder, self._received_us)
+            self._frames.append(builder.cut(self._sequence, received_us))
         except BadMessage as error:
             raise UserError(
                 f"a trade does not fit the scale of the venue's filters: {error.detail}",

@@ -20,6 +20,8 @@ from services.trade_ingest.frame_builder import Origin
 
 FEED = "trades"
 DOUBT_SECONDS = 1.0
+# How long a trade beyond a grid edge waits for those of its partition's other symbols; docs/decisions/0013-ingest.md.
+EDGE_SECONDS = 0.005
 
 
 class TradeIngest:
@@ -41,6 +43,7 @@ class TradeIngest:
         self._status = FeedStatus(FEED, instruments)
         self._open: set[str] = set()
         self._counted: dict[str, tuple[int, int, int]] = {}
+        self._hurrying: asyncio.TimerHandle | None = None
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
 
     @property
@@ -87,6 +90,17 @@ class TradeIngest:
             for part in frame.slices:
                 if part.rows:
                     counter("perpstream_trades_published_total").labels(part.symbol).inc(part.rows)
+
+    def hurry(self) -> None:
+        """Send what lies beyond a grid edge soon: the other symbols cross the same edge within milliseconds, and one frame
+        for several of them costs every reader less than one each."""
+        if self._hurrying is None:
+            self._hurrying = asyncio.get_running_loop().call_later(EDGE_SECONDS, self._cut_edges)
+
+    def _cut_edges(self) -> None:
+        self._hurrying = None
+        self.assembler.cut_edges()
+        self.pump()
 
     def _put(self, event: Event, partition: int) -> None:
         self._publisher.put(Outgoing(AGGTRADE, event, str(partition), partition))
@@ -153,6 +167,8 @@ class StreamFeed:
             if assembler.newly_filling:
                 self._on_gaps(assembler)
             self._ingest.pump()
+            if assembler.urgent:
+                self._ingest.hurry()
         if self._ingest.clock.believes(batch.newest_event_time):
             self._newest = max(self._newest, batch.newest_event_time)
 

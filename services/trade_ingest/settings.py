@@ -14,7 +14,7 @@ class IngestSettings(SettingsGroup):
     shard: int = Field(
         0, ge=0, description="Distinguishes processes that share a partition; part of the producer's name"
     )
-    flush_ms: float = Field(20.0, ge=1, le=1000, description="Longest time a trade waits for company in its frame")
+    flush_ms: float = Field(50.0, ge=1, le=1000, description="Longest time a trade waits for company in its frame")
     silence_seconds: float = Field(15.0, gt=0, description="Venue time without any message before reconnecting")
     symbols_per_connection: int = Field(400, ge=1, le=1000)
     history_minutes: int = Field(

@@ -25,11 +25,14 @@ from libs.contracts.codec import decode_as
 from libs.contracts.market import AggTradeFrame
 from libs.contracts.signals import IndicatorComputed
 from libs.contracts.topics import AGGTRADE, SIGNAL_INDICATOR, TIMELINE
+from libs.streaming.records import LogReader, Record
 from libs.streaming.tail import TailConsumer
 from services.exchange_simulator.symbols import generated_symbols
 from tests.e2e.stack import Stack
 
 GRID_MS = 1_000
+# Evaluations of frames that were sent before the measurement began, with some to spare.
+_FIRST_UNPAIRED = 100
 
 
 @contextlib.contextmanager
@@ -120,6 +123,10 @@ class Delays:
                     self.proven[part.symbol, grid] = (frame.event_id, frame.received_us, appended_ms)
             self.watermarks[part.symbol] = max(known or -1, part.watermark_ms)
 
+    def copy(self, frame: AggTradeFrame, appended_ms: int) -> None:
+        """Remember when the frame stood in the timeline."""
+        self.sequenced.setdefault(frame.event_id, appended_ms)
+
     def evaluation(self, event: IndicatorComputed, appended_ms: int, seen_us: int) -> None:
         """One evaluation was readable at `seen_us`."""
         proof = self.proven.pop((event.symbol, event.event_time_ms), None)
@@ -132,30 +139,30 @@ class Delays:
 
 
 async def _measure(bootstrap: str, evaluations: int) -> Delays:
-    delays = Delays()
-
-    async def follow(topic: str, take: Callable[[AggTradeFrame, int], None]) -> None:
-        async with TailConsumer(bootstrap, [topic]) as tail:
-            async for record in tail:
-                if record.headers.get("schema") == AggTradeFrame.SCHEMA.encode():
-                    take(decode_as(AggTradeFrame, record.value), record.timestamp_ms)
-
-    def sequenced(frame: AggTradeFrame, appended_ms: int) -> None:
-        delays.sequenced.setdefault(frame.event_id, appended_ms)
-
-    following = [
-        asyncio.create_task(follow(AGGTRADE.name, delays.frame)),
-        asyncio.create_task(follow(TIMELINE.name, sequenced)),
-    ]
+    """Only the evaluations are followed while they are made: whoever reads along slows the stack down that is measured.
+    What they are compared with stands in the logs, and is read afterwards."""
+    seen: list[tuple[Record, int]] = []
     async with TailConsumer(bootstrap, [SIGNAL_INDICATOR.name]) as tail:
-        while len(delays.total_ms) < evaluations and not any(task.done() for task in following):
+        while len(seen) < evaluations + _FIRST_UNPAIRED:
             batch = await tail.poll()
-            seen = time.time_ns() // 1000
-            for record in batch:
-                delays.evaluation(decode_as(IndicatorComputed, record.value), record.timestamp_ms, seen)
-    for task in following:
-        task.cancel()
+            now = time.time_ns() // 1000
+            seen.extend((record, now) for record in batch)
+    delays = Delays()
+    await _each_frame(bootstrap, AGGTRADE.name, delays.frame)
+    await _each_frame(bootstrap, TIMELINE.name, delays.copy)
+    for record, at in seen:
+        delays.evaluation(decode_as(IndicatorComputed, record.value), record.timestamp_ms, at)
     return delays
+
+
+async def _each_frame(bootstrap: str, topic: str, take: Callable[[AggTradeFrame, int], None]) -> None:
+    async with LogReader(bootstrap) as log:
+        for partition in await log.partitions(topic):
+            end = await log.end(topic, partition)
+            async for batch in log.range(topic, partition, await log.beginning(topic, partition), end):
+                for record in batch:
+                    if record.headers.get("schema") == AggTradeFrame.SCHEMA.encode():
+                        take(decode_as(AggTradeFrame, record.value), record.timestamp_ms)
 
 
 def _percentiles(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> str:

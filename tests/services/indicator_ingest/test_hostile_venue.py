@@ -204,5 +204,6 @@ async def test_an_absurd_mark_price_is_counted_and_the_next_one_passes(change: d
         "next_funding_time": NOW,
     }
     feed.on_batch(StreamBatch(mark_prices=[MarkPrice(**(fields | change)), MarkPrice(**fields)]))  # type: ignore[arg-type]
+    feed.release()
     assert dropped(reason, "mark_price") - before == 1
     assert [item.event.event_time_ms for item in kept.kept if not isinstance(item.event, FeedStatusChanged)] == [NOW]

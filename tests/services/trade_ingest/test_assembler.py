@@ -209,16 +209,23 @@ def test_a_late_trade_keeps_its_stamp_and_counts_right_after_the_watermark() -> 
     assert frame.received_us == 9
 
 
-def test_a_trade_beyond_a_grid_edge_is_flushed_at_once_and_only_then() -> None:
+def test_a_trade_beyond_a_grid_edge_is_urgent_and_its_frame_says_when_it_was_received() -> None:
     core = assembler(rows_per_frame=100)
     edge = (START // 1000 + 1) * 1000
     core.take([trade(1, START + 1), trade(2, edge - 1)], 1)
-    assert core.drain() == []
-    core.take([trade(3, edge)], 1)
+    assert not core.urgent
+    core.take([trade(3, edge)], 2)
+    assert core.urgent
+    core.take([trade(4, edge + 1)], 3)
+    core.cut_edges()
     (frame,) = core.drain()
-    assert frame.slices[0].watermark_ms == edge - 1, "the evaluation of the edge is released"
-    core.take([trade(4, edge + 999)], 1)
-    assert core.drain() == []
+    assert ids_and_holes([frame]) == ([1, 2, 3, 4], [])
+    assert frame.slices[0].watermark_ms == edge, "the evaluation of the edge is released"
+    assert frame.received_us == 2, "when the first trade beyond the edge was received, not the last one of the frame"
+    core.take([trade(5, edge + 999)], 4)
+    assert not core.urgent
+    core.flush()
+    assert core.drain()[0].received_us == 4
 
 
 def test_a_quiet_symbol_follows_the_connection_less_the_grace_but_not_in_doubt() -> None:
