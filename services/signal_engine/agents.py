@@ -39,9 +39,9 @@ class Worker:
         """Bring each partition to the log's end before its first record is processed."""
         self.context.miss(_READY, "replaying")
         started = time.monotonic()
-        for partition in sorted(partitions):
-            self.cores[partition] = await recover(self.parts, partition, self.emit, self._parked.pop(partition, None))
-        self._parked.clear()
+        parked, self._parked = self._parked, {}
+        found = await asyncio.gather(*(recover(self.parts, place, self.emit, parked.get(place)) for place in partitions))
+        self.cores.update(zip(partitions, found, strict=True))
         gauge("perpstream_recovery_seconds").labels("signal_engine").set(time.monotonic() - started)
         self._heard = dict.fromkeys(partitions, time.monotonic())
         self.context.details["partitions"] = sorted(partitions)

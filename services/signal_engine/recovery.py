@@ -56,6 +56,8 @@ def code_version(settings: KernelSettings) -> str:
     return digest.hexdigest()
 
 
+LEFT_TO_THE_STREAM = 200
+
 Emit = Callable[[int, EngineCore, Sequence[Record]], Awaitable[None]]
 """Takes a partition's records through its core and hands the outputs over."""
 
@@ -79,12 +81,18 @@ async def recover(parts: RecoveryParts, partition: int, emit: Emit, parked: Engi
     kept = core.next_offset
     async with LogReader(parts.bootstrap) as log:
         core.silent_until = await last_evaluations(log, partition, set(core.kernel.symbols.names))
-        while (end := await log.end(TIMELINE.name, partition)) > core.next_offset:
+        left = 0
+        while True:
+            end = await log.end(TIMELINE.name, partition)
             before = core.next_offset
+            if end - before <= left:
+                break
             async for batch in log.range(TIMELINE.name, partition, core.next_offset, end):
                 await emit(partition, core, batch)
             if core.next_offset == before:
                 break
+            # A live log grows while we read: what the stream brings anyway need not be chased.
+            left = LEFT_TO_THE_STREAM
     _LOGGER.info(
         "partition recovered",
         partition=partition,

@@ -105,3 +105,22 @@ async def test_false_evaluations_ahead_of_the_timeline_silence_nothing_at_any_st
     assert second.emitted == []
     assert max(core.silent_until.values()) < reached + 86_400_000
     assert min(core.silent_until.values()) > START_MS
+
+
+async def test_a_recovery_ends_although_the_log_grows_while_it_is_read(empty_kafka: str) -> None:
+    await ensure_topics(empty_kafka, 1)
+    records = mixed_timeline(4, SYMBOLS, 300).records
+    copies = [Encoded(record.value or b"", list(record.headers.items())) for record in records]
+    producer = EventProducer(empty_kafka, service="test")
+    await producer.start()
+    await put(producer, TIMELINE.name, copies[:100])
+    growing = iter(copies[100:])
+
+    async def emit(partition: int, core: EngineCore, batch: Sequence[Record]) -> None:
+        core.process(batch)
+        await put(producer, TIMELINE.name, [next(growing)])
+
+    core = await recover(RecoveryParts(empty_kafka, KernelSettings(), NoSnapshots()), 0, emit)
+    assert core.next_offset >= 100, "what stood in the log at the start is taken"
+    assert len(list(growing)) > 150, "what is written meanwhile is left to the stream"
+    await producer.stop()
