@@ -40,7 +40,9 @@ class Worker:
         self.context.miss(_READY, "replaying")
         started = time.monotonic()
         parked, self._parked = self._parked, {}
-        found = await asyncio.gather(*(recover(self.parts, place, self.emit, parked.get(place)) for place in partitions))
+        found = await asyncio.gather(
+            *(recover(self.parts, place, self.emit, parked.get(place)) for place in partitions)
+        )
         self.cores.update(zip(partitions, found, strict=True))
         gauge("perpstream_recovery_seconds").labels("signal_engine").set(time.monotonic() - started)
         self._heard = dict.fromkeys(partitions, time.monotonic())
