@@ -76,6 +76,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             process_group=0,
+            pass_fds=() if self.spec.gate is None else (self.spec.gate,),
             limit=_LINE_LIMIT,
         )
         self._pump = asyncio.create_task(self._pass_lines(self._process))

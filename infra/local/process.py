@@ -12,6 +12,7 @@ from pathlib import Path
 
 from libs.kit.errors import UserError
 
+GATE_VARIABLE = "PERPSTREAM_START_GATE"
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -28,7 +29,8 @@ class RunAs:
 class ProcessSpec:
     """Everything needed to start one child: command, environment, user, and the signals that end it.
 
-    `death_signal` is what the kernel sends when the parent dies; `stop_signal` asks for an orderly end.
+    `death_signal` is what the kernel sends when the parent dies; `stop_signal` asks for an orderly end. `gate` is a pipe's
+    end that the child inherits: it may begin its work when that is at its end (see `libs.kit.service.wait_at_gate`).
     """
 
     name: str
@@ -38,6 +40,7 @@ class ProcessSpec:
     run_as: RunAs | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
+    gate: int | None = None
 
     def launch_argv(self) -> list[str]:
         """The command line that ties the child to this process."""
@@ -51,7 +54,8 @@ class ProcessSpec:
 
     def launch_environment(self) -> dict[str, str]:
         """Our environment with the child's own variables on top."""
-        return {**os.environ, **self.environment}
+        gate = {} if self.gate is None else {GATE_VARIABLE: str(self.gate)}
+        return {**os.environ, **self.environment, **gate}
 
 
 class LoggedProcess:

@@ -1,11 +1,12 @@
 """Runs the whole stack: servers, then one-shot preparations, then services; restarts what dies; stops in order in 10 s."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -33,7 +34,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """What to run, in order: `early` needs nothing, `servers` come next, `one_shots` must succeed, `services` follow."""
+    """What to run, in order: `early` needs nothing, `servers` come next, `one_shots` must succeed, `services` follow.
+
+    All of them are started at once, because programs take longer to load than servers to start: the one-shots wait at a gate
+    until the servers answer, the services until the one-shots are done.
+    """
 
     state_dir: Path
     run: RunFile
@@ -96,15 +101,25 @@ class Supervisor:
             raise self._failure
 
     async def _start_everything(self) -> None:
+        # The reading ends stay open: who is started again finds the gate open.
+        serving, open_serving = os.pipe()
+        prepared, open_prepared = os.pipe()
+
+        async def start_servers() -> None:
+            await asyncio.gather(*(self._start_server(server) for server in self._plan.servers))
+            os.close(open_serving)
+
+        one_shots = (self._run_once(replace(spec, gate=serving)) for spec in self._plan.one_shots)
+        await asyncio.gather(self._load_services(prepared), start_servers(), *one_shots)
+        self._plan.run.state = "prepared"
+        os.close(open_prepared)
+        self._spawn(self._announce_readiness())
+
+    async def _load_services(self, gate: int) -> None:
         for spec in self._plan.early:
             await self._supervise(spec)
-        await asyncio.gather(*(self._start_server(server) for server in self._plan.servers))
-        for spec in self._plan.one_shots:
-            await self._run_once(spec)
-        self._plan.run.state = "prepared"
         for spec in self._plan.services:
-            await self._supervise(spec)
-        self._spawn(self._announce_readiness())
+            await self._supervise(replace(spec, gate=gate))
 
     async def _start_server(self, server: Server) -> None:
         await asyncio.to_thread(server.prepare)

@@ -167,6 +167,15 @@ async def _run(context: ServiceContext, main: Callable[[ServiceContext], Awaitab
             await asyncio.wait_for(runner.cleanup(), timeout=2)
 
 
+def wait_at_gate() -> None:
+    """Return when whoever started us says that what we need is there: the other end of the pipe named by
+    `PERPSTREAM_START_GATE` was closed. Everything is loaded by then. Without that variable there is nothing to wait for."""
+    gate = os.environ.pop("PERPSTREAM_START_GATE", None)
+    if gate is not None:
+        with os.fdopen(int(gate), "rb") as pipe:
+            pipe.read()
+
+
 def run_service(name: str, main: Callable[[ServiceContext], Awaitable[None]]) -> None:
     """Run `main` under uvloop until it returns or a signal stops it; never returns.
 
@@ -177,6 +186,7 @@ def run_service(name: str, main: Callable[[ServiceContext], Awaitable[None]]) ->
     try:
         settings = load_settings(ProcessSettings)
         configure_logging(name, settings.log_level, settings.log_format)
+        wait_at_gate()
         uvloop.run(_run(ServiceContext(name, settings), main))
     except UserError as error:
         print(f"{name}: {error.advice}", file=sys.stderr)  # noqa: T201 - the one line for a person

@@ -7,20 +7,19 @@ import asyncio
 import sys
 import time
 
-from infra.local.stack import Preparation
+from libs.kit.service import wait_at_gate
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
+from libs.store.engine import create_engine, write_session
+from libs.store.market_source import claim_source
+from libs.store.migrate import upgrade
+from libs.store.partitions import create_partitions, months_ahead
+from libs.streaming.admin import ensure_topics
+from services.console.activation import publish_strategies, strategies_dir
 from services.console.output import guarded
 from services.console.settings import PreparationSettings
 
-PREPARATIONS = (Preparation("prepare", (sys.executable, "-m", "services.console.preparation")),)
-
 
 async def _migrate(settings: DatabaseSettings, market: str | None) -> str:
-    from libs.store.engine import create_engine, write_session
-    from libs.store.market_source import claim_source
-    from libs.store.migrate import upgrade
-    from libs.store.partitions import create_partitions, months_ahead
-
     engine = create_engine(settings, application="perpstream-prepare", connections=1)
     try:
         revision = await upgrade(engine)
@@ -34,8 +33,6 @@ async def _migrate(settings: DatabaseSettings, market: str | None) -> str:
 
 
 async def _create_topics(settings: KafkaSettings) -> str:
-    from libs.streaming.admin import ensure_topics
-
     states = await ensure_topics(settings.kafka_bootstrap, settings.market_partitions)
     return f"{len(states)} topics, {sum(state.created for state in states)} of them new"
 
@@ -44,8 +41,7 @@ async def prepare() -> None:
     """Database and topics side by side, then the strategies; every step may be repeated."""
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
     market = load_settings(PreparationSettings).market_source
-    from services.console.activation import publish_strategies, strategies_dir
-
+    wait_at_gate()
     for line in await asyncio.gather(_migrate(database, market), _create_topics(kafka)):
         print(line, flush=True)
     print(await publish_strategies(kafka.kafka_bootstrap, strategies_dir()), flush=True)

@@ -72,10 +72,10 @@ def up(
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
-    from infra.local.stack import run_stack
-    from services.console.preparation import PREPARATIONS
+    from infra.local.stack import Preparation, run_stack
 
-    asyncio.run(run_stack(_with_market(options, _symbols(symbols)), stack_settings(), PREPARATIONS))
+    preparation = Preparation("prepare", (sys.executable, "-m", "services.console.preparation"))
+    asyncio.run(run_stack(_with_market(options, _symbols(symbols)), stack_settings(), (preparation,)))
 
 
 def _with_market(options: StackOptions, typed: tuple[str, ...] | None) -> StackOptions:
