@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libs.kit.errors import UserError
+from libs.kit.gate import GATE_VARIABLE
 
-GATE_VARIABLE = "PERPSTREAM_START_GATE"
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -30,7 +30,7 @@ class ProcessSpec:
     """Everything needed to start one child: command, environment, user, and the signals that end it.
 
     `death_signal` is what the kernel sends when the parent dies; `stop_signal` asks for an orderly end. `gate` is a pipe's
-    end that the child inherits: it may begin its work when that is at its end (see `libs.kit.service.wait_at_gate`).
+    end that the child inherits: it may begin its work when that is at its end (see `libs.kit.gate`).
     """
 
     name: str

@@ -16,6 +16,7 @@ from infra.local.process import ProcessSpec
 from infra.local.runfile import RunFile, ServiceEntry, creation_time, write_run_file
 from infra.local.screen_log import ScreenLog
 from libs.kit.errors import UserError
+from libs.kit.tasks import run_all
 
 SERVICE_STOP_SECONDS, SERVER_STOP_SECONDS = 5.5, 3.5
 SERVER_START_SECONDS, ONE_SHOT_SECONDS = 60.0, 120.0
@@ -106,11 +107,11 @@ class Supervisor:
         prepared, open_prepared = os.pipe()
 
         async def start_servers() -> None:
-            await asyncio.gather(*(self._start_server(server) for server in self._plan.servers))
+            await run_all(*(self._start_server(server) for server in self._plan.servers))
             os.close(open_serving)
 
         one_shots = (self._run_once(replace(spec, gate=serving)) for spec in self._plan.one_shots)
-        await asyncio.gather(self._load_services(prepared), start_servers(), *one_shots)
+        await run_all(self._load_services(prepared), start_servers(), *one_shots)
         self._plan.run.state = "prepared"
         os.close(open_prepared)
         self._spawn(self._announce_readiness())

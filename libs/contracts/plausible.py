@@ -21,7 +21,8 @@ MOST_DECIMALS = 18
 LONGEST_SYMBOL = 40
 _MOST_DIGITS = 40  # before the point, and zeros after it
 _FORBIDDEN = frozenset("|:")  # separators of ids and of places
-_INT64 = 1 << 63
+_INTEGERS = range(-(1 << 63), 1 << 63)
+_TIMES = range(-1, LATEST_MS)
 
 Check = Callable[[Any], str | None]
 """Says what is wrong with a value, or None."""
@@ -38,8 +39,7 @@ class _Range(NamedTuple):
 
     names: tuple[str, ...]
     read: Callable[[Any], tuple[int, ...]]
-    low: int
-    end: int
+    allowed: range
     wrong: Check
 
 
@@ -55,7 +55,7 @@ def _wrong_in(value: msgspec.Struct) -> str | None:
     plan = _plan(type(value))
     for bounds in plan.ranges:
         numbers = bounds.read(value)
-        if min(numbers) < bounds.low or max(numbers) >= bounds.end:
+        if min(numbers) not in bounds.allowed or max(numbers) not in bounds.allowed:
             wrong = zip(bounds.names, map(bounds.wrong, numbers), strict=True)
             return next(f"{name} {what}" for name, what in wrong if what is not None)
     for name, check_one in plan.others:
@@ -74,8 +74,8 @@ def _plan(kind: type[msgspec.Struct]) -> _Plan:
         for field in info.fields
     }
     ranges = tuple(
-        _Range(names, _reader(names), low, end, wrong)
-        for wrong, low, end in ((_wrong_integer, -_INT64, _INT64), (_wrong_time, -1, LATEST_MS))
+        _Range(names, _reader(names), allowed, wrong)
+        for wrong, allowed in ((_wrong_integer, _INTEGERS), (_wrong_time, _TIMES))
         if (names := tuple(name for name, check_one in found.items() if check_one is wrong))
     )
     together = {name for bounds in ranges for name in bounds.names}
@@ -153,11 +153,11 @@ def _wrong_text(value: str) -> str | None:
 
 
 def _wrong_integer(value: int) -> str | None:
-    return None if -_INT64 <= value < _INT64 else "does not fit 64 bits"
+    return None if value in _INTEGERS else "does not fit 64 bits"
 
 
 def _wrong_time(value: int) -> str | None:
-    return None if -1 <= value < LATEST_MS else f"{value} is no time between 1970 and 2100"
+    return None if value in _TIMES else f"{value} is no time between 1970 and 2100"
 
 
 @lru_cache(4096)

@@ -20,6 +20,7 @@ from aiohttp import web
 from prometheus_client import generate_latest
 
 from libs.kit.errors import UserError
+from libs.kit.gate import wait_at_gate
 from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import configure_logging, get_logger
 from libs.kit.metrics import REGISTRY, gauge
@@ -165,15 +166,6 @@ async def _run(context: ServiceContext, main: Callable[[ServiceContext], Awaitab
     finally:
         with suppress(TimeoutError):
             await asyncio.wait_for(runner.cleanup(), timeout=2)
-
-
-def wait_at_gate() -> None:
-    """Return when whoever started us says that what we need is there: the other end of the pipe named by
-    `PERPSTREAM_START_GATE` was closed. Everything is loaded by then. Without that variable there is nothing to wait for."""
-    gate = os.environ.pop("PERPSTREAM_START_GATE", None)
-    if gate is not None:
-        with os.fdopen(int(gate), "rb") as pipe:
-            pipe.read()
 
 
 def run_service(name: str, main: Callable[[ServiceContext], Awaitable[None]]) -> None:

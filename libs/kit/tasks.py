@@ -1,4 +1,4 @@
-"""Running the coroutines of a service together until it is told to stop or one of them fails."""
+"""Running coroutines together: a service's until it is told to stop, a start's until all are done; one failure ends all."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -20,3 +20,17 @@ async def run_until(stopping: asyncio.Event, *work: Coroutine[Any, Any, None]) -
         for task in (stop, *tasks):
             task.cancel()
         await asyncio.gather(stop, *tasks, return_exceptions=True)
+
+
+async def run_all(*work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` concurrently until all of it is done.
+
+    The first failure is raised here, after everything else was cancelled and has ended: nothing goes on behind a failed start.
+    """
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from libs.kit.service import wait_at_gate
+from libs.kit.gate import wait_at_gate
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from libs.store.engine import create_engine, write_session
 from libs.store.market_source import claim_source

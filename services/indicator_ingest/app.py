@@ -157,8 +157,11 @@ class MarkPriceFeed:
             self._outlet.publisher.put(item)
 
     def _wait(self, item: Outgoing) -> None:
+        """A venue without a pace is not waited for: a third of a second may be an hour of its time."""
+        clock = self._venue.clock
         if not self._waiting:
-            asyncio.get_running_loop().call_later(AFTER_EDGE_SECONDS / self._venue.clock.speed, self.release)
+            seconds = AFTER_EDGE_SECONDS / clock.speed if clock.paced else 0.0
+            asyncio.get_running_loop().call_later(seconds, self.release)
         self._waiting.append(item)
 
     def _report_all(self, state: FeedState, detail: str = "") -> None:

@@ -36,7 +36,7 @@ class Worker:
     _handing_over: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
-        """Bring each partition to the log's end before its first record is processed."""
+        """Replay each partition, side by side, before its first record is processed."""
         self.context.miss(_READY, "replaying")
         started = time.monotonic()
         parked, self._parked = self._parked, {}

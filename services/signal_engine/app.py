@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import zlib
 
 from libs.contracts.topics import TIMELINE
 from libs.indicators.kernel import warm_up
@@ -21,12 +20,9 @@ from services.signal_engine.outbox import Outbox
 from services.signal_engine.recovery import RecoveryParts, code_version
 from services.signal_engine.settings import EngineSettings
 
-# Most of a state is empty buckets: the fastest level leaves an eighth of the bytes for the database to store.
-_COMPRESSION = 1
-
 
 class DatabaseSnapshots:
-    """The engine's snapshots of one log and one version of the code; (de)compressed in a thread, aside from the stream."""
+    """The engine's snapshots of one log and one version of the code."""
 
     def __init__(self, store: PostgresSnapshots, service: str, generation: str, version: str) -> None:
         self._store, self._service, self._generation, self._version = store, service, generation, version
@@ -36,18 +32,11 @@ class DatabaseSnapshots:
 
     async def load(self, partition: int) -> Snapshot | None:
         """The partition's latest state of this log and code."""
-        kept = await self._store.load(self._key(partition))
-        if kept is None:
-            return None
-        try:
-            return Snapshot(kept.next_offset, await asyncio.to_thread(zlib.decompress, kept.state))
-        except zlib.error as problem:
-            raise ValueError(f"not a compressed snapshot: {problem}") from None
+        return await self._store.load(self._key(partition))
 
     async def save(self, partition: int, next_offset: int, state: bytes) -> None:
         """Keep a state unless a newer one stands there."""
-        packed = await asyncio.to_thread(zlib.compress, state, _COMPRESSION)
-        await self._store.save(self._key(partition), Snapshot(next_offset, packed))
+        await self._store.save(self._key(partition), Snapshot(next_offset, state))
 
 
 async def main(context: ServiceContext) -> None:

@@ -57,6 +57,7 @@ def code_version(settings: KernelSettings) -> str:
 
 
 LEFT_TO_THE_STREAM = 200
+"""Records that a recovery need not chase: a live log grows while it is read, and the stream closes such a gap by itself."""
 
 Emit = Callable[[int, EngineCore, Sequence[Record]], Awaitable[None]]
 """Takes a partition's records through its core and hands the outputs over."""
@@ -72,7 +73,7 @@ class RecoveryParts:
 
 
 async def recover(parts: RecoveryParts, partition: int, emit: Emit, parked: EngineCore | None = None) -> EngineCore:
-    """The partition's state at the log's end; evaluations that nobody has seen yet go out by `emit` on the way.
+    """The partition's state close to the log's end; evaluations that nobody has seen yet go out by `emit` on the way.
 
     `parked` is this process's own state from before a rebalance, if it had the partition.
     """
@@ -82,16 +83,12 @@ async def recover(parts: RecoveryParts, partition: int, emit: Emit, parked: Engi
     async with LogReader(parts.bootstrap) as log:
         core.silent_until = await last_evaluations(log, partition, set(core.kernel.symbols.names))
         left = 0
-        while True:
-            end = await log.end(TIMELINE.name, partition)
+        while (end := await log.end(TIMELINE.name, partition)) - core.next_offset > left:
             before = core.next_offset
-            if end - before <= left:
-                break
-            async for batch in log.range(TIMELINE.name, partition, core.next_offset, end):
+            async for batch in log.range(TIMELINE.name, partition, before, end):
                 await emit(partition, core, batch)
             if core.next_offset == before:
                 break
-            # A live log grows while we read: what the stream brings anyway need not be chased.
             left = LEFT_TO_THE_STREAM
     _LOGGER.info(
         "partition recovered",

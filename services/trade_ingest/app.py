@@ -99,7 +99,12 @@ class _Running:
         sessions = [session.run() for session in self._sessions]
         try:
             await self._output.run(
-                filler.run(), self._tick(ingest), self._observe(ingest), keep_clock(venue), *sessions
+                filler.run(),
+                self._tick(ingest),
+                ingest.send_edges(),
+                self._observe(ingest),
+                keep_clock(venue),
+                *sessions,
             )
         finally:
             assembler.flush()

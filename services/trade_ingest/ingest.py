@@ -43,7 +43,7 @@ class TradeIngest:
         self._status = FeedStatus(FEED, instruments)
         self._open: set[str] = set()
         self._counted: dict[str, tuple[int, int, int]] = {}
-        self._hurrying: asyncio.TimerHandle | None = None
+        self.urgent = asyncio.Event()
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
 
     @property
@@ -91,16 +91,15 @@ class TradeIngest:
                 if part.rows:
                     counter("perpstream_trades_published_total").labels(part.symbol).inc(part.rows)
 
-    def hurry(self) -> None:
-        """Send what lies beyond a grid edge soon: the other symbols cross the same edge within milliseconds, and one frame
-        for several of them costs every reader less than one each."""
-        if self._hurrying is None:
-            self._hurrying = asyncio.get_running_loop().call_later(EDGE_SECONDS, self._cut_edges)
-
-    def _cut_edges(self) -> None:
-        self._hurrying = None
-        self.assembler.cut_edges()
-        self.pump()
+    async def send_edges(self) -> None:
+        """Send what lies beyond a grid edge soon, for ever: the other symbols cross the same edge within milliseconds, and one
+        frame for several of them costs every reader less than one each."""
+        while True:
+            await self.urgent.wait()
+            await asyncio.sleep(EDGE_SECONDS)
+            self.urgent.clear()
+            self.assembler.cut_edges()
+            self.pump()
 
     def _put(self, event: Event, partition: int) -> None:
         self._publisher.put(Outgoing(AGGTRADE, event, str(partition), partition))
@@ -168,7 +167,7 @@ class StreamFeed:
                 self._on_gaps(assembler)
             self._ingest.pump()
             if assembler.urgent:
-                self._ingest.hurry()
+                self._ingest.urgent.set()
         if self._ingest.clock.believes(batch.newest_event_time):
             self._newest = max(self._newest, batch.newest_event_time)
 

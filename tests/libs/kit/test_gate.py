@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from infra.local.process import GATE_VARIABLE
-from libs.kit.service import wait_at_gate
+from libs.kit.gate import GATE_VARIABLE, wait_at_gate
 
 
 def test_it_opens_with_the_other_end_and_stays_open_for_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
@@ -17,6 +18,17 @@ async def test_a_snapshot_comes_back_byte_for_byte(engine: AsyncEngine) -> None:
     assert await snapshots.load(KEY) is None
     assert await snapshots.save(KEY, Snapshot(100, state))
     assert await snapshots.load(KEY) == Snapshot(100, state)
+
+
+async def test_an_almost_empty_state_takes_little_room_and_what_is_no_state_is_refused(engine: AsyncEngine) -> None:
+    snapshots, state = PostgresSnapshots(engine), bytes(1_000_000) + b"the end"
+    await snapshots.save(KEY, Snapshot(100, state))
+    async with engine.begin() as connection:
+        kept = (await connection.execute(text("SELECT octet_length(state) FROM engine_snapshots"))).scalar_one()
+        assert kept < len(state) / 50
+        await connection.execute(text("UPDATE engine_snapshots SET state = 'no state'::bytea"))
+    with pytest.raises(ValueError, match="not a packed state"):
+        await snapshots.load(KEY)
 
 
 async def test_an_older_state_does_not_replace_a_newer_one(engine: AsyncEngine) -> None:

@@ -29,8 +29,8 @@ def _mark(time_ms: int) -> MarkPrice:
     )  # fmt: skip
 
 
-def _feed(bus: MemoryBus) -> tuple[MarkPriceFeed, OrderedPublisher]:
-    publisher, clock = OrderedPublisher(MemoryProducer(bus), _nobody), VenueClock(NOW)
+def _feed(bus: MemoryBus, *, paced: bool = True) -> tuple[MarkPriceFeed, OrderedPublisher]:
+    publisher, clock = OrderedPublisher(MemoryProducer(bus), _nobody), VenueClock(NOW, paced=paced)
     outlet = Outlet(publisher, {"BTCUSDT": 0}, Novelty(), "binance", clock)
     venue = cast(Venue, SimpleNamespace(clock=clock))
     return MarkPriceFeed(cast(ServiceContext, SimpleNamespace()), venue, outlet, MarkPriceSampler()), publisher
@@ -56,5 +56,15 @@ async def test_an_orderly_end_sends_what_waits() -> None:
     feed, publisher = _feed(bus)
     feed.on_batch(StreamBatch(mark_prices=[_mark(NOW)]))
     feed.release()
+    await publisher.drain()
+    assert len(bus.records(MARKPRICE.name)) == 1
+
+
+async def test_a_recording_at_full_speed_is_not_kept_waiting() -> None:
+    bus = MemoryBus()
+    feed, publisher = _feed(bus, paced=False)
+    feed.on_batch(StreamBatch(mark_prices=[_mark(NOW)]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
     await publisher.drain()
     assert len(bus.records(MARKPRICE.name)) == 1

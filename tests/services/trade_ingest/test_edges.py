@@ -40,13 +40,14 @@ async def test_trades_beyond_an_edge_go_soon_and_together_and_nothing_else_hurri
     async def sent() -> bool:
         return bool(frames())
 
-    sending = asyncio.create_task(publisher.run())
+    working = [asyncio.create_task(publisher.run()), asyncio.create_task(ingest.send_edges())]
     feed.on_batch(_batch(trade(1, START + 1)))
     assert not ingest.assembler.urgent
     feed.on_batch(_batch(trade(2, EDGE)))
     feed.on_batch(_batch(trade(3, EDGE + 1)))
     await eventually(sent, 5, lambda: "no frame, and no flush was asked for")
     feed.on_batch(_batch(trade(4, EDGE + 2)))
-    sending.cancel()
+    for task in working:
+        task.cancel()
     assert [part.rows for frame in frames() for part in frame.slices] == [3]
     assert ingest.assembler.feeds[SYMBOL].builder.rows == 1, "a trade that crosses no edge waits for the next flush"
