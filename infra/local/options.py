@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from infra.local.ports import HOST, can_bind, free_port, require_free
+from infra.local.ports import HOST, free_port, promise, require_free
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import DEFAULT_SYMBOLS
 
@@ -90,7 +90,7 @@ def choose_ports(options: StackOptions) -> dict[PortName, int]:
         elif asked is not None or name in _STRICT:
             chosen[name] = require_free(asked or default or 0, name, f"--port {name}=NUMBER (0: any free one)")
         else:
-            chosen[name] = default if default is not None and can_bind(default) else free_port()
+            chosen[name] = default if default is not None and promise(default) else free_port()
     return chosen
 
 

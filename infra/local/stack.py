@@ -20,7 +20,7 @@ from infra.local.options import (
     service_environment,
     split_password,
 )
-from infra.local.ports import HOST, can_bind, free_port
+from infra.local.ports import HOST, free_port, promise
 from infra.local.postgres import EmbeddedPostgres
 from infra.local.process import ProcessSpec
 from infra.local.procfile import SIMULATOR, ServicePlan, plan_services, read_procfile
@@ -87,7 +87,7 @@ def _assemble(
         gateway_url=f"http://{HOST}:{ports['gateway']}",
     )
     services = plan_services(
-        commands, with_simulator=simulated, workers=options.workers, health_ports=_health_ports(ports["health"])
+        commands, with_simulator=simulated, workers=options.workers, health_ports=health_ports(ports["health"])
     )
     # Last of what can be refused: a start that failed before has put nothing into the folder, and may be tried again.
     market = remember_source(options.state_dir, options.source())
@@ -107,10 +107,11 @@ def _health_urls(services: Sequence[ServicePlan]) -> dict[str, str]:
     return {plan.name: f"http://{HOST}:{plan.health_port}" for plan in services}
 
 
-def _health_ports(first: int) -> Iterator[int]:
-    """Ports from `first` on; one that is taken is replaced by a free one."""
-    for port in itertools.count(first):
-        yield port if port <= 65535 and can_bind(port) else free_port()
+def health_ports(first: int) -> Iterator[int]:
+    """`first`, which is ours already, and those behind it; one that is taken or promised is replaced by a free one."""
+    yield first
+    for port in itertools.count(first + 1):
+        yield port if port <= 65535 and promise(port) else free_port()
 
 
 def _run_file(options: StackOptions, endpoints: Endpoints) -> RunFile:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.kit.errors import ConfigurationError, UnreachableError
+from libs.kit.logging import get_logger
 from libs.kit.settings import DatabaseSettings
 
 Engine: TypeAlias = AsyncEngine
@@ -23,6 +24,17 @@ POOL_TIMEOUT_SECONDS = 30.0
 _CHECK_TIMEOUT_SECONDS = 10.0
 WRITE_TIMEOUT_MS = 120_000
 READ_TIMEOUT_MS = 15_000
+# Nobody of ours keeps rows locked for longer, unless the process was paused or its machine is gone.
+LOCK_TIMEOUT_MS, _PAUSED_SECONDS = 5000, 10
+_LIMITS = text(
+    f"SELECT set_config('statement_timeout', '{WRITE_TIMEOUT_MS}', true), set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true)"
+)
+# `backend_xid`: it has written, so it may hold rows. A COPY whose client is silent is "active", and waits for the client too.
+_END_PAUSED = text(
+    "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND usename = current_user AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL AND wait_event = 'ClientRead'"
+    " AND greatest(state_change, query_start) < clock_timestamp() - make_interval(secs => :silent)"
+)
 _ASK_FOR_SERVER = "start it (perpstream up), or correct PERPSTREAM_DATABASE_URL"
 _ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     (
@@ -120,12 +132,16 @@ def busy(engine: AsyncEngine) -> DatabaseBusy:
     return DatabaseBusy("the database is busy with other questions", where=_where(engine), todo="ask again later")
 
 
+def _driver_error(error: Exception) -> BaseException | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "__cause__", None) or cause
+
+
 def explain(error: Exception, engine: AsyncEngine) -> UnreachableError | None:
     """The one line for an error that means "the database cannot be used now"; None for any other error."""
     if isinstance(error, PoolTimeout):
         return busy(engine)
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    driver_error = getattr(cause, "__cause__", None) or cause
+    driver_error = _driver_error(error)
     if isinstance(driver_error, ValueError):
         return None  # asyncpg's own complaint about an argument is an InterfaceError too
     for kinds, what, todo in _ADVICE:
@@ -171,12 +187,34 @@ async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
 
 @asynccontextmanager
 async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
-    """One transaction: committed at the end of the block, rolled back on any error. Raises `UnreachableError`."""
+    """One transaction: committed at the end of the block, rolled back on any error. Raises `UnreachableError`.
+
+    Rows that another session has locked are waited for `LOCK_TIMEOUT_MS`; then `DatabaseBusy`, and a holder that has been
+    silent in the middle of its transaction is ended, so that the next attempt finds the rows free.
+    """
+    try:
+        async with explained(engine), engine.begin() as connection:
+            # SQLAlchemy opens the transaction with its first statement; the raw connection must find it open.
+            await connection.execute(_LIMITS)
+            pooled = await connection.get_raw_connection()
+            yield WriteSession(connection, cast("Any", pooled).driver_connection)
+    except (asyncpg.LockNotAvailableError, DBAPIError) as error:
+        if not isinstance(_driver_error(error), asyncpg.LockNotAvailableError):
+            raise
+        await _end_paused_sessions(engine)
+        what = "another session keeps rows locked that we need"
+        raise DatabaseBusy(what, where=_where(engine), todo="ask again in some seconds") from error
+
+
+async def _end_paused_sessions(engine: AsyncEngine) -> None:
+    """End what has written in an open transaction and then said nothing for `_PAUSED_SECONDS`.
+
+    A process that is stopped there, or a machine that is asleep, keeps its locks for ever: the server cannot tell it from
+    one that thinks. Its successor would wait as long. What it had not committed, its successor writes again.
+    """
     async with explained(engine), engine.begin() as connection:
-        # SQLAlchemy opens the transaction with its first statement; the raw connection must find it open.
-        await connection.execute(text(f"SET LOCAL statement_timeout = {WRITE_TIMEOUT_MS}"))
-        pooled = await connection.get_raw_connection()
-        yield WriteSession(connection, cast("Any", pooled).driver_connection)
+        for pid, _ in (await connection.execute(_END_PAUSED, {"silent": _PAUSED_SECONDS})).all():
+            get_logger("store").warning("ended a session that was silent in its transaction", backend_pid=pid)
 
 
 async def check_reachable(engine: AsyncEngine) -> str:

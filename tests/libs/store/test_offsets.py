@@ -1,12 +1,14 @@
 """Positions move by compare-and-set, in the rows' transaction, per incarnation of the log."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.store.engine import read_session, write_session
+from libs.store.engine import DatabaseBusy, read_session, write_session
 from libs.store.offsets import LogPartition, OffsetConflict, PostgresOffsets, advance
 
 LOG = LogPartition("recorder", "market.timeline.v1", 2, "cluster/topic")
@@ -79,3 +81,53 @@ async def test_positions_do_not_run_backwards(engine: AsyncEngine) -> None:
     with pytest.raises(ValueError, match="backwards"):
         async with write_session(engine) as session:
             await advance(session, LOG, 10, 9)
+
+
+async def test_a_session_that_was_paused_in_its_transaction_is_ended_for_its_successor(
+    engine: AsyncEngine, database_url: str
+) -> None:
+    logs = [LOG._replace(partition=partition) for partition in range(3)]
+    for log in logs:
+        async with write_session(engine) as session:
+            await advance(session, log, None, 10)
+    holders = [await asyncpg.connect(database_url.replace("+asyncpg", "")) for _ in logs]
+    for log, holder in zip(logs, holders, strict=True):
+        await holder.execute("BEGIN")
+        await holder.execute("UPDATE consumer_offsets SET next_offset = 15 WHERE partition = $1", log.partition)
+    silent, copying, talking = holders
+    in_copy = asyncio.create_task(copying.copy_to_table("market_data_gaps", source=_nothing_ever()))
+    talk = asyncio.create_task(_talk(talking))
+    try:
+        async with asyncio.timeout(40):
+            await asyncio.gather(_until_advanced(engine, logs[0]), _until_advanced(engine, logs[1]))
+        with pytest.raises(DatabaseBusy, match="another session keeps rows locked"):
+            await _advance(engine, logs[2])
+        assert [holder.is_closed() for holder in (silent, copying, talking)] == [True, True, False]
+    finally:
+        talk.cancel()
+        in_copy.cancel()
+        for holder in holders:
+            holder.terminate()
+
+
+async def _advance(engine: AsyncEngine, log: LogPartition) -> None:
+    async with write_session(engine) as session:
+        await advance(session, log, 10, 20)
+
+
+async def _until_advanced(engine: AsyncEngine, log: LogPartition) -> None:
+    while True:
+        try:
+            return await _advance(engine, log)
+        except DatabaseBusy:
+            continue
+
+
+async def _nothing_ever() -> AsyncIterator[bytes]:
+    await asyncio.Event().wait()
+    yield b""
+
+
+async def _talk(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    while True:
+        await connection.execute("SELECT pg_sleep(0.2)")

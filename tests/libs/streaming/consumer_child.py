@@ -13,6 +13,7 @@ from libs.kit.errors import BadMessage
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine, write_session
 from libs.store.offsets import LogPartition, PostgresOffsets, advance
+from libs.store.trouble import sorted_trouble
 from libs.streaming.consumer import BatchConsumer, Commit, ConsumerOptions, PartitionBatch
 
 GROUP = "seen"
@@ -26,7 +27,7 @@ async def main(lines_file: str, bootstrap: str, database_url: str, topic: str, i
     async def handle(batch: PartitionBatch, commit: Commit) -> None:
         if any(record.value == b"poison" for record in batch.records):
             raise BadMessage("poison", "as the test wants")
-        async with write_session(engine) as session:
+        async with sorted_trouble(), write_session(engine) as session:
             await advance(session, LogPartition(*commit.log), commit.old, commit.new)
             rows = [(record.partition, record.offset) for record in batch.records]
             await session.raw.executemany("INSERT INTO seen (partition, record_offset) VALUES ($1, $2)", rows)
