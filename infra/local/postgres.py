@@ -10,6 +10,8 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from libs.kit.errors import ConfigurationError, UserError
 
 CONFIGURATION = Path(__file__).parent.parent / "postgres" / "postgresql.conf"
 DATABASE = USER = "perpstream"
+_SSL_REQUEST = 80877103
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 
 
@@ -211,3 +214,13 @@ def _forget_stale_pid(data: Path) -> None:
         command = b""
     if b"postgres" not in command.split(b"\0")[0]:
         pid_file.unlink(missing_ok=True)
+
+
+def answers_as_postgres(host: str, port: int, timeout_seconds: float = 1.0) -> bool:
+    """Send an SSLRequest, which needs no password, and look for the one byte that is its answer."""
+    try:
+        with socket.create_connection((host, port), timeout=timeout_seconds) as connection:
+            connection.sendall(struct.pack(">ii", 8, _SSL_REQUEST))
+            return connection.recv(1) in (b"S", b"N")
+    except OSError:
+        return False

@@ -1,4 +1,6 @@
-"""Whether Kafka still answers, judged without asking it: a broker that hangs keeps its connections and does not even refuse."""
+"""Whether Kafka still answers. One that hangs keeps its connections and does not even refuse, so it is judged by what it does not
+say; one that is gone refuses connections, which is known at once.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from libs.streaming.producer import EventProducer
 KAFKA = "kafka"
 PATIENCE_SECONDS = 10.0
 CHECK_SECONDS = 1.0
+_KNOCK_SECONDS = 1.0
 
 
 def unacknowledged(waiting_seconds: float) -> str | None:
@@ -16,6 +19,24 @@ def unacknowledged(waiting_seconds: float) -> str | None:
     if waiting_seconds <= PATIENCE_SECONDS:
         return None
     return f"a record has waited {waiting_seconds:.0f} s for its acknowledgement"
+
+
+async def refused(bootstrap: str) -> str | None:
+    """Why the broker counts as away at once: none of `bootstrap`'s addresses takes a connection. None while one does.
+
+    An address that says nothing at all counts as taking it: only time can tell (`unacknowledged`, `Silence`).
+    """
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), _KNOCK_SECONDS)
+        except TimeoutError:
+            return None
+        except OSError:
+            continue
+        writer.close()
+        return None
+    return f"Kafka refuses connections at {bootstrap}"
 
 
 @dataclass(slots=True)
@@ -34,12 +55,13 @@ class Silence:
 
 
 async def watch_deliveries(context: ServiceContext, producer: EventProducer) -> None:
-    """Say once a second, as the condition `KAFKA`, whether records are acknowledged. Never returns.
+    """Say once a second, as the condition `KAFKA`, whether the broker is there and acknowledges records. Never returns.
 
     With nothing to send nothing is overdue: who must notice a hanging broker in a silent market sends a heartbeat.
     """
     while True:
-        if why := unacknowledged(producer.oldest_unacknowledged_seconds):
+        why = unacknowledged(producer.oldest_unacknowledged_seconds) or await refused(producer.bootstrap)
+        if why:
             context.miss(KAFKA, why)
         else:
             context.fulfil(KAFKA)

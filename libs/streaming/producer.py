@@ -63,7 +63,7 @@ class EventProducer:
         max_buffered: int = MAX_BUFFERED,
         on_failure: Callable[[str], object] = exit_now,
     ) -> None:
-        self._bootstrap = bootstrap
+        self.bootstrap = bootstrap
         self._service = service
         self._linger_ms = linger_ms
         self._room = asyncio.Semaphore(max_buffered)
@@ -90,7 +90,7 @@ class EventProducer:
     async def start(self) -> None:
         """Connect; raises `UnreachableError` when no broker answers within 15 seconds."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            bootstrap_servers=self.bootstrap,
             client_id=self._service,
             enable_idempotence=True,
             acks="all",
@@ -105,7 +105,7 @@ class EventProducer:
         except (KafkaError, OSError, TimeoutError) as error:
             with suppress(KafkaError, OSError, TimeoutError):
                 await asyncio.wait_for(producer.stop(), 1.0)
-            raise unreachable(self._bootstrap, error) from None
+            raise unreachable(self.bootstrap, error) from None
         self._producer = producer
 
     async def stop(self, deadline: float = 5.0) -> None:

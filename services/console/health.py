@@ -2,20 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 import psutil
 from rich.table import Table
 
+from infra.local.kafka import answers_as_kafka
+from infra.local.postgres import answers_as_postgres
 from infra.local.runfile import RunFile, ServiceEntry, process_of, running_stack
 
 STARTING_SECONDS = 60.0
 _UNANSWERED = {"endpoint": "does not answer"}
-_TIMEOUT = aiohttp.ClientTimeout(total=2)
+_NO_ANSWER = {"server": "does not answer"}
+_SECONDS = 2.0
+_TIMEOUT = aiohttp.ClientTimeout(total=_SECONDS)
 
 
 class ProcessReport(msgspec.Struct, kw_only=True):
@@ -54,7 +60,10 @@ async def ask_everything(state_dir: Path) -> StackReport:
     """A report of the running stack; raises `NotRunning`."""
     run = running_stack(state_dir)
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-        services = list(await asyncio.gather(*(ask(session, entry) for entry in run.services)))
+        questions = _server_questions(run)
+        services = list(
+            await asyncio.gather(*(ask(session, entry, questions.get(entry.name)) for entry in run.services))
+        )
     memory = await asyncio.to_thread(_memory_mb, run.supervisor_pid, run.supervisor_started_at, own=True)
     return StackReport(
         state=run.state,
@@ -73,11 +82,28 @@ def _complete(run: RunFile, services: Sequence[ProcessReport]) -> bool:
     return run.state in ("ready", "running") and all(service.pid is not None for service in services)
 
 
-async def ask(session: aiohttp.ClientSession, entry: ServiceEntry) -> ProcessReport:
-    """One process' report; a server without health endpoints counts as healthy while it runs."""
+def _server_questions(run: RunFile) -> dict[str, Callable[[], bool]]:
+    """What each server of the stack is asked in its own protocol: a process that hangs still has a number."""
+    host, _, port = run.kafka_bootstrap.rpartition(":")
+    database = urlsplit(run.database_url)
+    return {
+        "kafka": partial(answers_as_kafka, host, int(port), timeout_seconds=_SECONDS),
+        "postgres": partial(
+            answers_as_postgres, database.hostname or "", database.port or 5432, timeout_seconds=_SECONDS
+        ),
+    }
+
+
+async def ask(
+    session: aiohttp.ClientSession, entry: ServiceEntry, server_question: Callable[[], bool] | None = None
+) -> ProcessReport:
+    """One process' report; what has neither health endpoints nor a question counts as healthy while it runs."""
     alive = process_of(entry.pid, entry.started_at) is not None
     healthy: bool | None = alive
     ready, missing = alive, dict[str, str]()
+    if alive and server_question is not None:
+        healthy = ready = await asyncio.to_thread(server_question)
+        missing = {} if ready else dict(_NO_ANSWER)
     if entry.health_url is not None:
         healthy = alive and await _answers(session, f"{entry.health_url}/healthz") == 200
         ready, missing = await _readiness(session, entry.health_url) if alive else (False, {})
@@ -128,10 +154,18 @@ def _share(process: psutil.Process) -> float:
         return float(process.memory_info().rss)
 
 
+def verdict(report: StackReport) -> str:
+    """The stack in a few words: ready, how many are not, or what the supervisor is about."""
+    if report.state not in ("ready", "running") or report.ready:
+        return report.state
+    waiting = sum(not service.ready for service in report.services)
+    return f"{waiting} of {len(report.services)} not ready"
+
+
 def status_table(report: StackReport) -> Table:
     """The report for a terminal of 80 columns or more."""
     caption = f"API {report.gateway_url} · Kafka {report.kafka_bootstrap} · {report.memory_mb:.0f} MB in all"
-    table = Table(title=f"perpstream {report.version}: {report.state}", caption=caption, box=None, pad_edge=False)
+    table = Table(title=f"perpstream {report.version}: {verdict(report)}", caption=caption, box=None, pad_edge=False)
     table.add_column("service", no_wrap=True)
     for title in ("pid", "health", "ready", "uptime", "MB", "restarts"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -104,7 +104,7 @@ async def main(context: ServiceContext) -> None:
         server = _Server(config)
         beside = [
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
-            asyncio.ensure_future(shared.live.watch(context)),
+            asyncio.ensure_future(shared.live.watch(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(watch_database(context, shared)),
         ]
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))

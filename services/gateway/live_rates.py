@@ -12,7 +12,7 @@ from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.streaming.connection import BrokerError
-from libs.streaming.liveness import CHECK_SECONDS, Silence
+from libs.streaming.liveness import CHECK_SECONDS, Silence, refused
 from libs.streaming.records import Record
 from libs.streaming.tail import TailConsumer
 
@@ -35,6 +35,7 @@ class LiveRates:
     clock: Clock = field(default_factory=SystemClock)
     real_time: bool = True
     _trouble: str | None = "the newest rates have not been read yet"
+    _refused: str | None = None
     _answered_ms: int = 0
     _silence: Silence = field(default_factory=Silence)
 
@@ -77,17 +78,18 @@ class LiveRates:
                 self._say(context)
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def watch(self, context: ServiceContext) -> None:
+    async def watch(self, bootstrap: str, context: ServiceContext) -> None:
         """Say once a second whether Kafka answers `follow`, which itself may wait for a broker that hangs. Never returns.
 
         Judged by answers, not by mark prices: a market may be silent or over, and the API is as good as before.
         """
         while True:
+            self._refused = await refused(bootstrap)
             self._say(context)
             await asyncio.sleep(CHECK_SECONDS)
 
     def _say(self, context: ServiceContext) -> None:
-        why = self._trouble or self._silence.why(self._answered_ms, time.monotonic())
+        why = self._refused or self._trouble or self._silence.why(self._answered_ms, time.monotonic())
         self.following = why is None
         if why is None:
             context.fulfil(LIVE_RATES)

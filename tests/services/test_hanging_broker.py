@@ -23,6 +23,7 @@ pytestmark = pytest.mark.integration
 # Beyond the patience: the next heartbeat or mark price, a look a second, and a machine with other work.
 NOTICED_SECONDS = PATIENCE_SECONDS + 8
 READY_SECONDS = 90
+REFUSED_SECONDS = 5
 # Beside the stack's own trade_ingest: each with the condition that must name the broker.
 OTHERS = {"sequencer": KAFKA, "gateway": LIVE_RATES, "indicator_ingest": KAFKA}
 
@@ -42,6 +43,10 @@ class Watched(NamedTuple):
         """Not ready, and the reason counts the seconds of silence."""
         why = (await lacking(self.port) or {}).get(self.condition, "")
         return "has waited 1" in why or "has not answered for 1" in why
+
+    async def is_refused(self) -> bool:
+        """Not ready, because nobody takes its connections."""
+        return "refuses connections" in (await lacking(self.port) or {}).get(self.condition, "")
 
     def log(self) -> str:
         return f"{self.name}: {self.process.log.read_text()[-3000:]}"
@@ -89,5 +94,11 @@ async def test_a_broker_that_hangs_makes_each_service_not_ready_until_it_goes_on
             await asyncio.gather(*(eventually(each.has_noticed, NOTICED_SECONDS, each.log) for each in services))
         finally:
             own_kafka.go_on()
+        await asyncio.gather(*(eventually(each.ready, READY_SECONDS, each.log) for each in services))
+        own_kafka.kill()
+        # The readers of the timeline judge by its heartbeats, like a broker that hangs; all others know at once.
+        told = [each for each in services if each.name not in ("signal_engine", "recorder")]
+        await asyncio.gather(*(eventually(each.is_refused, REFUSED_SECONDS, each.log) for each in told))
+        own_kafka.start()
         await asyncio.gather(*(eventually(each.ready, READY_SECONDS, each.log) for each in services))
         assert [each.process.stop() for each in services] == [0] * len(services)

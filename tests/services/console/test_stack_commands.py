@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import get_args
 import pytest
 
 from infra.local.options import ROOT, PortName
-from infra.local.runfile import read_run_file
+from infra.local.runfile import RunFile, read_run_file
 from tests.support.tiny_stack import alive
 
 pytestmark = pytest.mark.e2e
@@ -64,10 +65,25 @@ def test_up_status_watch_and_down(perpstream: CommandLine) -> None:
     assert "BTCUSDT" in screen.stdout
     run = read_run_file(perpstream.state_dir)
     assert run is not None
+    _check_that_hanging_servers_are_shown(perpstream, run)
     down = perpstream.run("down", seconds=12)
     assert down.returncode == 0, down.stderr
     assert not any(alive(entry.pid) for entry in run.services)
     assert perpstream.run("status").returncode == 3
+
+
+def _check_that_hanging_servers_are_shown(perpstream: CommandLine, run: RunFile) -> None:
+    servers = [entry.pid for entry in run.services if entry.name in ("kafka", "postgres") and entry.pid]
+    assert len(servers) == 2
+    try:
+        for pid in servers:
+            os.kill(pid, signal.SIGSTOP)
+        shown = perpstream.run("status").stdout
+    finally:
+        for pid in servers:
+            os.kill(pid, signal.SIGCONT)
+    assert shown.count("server: does not answer") == 2, shown
+    assert "of 10 not ready" in shown
 
 
 def test_an_unknown_symbol_is_one_line_before_anything_starts(perpstream: CommandLine) -> None:
