@@ -99,5 +99,11 @@ def require_free(port: int, what: str, setting: str) -> int:
                 where=f"{HOST}:{port}",
                 todo=f"stop the program that listens there, or choose another port with {setting}",
             ) from None
+    if port in _promised or not _lock(port):
+        raise UserError(
+            f"the port for {what} belongs to another server that is starting",
+            where=f"{HOST}:{port}",
+            todo=f"choose another port with {setting}",
+        )
     _promised.add(port)
     return port

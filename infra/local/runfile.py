@@ -21,6 +21,7 @@ import psutil
 from libs.kit.errors import ConfigurationError, UserError
 
 RUN_FILE = "run.json"
+_LARGEST_BYTES = 1_000_000
 _LOCK_FILE = "supervisor.lock"
 _SOURCE_FILE = "source.json"
 _BEGAN = "begun at"
@@ -80,7 +81,11 @@ def write_run_file(state_dir: Path, run: RunFile) -> None:
 def read_run_file(state_dir: Path) -> RunFile | None:
     """The last published state, whether or not the stack still runs; None when there is none or it is unreadable."""
     try:
-        return msgspec.json.decode((state_dir / RUN_FILE).read_bytes(), type=RunFile)
+        file = state_dir / RUN_FILE
+        # A pipe would be waited for, and a device read for ever.
+        if not file.is_file() or file.stat().st_size > _LARGEST_BYTES:
+            return None
+        return msgspec.json.decode(file.read_bytes(), type=RunFile)
     except (OSError, *_UNREADABLE):
         return None
 

@@ -2,18 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
 
-from libs.exchanges import MarketData, MarketStreams, SpotTicker
+from libs.exchanges import Instrument, MarketData, MarketStreams, SpotTicker
 from libs.exchanges.binance import BinanceMarketData, BinanceSpot, BinanceStreams
 from libs.exchanges.binance import urls as binance_urls
 from libs.exchanges.coinbase import CoinbaseSpot
 from libs.exchanges.coinbase import urls as coinbase_urls
-from libs.exchanges.errors import VenueError
+from libs.exchanges.errors import RateLimited, VenueError
 from libs.kit.clock import SystemClock, VenueClock
 from libs.kit.errors import UnreachableError
 from libs.kit.logging import get_logger
@@ -24,6 +25,7 @@ FIRST_ANSWER_SECONDS = 60.0
 SLOW_ROUND_TRIP_SECONDS = 0.2
 # At most so often is a doubted clock compared again.
 DOUBT_SECONDS = 0.5
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,17 @@ async def synchronise(market_data: MarketData, clock: VenueClock) -> int:
     return clock.synchronise(venue_ms + int(since * 1000 * clock.speed))
 
 
-async def _first_synchronisation(market_data: MarketData, clock: VenueClock, where: str) -> None:
+async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Answer:
+    """Ask until the venue answers. A limit or a ban is waited out, however long it is: the request budgets hold the next
+    question back, and a process that ended would forget the ban and ask at once. Raises `UnreachableError` when anything else
+    has lasted for `FIRST_ANSWER_SECONDS`."""
     deadline = time.monotonic() + FIRST_ANSWER_SECONDS
     while True:
         try:
-            await synchronise(market_data, clock)
-            return
+            return await ask()
+        except RateLimited as error:
+            get_logger("venue").warning("the venue lets us ask later", error=str(error), until_ms=error.until_ms)
+            deadline = time.monotonic() + FIRST_ANSWER_SECONDS
         except VenueError as error:
             if time.monotonic() > deadline:
                 raise UnreachableError(
@@ -103,6 +110,14 @@ async def _first_synchronisation(market_data: MarketData, clock: VenueClock, whe
                 ) from None
             get_logger("venue").warning("the venue does not answer yet", error=str(error))
             await asyncio.sleep(1)
+
+
+async def first_instruments(venue: Venue, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """What the venue says of the symbols, at a start: its refusals are waited out for a while.
+
+    Raises `UserError` for a symbol that it does not have, `UnreachableError` when it goes on refusing.
+    """
+    return await _first_answer(lambda: venue.market_data.instruments(symbols), venue.addresses.rest)
 
 
 async def keep_clock(venue: Venue) -> None:
@@ -138,5 +153,5 @@ async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
             spot=BinanceSpot(session, where.spot_rest, clock),
             coinbase=CoinbaseSpot(session, where.coinbase_rest, clock),
         )
-        await _first_synchronisation(venue.market_data, clock, where.rest)
+        await _first_answer(lambda: synchronise(venue.market_data, clock), where.rest)
         yield venue

@@ -7,8 +7,9 @@ over together lets the trade path parse, publish and flush once per read.
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from picows import WSAutoPingStrategy, WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSAutoPingStrategy, WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from libs.kit.logging import get_logger
 
@@ -34,9 +35,11 @@ class Connection(WSListener):
         self.closed = asyncio.Event()
         self.close_reason = LOST
         self.last_heard = time.monotonic()
+        self._ending: asyncio.Future[None] | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._ending = asyncio.ensure_future(_until_disconnected(transport))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
@@ -120,6 +123,12 @@ class Connection(WSListener):
         if self._transport is not None and not self.closed.is_set():
             self.last_heard = time.monotonic()
             self._transport.underlying_transport.resume_reading()
+
+
+async def _until_disconnected(transport: WSTransport) -> None:
+    """The library keeps what the other side did wrong for whoever waits; the close frame has said it already."""
+    with suppress(WSError):
+        await transport.wait_disconnected()
 
 
 async def connect(url: str, deliver: Callable[[Connection, list[bytes]], None]) -> Connection:

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ _NOISY = (
     "uvicorn.access",
     "picows",
 )
+_CALM_SECONDS, _MOST_KINDS = 10.0, 1000
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
 
 
@@ -37,6 +39,42 @@ def _hidden(key: str, value: Any) -> Any:
 def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask values of keys that sound secret, at any depth, and passwords inside URLs, exception texts included."""
     return {key: _hidden(key, value) for key, value in event.items()}
+
+
+class _Calm(logging.Filter):
+    """Of the lines in which a library says the same, one in ten seconds passes and tells how many did not: a client that looks
+    for an absent broker hundreds of times a second would bury everything else, its cause included."""
+
+    def __init__(self, libraries: tuple[str, ...]) -> None:
+        super().__init__()
+        self._libraries = libraries
+        self._said: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in self._libraries:
+            return True
+        key, now = (record.name, record.levelno, str(record.msg)), time.monotonic()
+        since, unsaid = self._said.get(key, (now - _CALM_SECONDS, 0))
+        if now - since < _CALM_SECONDS:
+            self._said[key] = since, unsaid + 1
+            return False
+        if len(self._said) >= _MOST_KINDS:
+            self._said.clear()
+        self._said[key] = now, 0
+        if unsaid:
+            record.msg = f"{record.getMessage()} (and {unsaid} more of its kind)"
+            record.args = ()
+        return True
+
+
+def _lower_unreadable_request(record: logging.LogRecord) -> bool:
+    """Our HTTP server calls it a defect, with a traceback, when a client sends what is no request."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name == "aiohttp.server" and any(kind.__name__ == "HttpProcessingError" for kind in type(error).__mro__):
+        record.msg, record.args = f"a request cannot be read: {str(error)[:200]!r}", ()
+        record.exc_info, record.exc_text = None, None
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+    return True
 
 
 def _lower_expected(record: logging.LogRecord) -> bool:
@@ -80,7 +118,8 @@ def configure_logging(service: str, level: str = "info", log_format: LogFormat =
             ],
         )
     )
-    handler.addFilter(_lower_expected)
+    for calming in (_lower_expected, _lower_unreadable_request, _Calm(_NOISY)):
+        handler.addFilter(calming)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

@@ -29,10 +29,12 @@ LOCK_TIMEOUT_MS, _PAUSED_SECONDS = 5000, 10
 _LIMITS = text(
     f"SELECT set_config('statement_timeout', '{WRITE_TIMEOUT_MS}', true), set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true)"
 )
-# `backend_xid`: it has written, so it may hold rows. A COPY whose client is silent is "active", and waits for the client too.
+# It holds more than the right to read. A COPY whose client is silent is "active", and waits for the client too.
 _END_PAUSED = text(
     "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND usename = current_user AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL AND wait_event = 'ClientRead'"
+    " AND usename = current_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event = 'ClientRead'"
+    " AND pid IN (SELECT pid FROM pg_locks WHERE granted AND mode <> 'AccessShareLock'"
+    " AND locktype IN ('relation', 'transactionid', 'advisory'))"
     " AND greatest(state_change, query_start) < clock_timestamp() - make_interval(secs => :silent)"
 )
 _ASK_FOR_SERVER = "start it (perpstream up), or correct PERPSTREAM_DATABASE_URL"
@@ -207,7 +209,7 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
 
 
 async def _end_paused_sessions(engine: AsyncEngine) -> None:
-    """End what has written in an open transaction and then said nothing for `_PAUSED_SECONDS`.
+    """End what holds locks in an open transaction and has said nothing for `_PAUSED_SECONDS`.
 
     A process that is stopped there, or a machine that is asleep, keeps its locks for ever: the server cannot tell it from
     one that thinks. Its successor would wait as long. What it had not committed, its successor writes again.

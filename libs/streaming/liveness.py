@@ -3,8 +3,10 @@ say; one that is gone refuses connections, which is known at once.
 """
 
 import asyncio
+import socket
 from dataclasses import dataclass
 
+from libs.kit.addresses import broker_addresses
 from libs.kit.service import ServiceContext
 from libs.streaming.producer import EventProducer
 
@@ -24,13 +26,17 @@ def unacknowledged(waiting_seconds: float) -> str | None:
 async def refused(bootstrap: str) -> str | None:
     """Why the broker counts as away at once: none of `bootstrap`'s addresses takes a connection. None while one does.
 
-    An address that says nothing at all counts as taking it: only time can tell (`unacknowledged`, `Silence`).
+    An address that says nothing at all, or a name that is not found, counts as taking it: only time can tell
+    (`unacknowledged`, `Silence`).
     """
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
+    try:
+        brokers = broker_addresses(bootstrap)
+    except ValueError:
+        return None
+    for host, port in brokers:
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), _KNOCK_SECONDS)
-        except TimeoutError:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), _KNOCK_SECONDS)
+        except (TimeoutError, socket.gaierror, UnicodeError):
             return None
         except OSError:
             continue

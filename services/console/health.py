@@ -16,6 +16,7 @@ from rich.table import Table
 from infra.local.kafka import answers_as_kafka
 from infra.local.postgres import answers_as_postgres
 from infra.local.runfile import RunFile, ServiceEntry, process_of, running_stack
+from libs.kit.addresses import broker_addresses
 
 STARTING_SECONDS = 60.0
 _UNANSWERED = {"endpoint": "does not answer"}
@@ -84,13 +85,14 @@ def _complete(run: RunFile, services: Sequence[ProcessReport]) -> bool:
 
 def _server_questions(run: RunFile) -> dict[str, Callable[[], bool]]:
     """What each server of the stack is asked in its own protocol: a process that hangs still has a number."""
-    host, _, port = run.kafka_bootstrap.rpartition(":")
-    database = urlsplit(run.database_url)
+    try:
+        (host, port), database = broker_addresses(run.kafka_bootstrap)[0], urlsplit(run.database_url)
+        where = database.hostname or "", database.port or 5432
+    except ValueError:  # an address that nobody of ours has written
+        return {}
     return {
-        "kafka": partial(answers_as_kafka, host, int(port), timeout_seconds=_SECONDS),
-        "postgres": partial(
-            answers_as_postgres, database.hostname or "", database.port or 5432, timeout_seconds=_SECONDS
-        ),
+        "kafka": partial(answers_as_kafka, host, port, timeout_seconds=_SECONDS),
+        "postgres": partial(answers_as_postgres, *where, timeout_seconds=_SECONDS),
     }
 
 

@@ -19,6 +19,7 @@ from libs.store.engine import create_engine
 from libs.store.migrate import require_current
 from services.gateway.api import create_api
 from services.gateway.live_rates import LIVE_RATES, LiveRates
+from services.gateway.patience import PatientProtocol
 from services.gateway.settings import GatewaySettings
 from services.gateway.shared import QUESTIONS, Gateway
 
@@ -100,7 +101,9 @@ async def main(context: ServiceContext) -> None:
         add_health(application, context)
         listener = listen(settings)
         host, port = listener.getsockname()[:2]
-        config = uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+        config = uvicorn.Config(
+            application, http=PatientProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=3
+        )
         server = _Server(config)
         beside = [
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),

@@ -10,7 +10,7 @@ from libs.contracts.topics import FEEDSTATUS, LIQUIDATION
 from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.feed_status import FeedStatus
 from libs.exchanges.session import SessionOptions, StreamSession, brake
-from libs.exchanges.venue import Venue, keep_clock, open_venue
+from libs.exchanges.venue import Venue, first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
@@ -38,7 +38,7 @@ async def main(context: ServiceContext) -> None:
         publishing(context, kafka.kafka_bootstrap, partial(brake, sessions)) as output,
         open_venue(venue_settings) as venue,
     ):
-        await venue.market_data.instruments(symbols)
+        await first_instruments(venue, symbols)
         context.fulfil("venue")
         partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
         known = await _known_ids(kafka.kafka_bootstrap, set(partitions.values()))

@@ -8,7 +8,7 @@ from functools import partial
 from libs.contracts.partitioning import partition_of
 from libs.exchanges import Instrument, Subscription
 from libs.exchanges.session import SessionOptions, StreamSession, brake
-from libs.exchanges.venue import Venue, keep_clock, open_venue
+from libs.exchanges.venue import Venue, first_instruments, keep_clock, open_venue
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
@@ -50,7 +50,7 @@ async def main(context: ServiceContext) -> None:
         publishing(context, bootstrap, hold_sources, max_buffered=UNACKNOWLEDGED_FRAMES) as output,
         open_venue(settings.venue) as venue,
     ):
-        instruments = await venue.market_data.instruments(settings.symbols)
+        instruments = await first_instruments(venue, settings.symbols)
         context.fulfil("venue")
         state = await read_topic_state(bootstrap, _members(settings))
         await _Running(output, settings, venue, sessions).run(instruments, state)

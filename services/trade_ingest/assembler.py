@@ -44,6 +44,7 @@ class SymbolFeed:
     __slots__ = (
         "builder",
         "last_time",
+        "misread",
         "next_edge",
         "price_decimals",
         "published_watermark",
@@ -63,6 +64,8 @@ class SymbolFeed:
         self.published_watermark = resume.watermark
         self.last_time = resume.last_time
         self.builder = builder
+        # The newest id that was told in a way that no frame can hold, and that REST was asked for.
+        self.misread = UNKNOWN_ID
         self.next_edge = 0
         self.set_next_edge()
 
@@ -75,7 +78,7 @@ class SymbolFeed:
         part = self.builder.slices.get(self.symbol)
         if part is None:
             part = self.builder.slices[self.symbol] = OpenSlice(
-                self.symbol, self.price_decimals, self.quantity_decimals
+                self.symbol, self.price_decimals, self.quantity_decimals, self.last_time
             )
         return part
 
@@ -251,21 +254,80 @@ class Assembler:
         self.counts.missing[feed.symbol] = self.counts.missing.get(feed.symbol, 0) + count
 
     def _cut(self, builder: FrameBuilder) -> None:
+        received_us = self._edges.pop(builder, self._received_us)
+        frame = self._sealed(builder, received_us)
+        while frame is None:
+            frame = self._sealed(builder, received_us)
+        self._frames.append(frame)
+        self._sequence += 1
+        published = self.counts.published
+        for part in frame.slices:
+            self.feeds[part.symbol].published_watermark = part.watermark_ms
+            published[part.symbol] = published.get(part.symbol, 0) + part.rows
+
+    def _sealed(self, builder: FrameBuilder, received_us: int) -> AggTradeFrame | None:
+        """The frame, or None after trades that no frame can hold were taken out of it."""
         for feed in self._members[builder.partition]:
             if self._due(feed):
                 feed.open_slice()
-        published = self.counts.published
         for symbol, part in builder.slices.items():
-            feed = self.feeds[symbol]
-            feed.published_watermark = part.watermark = feed.watermark.value
-            published[symbol] = published.get(symbol, 0) + len(part.trades)
+            part.watermark = self.feeds[symbol].watermark.value
         try:
-            received_us = self._edges.pop(builder, self._received_us)
-            self._frames.append(builder.cut(self._sequence, received_us))
-        except BadMessage as error:
+            return builder.cut(self._sequence, received_us)
+        except BadMessage:
+            found = [self._take_back(part) for part in tuple(builder.slices.values())]
+            if not any(found):
+                raise
+            return None
+
+    def _take_back(self, part: OpenSlice) -> bool:
+        """Take the symbol's rows from the first unreadable one on out of the open frame; false when there is none.
+
+        What the stream told so, REST is asked for. What REST tells so too does not exist for us: a hole, unless only our
+        scale is too coarse, which a restart mends.
+        """
+        feed = self.feeds[part.symbol]
+        complaints = ((index, part.complaint(trade)) for index, trade in enumerate(part.trades))
+        index, complaint = next(((i, error) for i, error in complaints if error is not None), (0, None))
+        if complaint is None:
+            return False
+        bad, newer = part.trades[index], part.trades[index + 1 :]
+        holes = [
+            hole for hole in feed.builder.holes if hole.symbol == feed.symbol and hole.first_missing_id > bad.agg_id
+        ]
+        self._start_over(feed, part, index)
+        if feed.misread != bad.agg_id:
+            feed.misread = bad.agg_id
+            self.counts.disbelieved[feed.symbol] = self.counts.disbelieved.get(feed.symbol, 0) + 1
+            self._undeclare(feed, holes)
+            feed.tracker.take_back(bad.agg_id, newer)
+            self.newly_filling.append(feed.symbol)
+            return True
+        if complaint.reason == "finer_than_scale":
             raise UserError(
-                f"a trade does not fit the scale of the venue's filters: {error.detail}",
-                where=", ".join(builder.slices),
+                f"a trade does not fit the scale of the venue's filters: {complaint.detail}",
+                where=feed.symbol,
                 todo="start trade_ingest again, so that it reads exchangeInfo anew",
-            ) from None
-        self._sequence += 1
+            )
+        self._declare(feed, Missing(bad.agg_id, bad.agg_id, complaint.reason), newer[:1])
+        for trade in newer:
+            feed.publish(trade, self.believed_until)
+        return True
+
+    def _start_over(self, feed: SymbolFeed, part: OpenSlice, rows: int) -> None:
+        """Empty the symbol's part of the open frame, and put its first `rows` rows into it again."""
+        builder = feed.builder
+        builder.rows -= len(part.trades)
+        del builder.slices[feed.symbol]
+        feed.watermark.take_back(feed.published_watermark, len(part.late))
+        feed.last_time = part.time_before
+        feed.set_next_edge()
+        feed.open_slice()
+        for trade in part.trades[:rows]:
+            feed.publish(trade, self.believed_until)
+
+    def _undeclare(self, feed: SymbolFeed, holes: "Sequence[Hole]") -> None:
+        """REST will be asked for what lies behind, and say again what it does not have."""
+        for hole in holes:
+            feed.builder.holes.remove(hole)
+            self.counts.missing[feed.symbol] -= hole.last_missing_id - hole.first_missing_id + 1

@@ -137,6 +137,12 @@ class ContinuityTracker:
         self.state = Continuity.FILLING
         return True
 
+    def take_back(self, agg_id: int, newer: Iterable[AggTrade]) -> None:
+        """`agg_id` was released but cannot be published as it was told: REST shall tell it. `newer` were released behind it."""
+        self.expected = agg_id
+        self.state = Continuity.FILLING
+        self._held.extendleft(reversed(list(newer)))
+
     def fill(self, rows: Iterable[AggTrade], *, caught_up: bool, generation: int) -> Release:
         """Rows that REST gave from `expected` on, ascending. `caught_up`: REST had nothing newer when it was asked, which
         proves continuity if the connection has been whole since then (`generation` as it was before asking).

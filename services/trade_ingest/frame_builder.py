@@ -8,9 +8,12 @@ import sys
 from array import array
 from dataclasses import dataclass, field
 
+from libs.contracts.frames import MOST_NOTIONAL, read_columns
 from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole, SymbolSlice
+from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade
-from libs.exchanges.decimals import scaled_column
+from libs.exchanges.decimals import scaled, scaled_column
+from libs.kit.errors import BadMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +26,31 @@ class Origin:
 
 @dataclass(slots=True)
 class OpenSlice:
-    """What the open frame holds of one symbol. `late` lists (index among `trades`, effective time)."""
+    """What the open frame holds of one symbol. `late` lists (index among `trades`, effective time); `time_before` is the raw
+    time of the last trade before them."""
 
     symbol: str
     price_decimals: int
     quantity_decimals: int
+    time_before: int = UNKNOWN_TIME
     watermark: int = UNKNOWN_TIME
     trades: list[AggTrade] = field(default_factory=list)
     late: list[tuple[int, int]] = field(default_factory=list)
+
+    def complaint(self, trade: AggTrade) -> BadMessage | None:
+        """Why no frame can hold the trade; None when one can. The bounds are those of `read_columns`."""
+        try:
+            price, quantity = scaled(trade.price, self.price_decimals), scaled(trade.quantity, self.quantity_decimals)
+            array("q", [trade.agg_id, trade.first_trade_id, trade.last_trade_id])
+        except BadMessage as error:
+            return error
+        except OverflowError:
+            return BadMessage("absurd_id", f"an id of {trade.symbol} does not fit 64 bits")
+        if not (0 <= price < MOST_NOTIONAL and 0 <= quantity < MOST_NOTIONAL and price * quantity < MOST_NOTIONAL):
+            return BadMessage("absurd_value", f"nobody trades {trade.quantity} {trade.symbol} at {trade.price}")
+        if not 0 <= trade.trade_time < LATEST_MS:
+            return BadMessage("absurd_time", f"{trade.trade_time} ms is not in 1970 to 2100")
+        return None
 
     def sealed(self) -> SymbolSlice:
         """The slice as the frame states it."""
@@ -93,10 +113,14 @@ class FrameBuilder:
         self._origin = origin
 
     def cut(self, sequence: int, received_us: int) -> AggTradeFrame:
-        """The frame of everything since the last cut. Raises `BadMessage`: a number does not fit its symbol's scale."""
+        """The frame of everything since the last cut. Raises `BadMessage` for one that readers would refuse; then nothing is
+        changed, and `OpenSlice.complaint` says which trade it is."""
         columns = _Columns()
-        for index, part in enumerate(self.slices.values()):
-            columns.add(index, part)
+        try:
+            for index, part in enumerate(self.slices.values()):
+                columns.add(index, part)
+        except OverflowError as error:
+            raise BadMessage("bad_frame", str(error)) from None
         slices = tuple(part.sealed() for part in self.slices.values())
         time = columns.newest() if columns.time else max((part.watermark_ms for part in slices), default=0)
         frame = AggTradeFrame(
@@ -120,5 +144,6 @@ class FrameBuilder:
             late_row=_bytes(columns.late_row),
             late_time=_bytes(columns.late_time),
         )
+        read_columns(frame)
         self.rows, self.slices, self.holes = 0, {}, []
         return frame

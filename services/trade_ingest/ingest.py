@@ -178,7 +178,9 @@ class StreamFeed:
         self._ingest.lost(self._symbols, "silent" if silent else "disconnected", reason)
 
     def follow(self) -> None:
-        """Let quiet symbols' watermarks follow the connection, while it is whole."""
+        """Let quiet symbols' watermarks follow the connection, while it is whole; ask for what was found unreadable at a cut."""
+        if self._ingest.assembler.newly_filling:
+            self._on_gaps(self._ingest.assembler)
         if self._healthy and self._newest:
             self._ingest.assembler.follow(self._symbols, self._newest)
 

@@ -26,6 +26,11 @@ class Watermark:
         self.late += 1
         return value + 1
 
+    def take_back(self, value: int, late: int) -> None:
+        """What was admitted since the watermark was `value` is not published after all, `late` late trades among it."""
+        self.value = value
+        self.late -= late
+
     def follow(self, time: int) -> None:
         """Everything at or below `time` is known to be complete (a quiet symbol on a healthy connection)."""
         if time > self.value:

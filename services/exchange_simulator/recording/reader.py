@@ -162,6 +162,9 @@ def _unreadable(path: Path, why: str) -> ConfigurationError:
     )
 
 
+_LONGEST_LINE = 4_000_000
+
+
 class _open_lines:
     """Text lines of a plain, gzip or zip file."""
 
@@ -179,7 +182,14 @@ class _open_lines:
             self._text = path.open(encoding="utf-8")
 
     def __enter__(self) -> Iterator[str]:
-        return iter(self._text)
+        # Not line by line of the file itself: some packed bytes can be one endless line, which would be unpacked whole.
+        return iter(self._line, "")
+
+    def _line(self) -> str:
+        line = self._text.readline(_LONGEST_LINE)
+        if len(line) >= _LONGEST_LINE:
+            raise ValueError(f"the next one is longer than {_LONGEST_LINE} characters")
+        return line
 
     def __exit__(self, *_: object) -> None:
         self._text.close()

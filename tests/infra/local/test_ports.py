@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import pytest
+
 from infra.local.options import StackOptions, choose_ports
-from infra.local.ports import free_port, promise
+from infra.local.ports import free_port, promise, require_free
 from infra.local.stack import health_ports
+from libs.kit.errors import UserError
 
 PROMISE = "import sys; from infra.local.ports import promise; print(promise(int(sys.argv[1])))"
 
@@ -32,3 +35,11 @@ def test_health_ports_avoid_the_ports_of_the_stack_itself() -> None:
     taken = set(ports.values())
     given = health_ports(first)
     assert not taken & {next(given) for _ in range(6)}
+
+
+def test_a_port_that_was_asked_for_is_promised_too() -> None:
+    port = next(port for port in range(20_000, 32_000) if _another_process_is_promised(port))
+    assert require_free(port, "kafka", "--port kafka=NUMBER") == port
+    assert not _another_process_is_promised(port)
+    with pytest.raises(UserError, match="another server"):
+        require_free(port, "gateway", "--port gateway=NUMBER")

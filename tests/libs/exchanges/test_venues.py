@@ -1,17 +1,19 @@
 """The venue suite over the adapters, each against the simulated venue's wire; and the streams it sends."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from infra.local.ports import free_port
 from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.binance import urls as binance_urls
 from libs.exchanges.binance.stream import BinanceStreams, stream_names
 from libs.exchanges.session import SessionOptions
-from libs.exchanges.venue import Venue, addresses, keep_clock, open_venue
+from libs.exchanges.venue import Venue, addresses, first_instruments, keep_clock, open_venue
 from libs.kit.clock import SystemClock, VenueClock
 from libs.kit.settings import VenueSettings
 from tests.services.processes import ServiceProcess, eventually
@@ -121,3 +123,40 @@ def test_production_addresses_unless_others_are_named() -> None:
     assert (live.rest, live.websocket) == (binance_urls.REST, binance_urls.WEBSOCKET)
     assert live.coinbase_rest == "http://127.0.0.1:1"
     assert addresses(VenueSettings()).rest == "http://127.0.0.1:9000"
+
+
+async def test_a_ban_at_the_start_is_waited_out_and_not_forgotten(tmp_path: Path) -> None:
+    """The venue bans us when it is asked for its symbols first: one question during the ban, then the answer."""
+    asked: list[float] = []
+
+    async def time_of_venue(_: web.Request) -> web.Response:
+        return web.json_response({"serverTime": time.time_ns() // 1_000_000})
+
+    async def information(_: web.Request) -> web.Response:
+        asked.append(time.monotonic())
+        if len(asked) == 1:
+            until = time.time_ns() // 1_000_000 + 1500
+            return web.json_response(
+                {"code": -1003, "msg": f"Way too many requests; banned until {until}."}, status=418
+            )
+        if len(asked) == 2:
+            return web.Response(status=502, text="<html>bad gateway</html>")
+        return web.json_response({"symbols": [], "rateLimits": []})
+
+    application = web.Application()
+    application.add_routes([web.get("/fapi/v1/time", time_of_venue), web.get("/fapi/v1/exchangeInfo", information)])
+    runner = web.AppRunner(application)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    url = f"http://127.0.0.1:{port}"
+    settings = VenueSettings(
+        binance_rest_url=url, binance_websocket_url=url, binance_spot_rest_url=url, coinbase_rest_url=url
+    )
+    try:
+        async with open_venue(settings) as venue:
+            assert await asyncio.wait_for(first_instruments(venue, ()), 30) == {}
+    finally:
+        await runner.cleanup()
+    assert len(asked) == 3
+    assert asked[1] - asked[0] >= 1.4

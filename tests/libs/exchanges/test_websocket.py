@@ -1,6 +1,7 @@
 """One connection over a real socket: what the other side may not do, and that the reason of an end is the true one."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -146,3 +147,16 @@ async def test_a_connection_that_just_breaks_was_lost_and_our_own_end_has_our_re
         connection.close("we are stopping")
         await connection.closed.wait()
         assert connection.close_reason == "we are stopping"
+
+
+async def test_what_the_other_side_did_wrong_is_no_forgotten_exception() -> None:
+    told: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    async with venue(fragments(b"x" * (LARGEST_MESSAGE_BYTES + 1))) as url:
+        connection = await connect(url, lambda _, __: None)
+        await asyncio.wait_for(connection.closed.wait(), 10)
+    del connection
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []

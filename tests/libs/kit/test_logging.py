@@ -22,6 +22,8 @@ class GroupCoordinatorNotAvailableError(Exception): ...
 class KafkaConnectionError(Exception): ...
 for kind in (GroupCoordinatorNotAvailableError, KafkaConnectionError):
     logging.getLogger("aiokafka.consumer.group_coordinator").error("Group Coordinator Request failed: %s", kind("now"))
+for attempt in range(500):
+    logging.getLogger("aiokafka.conn").warning("Unable connect to node %s", attempt)
 try:
     raise ValueError("cannot reach amqp://me:hunter2@queue")
 except ValueError:
@@ -55,7 +57,8 @@ def on_a_terminal(**environment: str) -> str:
 
 def test_json_lines() -> None:
     lines = [json.loads(line) for line in run("json").splitlines()]
-    started, library, expected, unexpected, failed = lines
+    started, library, expected, unexpected, absent, failed = lines
+    assert absent["event"] == "Unable connect to node 0", "what a library repeats is said once in ten seconds"
     assert [line["level"] for line in (expected, unexpected)] == ["info", "error"]
     assert expected["event"] == "Group Coordinator Request failed: now"
     assert started["event"] == "started"

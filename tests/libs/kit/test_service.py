@@ -191,3 +191,17 @@ def test_a_service_without_conditions_is_not_ready() -> None:
     context.fulfil("b")
     context.expect("a")
     assert context.ready
+
+
+def test_what_is_no_request_is_refused_in_one_line() -> None:
+    port = free_port()
+    with child("ready", port) as process:
+        until(port, "/healthz", lambda status, _: status == 200)
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n")
+            assert connection.recv(12).startswith(b"HTTP/1.")
+        assert get(port, "/healthz")[0] == 200
+        process.terminate()
+        log = process.communicate(timeout=PATIENCE_SECONDS)[1]
+    assert "a request cannot be read" in log
+    assert "Traceback" not in log

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -143,3 +144,19 @@ def test_an_archive_without_files_and_a_text_that_is_none(tmp_path: Path) -> Non
     table = tmp_path / "BTCUSDT-aggTrades-x.csv"
     table.write_bytes(f"{HEADER}\n".encode() + zlib.compress(b"x" * 100))
     assert "it is no text" in _refused(table)
+
+
+@pytest.mark.parametrize("name", ["BTCUSDT-aggTrades-x.zip", "btcusdt.raw.gz"])
+def test_one_endless_line_is_refused_without_unpacking_it(tmp_path: Path, name: str) -> None:
+    path, content = tmp_path / name, b"{" + b" " * 60_000_000
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.csv", content)
+    else:
+        path.write_bytes(gzip.compress(content))
+    tracemalloc.start()
+    try:
+        assert "longer than" in _refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()

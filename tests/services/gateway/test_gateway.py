@@ -13,6 +13,7 @@ import pytest
 
 from infra.local.ports import free_port
 from services.gateway.openapi import DEFAULT_FILE, document
+from services.gateway.patience import HEAD_SECONDS
 from tests.services.gateway.conftest import Caller
 from tests.services.recorder.timelines import START_MS
 
@@ -215,3 +216,13 @@ def test_a_taken_port_is_one_line(gateway: Caller, module_database_url: str) -> 
     assert ended.returncode == 1
     assert "the API's port cannot be opened" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_client_that_never_finishes_its_head_is_hung_up_on(gateway: Caller) -> None:
+    host, port = gateway.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as idle, socket.create_connection((host, int(port))) as slow:
+        slow.sendall(b"GET /api/health HTTP/1.1\r\nX-Slow: ")
+        for connection in (idle, slow):
+            connection.settimeout(HEAD_SECONDS + 5)
+            assert connection.recv(1) == b""
+    assert gateway.get("/api/health").status == 200
