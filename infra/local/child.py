@@ -47,6 +47,13 @@ def describe_exit(code: int) -> str:
         return f"signal {-code}"
 
 
+class _LogFile(RotatingFileHandler):
+    """A full disk must neither stop the reading of the pipe nor be told once per line: the supervisor says it once."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 class Child:
     """A process of the stack. `on_line(name, text)` receives each output line; a copy goes to the log file."""
 
@@ -58,7 +65,7 @@ class Child:
         self.exit_code: int | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._file = RotatingFileHandler(log_file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, delay=True)
+        self._file = _LogFile(log_file, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, delay=True)
 
     @property
     def pid(self) -> int | None:
@@ -112,7 +119,8 @@ class Child:
 
     def close(self) -> None:
         """Close the log file."""
-        self._file.close()
+        with suppress(OSError):  # a full disk, again
+            self._file.close()
 
     def _kill_group(self) -> None:
         if self._process is not None:
@@ -134,5 +142,4 @@ class Child:
             self.on_line(self.spec.name, text)
 
     def _write(self, text: str) -> None:
-        with suppress(OSError):  # a full disk must not stop the reading of the pipe
-            self._file.emit(logging.LogRecord(self.spec.name, logging.INFO, "", 0, text, None, None))
+        self._file.emit(logging.LogRecord(self.spec.name, logging.INFO, "", 0, text, None, None))

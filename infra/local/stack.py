@@ -2,8 +2,8 @@
 
 import itertools
 import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,13 +21,14 @@ from infra.local.options import (
     split_password,
 )
 from infra.local.ports import HOST, free_port, promise
-from infra.local.postgres import EmbeddedPostgres
+from infra.local.postgres import EmbeddedPostgres, answers_as_postgres
 from infra.local.process import ProcessSpec
 from infra.local.procfile import SIMULATOR, ServicePlan, plan_services, read_procfile
 from infra.local.runfile import RunFile, claim_state_folder, creation_time, disk_error, end_leftovers, remember_source
 from infra.local.screen_log import ScreenLog
 from infra.local.settings import StackSettings
 from infra.local.supervisor import Server, StackPlan, Supervisor
+from libs.kit.addresses import broker_addresses
 from libs.kit.errors import UnreachableError
 from libs.kit.service import VERSION
 from libs.kit.settings import DatabaseSettings, load_settings
@@ -150,9 +151,8 @@ def _kafka(options: StackOptions, settings: StackSettings, ports: Mapping[PortNa
 
 
 def _require_kafka(bootstrap: str) -> None:
-    for address in bootstrap.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if host and port.isdigit() and answers_as_kafka(host, int(port), timeout_seconds=5):
+    with suppress(ValueError):
+        if any(answers_as_kafka(host, port, timeout_seconds=5) for host, port in broker_addresses(bootstrap)):
             return
     raise UnreachableError("no Kafka broker answers", where=bootstrap, todo="start it, or correct --kafka HOST:PORT")
 
@@ -176,14 +176,8 @@ def given_database(options: StackOptions) -> tuple[str, Path | None]:
     assert options.database is not None, "asked for"
     url, password = split_password(options.database)
     place = urlsplit(url)
-    try:
-        socket.create_connection((place.hostname or "", place.port or 5432), timeout=5).close()
-    except OSError as error:
-        raise UnreachableError(
-            f"the database cannot be reached: {error.strerror or error}",
-            where=url,
-            todo="start it, or correct --database",
-        ) from None
+    if not answers_as_postgres(place.hostname or "", place.port or 5432, timeout_seconds=5):
+        raise UnreachableError("no PostgreSQL server answers", where=url, todo="start it, or correct --database")
     if password is None and (given := load_settings(DatabaseSettings).password()) is not None:
         password = given.get_secret_value()
     if password is None:

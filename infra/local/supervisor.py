@@ -19,7 +19,8 @@ from libs.kit.errors import UserError
 from libs.kit.tasks import run_all
 
 SERVICE_STOP_SECONDS, SERVER_STOP_SECONDS = 5.5, 3.5
-SERVER_START_SECONDS, ONE_SHOT_SECONDS = 60.0, 120.0
+# A one-shot waits at its gate while the servers are prepared and start.
+SERVER_START_SECONDS, ONE_SHOT_SECONDS = 60.0, 300.0
 EXIT_CONFIGURATION = 2
 _POLL_SECONDS = 0.1
 
@@ -35,10 +36,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """What to run, in order: `early` needs nothing, `servers` come next, `one_shots` must succeed, `services` follow.
+    """What to run. `early` needs nothing, `one_shots` need the servers and must succeed, `services` need the one-shots' work.
 
-    All of them are started at once, because programs take longer to load than servers to start: the one-shots wait at a gate
-    until the servers answer, the services until the one-shots are done.
+    All of them are started at once, because programs take longer to load than servers to start; what needs something waits
+    for it at a gate.
     """
 
     state_dir: Path
@@ -48,6 +49,9 @@ class StackPlan:
     early: Sequence[ProcessSpec]
     services: Sequence[ProcessSpec]
     health_urls: dict[str, str]
+
+
+_FOR_PEOPLE = "perpstream: "
 
 
 class StackFailed(UserError):
@@ -138,15 +142,15 @@ class Supervisor:
         await child.start()
         try:
             code = await asyncio.wait_for(child.ended(), ONE_SHOT_SECONDS)
+        except TimeoutError:
+            raise StackFailed(
+                f"{spec.name} is not done after {ONE_SHOT_SECONDS:g} s", where=str(child.log_file), todo="see that log"
+            ) from None
         finally:
             child.kill()
             child.close()
         if code != 0:
-            error = StackFailed(
-                f"{spec.name} failed with {describe_exit(code)}: {' | '.join(list(child.last_lines)[-3:])}",
-                where=str(child.log_file),
-                todo="correct that and start again",
-            )
+            error = StackFailed(_reason(child, code), where=str(child.log_file), todo="start again after that")
             error.exit_code = code if code > 0 else 1
             raise error
 
@@ -269,6 +273,15 @@ class Supervisor:
             else StackFailed(f"the supervisor failed: {error!r}", where="perpstream up", todo="report this")
         )
         self.stop()
+
+
+def _reason(child: Child, code: int) -> str:
+    """What a one-shot said last: its line for people with what follows it, else the end of its output."""
+    lines = list(child.last_lines)
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index].startswith(_FOR_PEOPLE):
+            return " ".join([lines[index].removeprefix(_FOR_PEOPLE), *lines[index + 1 :]])
+    return f"{child.spec.name} failed with {describe_exit(code)}: {' | '.join(lines[-3:])}"
 
 
 async def _answers_ready(session: aiohttp.ClientSession, health_url: str) -> bool:

@@ -74,7 +74,7 @@ class HttpClient:
                 status, headers, body = await self._send(question, timeout_seconds)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._count(question, "unreachable")
-                problem = VenueUnavailable(f"{self._base_url}{question.path}: {error or type(error).__name__}")
+                problem = VenueUnavailable(f"{self._base_url}{question.path}: {_said(error)}")
                 continue
             self._count(question, str(status))
             self._read_weight(question, headers)
@@ -146,6 +146,13 @@ class HttpClient:
         if until <= now:
             return now + BAN_WITHOUT_TERM_MS if status == 418 else question.budget.next_window(now)
         return min(until, now + (LONGEST_BAN_MS if status == 418 else LONGEST_LIMIT_MS))
+
+
+def _said(error: Exception) -> str:
+    """The library's text names TLS defaults on addresses without TLS; the system's own reason says it all."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection: {error.os_error.strerror or error.os_error}"
+    return str(error) or type(error).__name__
 
 
 def _whole_number(text: str) -> int | None:

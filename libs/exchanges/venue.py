@@ -21,7 +21,7 @@ from libs.kit.logging import get_logger
 from libs.kit.settings import VenueSettings
 
 RESYNCHRONISE_SECONDS = 30.0
-FIRST_ANSWER_SECONDS = 60.0
+FIRST_ANSWER_SECONDS, ORDINARY_START_SECONDS = 60.0, 20.0
 SLOW_ROUND_TRIP_SECONDS = 0.2
 # At most so often is a doubted clock compared again.
 DOUBT_SECONDS = 0.5
@@ -94,12 +94,13 @@ async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Ans
     """Ask until the venue answers. A limit or a ban is waited out, however long it is: the request budgets hold the next
     question back, and a process that ended would forget the ban and ask at once. Raises `UnreachableError` when anything else
     has lasted for `FIRST_ANSWER_SECONDS`."""
-    deadline = time.monotonic() + FIRST_ANSWER_SECONDS
+    log, begun = get_logger("venue"), time.monotonic()
+    deadline = begun + FIRST_ANSWER_SECONDS
     while True:
         try:
             return await ask()
         except RateLimited as error:
-            get_logger("venue").warning("the venue lets us ask later", error=str(error), until_ms=error.until_ms)
+            log.warning("the venue lets us ask later", error=str(error), until_ms=error.until_ms)
             deadline = time.monotonic() + FIRST_ANSWER_SECONDS
         except VenueError as error:
             if time.monotonic() > deadline:
@@ -108,7 +109,9 @@ async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Ans
                     where=where,
                     todo="check the address (PERPSTREAM_BINANCE_REST_URL) and that the venue or simulator runs",
                 ) from None
-            get_logger("venue").warning("the venue does not answer yet", error=str(error))
+            # A venue that is started beside us takes its time.
+            tell = log.warning if time.monotonic() - begun > ORDINARY_START_SECONDS else log.info
+            tell("the venue does not answer yet", error=str(error))
             await asyncio.sleep(1)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from libs.kit.addresses import broker_addresses
 from libs.kit.errors import ConfigurationError
 
 DEFAULT_SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
@@ -32,10 +33,16 @@ class ProcessSettings(SettingsGroup):
 class KafkaSettings(SettingsGroup):
     """The broker and the size of the market topics' family."""
 
-    kafka_bootstrap: str = Field(default="127.0.0.1:9092", description="HOST:PORT of a broker")
+    kafka_bootstrap: str = Field(default="127.0.0.1:9092", description="HOST:PORT of a broker, or of several by commas")
     market_partitions: int = Field(
         default=4, ge=1, le=1024, description="Partitions of market.* and signal.* topics, equal in number"
     )
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        broker_addresses(value)
+        return value
 
 
 class DatabaseSettings(SettingsGroup):

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def run_until(stopping: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
@@ -22,14 +24,14 @@ async def run_until(stopping: asyncio.Event, *work: Coroutine[Any, Any, None]) -
         await asyncio.gather(stop, *tasks, return_exceptions=True)
 
 
-async def run_all(*work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` concurrently until all of it is done.
+async def run_all(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Run `work` concurrently until all of it is done; returns what each gave, in that order.
 
     The first failure is raised here, after everything else was cancelled and has ended: nothing goes on behind a failed start.
     """
     tasks = [asyncio.ensure_future(item) for item in work]
     try:
-        await asyncio.gather(*tasks)
+        return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()

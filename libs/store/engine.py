@@ -37,7 +37,7 @@ _END_PAUSED = text(
     " AND locktype IN ('relation', 'transactionid', 'advisory'))"
     " AND greatest(state_change, query_start) < clock_timestamp() - make_interval(secs => :silent)"
 )
-_ASK_FOR_SERVER = "start it (perpstream up), or correct PERPSTREAM_DATABASE_URL"
+_ASK_FOR_SERVER = "start it, or correct PERPSTREAM_DATABASE_URL"
 _ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     (
         (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
@@ -135,8 +135,10 @@ def busy(engine: AsyncEngine) -> DatabaseBusy:
 
 
 def _driver_error(error: Exception) -> BaseException | None:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "__cause__", None) or cause
+    """asyncpg's own error behind SQLAlchemy's; any other error is itself the reason (a timeout is caused by a cancellation)."""
+    if not isinstance(error, DBAPIError):
+        return error
+    return getattr(error.orig, "__cause__", None) or error.orig
 
 
 def explain(error: Exception, engine: AsyncEngine) -> UnreachableError | None:

@@ -1,5 +1,5 @@
 """Whether Kafka still answers. One that hangs keeps its connections and does not even refuse, so it is judged by what it does not
-say; one that is gone refuses connections, which is known at once.
+say; one that is gone refuses connections, which a look a second finds out.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ def unacknowledged(waiting_seconds: float) -> str | None:
 
 
 async def refused(bootstrap: str) -> str | None:
-    """Why the broker counts as away at once: none of `bootstrap`'s addresses takes a connection. None while one does.
+    """Why the broker counts as away: none of `bootstrap`'s addresses takes a connection. None while one does.
 
     An address that says nothing at all, or a name that is not found, counts as taking it: only time can tell
     (`unacknowledged`, `Silence`).

@@ -1,17 +1,21 @@
 """`perpstream db`: migrations, partitions and the state of the schema."""
 
+import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
 
+from libs.kit.errors import UserError
 from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+_MOST_ROWS = 1000
 T = TypeVar("T")
 app = typer.Typer(help="PostgreSQL: migrations and partitions.", no_args_is_help=True)
 
@@ -80,6 +84,38 @@ def partitions(
     console().print(table)
 
 
+@app.command(epilog="Example: `perpstream db query 'SELECT symbol, trade_count FROM agg_trades_meta'`")
+def query(
+    statement: Annotated[str, typer.Argument(help="One SQL statement that only reads")],
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the database one question, in a transaction that cannot change anything, and print the answer."""
+    from sqlalchemy.exc import DBAPIError, ResourceClosedError
+
+    from libs.store.engine import QuestionTooSlow, read_session
+
+    async def work(engine: "AsyncEngine") -> tuple[list[str], list[tuple[object, ...]]]:
+        try:
+            async with read_session(engine) as session:
+                result = await session.connection.exec_driver_sql(statement)
+                return list(result.keys()), [tuple(row) for row in result.fetchmany(_MOST_ROWS)]
+        except (DBAPIError, ResourceClosedError) as error:
+            reason = str(getattr(error, "orig", error)).split(": ", 1)[-1]
+            raise UserError(f"the database refuses: {reason}", where=statement, todo="correct the statement") from None
+        except QuestionTooSlow as error:
+            raise UserError(str(error), where=statement, todo="ask for less") from None
+
+    names, rows = _with_engine(state_dir, work)
+    if as_json:
+        print_json([dict(zip(names, map(_plain, row), strict=True)) for row in rows])
+        return
+    table = Table(*names, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console().print(table)
+
+
 @app.command(epilog="Example: `perpstream db status --json`")
 def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Show where the database is and whether its schema is this version's."""
@@ -99,3 +135,9 @@ def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
         console().print(f"{facts['url']}: schema {current or 'empty'}, newest {facts['newest']}: {advice}")
     if not facts["current"]:
         raise typer.Exit(1)
+
+
+def _plain(value: object) -> object:
+    """A database value for JSON; numerics as text, so that no digit is lost."""
+    known = (bool, int, float, str, Decimal, dt.date, dt.datetime, list, dict, type(None))
+    return value if isinstance(value, known) else str(value)

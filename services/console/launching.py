@@ -147,8 +147,9 @@ def run_detached(state_dir: Path, arguments: Sequence[str]) -> None:
     supervisor = start_supervisor(state_dir, arguments, tied=False)
     wait_until(state_dir, supervisor, ("ready",))
     run = running_stack(state_dir)
+    elsewhere = "" if state_dir == Path(".perpstream") else f" --state-dir {state_dir}"
     console().print(
-        f"ready after {time.monotonic() - began:.1f} s; API on {run.gateway_url}; stop with `perpstream down`"
+        f"ready after {time.monotonic() - began:.1f} s; API on {run.gateway_url}; stop with `perpstream down{elsewhere}`"
     )
 
 

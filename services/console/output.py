@@ -16,7 +16,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from infra.local.runfile import process_of, read_run_file
+from infra.local.runfile import process_of, read_run_file, running_stack
 from infra.local.settings import stack_settings
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
@@ -65,7 +65,12 @@ class Servers:
 
 
 def servers(folder: Path | None) -> Servers:
-    """The servers of the running stack; else those of the environment (PERPSTREAM_KAFKA_BOOTSTRAP, PERPSTREAM_DATABASE_URL)."""
+    """The servers of the running stack; else those of the environment (PERPSTREAM_KAFKA_BOOTSTRAP, PERPSTREAM_DATABASE_URL).
+
+    Raises `NotRunning` for a named folder without a stack: other servers would answer for it.
+    """
+    if folder is not None:
+        running_stack(folder)
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
     run = read_run_file(state_dir(folder))
     if run is None or process_of(run.supervisor_pid, run.supervisor_started_at) is None:

@@ -112,13 +112,15 @@ def status(state_folder: StateDir = None, as_json: AsJson = False) -> None:
 
 
 def watch(
-    once: Annotated[bool, typer.Option("--once", help="Print one frame after data has arrived, then leave")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print one frame after data has arrived, then leave; so does a pipe or file")
+    ] = False,
     state_folder: StateDir = None,
 ) -> None:
     """Show the live screen: prices, CVD, scores, signals, rates, lag and health."""
     from services.console.watch.screen import run_watch
 
-    asyncio.run(run_watch(state_dir(state_folder), once=once))
+    asyncio.run(run_watch(state_dir(state_folder), once=once or not sys.stdout.isatty()))
 
 
 def smoke(
@@ -153,7 +155,10 @@ def _ports(items: list[str]) -> dict[PortName, int]:
     ports: dict[PortName, int] = {}
     for item in items:
         name, _, number = item.partition("=")
-        if name not in get_args(PortName) or not number.isdigit() or int(number) > 65535:
+        if not number.isdecimal() or int(number) > 65535:
             raise typer.BadParameter(f"{item!r} is not NAME=NUMBER", param_hint="--port")
+        if name not in get_args(PortName):
+            names = ", ".join(get_args(PortName))
+            raise typer.BadParameter(f"{name!r} is no server of the stack: {names}", param_hint="--port")
         ports[cast(PortName, name)] = int(number)
     return ports

@@ -9,6 +9,7 @@ from libs.contracts.topics import TIMELINE
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
+from libs.kit.tasks import run_all
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.records import LogReader, Record
 from services.signal_engine.core import EngineCore, Outputs
@@ -40,9 +41,7 @@ class Worker:
         self.context.miss(_READY, "replaying")
         started = time.monotonic()
         parked, self._parked = self._parked, {}
-        found = await asyncio.gather(
-            *(recover(self.parts, place, self.emit, parked.get(place)) for place in partitions)
-        )
+        found = await run_all(*(recover(self.parts, place, self.emit, parked.get(place)) for place in partitions))
         self.cores.update(zip(partitions, found, strict=True))
         gauge("perpstream_recovery_seconds").labels("signal_engine").set(time.monotonic() - started)
         self._heard = dict.fromkeys(partitions, time.monotonic())

@@ -175,7 +175,7 @@ class Assembler:
             self.newly_filling.append(feed.symbol)
 
     @property
-    def urgent(self) -> bool:
+    def waits_beyond_an_edge(self) -> bool:
         """Whether a trade beyond a grid edge waits in an open frame."""
         return bool(self._edges)
 

@@ -166,7 +166,7 @@ class StreamFeed:
             if assembler.newly_filling:
                 self._on_gaps(assembler)
             self._ingest.pump()
-            if assembler.urgent:
+            if assembler.waits_beyond_an_edge:
                 self._ingest.urgent.set()
         if self._ingest.clock.believes(batch.newest_event_time):
             self._newest = max(self._newest, batch.newest_event_time)

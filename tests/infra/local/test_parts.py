@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from infra.local.runfile import NotRunning, disk_error, end_leftovers, process_o
 from infra.local.settings import stack_settings
 from infra.local.stack import given_database, run_stack
 from libs.kit.errors import ConfigurationError, UnreachableError
+from tests.support.silent_postgres import silent_postgres
 
 
 @given(st.lists(st.floats(min_value=0, max_value=29.9), min_size=1, max_size=40))
@@ -149,8 +149,8 @@ def test_the_password_of_a_given_database_may_come_from_a_file(tmp_path: Path, m
     written = tmp_path / "mine"
     written.write_text("from the file\n")
     monkeypatch.setenv("PERPSTREAM_DATABASE_PASSWORD_FILE", str(written))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        place = f"127.0.0.1:{server.getsockname()[1]}/db"
+    with silent_postgres() as port:
+        place = f"127.0.0.1:{port}/db"
         for user, password in (("me", "from the file"), ("me:typed", "typed")):
             url, file = given_database(StackOptions(database=f"postgresql://{user}@{place}", state_dir=tmp_path))
             assert "typed" not in url
@@ -217,3 +217,8 @@ def test_an_unfinished_cluster_is_made_again(tmp_path: Path) -> None:
     database.prepare()
     assert (database.data / "PG_VERSION").read_text().strip() == "18"
     assert not (folder / "data.unfinished").exists()
+
+
+def test_who_only_records_or_answers_comes_after_the_way_from_trade_to_signal() -> None:
+    behind = {name for name, argv in read_procfile().items() if "nice" in argv}
+    assert behind == {"exchange_simulator", "recorder", "gateway"}

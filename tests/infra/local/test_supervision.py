@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from infra.local.child import Child
 from infra.local.ports import free_port, is_open
+from infra.local.process import ProcessSpec
 from tests.support.tiny_stack import FREE_PORTS, TinyStack, alive
 
 pytestmark = pytest.mark.integration
@@ -158,3 +161,14 @@ def test_a_state_folder_serves_one_source_only(start: Starter) -> None:
     stack = start({"alpha": "good"}, seed=2)
     assert stack.process.wait(30) == 2
     assert "another source (venue simulator, seed 1), not of venue simulator, seed 2" in stack.output.splitlines()[-1]
+
+
+async def test_a_full_disk_stops_no_output_and_is_not_told_per_line(capfd: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+    spec = ProcessSpec("talker", (sys.executable, "-c", "for n in range(200): print(n)"), {}, Path())
+    child = Child(spec, Path("/dev/full"), lambda _, text: seen.append(text))
+    await child.start()
+    assert await child.ended() == 0
+    child.close()
+    assert len(seen) == 200
+    assert "Traceback" not in capfd.readouterr().err

@@ -1,5 +1,6 @@
 """Sessions: what they commit, what they never do, and one clear line when the database cannot be used."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from libs.store.engine import (
     read_session,
     write_session,
 )
+from libs.store.migrate import upgrade
 from tests.support.servers import Database
 
 COUNT = "SELECT count(*) FROM market_data_gaps"
@@ -128,3 +130,19 @@ async def test_a_missing_database_and_missing_tables_are_named(own_postgres: Dat
 def test_a_wrong_url_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="PERPSTREAM_DATABASE_URL"):
         database_url(DatabaseSettings(database_url=url))
+
+
+async def test_a_server_that_accepts_and_stays_silent_is_one_line() -> None:
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    engine = create_engine(DatabaseSettings(database_url=f"postgresql://nobody@127.0.0.1:{port}/nothing"))
+    try:
+        with pytest.raises(UnreachableError, match="does not answer"):
+            await upgrade(engine)
+    finally:
+        server.close()
+        await engine.dispose()

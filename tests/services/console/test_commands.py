@@ -67,7 +67,8 @@ def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp
     ("arguments", "hint"),
     [
         (("up", "--speed", "fast"), "neither a positive number nor max"),
-        (("up", "--port", "door=1"), "is not NAME=NUMBER"),
+        (("up", "--port", "door=1"), "'door' is no server of the stack"),
+        (("up", "--port", "kafka=many"), "is not NAME=NUMBER"),
         (("up", "--venue", "nowhere"), "nowhere"),
         (("up", "--recording", "missing.gz"), "the recording does not exist (--recording missing.gz)"),
         (("up", "--symbols", "BTC/USDT", "--kafka", "127.0.0.1:1"), "is no symbol"),

@@ -1,6 +1,5 @@
 """A supervisor in the background: what it is told, and what every user of the machine can see of that."""
 
-import socket
 import time
 from pathlib import Path
 from typing import get_args
@@ -12,6 +11,7 @@ from infra.local.options import PortName
 from infra.local.process import last_lines
 from libs.kit.errors import ConfigurationError
 from services.console.launching import end, start_supervisor, without_password
+from tests.support.silent_postgres import silent_postgres
 
 SECRET = "not for every eye"
 
@@ -34,8 +34,8 @@ def test_the_password_is_taken_out_of_the_arguments(form: list[str]) -> None:
 def test_the_supervisor_gets_the_password_and_no_process_list_shows_it(
     kafka_bootstrap: str, tmp_path: Path, tied: bool
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"postgresql://me:{SECRET.replace(' ', '%20')}@127.0.0.1:{silent.getsockname()[1]}/db"
+    with silent_postgres() as port:
+        url = f"postgresql://me:{SECRET.replace(' ', '%20')}@127.0.0.1:{port}/db"
         ports = [word for name in get_args(PortName) for word in ("--port", f"{name}=0")]
         arguments = ["up", "--kafka", kafka_bootstrap, "--database", url, *ports, "--state-dir", str(tmp_path)]
         supervisor = start_supervisor(tmp_path, arguments, tied=tied)

@@ -63,6 +63,8 @@ def test_up_status_watch_and_down(perpstream: CommandLine) -> None:
     assert screen.returncode == 0, screen.stderr
     assert "SIMULATOR" in screen.stdout
     assert "BTCUSDT" in screen.stdout
+    assert "BTCUSDT" in perpstream.run("watch").stdout, "into a pipe it prints one frame and leaves"
+    _check_questions_to_the_database(perpstream)
     run = read_run_file(perpstream.state_dir)
     assert run is not None
     _check_that_hanging_servers_are_shown(perpstream, run)
@@ -70,6 +72,23 @@ def test_up_status_watch_and_down(perpstream: CommandLine) -> None:
     assert down.returncode == 0, down.stderr
     assert not any(alive(entry.pid) for entry in run.services)
     assert perpstream.run("status").returncode == 3
+
+
+def _check_questions_to_the_database(perpstream: CommandLine) -> None:
+    asked = perpstream.run(
+        "db", "query", "SELECT symbol, 1.50::numeric AS n, now() < now() AS no FROM agg_trades_meta", "--json"
+    )
+    assert json.loads(asked.stdout) == [{"symbol": "BTCUSDT", "n": "1.50", "no": False}], asked.stderr
+    assert "BTCUSDT" in perpstream.run("db", "query", "SELECT symbol FROM agg_trades_meta").stdout
+    for statement, words in (
+        ("DELETE FROM agg_trades_meta", "read-only"),
+        ("SELEC", "syntax"),
+        ("SET x.y = 1", "refuses"),
+    ):
+        refused = perpstream.run("db", "query", statement)
+        assert refused.returncode == 1, statement
+        assert words in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
 
 
 def _check_that_hanging_servers_are_shown(perpstream: CommandLine, run: RunFile) -> None:
@@ -84,6 +103,27 @@ def _check_that_hanging_servers_are_shown(perpstream: CommandLine, run: RunFile)
             os.kill(pid, signal.SIGCONT)
     assert shown.count("server: does not answer") == 2, shown
     assert "of 10 not ready" in shown
+
+
+def test_a_broken_strategy_file_is_one_line(
+    perpstream: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "strategies"
+    folder.mkdir()
+    (folder / "broken.json").write_text("{ nope")
+    monkeypatch.setenv("PERPSTREAM_STRATEGIES_DIR", str(folder))
+    started = perpstream.up("--symbols", "BTCUSDT")
+    assert started.returncode == 2, started.stderr
+    assert len(started.stderr.splitlines()) == 1, started.stderr
+    assert started.stderr.count("perpstream: ") == 1
+    assert "broken.json" in started.stderr
+    assert "topics" not in started.stderr
+
+
+def test_another_folder_than_the_stacks_is_not_answered_by_other_servers(perpstream: CommandLine) -> None:
+    for arguments in (("topics", "list"), ("db", "status")):
+        asked = perpstream.run(*arguments)
+        assert (asked.returncode, "no stack is running" in asked.stderr) == (3, True), asked.stderr
 
 
 def test_an_unknown_symbol_is_one_line_before_anything_starts(perpstream: CommandLine) -> None:

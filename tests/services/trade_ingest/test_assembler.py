@@ -1,18 +1,15 @@
 """The pure heart under random gaps, copies, reordering and late stamps: what comes out is complete, in order and honest."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.frames import FrameGate, read_columns
 from libs.contracts.market import AggTradeFrame
 from libs.exchanges import Instrument
-from libs.kit.errors import UserError
 from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
 from services.trade_ingest.continuity import Continuity
 from services.trade_ingest.frame_builder import Origin
@@ -63,9 +60,13 @@ def trade(agg_id: int, time: int, symbol: str = SYMBOL, price: str = "61000.10")
     )
 
 
-def assembler(resume: Resume = Resume(0, START, START - 1), rows_per_frame: int = 7) -> Assembler:  # noqa: B008
+def assembler(
+    resume: Resume = Resume(0, START, START - 1),  # noqa: B008
+    rows_per_frame: int = 7,
+    symbols: tuple[str, ...] = (SYMBOL,),
+) -> Assembler:
     options = AssemblerOptions(market_partitions=1, rows_per_frame=rows_per_frame, held_limit=20)
-    return Assembler([instrument()], {SYMBOL: resume}, Origin("test", 3), options)
+    return Assembler([instrument(name) for name in symbols], dict.fromkeys(symbols, resume), Origin("test", 3), options)
 
 
 def ids_and_holes(frames: list[AggTradeFrame]) -> tuple[list[int], list[tuple[int, int]]]:
@@ -214,9 +215,9 @@ def test_a_trade_beyond_a_grid_edge_is_urgent_and_its_frame_says_when_it_was_rec
     core = assembler(rows_per_frame=100)
     edge = (START // 1000 + 1) * 1000
     core.take([trade(1, START + 1), trade(2, edge - 1)], 1)
-    assert not core.urgent
+    assert not core.waits_beyond_an_edge
     core.take([trade(3, edge)], 2)
-    assert core.urgent
+    assert core.waits_beyond_an_edge
     core.take([trade(4, edge + 1)], 3)
     core.cut_edges()
     (frame,) = core.drain()
@@ -224,7 +225,7 @@ def test_a_trade_beyond_a_grid_edge_is_urgent_and_its_frame_says_when_it_was_rec
     assert frame.slices[0].watermark_ms == edge, "the evaluation of the edge is released"
     assert frame.received_us == 2, "when the first trade beyond the edge was received, not the last one of the frame"
     core.take([trade(5, edge + 999)], 4)
-    assert not core.urgent
+    assert not core.waits_beyond_an_edge
     core.flush()
     assert core.drain()[0].received_us == 4
 
@@ -317,85 +318,3 @@ def test_an_absurd_stamp_that_rest_confirms_is_late_and_keeps_its_raw_time() -> 
     assert [int(time) for part in columns for time in part.trade_time] == [START + 1, START + 10**9, START + 30]
     assert [int(time) for part in columns for time in part.time] == [START + 1, START + 1, START + 30]
     assert core.feeds[SYMBOL].watermark.late == 1
-
-
-def test_a_price_finer_than_the_scale_ends_the_process_with_advice_when_rest_says_so_too() -> None:
-    core = assembler()
-    finer = trade(1, START + 1, price="61000.15")
-    core.take([finer], 1)
-    core.flush()
-    assert core.newly_filling == [SYMBOL]
-    core.fill(SYMBOL, [finer], caught_up=True, generation=0, received_us=2)
-    with pytest.raises(UserError, match="exchangeInfo"):
-        core.flush()
-
-
-LIES = {
-    "no number": {"price": "NaN"},
-    "negative price": {"price": "-61000.10"},
-    "negative quantity": {"quantity": "-0.500"},
-    "absurd quantity": {"quantity": "9999999999.000"},
-    "beyond 64 bits": {"quantity": "9" * 30},
-    "negative time": {"trade_time": -(1 << 62)},
-    "id beyond 64 bits": {"last_trade_id": 1 << 70},
-}
-
-
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_what_no_frame_can_hold_is_asked_for_by_rest_and_nothing_else_is_lost(lie: dict[str, Any]) -> None:
-    other = "ETHUSDT"
-    options = AssemblerOptions(market_partitions=1, rows_per_frame=100, held_limit=20)
-    resume = Resume(0, START, START - 1)
-    core = Assembler([instrument(), instrument(other)], {SYMBOL: resume, other: resume}, Origin("test", 3), options)
-    honest = [trade(agg_id, START + agg_id) for agg_id in range(1, 6)]
-    told = [replace(one, **lie) if one.agg_id == 3 else one for one in honest]
-    core.take([*told, trade(1, START + 1, symbol=other)], 1)
-    core.flush()
-    first = core.drain()
-    assert ids_by_symbol(first) == {SYMBOL: [1, 2], other: [1]}
-    assert core.feeds[SYMBOL].last_time == START + 2
-    assert core.feeds[SYMBOL].published_watermark <= START + 2
-    assert core.newly_filling == [SYMBOL]
-    core.fill(SYMBOL, honest[2:], caught_up=True, generation=0, received_us=2)
-    core.take([trade(6, START + 6)], 3)
-    core.flush()
-    frames = [*first, *core.drain()]
-    assert ids_by_symbol(frames)[SYMBOL] == [1, 2, 3, 4, 5, 6]
-    assert not [hole for frame in frames for hole in frame.holes]
-    assert core.counts.disbelieved == {SYMBOL: 1}
-    assert core.counts.published == {SYMBOL: 6, other: 1}
-    assert core.feeds[SYMBOL].watermark.late == 0
-
-
-def test_what_rest_too_tells_as_nonsense_is_a_hole_and_what_follows_goes_on() -> None:
-    core = assembler()
-    rows = [trade(1, START + 1), trade(2, START + 2, price="-1.0"), trade(3, START + 3)]
-    core.take(rows, 1)
-    core.flush()
-    core.fill(SYMBOL, rows[1:], caught_up=True, generation=0, received_us=2)
-    core.take([trade(4, START + 4)], 3)
-    core.flush()
-    assert ids_and_holes(core.drain()) == ([1, 3, 4], [(2, 2)])
-    assert core.counts.missing == {SYMBOL: 1}
-    assert core.feeds[SYMBOL].tracker.state is Continuity.LIVE
-
-
-def test_a_hole_behind_an_unreadable_trade_is_declared_once() -> None:
-    core = assembler(rows_per_frame=100)
-    rows = [trade(1, START + 1), trade(2, START + 2, price="-1.0"), trade(5, START + 5)]
-    core.take([trade(5, START + 5)], 1)
-    core.fill(SYMBOL, rows, caught_up=True, generation=0, received_us=2)
-    core.flush()
-    core.fill(SYMBOL, [trade(2, START + 2), trade(5, START + 5)], caught_up=True, generation=0, received_us=3)
-    core.flush()
-    assert ids_and_holes(core.drain()) == ([1, 2, 5], [(3, 4)])
-    assert core.counts.missing == {SYMBOL: 2}
-
-
-def ids_by_symbol(frames: list[AggTradeFrame]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for frame in frames:
-        columns = read_columns(frame)
-        for index, agg_id in zip(columns.symbol_index.tolist(), columns.agg_id.tolist(), strict=True):
-            found.setdefault(frame.slices[index].symbol, []).append(agg_id)
-    return found
