@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.table import Table
 
-from libs.kit.errors import UserError
 from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
@@ -91,20 +90,10 @@ def query(
     as_json: AsJson = False,
 ) -> None:
     """Ask the database one question, in a transaction that cannot change anything, and print the answer."""
-    from sqlalchemy.exc import DBAPIError, ResourceClosedError
-
-    from libs.store.engine import QuestionTooSlow, read_session
+    from libs.store.question import answer
 
     async def work(engine: "AsyncEngine") -> tuple[list[str], list[tuple[object, ...]]]:
-        try:
-            async with read_session(engine) as session:
-                result = await session.connection.exec_driver_sql(statement)
-                return list(result.keys()), [tuple(row) for row in result.fetchmany(_MOST_ROWS)]
-        except (DBAPIError, ResourceClosedError) as error:
-            reason = str(getattr(error, "orig", error)).split(": ", 1)[-1]
-            raise UserError(f"the database refuses: {reason}", where=statement, todo="correct the statement") from None
-        except QuestionTooSlow as error:
-            raise UserError(str(error), where=statement, todo="ask for less") from None
+        return await answer(engine, statement, _MOST_ROWS)
 
     names, rows = _with_engine(state_dir, work)
     if as_json:
