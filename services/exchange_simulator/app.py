@@ -1,23 +1,34 @@
 """Wiring: settings → market → clock → hub → one port, and the pump beside it."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from libs.kit.errors import UserError
+from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.kit.settings import load_settings
 from services.exchange_simulator.clock import Anchor, AnchoredTime, PositionTime, VenueTime, wall_ms
 from services.exchange_simulator.coinbase import Coinbase
+from services.exchange_simulator.faults import plan
+from services.exchange_simulator.faults.answers import misbehaving
+from services.exchange_simulator.faults.api import FaultApi
+from services.exchange_simulator.faults.connections import ConnectionFaults
+from services.exchange_simulator.faults.desk import Armed, FaultDesk
+from services.exchange_simulator.faults.market import AlteredMarket
+from services.exchange_simulator.faults.script import read_script
+from services.exchange_simulator.frames import text_frame
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.market import MarketSource
+from services.exchange_simulator.payloads import encode_json
 from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, expected_readers
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from services.exchange_simulator.rest import positioning, reference, trades
 from services.exchange_simulator.rest.errors import reply
 from services.exchange_simulator.rest.limits import NoRequestLimits, RequestLimits
+from services.exchange_simulator.rest.listen_keys import ListenKeys
 from services.exchange_simulator.rest.venue import Venue
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 from services.exchange_simulator.state import SimulatorState, open_state
@@ -32,12 +43,30 @@ _log = get_logger("exchange_simulator")
 
 @dataclass(slots=True)
 class Simulation:
-    """A market with its clock and memory; `pump` exists as soon as it runs."""
+    """A market with its clock, memory and faults; `pump` exists as soon as it runs. `market` is the source with its faults."""
 
     source: MarketSource
     clock: VenueTime
     state: SimulatorState
     pump: PacedPump | UnpacedPump | None = None
+    desk: FaultDesk = field(init=False)
+    market: AlteredMarket = field(init=False)
+    script: Sequence[plan.AnyFault] = ()
+
+    def __post_init__(self) -> None:
+        self.desk = FaultDesk(self.state.folder)
+        self.market = AlteredMarket(self.source, self.desk)
+
+    def arm_script(self, start_ms: int) -> None:
+        """Arm the script's faults; `start_ms` is where venue time begins. Raises `ConfigurationError`."""
+        for fault in self.script:
+            try:
+                self.market.check(fault)
+            except ValueError as error:
+                todo = "correct the script of faults"
+                raise ConfigurationError(str(error), where="PERPSTREAM_SIM_FAULTS", todo=todo) from None
+        anchor = self.state.anchor
+        self.desk.script(self.script, start_ms if anchor is None else anchor.venue_ms, self.clock.now_ms())
 
     def progress(self) -> Progress:
         """How far the pump is."""
@@ -106,30 +135,64 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     kind = NoRequestLimits if isinstance(simulation.clock, PositionTime) else RequestLimits
     limits = kind(simulation.clock, settings.weight_limit)
     history_ms = int(settings.history_hours * 3_600_000)
-    venue = Venue(simulation.source, simulation.clock, limits, history_ms)
-    parts = StatusParts(simulation.source, simulation.clock, hub, simulation.state, simulation.progress)
+    desk, market = simulation.desk, simulation.market
+    venue = Venue(market, simulation.clock, limits, history_ms, desk)
+    parts = StatusParts(market, simulation.clock, hub, simulation.state, simulation.progress)
 
     async def show_status(_: web.Request) -> web.Response:
         return reply(status(parts))
 
-    application = web.Application()
+    application = web.Application(middlewares=[misbehaving(desk, simulation.clock)])
     endpoints = (*trades.ENDPOINTS, *reference.ENDPOINTS, *positioning.ENDPOINTS)
     application.add_routes([web.get(endpoint.path, endpoint.handler(venue)) for endpoint in endpoints])
     application.add_routes([web.get("/sim/status", show_status)])
-    application.add_routes(Coinbase(simulation.source, simulation.clock).routes())
-    buffer_bytes, life_ms = int(settings.buffer_megabytes * 1_000_000), settings.connection_hours * 3_600_000
-    sockets = MarketSockets(hub, simulation.clock, buffer_bytes, life_ms)
+    application.add_routes(Coinbase(market, simulation.clock).routes())
+    application.add_routes(FaultApi(desk, simulation.clock, market).routes())
+    keys = ListenKeys(simulation.clock)
+    application.add_routes(keys.routes())
+    sockets = MarketSockets(
+        hub,
+        simulation.clock,
+        ConnectionFaults(desk, simulation.clock, hub.sessions),
+        buffer_bytes=int(settings.buffer_megabytes * 1_000_000),
+        longest_life_ms=settings.connection_hours * 3_600_000,
+    )
     application.add_routes(sockets.routes())
+    _follow_faults(simulation, hub, keys)
     return application
+
+
+def _follow_faults(simulation: Simulation, hub: Hub, keys: ListenKeys) -> None:
+    """What beginnings and ends of faults mean to hub and listen keys."""
+
+    def begin(armed: Armed) -> None:
+        if isinstance(armed.fault, plan.TickSize):
+            hub.use_rules()
+        elif isinstance(armed.fault, plan.ListenKeyExpiry):
+            for key in keys.expire_all():
+                armed.affected += 1
+                event = {"e": "listenKeyExpired", "E": simulation.clock.now_ms(), "listenKey": key}
+                for session in hub.sessions():
+                    if session.listen_key == key:
+                        session.write(text_frame(encode_json(event)))
+
+    def end(armed: Armed) -> None:
+        if isinstance(armed.fault, plan.TickSize):
+            hub.use_rules()
+        hub.wire.end(armed, simulation.clock.now_ms())
+
+    simulation.desk.on_begin.append(begin)
+    simulation.desk.on_end.append(end)
 
 
 async def run_pump(simulation: Simulation, hub: Hub, readers: int = 1) -> None:
     """Run the market: a paced one on its clock, a fresh recording from the moment it has `readers`."""
-    clock, source, state = simulation.clock, simulation.source, simulation.state
+    clock, source, state, market = simulation.clock, simulation.source, simulation.state, simulation.market
     if isinstance(clock, PositionTime):
         if state.position_ms is None:
             await expected_readers(hub, readers)
-        simulation.pump = UnpacedPump(source, hub, clock, state)
+        simulation.arm_script(clock.now_ms())
+        simulation.pump = UnpacedPump(market, hub, clock, state)
         return await simulation.pump.run()
     assert isinstance(clock, AnchoredTime)
     told_ms = clock.now_ms()
@@ -139,7 +202,8 @@ async def run_pump(simulation: Simulation, hub: Hub, readers: int = 1) -> None:
         told_ms = source.rebase(wall_ms()) if state.identity.get("rebase") else source.begin_ms
         anchor_now(clock, state, told_ms)
         _log.info("the recording starts", venue_ms=told_ms)
-    simulation.pump = PacedPump(source, hub, clock, told_ms)
+    simulation.arm_script(told_ms)
+    simulation.pump = PacedPump(market, hub, clock, told_ms)
     return await simulation.pump.run()
 
 
@@ -165,9 +229,10 @@ async def main(context: ServiceContext) -> None:
     context.expect("listening")
     server_settings = load_settings(ServerSettings)
     simulation = open_simulation(load_settings(MarketSettings))
-    hub = Hub(simulation.source)
+    simulation.script = read_script(server_settings.faults) if server_settings.faults else ()
+    hub = Hub(simulation.market, simulation.desk)
     # The compiled loops are loaded before anybody connects: the first message must not wait for a compiler.
-    await asyncio.to_thread(hub.warm_up, simulation.source)
+    await asyncio.to_thread(hub.warm_up, simulation.market)
     runner, port = await listen(build_application(simulation, hub, server_settings), server_settings)
     identity = {key: value for key, value in simulation.state.identity.items() if key not in ("files", "symbols")}
     identity["symbols"] = len(simulation.source.symbols)

@@ -9,6 +9,7 @@ import msgspec
 
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import load_settings
+from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.recording.reader import check_beginnings
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 
@@ -16,7 +17,7 @@ from services.exchange_simulator.settings import MarketSettings, ServerSettings
 def trouble() -> dict[str, str] | None:
     """What is wrong with the settings or the beginnings of the recordings; None when nothing is."""
     try:
-        load_settings(ServerSettings)
+        server = load_settings(ServerSettings)
         settings = load_settings(MarketSettings)
     except ConfigurationError as error:
         variable, _, what = error.advice.where.partition(": ")
@@ -25,6 +26,11 @@ def trouble() -> dict[str, str] | None:
         check_beginnings(settings.recording)
     except ConfigurationError as error:
         return {"variable": "PERPSTREAM_SIM_RECORDING", "what": error.advice.what, "file": error.advice.where}
+    try:
+        if server.faults is not None:
+            read_script(server.faults)
+    except ConfigurationError as error:
+        return {"variable": "PERPSTREAM_SIM_FAULTS", "what": error.advice.what, "file": error.advice.where}
     return None
 
 

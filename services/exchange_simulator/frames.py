@@ -47,6 +47,18 @@ def close_frame(code: int, reason: str) -> bytes:
     return _frame(_CLOSE, code.to_bytes(2, "big") + reason.encode()[:120])
 
 
+def payloads_of(frames: bytes) -> list[bytes]:
+    """The payloads of unmasked text frames that stand one behind the other, none longer than 65,535 bytes."""
+    payloads, place = [], 0
+    while place < len(frames):
+        size, start = frames[place + 1], place + 2
+        if size == 126:
+            size, start = int.from_bytes(frames[place + 2 : place + 4], "big"), place + 4
+        payloads.append(frames[start : start + size])
+        place = start + size
+    return payloads
+
+
 def enveloped(stream: str, payload: bytes) -> bytes:
     """The combined-stream form of a payload."""
     return b'{"stream":"' + stream.encode() + b'","data":' + payload + b"}"

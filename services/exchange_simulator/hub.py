@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.kit.metrics import gauge
-from services.exchange_simulator.frames import AggTradeEncoder, enveloped, text_frame
+from services.exchange_simulator.faults.desk import FaultDesk
+from services.exchange_simulator.faults.wire import Message, Wire
+from services.exchange_simulator.frames import AggTradeEncoder, enveloped, payloads_of, text_frame
 from services.exchange_simulator.market import MarketSource, SideEvent, TradeWindow
 from services.exchange_simulator.sessions import Session
+from services.exchange_simulator.streams import parse_stream
 
 _WARM_UP_MS = 1000
 _clients = gauge("perpstream_simulator_clients")
@@ -30,14 +33,24 @@ class Demand:
 class Hub:
     """Knows the sessions; the plan of who gets what is rebuilt only when a subscription changes."""
 
-    def __init__(self, source: MarketSource) -> None:
+    def __init__(self, source: MarketSource, desk: FaultDesk) -> None:
+        self.told_ms = 0
+        self.wire = Wire(desk)
+        self._source = source
+        self._desk = desk
         self._index = {symbol: index for index, symbol in enumerate(source.symbols)}
-        rules = [source.rules[symbol] for symbol in source.symbols]
-        self._encoders = {combined: AggTradeEncoder(rules, combined) for combined in (False, True)}
+        self._encoders: dict[bool, AggTradeEncoder] = {}
+        self.use_rules()
+        self._serial = 0
         self._sessions: dict[Session, str] = {}
         self._demand = Demand(0, (), frozenset(), (), {})
         self._changes = 0
         self._versions: tuple[int, ...] = ()
+
+    def use_rules(self) -> None:
+        """Encode with the market's present rules: a tick size may have changed."""
+        rules = [self._source.rules[symbol] for symbol in self._source.symbols]
+        self._encoders = {combined: AggTradeEncoder(rules, combined) for combined in (False, True)}
 
     def warm_up(self, source: MarketSource) -> None:
         """Compile or load what the first window would otherwise wait for."""
@@ -49,7 +62,11 @@ class Hub:
 
     def add(self, session: Session, path: str) -> None:
         """A connection was opened."""
+        self._serial += 1
+        session.serial, session.path = self._serial, path
         self._sessions[session] = path
+        if self._desk.used:
+            self._desk.ledger.add(self.told_ms, 0, "connected", connection=session.serial, path=path)
         self._changes += 1
         _clients.labels(path).inc()
 
@@ -59,6 +76,10 @@ class Hub:
         self._changes += 1
         if path is not None:
             _clients.labels(path).dec()
+            if self._desk.used:
+                told = {symbol: list(span) for symbol, span in session.told.items()}
+                facts = {"connection": session.serial, "path": path, "told_ms": self.told_ms}
+                self._desk.ledger.add(self.told_ms, 0, "disconnected", **facts, detail={"told": told})
 
     def sessions(self) -> Iterable[Session]:
         """Open connections."""
@@ -103,16 +124,48 @@ class Hub:
             side_readers={name: tuple(found) for name, found in readers.items()},
         )
 
+    def misbehave(self, now_ms: int) -> None:
+        """Begin and end the faults that are due, and send what they have held back until now."""
+        self._desk.tick(now_ms)
+        if self.wire.busy:
+            self.wire.release(now_ms)
+
     def publish_trades(self, window: TradeWindow, demand: Demand) -> None:
         """Send a window of trades: one encoding for all sessions that want the same symbols in the same mode."""
         for mask, combined, sessions in demand.trade_groups:
+            if self._desk.used:
+                self._remember(window, mask, sessions)
+            if self.wire.busy:
+                messages = self._messages(window, mask)
+                for session in sessions:
+                    self.wire.deliver(session, messages, self.told_ms)
+                continue
             frames = self._encoders[combined].frames(window, mask)
             for session in sessions:
                 session.write(frames)
 
-    @staticmethod
-    def publish_side(events: Iterable[SideEvent], demand: Demand) -> None:
+    def _messages(self, window: TradeWindow, mask: NDArray[np.bool_]) -> list[Message]:
+        rows = np.flatnonzero(mask[window.symbol_index])
+        symbols = [self._source.symbols[index] for index in window.symbol_index[rows].tolist()]
+        payloads = payloads_of(self._encoders[False].frames(window, mask))
+        return [
+            Message(f"{symbol.lower()}@aggTrade", symbol, "aggTrade", payload, agg_id)
+            for symbol, payload, agg_id in zip(symbols, payloads, window.trades.ids[rows].tolist(), strict=True)
+        ]
+
+    def _remember(self, window: TradeWindow, mask: NDArray[np.bool_], sessions: Iterable[Session]) -> None:
+        for index in np.unique(window.symbol_index).tolist():
+            if mask[index]:
+                ids, symbol = window.trades.ids[window.symbol_index == index], self._source.symbols[index]
+                for session in sessions:
+                    first = session.told.get(symbol, (int(ids[0]), 0))[0]
+                    session.told[symbol] = (first, int(ids[-1]))
+
+    def publish_side(self, events: Iterable[SideEvent], demand: Demand) -> None:
         """Send low-rate events to those who asked for one of their streams."""
+        if self.wire.busy:
+            self._publish_side_singly(events, demand)
+            return
         batches: dict[Session, list[bytes]] = {}
         for event in events:
             for name in event.streams:
@@ -121,3 +174,15 @@ class Hub:
                     batches.setdefault(session, []).append(text_frame(payload))
         for session, frames in batches.items():
             session.write(b"".join(frames))
+
+    def _publish_side_singly(self, events: Iterable[SideEvent], demand: Demand) -> None:
+        batches: dict[Session, list[Message]] = {}
+        for event in events:
+            for name in event.streams:
+                stream = parse_stream(name)
+                assert stream is not None, "nobody can have subscribed to it"
+                message = Message(name, event.symbol, stream.kind, event.payload)
+                for session in demand.side_readers.get(name, ()):
+                    batches.setdefault(session, []).append(message)
+        for session, messages in batches.items():
+            self.wire.deliver(session, messages, self.told_ms)

@@ -152,6 +152,8 @@ async def drained(hub: Hub, limit_bytes: int, seconds: float = math.inf) -> None
 
 def publish(source: MarketSource, hub: Hub, demand: Demand, after_ms: int, until_ms: int) -> None:
     """Publish one window of venue time: after < event time <= until."""
+    hub.told_ms = until_ms
+    hub.misbehave(until_ms)
     if demand.trade_symbols:
         hub.publish_trades(source.window(after_ms, until_ms, demand.trade_symbols), demand)
     if demand.side_names:

@@ -27,6 +27,13 @@ class Session:
         self.names: dict[str, None] = {}
         self.version = 0
         self.closed = False
+        # Half open: nothing is sent any more, and nobody is told.
+        self.muted = False
+        self.serial = 0
+        self.path = ""
+        self.listen_key = ""
+        # First and newest aggregate id that was handed to this connection, by symbol; kept while faults are in use.
+        self.told: dict[str, tuple[int, int]] = {}
         self.last_pong_ms = clock.timer_ms()
         self._transport = transport
         self._clock = clock
@@ -37,7 +44,7 @@ class Session:
 
     def write(self, frames: bytes) -> None:
         """Send whole frames. A client that does not read is cut off, so that memory stays bounded."""
-        if self.gone or not frames:
+        if self.gone or self.muted or not frames:
             return
         unsent = self._transport.get_write_buffer_size()
         if unsent > self._limit:
@@ -53,7 +60,7 @@ class Session:
 
     def unsent(self) -> int:
         """Bytes that wait for the client."""
-        return 0 if self.gone else self._transport.get_write_buffer_size()
+        return 0 if self.gone or self.muted else self._transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye and close once everything is written."""

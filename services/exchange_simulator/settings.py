@@ -27,6 +27,7 @@ class ServerSettings(SettingsGroup):
     readers: int = Field(
         default=1, ge=1, description="A fresh recording begins when so many connections have subscribed"
     )
+    faults: Path | None = Field(default=None, description="A script of faults: a JSON list, see docs/simulator.md")
     buffer_megabytes: float = Field(
         default=32.0, gt=0, description="A client with more unsent bytes than this is disconnected"
     )

@@ -22,6 +22,7 @@ class SymbolRules:
     quantity_decimals: int
     step: int
     onboard_ms: int = 1_569_398_400_000
+    status: str = "TRADING"
 
     @property
     def price_scale(self) -> int:

@@ -7,6 +7,7 @@ from aiohttp import WSMsgType, web
 
 from libs.kit.logging import get_logger
 from services.exchange_simulator.clock import VenueTime
+from services.exchange_simulator.faults.connections import ConnectionFaults
 from services.exchange_simulator.frames import ping_frame, pong_frame
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.sessions import Session
@@ -22,8 +23,11 @@ _log = get_logger("websocket")
 class MarketSockets:
     """All market-data WebSocket paths; `/private` is open too and stays silent until there is a user stream."""
 
-    def __init__(self, hub: Hub, clock: VenueTime, buffer_bytes: int, longest_life_ms: float) -> None:
+    def __init__(
+        self, hub: Hub, clock: VenueTime, faults: ConnectionFaults, *, buffer_bytes: int, longest_life_ms: float
+    ) -> None:
         self._hub = hub
+        self._faults = faults
         self._clock = clock
         self._buffer_bytes = buffer_bytes
         self._longest_life_ms = longest_life_ms
@@ -52,6 +56,8 @@ class MarketSockets:
     async def _serve(
         self, request: web.Request, route: Route, combined: bool, path: str, names: list[str]
     ) -> web.StreamResponse:
+        if self._faults.refuses(path):
+            return web.Response(status=503, text="Service Unavailable.")
         # Pings are answered here and not by aiohttp, so that all frames of a connection go through one writer.
         socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=256 * 1024)
         if not socket.can_prepare(request):
@@ -61,6 +67,7 @@ class MarketSockets:
         if transport is None:
             return socket
         session = Session(route, combined, transport, self._clock, self._buffer_bytes)
+        session.listen_key = request.query.get("listenKey", "")
         if not session.subscribe(names):
             session.close(_POLICY_VIOLATION, "too many streams")
             return socket

@@ -42,7 +42,7 @@ def _symbol(rule: SymbolRules) -> dict[str, object]:
         "contractType": "PERPETUAL",
         "deliveryDate": _DELIVERY_MS,
         "onboardDate": rule.onboard_ms,
-        "status": "TRADING",
+        "status": rule.status,
         "maintMarginPercent": "2.5000",
         "requiredMarginPercent": "5.0000",
         "baseAsset": rule.base_asset,

@@ -21,7 +21,7 @@ async def ping(_venue: Venue, _parameters: Parameters) -> object:
 
 async def server_time(venue: Venue, _parameters: Parameters) -> object:
     """GET /fapi/v1/time."""
-    return {"serverTime": venue.clock.now_ms()}
+    return {"serverTime": venue.clock.now_ms() + venue.desk.skew_ms}
 
 
 async def information(venue: Venue, _parameters: Parameters) -> object:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from services.exchange_simulator.clock import VenueTime
+from services.exchange_simulator.faults.desk import FaultDesk
+from services.exchange_simulator.faults.plan import HistoryExpired
 from services.exchange_simulator.market import MarketSource
 from services.exchange_simulator.rest.errors import VenueError, error_reply, reply
 from services.exchange_simulator.rest.limits import Pool, RequestLimits
@@ -14,12 +16,19 @@ from services.exchange_simulator.rest.parameters import Parameters
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """Shared by all endpoints; `history_ms` is how far back aggTrades reach."""
+    """Shared by all endpoints; `longest_history_ms` is how far back aggTrades reach while no fault shortens it."""
 
     source: MarketSource
     clock: VenueTime
     limits: RequestLimits
-    history_ms: int
+    longest_history_ms: int
+    desk: FaultDesk
+
+    @property
+    def history_ms(self) -> int:
+        """How far back aggTrades reach now."""
+        kept = [armed.fault.keep_ms for armed in self.desk.rest_faults if isinstance(armed.fault, HistoryExpired)]
+        return min(self.longest_history_ms, *kept) if kept else self.longest_history_ms
 
 
 Answer = Callable[[Venue, Parameters], Awaitable[object]]

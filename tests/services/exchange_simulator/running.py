@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from services.exchange_simulator.app import Simulation, build_application, listen, open_simulation, run_pump
+from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 
@@ -50,6 +51,24 @@ class Running:
                     return status
                 await asyncio.sleep(0.01)
 
+    async def fault(self, kind: str, **fields: Any) -> int:
+        """Ask for a fault; its number."""
+        async with self.http.post(f"{self.url}/sim/faults", json={"kind": kind, **fields}) as answer:
+            body = await answer.json()
+            assert answer.status == 201, body
+            return int(body[0]["number"])
+
+    async def end(self, number: int) -> dict[str, Any]:
+        """End a fault; what it was."""
+        async with self.http.delete(f"{self.url}/sim/faults/{number}") as answer:
+            ended: dict[str, Any] = await answer.json()
+            return ended
+
+    async def ledger(self, number: int, kind: str | None = None) -> list[dict[str, Any]]:
+        """The ledger's entries of one fault, without its beginning and end unless they are asked for."""
+        found = [one for one in await self.get("/sim/faults/ledger") if one["fault"] == number]
+        return [one for one in found if (one["kind"] == kind if kind else one["kind"] not in ("begin", "end"))]
+
     def socket(self, path: str) -> Any:
         """A WebSocket connection to a path."""
         return self.http.ws_connect(self.url + path)
@@ -58,12 +77,13 @@ class Running:
 @asynccontextmanager
 async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     """Start a simulator with the given market settings; everything is closed at the end."""
-    server_names = ("weight_limit", "history_hours", "buffer_megabytes", "connection_hours", "readers")
+    server_names = ("weight_limit", "history_hours", "buffer_megabytes", "connection_hours", "readers", "faults")
     server = ServerSettings(port=0, **{name: settings.pop(name) for name in server_names if name in settings})
     settings.setdefault("start_time", None if settings.get("recording") else START_MS)
     simulation = open_simulation(MarketSettings(state_dir=folder, **settings))
-    hub = Hub(simulation.source)
-    hub.warm_up(simulation.source)
+    simulation.script = read_script(server.faults) if server.faults else ()
+    hub = Hub(simulation.market, simulation.desk)
+    hub.warm_up(simulation.market)
     runner, port = await listen(build_application(simulation, hub, server), server)
     pump = asyncio.create_task(run_pump(simulation, hub, server.readers))
     try:
