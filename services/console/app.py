@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from services.console import database, stack, strategies, topics
+from services.console import data, database, stack, strategies, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command(epilog="Examples: `perpstream watch`, `perpstream watch --once`")(st
 app.command(epilog="Example: `perpstream smoke`")(stack.smoke)
 app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
+app.add_typer(data.app, name="data")
 app.add_typer(strategies.app, name="strategy")
 
 

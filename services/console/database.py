@@ -19,7 +19,8 @@ T = TypeVar("T")
 app = typer.Typer(help="PostgreSQL: migrations and partitions.", no_args_is_help=True)
 
 
-def _with_engine(state_dir: StateDir, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+def with_engine(state_dir: StateDir, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+    """What `work` gives on the servers of the stack or of the environment."""
     from libs.store.engine import create_engine
 
     given = servers(state_dir)
@@ -47,7 +48,7 @@ def migrate(
     async def work(engine: "AsyncEngine") -> str | None:
         return await (upgrade(engine) if revision == HEAD else downgrade(engine, revision))
 
-    console().print(f"schema at {_with_engine(state_dir, work) or 'nothing'}")
+    console().print(f"schema at {with_engine(state_dir, work) or 'nothing'}")
 
 
 @app.command(epilog="Examples: `perpstream db partitions`, `perpstream db partitions --ahead 6 --json`")
@@ -66,7 +67,7 @@ def partitions(
         async with read_session(engine) as reading:
             return made, await list_partitions(reading)
 
-    made, states = _with_engine(state_dir, work)
+    made, states = with_engine(state_dir, work)
     rows = [
         {"name": state.name, "month": str(state.month), "rows": state.estimated_rows, "bytes": state.total_bytes}
         for state in states
@@ -95,7 +96,7 @@ def query(
     async def work(engine: "AsyncEngine") -> tuple[list[str], list[tuple[object, ...]]]:
         return await answer(engine, statement, _MOST_ROWS)
 
-    names, rows = _with_engine(state_dir, work)
+    names, rows = with_engine(state_dir, work)
     if as_json:
         print_json([dict(zip(names, map(_plain, row), strict=True)) for row in rows])
         return
@@ -110,7 +111,7 @@ def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Show where the database is and whether its schema is this version's."""
     from libs.store.migrate import current_revision, head_revision
 
-    current = _with_engine(state_dir, current_revision)
+    current = with_engine(state_dir, current_revision)
     facts = {
         "url": servers(state_dir).database.database_url,
         "revision": current,

@@ -75,6 +75,12 @@ def test_up_status_watch_and_down(perpstream: CommandLine) -> None:
 
 
 def _check_questions_to_the_database(perpstream: CommandLine) -> None:
+    verified = perpstream.run("data", "verify", "btcusdt", "--json")
+    facts = json.loads(verified.stdout)
+    assert (verified.returncode, facts["sound"], facts["gaps"]) == (0, True, []), verified.stderr
+    assert facts["days"][0]["rows"] > 0
+    assert "100.0000" in perpstream.run("data", "verify", "BTCUSDT").stdout
+    assert perpstream.run("data", "verify", "ETHUSDT").returncode == 1
     asked = perpstream.run(
         "db", "query", "SELECT symbol, 1.50::numeric AS n, now() < now() AS no FROM agg_trades_meta", "--json"
     )

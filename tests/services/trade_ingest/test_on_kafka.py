@@ -31,7 +31,7 @@ async def _rows_beyond(stack: IngestStack, counts: dict[str, int]) -> None:
     await eventually(enough, 60, stack.logs)
 
 
-def _check_complete(stack: IngestStack, seen: Published) -> None:
+def check_complete(stack: IngestStack, seen: Published) -> None:
     """Each id exactly once, without holes, equal to what the venue's history says."""
     assert not [hole for frame in seen.frames for hole in frame.holes]
     for symbol in SYMBOLS:
@@ -56,7 +56,7 @@ async def test_a_killed_ingest_publishes_each_trade_once_over_its_lives(stack: I
     await _rows_beyond(stack, counts)
     assert stack.ingest.stop() == 0
     seen = await published(stack.bootstrap)
-    _check_complete(stack, seen)
+    check_complete(stack, seen)
     assert sorted({frame.epoch for frame in seen.frames}) == [0, 1, 2, 3, 4]
     assert len(seen.bootstraps) == len(SYMBOLS), "only the first start is a fresh one"
     for bootstrap in seen.bootstraps:
@@ -91,7 +91,7 @@ async def test_the_venue_dies_and_returns(stack: IngestStack) -> None:
     await _rows_beyond(stack, {symbol: len(seen.ids(symbol)) + 300 for symbol in SYMBOLS})
     await _all_say(stack, "receiving")
     assert stack.ingest.stop() == 0
-    _check_complete(stack, await published(stack.bootstrap))
+    check_complete(stack, await published(stack.bootstrap))
     for symbol in SYMBOLS:
         states = await _states(stack, symbol)
         assert states[:5] == ["connecting", "resynchronising", "receiving", "disconnected", "connecting"]
@@ -111,7 +111,7 @@ async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, t
     finally:
         doubled.stop()
     assert stack.ingest.stop() == 0
-    _check_complete(stack, await published(stack.bootstrap))
+    check_complete(stack, await published(stack.bootstrap))
 
 
 async def test_an_unknown_symbol_is_one_clear_line(stack: IngestStack, tmp_path: Path) -> None:

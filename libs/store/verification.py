@@ -1,0 +1,101 @@
+"""Is the stored trade history of a symbol complete? Asked of the rows themselves, not of what was written about them."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.store.engine import explained
+
+_VERIFY_TIMEOUT_MS = 600_000
+# Rows of the span in id order, each beside the one before it. A doubled id has rows at two times, or in two partitions.
+_PAIRS = """
+WITH rows AS (
+  SELECT agg_id, trade_time,
+         lag(agg_id) OVER by_id AS id_before, lag(trade_time) OVER by_id AS time_before
+  FROM agg_trades WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :stop
+  WINDOW by_id AS (ORDER BY agg_id, trade_time)
+)
+"""
+_DAYS = text(
+    _PAIRS
+    + """
+SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(*) AS rows, min(agg_id) AS first_id, max(agg_id) AS last_id,
+       coalesce(sum(agg_id - id_before - 1) FILTER (WHERE agg_id > id_before + 1), 0)::bigint AS missing,
+       count(*) FILTER (WHERE agg_id = id_before) AS doubled,
+       count(*) FILTER (WHERE trade_time < time_before) AS backwards
+FROM rows GROUP BY day ORDER BY day
+"""
+)
+_GAPS = text(
+    _PAIRS  # noqa: S608 - both parts are constants of this file
+    + """
+SELECT id_before + 1 AS first_id, agg_id - 1 AS last_id, time_before AS after, trade_time AS before,
+       (SELECT min(cause) FROM market_data_gaps AS gap WHERE gap.symbol = :symbol
+         AND gap.first_missing_id <= id_before + 1 AND gap.last_missing_id >= agg_id - 1) AS cause
+FROM rows WHERE agg_id > id_before + 1 ORDER BY agg_id LIMIT :most
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One UTC day. `missing`: ids between the day's rows and the row before each; `doubled`: rows whose id another row has;
+    `backwards`: rows with an earlier time than the row of the id before."""
+
+    day: dt.date
+    rows: int
+    first_id: int
+    last_id: int
+    missing: int
+    doubled: int
+    backwards: int
+
+    @property
+    def completeness_ppm(self) -> int:
+        """Rows of the ids that there should be, in parts per million; rounded down, so that only all of them are a million."""
+        distinct = self.rows - self.doubled
+        return distinct * 1_000_000 // (distinct + self.missing)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Ids that no row has, both inclusive, and the times of the rows around them. `cause`: what the stream said of them."""
+
+    first_id: int
+    last_id: int
+    after: dt.datetime
+    before: dt.datetime
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the rows of a symbol in [start, stop) say."""
+
+    symbol: str
+    start: dt.datetime
+    stop: dt.datetime
+    days: tuple[Day, ...]
+    gaps: tuple[Gap, ...]
+
+    @property
+    def sound(self) -> bool:
+        """There are rows, no id is missing or doubled, and time never goes backwards."""
+        return bool(self.days) and not any(day.missing or day.doubled or day.backwards for day in self.days)
+
+
+async def verify(
+    engine: AsyncEngine, symbol: str, start: dt.datetime, stop: dt.datetime, most_gaps: int = 1000
+) -> Verification:
+    """Read every row of the symbol in [start, stop), times in UTC; the first `most_gaps` gaps are listed. Raises
+    `UnreachableError`. A month of a busy symbol takes minutes, and is no transaction that others wait for."""
+    asked = {"symbol": symbol, "start": start, "stop": stop}
+    async with explained(engine), engine.connect() as connection:
+        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        await connection.execute(text(f"SET LOCAL statement_timeout = {_VERIFY_TIMEOUT_MS}"))
+        days = (await connection.execute(_DAYS, asked)).all()
+        gaps = (await connection.execute(_GAPS, {**asked, "most": most_gaps})).all()
+        await connection.rollback()
+    return Verification(symbol, start, stop, tuple(Day(*row) for row in days), tuple(Gap(*row) for row in gaps))

@@ -1,0 +1,87 @@
+"""`perpstream data`: is what is stored complete?"""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.console.database import with_engine
+from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json
+
+if TYPE_CHECKING:
+    from libs.store.verification import Verification
+
+app = typer.Typer(help="Stored market data: verify that it is complete.", no_args_is_help=True)
+_SHOWN_GAPS = 20
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+@app.callback()
+def data() -> None:
+    """Stored market data: verify that it is complete."""
+
+
+@app.command(
+    epilog="Examples: `perpstream data verify BTCUSDT`, `perpstream data verify BTCUSDT --from 2026-11-01 --to 2026-12-01 --json`"
+)
+def verify(
+    symbol: Annotated[str, typer.Argument(help="A perpetual, like BTCUSDT")],
+    start: Annotated[
+        dt.datetime | None, typer.Option("--from", formats=_FORMATS, help="UTC; by default 24 hours before the end")
+    ] = None,
+    stop: Annotated[
+        dt.datetime | None, typer.Option("--to", formats=_FORMATS, help="UTC, not included; by default now")
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read every stored trade of a symbol: missing and doubled ids, time that goes backwards, completeness per day.
+
+    Exit code 0 when nothing is wrong, 1 when something is or nothing is stored.
+    """
+    from libs.store.verification import verify as ask_the_rows
+
+    until = (stop or dt.datetime.now(dt.UTC)).replace(tzinfo=dt.UTC)
+    since = start.replace(tzinfo=dt.UTC) if start is not None else until - dt.timedelta(days=1)
+    if since >= until:
+        raise typer.BadParameter("it is not before --to", param_hint="--from")
+    # On standard error, so that a table or JSON can be piped while people see that something happens.
+    with Console(stderr=True).status(f"reading the trades of {symbol.upper()}"):
+        found = with_engine(state_dir, lambda engine: ask_the_rows(engine, symbol.upper(), since, until))
+    if as_json:
+        print_json(_facts(found))
+    else:
+        _print(found)
+    if not found.sound:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _facts(found: "Verification") -> dict[str, object]:
+    days = [{**msgspec.to_builtins(day), "completeness_ppm": day.completeness_ppm} for day in found.days]
+    facts: dict[str, object] = msgspec.to_builtins(found)
+    return {**facts, "days": days, "sound": found.sound}
+
+
+def _print(found: "Verification") -> None:
+    screen = console()
+    span = f"{found.symbol} from {found.start:%Y-%m-%d %H:%M}Z to {found.stop:%Y-%m-%d %H:%M}Z"
+    if not found.days:
+        screen.print(f"{span}: no trade is stored")
+        return
+    table = Table(title=span, box=None, pad_edge=False)
+    for name in ("day", "rows", "first id", "last id", "missing", "doubled", "backwards", "complete %"):
+        table.add_column(name, justify="left" if name == "day" else "right", no_wrap=True)
+    for day in found.days:
+        counts = (day.rows, day.first_id, day.last_id, day.missing, day.doubled, day.backwards)
+        table.add_row(str(day.day), *map(str, counts), f"{day.completeness_ppm / 10_000:.4f}")
+    screen.print(table)
+    for gap in found.gaps[:_SHOWN_GAPS]:
+        times = f"{gap.after:%Y-%m-%d %H:%M:%S} and {gap.before:%Y-%m-%d %H:%M:%S}Z"
+        cause = f"the stream said: {gap.cause}" if gap.cause else "nothing was said about it"
+        screen.print(f"missing {gap.first_id} to {gap.last_id}, between {times}; {cause}")
+    if len(found.gaps) > _SHOWN_GAPS:
+        screen.print(f"and {len(found.gaps) - _SHOWN_GAPS} more gaps: see --json")
+    screen.print("complete" if found.sound else "not complete")
