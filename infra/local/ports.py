@@ -27,9 +27,12 @@ def free_port() -> int:
         port = secrets.randbelow(below - _LOWEST) + _LOWEST
         if promise(port):
             return port
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            port = int(probe.getsockname()[1])
+        if promise(port):
+            return port
 
 
 def _first_ephemeral_port() -> int:

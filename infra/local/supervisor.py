@@ -1,4 +1,4 @@
-"""Runs the whole stack: servers, then one-shot preparations, then services; restarts what dies; stops in order in 10 s."""
+"""Runs the whole stack: starts all of it at once, each waiting for what it needs; restarts what dies; stops in order in 10 s."""
 
 import asyncio
 import os
@@ -280,7 +280,7 @@ def _reason(child: Child, code: int) -> str:
     lines = list(child.last_lines)
     for index in range(len(lines) - 1, -1, -1):
         if lines[index].startswith(_FOR_PEOPLE):
-            return " ".join([lines[index].removeprefix(_FOR_PEOPLE), *lines[index + 1 :]])
+            return "; ".join([lines[index].removeprefix(_FOR_PEOPLE), *lines[index + 1 :]])
     return f"{child.spec.name} failed with {describe_exit(code)}: {' | '.join(lines[-3:])}"
 
 

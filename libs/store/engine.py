@@ -25,17 +25,19 @@ _CHECK_TIMEOUT_SECONDS = 10.0
 WRITE_TIMEOUT_MS = 120_000
 READ_TIMEOUT_MS = 15_000
 # Nobody of ours keeps rows locked for longer, unless the process was paused or its machine is gone.
-LOCK_TIMEOUT_MS, _PAUSED_SECONDS = 5000, 10
+LOCK_TIMEOUT_MS, _PAUSED_SECONDS, _LONGEST_COPY_SECONDS = 5000, 10, WRITE_TIMEOUT_MS // 1000
 _LIMITS = text(
     f"SELECT set_config('statement_timeout', '{WRITE_TIMEOUT_MS}', true), set_config('lock_timeout', '{LOCK_TIMEOUT_MS}', true)"
 )
-# It holds more than the right to read. A COPY whose client is silent is "active", and waits for the client too.
+# It holds more than the right to read. A COPY is "active" while its client is silent, and nobody says since when: it is judged by
+# its whole length, for which no statement of ours has the time.
 _END_PAUSED = text(
     "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     " AND usename = current_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL AND wait_event = 'ClientRead'"
+    " AND clock_timestamp() - CASE WHEN state = 'active' THEN query_start ELSE state_change END"
+    "   > make_interval(secs => CASE WHEN state = 'active' THEN CAST(:longest AS float8) ELSE CAST(:silent AS float8) END)"
     " AND pid IN (SELECT pid FROM pg_locks WHERE granted AND mode <> 'AccessShareLock'"
     " AND locktype IN ('relation', 'transactionid', 'advisory'))"
-    " AND greatest(state_change, query_start) < clock_timestamp() - make_interval(secs => :silent)"
 )
 _ASK_FOR_SERVER = "start it, or correct PERPSTREAM_DATABASE_URL"
 _ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
@@ -69,7 +71,7 @@ _ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
 
 
 class DatabaseBusy(UnreachableError):
-    """The database may well answer, but every connection that we allow ourselves is in use: ask again later."""
+    """The database may well answer, but our connections are all in use, or rows that we need are locked: ask again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +213,15 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
 
 
 async def _end_paused_sessions(engine: AsyncEngine) -> None:
-    """End what holds locks in an open transaction and has said nothing for `_PAUSED_SECONDS`.
+    """End what holds locks in an open transaction and has said nothing for `_PAUSED_SECONDS`,
+    or is in a COPY for `_LONGEST_COPY_SECONDS`.
 
     A process that is stopped there, or a machine that is asleep, keeps its locks for ever: the server cannot tell it from
     one that thinks. Its successor would wait as long. What it had not committed, its successor writes again.
     """
     async with explained(engine), engine.begin() as connection:
-        for pid, _ in (await connection.execute(_END_PAUSED, {"silent": _PAUSED_SECONDS})).all():
+        limits = {"silent": _PAUSED_SECONDS, "longest": _LONGEST_COPY_SECONDS}
+        for pid, _ in (await connection.execute(_END_PAUSED, limits)).all():
             get_logger("store").warning("ended a session that was silent in its transaction", backend_pid=pid)
 
 

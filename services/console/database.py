@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 1000
 T = TypeVar("T")
-app = typer.Typer(help="PostgreSQL: migrations and partitions.", no_args_is_help=True)
+app = typer.Typer(
+    help="PostgreSQL: migrations, partitions and questions.",
+    epilog="Examples: `perpstream db status`, `perpstream db query 'SELECT * FROM agg_trades_meta'`",
+    no_args_is_help=True,
+)
 
 
 def with_engine(state_dir: StateDir, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:

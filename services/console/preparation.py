@@ -14,9 +14,10 @@ from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
 from libs.store.partitions import create_partitions, months_ahead
 from libs.streaming.admin import ensure_topics
-from services.console.activation import publish_strategies, read_files, strategies_dir, strategy_files
+from services.console.activation import publish_strategies
 from services.console.output import guarded
 from services.console.settings import PreparationSettings
+from services.console.strategy_files import strategies_dir
 
 
 async def _migrate(settings: DatabaseSettings, market: str | None) -> str:
@@ -41,7 +42,6 @@ async def prepare() -> None:
     """Database and topics side by side, then the strategies; every step may be repeated."""
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
     market = load_settings(PreparationSettings).market_source
-    read_files(strategy_files(strategies_dir()))  # a wrong file ends the start before the servers are there
     wait_at_gate()
     for line in await asyncio.gather(_migrate(database, market), _create_topics(kafka)):
         print(line, flush=True)

@@ -69,6 +69,9 @@ def up(
         state_dir=state_dir(state_folder),
     )
     options.validate()
+    from services.console.strategy_files import read_files, strategies_dir, strategy_files
+
+    read_files(strategy_files(strategies_dir()))
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return

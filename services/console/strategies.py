@@ -7,7 +7,11 @@ import typer
 
 from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
-app = typer.Typer(help="Strategies: the files that say how signals are scored.", no_args_is_help=True)
+app = typer.Typer(
+    help="Strategies: the files that say how signals are scored.",
+    epilog="Example: `perpstream strategy publish`",
+    no_args_is_help=True,
+)
 
 
 @app.command(
@@ -18,7 +22,7 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check strategy files without starting anything."""
-    from services.console.activation import read_files, strategies_dir, strategy_files
+    from services.console.strategy_files import read_files, strategies_dir, strategy_files
 
     strategies = read_files(files or strategy_files(strategies_dir()))
     rows = [
@@ -35,7 +39,8 @@ def validate(
 @app.command(epilog="Example: `perpstream strategy publish`")
 def publish(state_dir: StateDir = None) -> None:
     """Activate the files of strategies/ in the running stack, where they differ from what counts now."""
-    from services.console.activation import publish_strategies, strategies_dir
+    from services.console.activation import publish_strategies
+    from services.console.strategy_files import strategies_dir
 
     given = servers(state_dir)
     console().print(ask(given, publish_strategies(given.kafka, strategies_dir())))

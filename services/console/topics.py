@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from libs.streaming.records import Record
     from libs.streaming.tail import TailConsumer
 
-app = typer.Typer(help="Kafka topics: the table in code, and what is on the broker.", no_args_is_help=True)
+app = typer.Typer(
+    help="Kafka topics: the table in code, and what is on the broker.",
+    epilog="Examples: `perpstream topics list`, `perpstream topics tail signal.scored --back 5`",
+    no_args_is_help=True,
+)
 TopicName = Annotated[str, typer.Argument(help="A topic's name; a part of it is enough when only one topic has it")]
 _WAITING = "0 records so far, waiting"
 _WAITING_FOR_NEW = "no new record so far, waiting; --back N shows the last ones"

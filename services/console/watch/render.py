@@ -240,7 +240,7 @@ def _scores(model: WatchModel, width: int) -> Table:
                 continue
             sign = {"long": 1.0, "short": -1.0, "none": 0.0}[score.direction]
             arrow = UP if sign > 0 else DOWN if sign < 0 else FLAT
-            drawn = f"{bar(score.score, length, score.threshold)} {score.score:3.0f}/{score.threshold:.0f} {arrow}"
+            drawn = f"{bar(score.score, length, score.threshold)} {int(score.score):3d}/{score.threshold:.0f} {arrow}"
             cells.append(direction(sign, drawn))
         table.add_row(name, *cells)
     return table
@@ -281,7 +281,7 @@ def _signal_words(row: SignalRow) -> Text:
     outcome = "emitted" if emitted else f"refused: {signal.reason}"
     return Text.assemble(
         (clock(signal.event_time_ms)[11:], "dim"),
-        f" {signal.symbol} {signal.strategy} {arrow} {signal.direction} {signal.score:.0f}/{signal.threshold:.0f} ",
+        f" {signal.symbol} {signal.strategy} {arrow} {signal.direction} {int(signal.score)}/{signal.threshold:.0f} ",
         (("● " if emitted else "○ ") + outcome, "bold" if emitted else "yellow"),
         (f" ×{row.count}" if row.count > 1 else "", "dim"),
     )

@@ -70,8 +70,8 @@ def score_words(symbol: str, score: StrategyScore) -> str:
 
 
 def bar(value: float, width: int, mark: float | None = None) -> str:
-    """A bar for 0 to 100 with an optional mark (a threshold)."""
-    filled = round(max(0.0, min(100.0, value)) / 100 * width)
+    """A bar for 0 to 100, cut like the number beside it, with an optional mark (a threshold)."""
+    filled = int(max(0.0, min(100.0, value)) / 100 * width)
     cells = ["█"] * filled + ["░"] * (width - filled)
     if mark is not None:
         cells[min(width - 1, int(mark / 100 * width))] = "┃"

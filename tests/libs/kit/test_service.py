@@ -11,10 +11,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from libs.kit.gate import GATE_VARIABLE
 from libs.kit.service import EXIT_CRASH, ServiceContext
 from libs.kit.settings import ProcessSettings
 
@@ -191,6 +193,28 @@ def test_a_service_without_conditions_is_not_ready() -> None:
     context.fulfil("b")
     context.expect("a")
     assert context.ready
+
+
+def test_a_service_at_its_gate_begins_nothing_until_it_is_opened() -> None:
+    port = free_port()
+    gate, opener = os.pipe()
+    os.set_inheritable(gate, True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PERPSTREAM_")}
+    environment |= {"PERPSTREAM_HEALTH_PORT": str(port), GATE_VARIABLE: str(gate)}
+    command = [sys.executable, "-m", "tests.libs.kit.child", "ready"]
+    process = subprocess.Popen(command, env=environment, pass_fds=(gate,), stderr=subprocess.DEVNULL)
+    os.close(gate)
+    try:
+        reader_waits = f"/proc/{process.pid}/wchan"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while "pipe" not in Path(reader_waits).read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert get(port, "/healthz")[0] == 0
+        os.close(opener)
+        until(port, "/healthz", lambda status, _: status == 200)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_what_is_no_request_is_refused_in_one_line() -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from libs.store import engine as engine_module
 from libs.store.engine import DatabaseBusy, read_session, write_session
 from libs.store.offsets import LogPartition, OffsetConflict, PostgresOffsets, advance
 
@@ -83,9 +84,12 @@ async def test_positions_do_not_run_backwards(engine: AsyncEngine) -> None:
             await advance(session, LOG, 10, 9)
 
 
+@pytest.mark.parametrize("longest_copy", [120, 11])
 async def test_a_session_that_was_paused_in_its_transaction_is_ended_for_its_successor(
-    engine: AsyncEngine, database_url: str
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch, longest_copy: int
 ) -> None:
+    monkeypatch.setattr(engine_module, "_LONGEST_COPY_SECONDS", longest_copy)
+    copy_is_paused = longest_copy < 60
     logs = [LOG._replace(partition=partition) for partition in range(3)]
     for log in logs:
         async with write_session(engine) as session:
@@ -99,10 +103,10 @@ async def test_a_session_that_was_paused_in_its_transaction_is_ended_for_its_suc
     talk = asyncio.create_task(_talk(talking))
     try:
         async with asyncio.timeout(40):
-            await asyncio.gather(_until_advanced(engine, logs[0]), _until_advanced(engine, logs[1]))
+            await asyncio.gather(*(_until_advanced(engine, log) for log in logs[: 1 + copy_is_paused]))
         with pytest.raises(DatabaseBusy, match="another session keeps rows locked"):
             await _advance(engine, logs[2])
-        assert [holder.is_closed() for holder in (silent, copying, talking)] == [True, True, False]
+        assert [holder.is_closed() for holder in (silent, copying, talking)] == [True, copy_is_paused, False]
     finally:
         talk.cancel()
         in_copy.cancel()

@@ -9,7 +9,8 @@ from infra.local.options import ROOT
 from libs.contracts.control import StrategyActivated
 from libs.kit.errors import ConfigurationError
 from libs.streaming.admin import ensure_topics
-from services.console.activation import activation_of, changes, publish_strategies, read_files, strategy_files
+from services.console.activation import activation_of, changes, publish_strategies
+from services.console.strategy_files import read_files, strategy_files
 
 
 def _activations(folder: Path) -> list[StrategyActivated]:

@@ -372,7 +372,7 @@ def test_compact_numbers_stay_short_and_keep_their_sign(value: float) -> None:
 @given(st.floats(0, 100), st.integers(1, 40))
 def test_a_bar_has_its_width(value: float, width: int) -> None:
     assert len(bar(value, width)) == len(bar(value, width, mark=75.0)) == width
-    assert bar(value, width).count("█") == round(value / 100 * width)
+    assert bar(value, width).count("█") == int(value / 100 * width)
 
 
 def test_numbers_have_thin_spaces_and_signs() -> None:

@@ -1,6 +1,7 @@
 """The running ingest sends what lies beyond a grid edge soon, in one frame a partition, and the rest at its leisure."""
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import cast
 
@@ -52,11 +53,13 @@ async def test_trades_beyond_an_edge_go_soon_and_together_and_nothing_else_hurri
     feed.on_batch(_batch(trade(1, START + 1)))
     assert not core.waits_beyond_an_edge
     feed.on_batch(_batch(trade(2, EDGE)))
-    await asyncio.sleep(0)
+    second_comes_us = time.time_ns() // 1000
+    await asyncio.sleep(0.02)  # the venue's own distance between two symbols' first trades
     feed.on_batch(_batch(trade(3, EDGE + 1), trade(1, EDGE + 1, symbol=OTHER)))
     await eventually(sent, 5, lambda: "no frame, and no flush was asked for")
     feed.on_batch(_batch(trade(4, EDGE + 2)))
     for task in working:
         task.cancel()
     assert [{part.symbol: part.rows for part in frame.slices} for frame in frames()] == [{SYMBOL: 3, OTHER: 1}]
+    assert frames()[0].received_us <= second_comes_us, "the delay counts from the first trade beyond the edge"
     assert ingest.assembler.feeds[SYMBOL].builder.rows == 1, "a trade that crosses no edge waits for the next flush"
