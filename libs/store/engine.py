@@ -175,16 +175,17 @@ class QuestionTooSlow(Exception):
 
 
 @asynccontextmanager
-async def read_session(engine: AsyncEngine) -> AsyncIterator[ReadSession]:
-    """A read-only snapshot that is always rolled back. Raises `UnreachableError`, `QuestionTooSlow`."""
+async def read_session(engine: AsyncEngine, timeout_ms: int = READ_TIMEOUT_MS) -> AsyncIterator[ReadSession]:
+    """A read-only snapshot that is always rolled back; each statement has `timeout_ms`. Raises `UnreachableError`,
+    `QuestionTooSlow`."""
     async with explained(engine), engine.connect() as connection:
         await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-        await connection.execute(text(f"SET LOCAL statement_timeout = {READ_TIMEOUT_MS}"))
+        await connection.execute(text(f"SET LOCAL statement_timeout = {timeout_ms}"))
         try:
             yield ReadSession(connection)
         except DBAPIError as error:
             if isinstance(getattr(error.orig, "__cause__", None), asyncpg.QueryCanceledError):
-                raise QuestionTooSlow(f"no answer within {READ_TIMEOUT_MS // 1000} s") from error
+                raise QuestionTooSlow(f"no answer within {timeout_ms // 1000} s") from error
             raise
         finally:
             if not connection.invalidated:

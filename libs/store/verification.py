@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.store.engine import explained
+from libs.kit.errors import UserError
+from libs.store.engine import QuestionTooSlow, read_session
 
 _VERIFY_TIMEOUT_MS = 600_000
 # Rows of the span in id order, each beside the one before it. A doubled id has rows at two times, or in two partitions.
@@ -89,13 +90,16 @@ class Verification:
 async def verify(
     engine: AsyncEngine, symbol: str, start: dt.datetime, stop: dt.datetime, most_gaps: int = 1000
 ) -> Verification:
-    """Read every row of the symbol in [start, stop), times in UTC; the first `most_gaps` gaps are listed. Raises
-    `UnreachableError`. A month of a busy symbol takes minutes, and is no transaction that others wait for."""
+    """Read every row of the symbol in [start, stop), times in UTC; the first `most_gaps` gaps are listed.
+
+    A month of a busy symbol takes minutes, and is no transaction that others wait for. Raises `UnreachableError`, and
+    `UserError` when it takes too long.
+    """
     asked = {"symbol": symbol, "start": start, "stop": stop}
-    async with explained(engine), engine.connect() as connection:
-        await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-        await connection.execute(text(f"SET LOCAL statement_timeout = {_VERIFY_TIMEOUT_MS}"))
-        days = (await connection.execute(_DAYS, asked)).all()
-        gaps = (await connection.execute(_GAPS, {**asked, "most": most_gaps})).all()
-        await connection.rollback()
+    try:
+        async with read_session(engine, _VERIFY_TIMEOUT_MS) as session:
+            days = (await session.connection.execute(_DAYS, asked)).all()
+            gaps = (await session.connection.execute(_GAPS, {**asked, "most": most_gaps})).all()
+    except QuestionTooSlow as error:
+        raise UserError(str(error), where=f"{symbol} from {start} to {stop}", todo="ask for fewer days") from None
     return Verification(symbol, start, stop, tuple(Day(*row) for row in days), tuple(Gap(*row) for row in gaps))

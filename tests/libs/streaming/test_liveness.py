@@ -35,13 +35,3 @@ async def test_a_broker_is_gone_when_none_of_its_addresses_takes_a_connection() 
 @pytest.mark.parametrize("bootstrap", ["nonsense", "x:abc", f"{'a' * 70}.example:9092", "no.such.host.invalid:9092"])
 async def test_what_cannot_be_asked_is_not_said_to_refuse(bootstrap: str) -> None:
     assert await refused(bootstrap) is None
-
-
-async def test_an_ipv6_broker_is_asked_like_any_other() -> None:
-    try:
-        server = await asyncio.start_server(lambda _, writer: writer.close(), "::1", 0)
-    except OSError:
-        pytest.skip("this machine has no IPv6 loopback")
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        assert await refused(f"[::1]:{port}") is None
