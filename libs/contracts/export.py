@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from libs.contracts.event import Event
-from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice, TradesBootstrapped
+from libs.contracts.market import AggTradeFrame, Hole, IdMark, OpenGap, SymbolSlice, TradesBootstrapped
 from libs.contracts.topics import DAY_MS, DEAD_LETTER_RETENTION_MS, TOPICS, Topic
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ COLUMNS: dict[type[Event], dict[str, str]] = {
         "candle_bars": "int64 rows of open_time_ms, open, high, low, close",
     },
 }
-_ARRAYS = {kind.__name__: kind for kind in (SymbolSlice, Hole)}
+_ARRAYS = {kind.__name__: kind for kind in (SymbolSlice, Hole, OpenGap, IdMark)}
 
 
 def event_types() -> tuple[type[Event], ...]:

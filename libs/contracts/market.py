@@ -12,6 +12,8 @@ import msgspec
 from libs.contracts.event import ContentType, Event
 
 UNKNOWN_TIME = -1
+NEVER_EXISTED = "not_at_venue"
+"""The cause of a hole whose ids the venue does not have although it has their neighbours; every other cause means lost."""
 
 
 class SymbolSlice(msgspec.Struct, frozen=True, array_like=True):
@@ -159,16 +161,88 @@ class MarkPriceObserved(Event, frozen=True, kw_only=True):
     next_funding_time_ms: int
 
 
-FeedState = Literal["connecting", "receiving", "silent", "disconnected", "resynchronising"]
+FeedState = Literal["starting", "live", "silent", "stale", "halted", "down"]
+# Written before November 2026; logs of that time are still read.
+FormerFeedState = Literal["connecting", "receiving", "disconnected", "resynchronising"]
+GapOutcome = Literal["open", "filled", "never_existed", "lost"]
 
 
-class FeedStatusChanged(Event, frozen=True, kw_only=True):
-    """A feed's health changed; silence and staleness are decided by the venue clock before the timeline, and stand in it."""
+class OpenGap(msgspec.Struct, frozen=True, array_like=True):
+    """Aggregate ids (both inclusive) that are being asked for. Time span: the last known trade before and the first known trade
+    after, both exclusive; `found_ms`: when it was found. All ms UTC of the venue."""
+
+    first_missing_id: int
+    last_missing_id: int
+    from_ms: int
+    to_ms: int
+    cause: str
+    found_ms: int
+
+
+class IdMark(msgspec.Struct, frozen=True, array_like=True):
+    """How far a symbol's trades had come at an instant: the next id, and how many ids below it were published as missing since
+    the first mark. Two marks give the completeness between them."""
+
+    time_ms: int
+    next_id: int
+    missing: int
+
+
+class FeedStatusChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The health of one symbol's feed: told at each change, and with its figures every ten seconds of venue time.
+
+    States: `starting` (not subscribed yet), `live`, `silent` (subscribed, but the venue has news that did not come), `stale`
+    (what comes is not current: a gap is being filled, or a value is older than its limit), `halted` (the venue does not trade
+    the symbol), `down` (no connection). Silence and staleness are decided by the venue clock before the timeline, and stand in
+    it.
+
+    `since_ms`: since when the state holds. `events_per_second` of venue time and `delay_ms` (venue event time to us, on our
+    clock corrected by `clock_offset_ms`, which is ours less the venue's) are means since the report before. Completeness is in
+    parts per million of the aggregate ids of the last hour and day; None where there are none. `marks` and `open_gaps` are what
+    a restarted producer goes on from.
+    """
 
     SCHEMA: ClassVar[str] = "feed_status_changed/1"
 
     feed: str
     symbol: str
-    state: FeedState
+    state: FeedState | FormerFeedState
     detail: str
     last_event_time_ms: int
+    since_ms: int = UNKNOWN_TIME
+    events_per_second: float | None = None
+    delay_ms: float | None = None
+    clock_offset_ms: float | None = None
+    gaps_open: int = 0
+    gaps_filled: int = 0
+    completeness_1h_ppm: int | None = None
+    completeness_24h_ppm: int | None = None
+    open_gaps: tuple[OpenGap, ...] = ()
+    marks: tuple[IdMark, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the feed delivers what the venue has."""
+        return self.state in ("live", "receiving")
+
+
+class TradeGapChanged(Event, frozen=True, kw_only=True):
+    """Aggregate ids (both inclusive) that the stream did not bring: found (`open`), and how it ended.
+
+    `filled`: REST gave the ids, except `unfilled` of them, which have holes of their own. `never_existed`: the venue has the
+    neighbours, and none of these. `lost`: they could not be had (in time); the timeline has them as a hole, and only a repair of
+    the tables can bring them. `from_ms`/`to_ms`: the known trades around it, exclusive; `found_ms`, `closed_ms`: venue time.
+    """
+
+    SCHEMA: ClassVar[str] = "trade_gap_changed/1"
+
+    symbol: str
+    first_missing_id: int
+    last_missing_id: int
+    from_ms: int
+    to_ms: int
+    cause: str
+    outcome: GapOutcome
+    found_ms: int
+    closed_ms: int | None = None
+    unfilled: int = 0

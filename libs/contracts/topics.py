@@ -11,6 +11,7 @@ from libs.contracts.market import (
     LiquidationObserved,
     MarketIndicatorObserved,
     MarkPriceObserved,
+    TradeGapChanged,
     TradesBootstrapped,
 )
 from libs.contracts.signals import IndicatorComputed, SignalScored
@@ -98,11 +99,11 @@ MARKPRICE = Topic(
 )
 FEEDSTATUS = Topic(
     name="market.feedstatus.v1",
-    meaning="Changes of a feed's health, decided by the venue clock.",
+    meaning="The health of every feed and symbol, with figures, decided by the venue clock; and every gap, found and closed.",
     key="symbol",
-    events=(FeedStatusChanged,),
+    events=(FeedStatusChanged, TradeGapChanged),
     producers=("trade_ingest", "liquidation_ingest", "indicator_ingest"),
-    consumers=("sequencer", "console"),
+    consumers=("sequencer", "trade_ingest", "console"),
     family="market",
     retention_ms=7 * DAY_MS,
 )
@@ -127,6 +128,7 @@ TIMELINE = Topic(
         MarketIndicatorObserved,
         MarkPriceObserved,
         FeedStatusChanged,
+        TradeGapChanged,
         StrategyActivated,
         TimelineFenced,
         TimelineHeartbeat,
@@ -144,6 +146,7 @@ TIMELINE = Topic(
         "rate_snapshots",
         "market_data_gaps",
         "feed_status",
+        "feed_health",
     ),
 )
 SIGNAL_INDICATOR = Topic(

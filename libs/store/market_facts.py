@@ -10,8 +10,11 @@ from libs.contracts.market import (
     LiquidationObserved,
     MarketIndicatorObserved,
     MarkPriceObserved,
+    TradeGapChanged,
 )
 from libs.store.engine import WriteSession
+from libs.store.feeds import write_feed_reports
+from libs.store.gaps import write_gap_changes
 from libs.store.instants import instant, known_instant
 
 _INDICATORS = """
@@ -32,17 +35,6 @@ WITH added AS (
       $8::timestamptz[], $9::timestamptz[])
     AS new (symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,
       next_funding_time, effective_at)
-  ON CONFLICT DO NOTHING RETURNING 1)
-SELECT count(*) FROM added
-"""
-_FEED_STATUS = """
-WITH added AS (
-  INSERT INTO feed_status
-  SELECT event_id, feed, symbol, state, detail, event_time,
-    last_event_time, effective_at
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-    $8::timestamptz[])
-    AS new (event_id, feed, symbol, state, detail, event_time, last_event_time, effective_at)
   ON CONFLICT DO NOTHING RETURNING 1)
 SELECT count(*) FROM added
 """
@@ -75,7 +67,7 @@ _JSON = msgspec.json.Encoder(decimal_format="string")
 class Placed(NamedTuple):
     """An event and the watermark (ms) at its place in the timeline, -1 when nothing was proven there."""
 
-    event: LiquidationObserved | MarketIndicatorObserved | MarkPriceObserved | FeedStatusChanged
+    event: LiquidationObserved | MarketIndicatorObserved | MarkPriceObserved | FeedStatusChanged | TradeGapChanged
     effective_at_ms: int
 
 
@@ -85,7 +77,7 @@ def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
 
 async def write_market_facts(session: WriteSession, facts: Sequence[Placed]) -> dict[str, int]:
     """Add the facts that the tables do not have; returns rows added by table. Raises asyncpg errors."""
-    indicators, liquidations, rates, states = [], [], [], []
+    indicators, liquidations, rates, states, gaps = [], [], [], [], []
     for event, at in facts:
         match event:
             case MarketIndicatorObserved():
@@ -95,15 +87,20 @@ async def write_market_facts(session: WriteSession, facts: Sequence[Placed]) -> 
             case MarkPriceObserved():
                 rates.append(_rate_row(event, at))
             case FeedStatusChanged():
-                states.append(_state_row(event, at))
+                states.append((event, at))
+            case TradeGapChanged():
+                gaps.append(event)
     added: dict[str, int] = {}
     for table, statement, rows in (
         ("market_indicators", _INDICATORS, indicators),
         ("rate_snapshots", _RATES, rates),
-        ("feed_status", _FEED_STATUS, states),
     ):
         if rows:
             added[table] = await session.raw.fetchval(statement, *_columns(rows))
+    if states:
+        added["feed_status"] = await write_feed_reports(session, states)
+    if gaps:
+        added["market_data_gaps"] = await write_gap_changes(session, gaps)
     if liquidations:
         added["liquidation_events"] = await _write_liquidations(session, liquidations)
     return added
@@ -156,18 +153,5 @@ def _liquidation_row(event: LiquidationObserved, at: int) -> tuple[object, ...]:
         event.order_price,
         event.last_filled_quantity,
         event.status,
-        known_instant(at),
-    )
-
-
-def _state_row(event: FeedStatusChanged, at: int) -> tuple[object, ...]:
-    return (
-        event.event_id,
-        event.feed,
-        event.symbol,
-        event.state,
-        event.detail,
-        instant(event.event_time_ms),
-        known_instant(event.last_event_time_ms),
         known_instant(at),
     )

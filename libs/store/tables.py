@@ -239,9 +239,15 @@ market_data_gaps = Table(
     _instant("from_time"),
     _instant("to_time"),
     Column("cause", Text, nullable=False),
+    Column("outcome", Text, nullable=False, server_default="lost"),
+    _instant("found_at", nullable=True),
+    _instant("closed_at", nullable=True),
+    Column("unfilled_count", BigInteger, nullable=True),
+    Column("in_band", Boolean, nullable=False, server_default="true"),
     _recorded_at(),
     PrimaryKeyConstraint("symbol", "first_missing_id", "last_missing_id"),
-    comment="Aggregate ids that were published as a hole; a later fill repairs the tables, never the timeline.",
+    comment="Aggregate ids that the stream did not bring, and how that ended: open, filled, never_existed or lost. in_band: "
+    "published as a hole; a later fill repairs the tables, never the timeline. found_at, closed_at: venue time.",
 )
 
 feed_status = Table(
@@ -256,6 +262,28 @@ feed_status = Table(
     _instant("last_event_time", nullable=True),
     _instant("effective_at", nullable=True),
     Index(None, "symbol", "feed", "event_time"),
+    comment="Changes of state; the figures of now stand in feed_health.",
+)
+
+feed_health = Table(
+    "feed_health",
+    metadata,
+    Column("feed", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _instant("since", nullable=True),
+    Column("detail", Text, nullable=False),
+    _instant("event_time"),
+    _instant("last_event_time", nullable=True),
+    Column("events_per_second", Double, nullable=True),
+    Column("delay_ms", Double, nullable=True),
+    Column("clock_offset_ms", Double, nullable=True),
+    Column("gaps_open", BigInteger, nullable=False),
+    Column("gaps_filled", BigInteger, nullable=False),
+    Column("completeness_1h_ppm", Integer, nullable=True),
+    Column("completeness_24h_ppm", Integer, nullable=True),
+    PrimaryKeyConstraint("feed", "symbol"),
+    comment="The last report of each feed and symbol; times are the venue's, completeness in parts per million of aggregate ids.",
 )
 
 consumer_offsets = Table(

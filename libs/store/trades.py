@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import asyncpg
 import numpy as np
 
-from libs.contracts.market import Hole
 from libs.store.copy_format import COLUMNS, HEADER, TRAILER, SymbolTrades, encode_trades
 from libs.store.engine import WriteSession
-from libs.store.instants import instant
 
 _CLAIM_SYMBOLS = "INSERT INTO agg_trades_meta VALUES ($1, NULL, NULL, 0, NULL, NULL, 0, 0, 0) ON CONFLICT DO NOTHING"
 _LOCK_SYMBOLS = "SELECT symbol, last_id FROM agg_trades_meta WHERE symbol = ANY($1) ORDER BY symbol FOR UPDATE"
@@ -58,18 +56,13 @@ FROM (SELECT min(agg_id) AS first_id, max(agg_id) AS last_id, min(trade_time) AS
     max(trade_time) AS last_time, count(*) AS row_count, count(effective_time) AS late_count FROM added) AS new
 WHERE kept.symbol = $1 RETURNING new.row_count
 """
-_INSERT_GAPS = """
-INSERT INTO market_data_gaps (symbol, first_missing_id, last_missing_id, from_time, to_time, cause)
-SELECT * FROM unnest($1::text[], $2::int8[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::text[])
-ON CONFLICT DO NOTHING RETURNING symbol
-"""
 # Counted anew from the holes and the rows, so overlapping holes and later repairs cannot make it wrong.
 _COUNT_MISSING = """
 UPDATE agg_trades_meta AS meta SET missing_count = coalesce((
   SELECT sum(upper(hole) - lower(hole) - (SELECT count(DISTINCT k.agg_id) FROM agg_trades k WHERE k.symbol = meta.symbol
       AND k.agg_id >= lower(hole) AND k.agg_id < upper(hole)))
   FROM (SELECT unnest(range_agg(int8range(first_missing_id, last_missing_id, '[]'))) AS hole
-        FROM market_data_gaps WHERE symbol = meta.symbol) AS holes), 0)
+        FROM market_data_gaps WHERE symbol = meta.symbol AND outcome IN ('open', 'lost')) AS holes), 0)
 WHERE meta.symbol = ANY($1)
 """
 
@@ -197,20 +190,12 @@ async def _lay_beside(
         if add:
             added += await session.raw.fetchval(_INSERT_UNKNOWN, symbol, low, high)
     if added:
-        await session.raw.execute(_COUNT_MISSING, list(spans))
+        await count_missing(session, list(spans))
     written.added += added
     written.known += sum(len(group) for group in groups) - added
     written.conflicts = (written.conflicts or []) + conflicts
 
 
-async def write_gaps(session: WriteSession, holes: Sequence[Hole]) -> int:
-    """Keep the holes that the table does not have and count the missing ids again; returns how many holes were new."""
-    if not holes:
-        return 0
-    await lock_symbols(session, (hole.symbol for hole in holes))
-    rows = [
-        (h.symbol, h.first_missing_id, h.last_missing_id, instant(h.from_ms), instant(h.to_ms), h.cause) for h in holes
-    ]
-    added = await session.raw.fetch(_INSERT_GAPS, *map(list, zip(*rows, strict=True)))
-    await session.raw.execute(_COUNT_MISSING, list({row["symbol"] for row in added}))
-    return len(added)
+async def count_missing(session: WriteSession, symbols: Sequence[str]) -> None:
+    """Count the ids that the gaps of these symbols leave open anew; their rows of the meta table must be locked."""
+    await session.raw.execute(_COUNT_MISSING, list(symbols))

@@ -121,7 +121,7 @@ class MarkPriceFeed:
         return self._venue.streams.session(Subscription(mark_prices=self._symbols), self, options)
 
     def on_connecting(self) -> None:
-        self._report_all("connecting")
+        self._report_all("starting")
 
     def on_open(self) -> None:
         self._context.fulfil(STREAM)
@@ -140,7 +140,7 @@ class MarkPriceFeed:
                 get_logger(FEED).warning("a mark price cannot be read", detail=error.detail)
                 continue
             self._last[mark.symbol] = mark.event_time
-            self._report(mark.symbol, "receiving")
+            self._report(mark.symbol, "live")
             if event is not None:
                 age = (self._venue.clock.now_ms() - mark.event_time) / 1000
                 gauge("perpstream_feed_age_seconds").labels(FEED, mark.symbol).set(age)
@@ -148,7 +148,7 @@ class MarkPriceFeed:
 
     def on_close(self, reason: str, silent: bool) -> None:
         self._context.miss(STREAM, reason)
-        self._report_all("silent" if silent else "disconnected", reason)
+        self._report_all("silent" if silent else "down", reason)
 
     def release(self) -> None:
         """Send the mark prices that wait for the evaluations of their second to pass."""

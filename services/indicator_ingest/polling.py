@@ -123,9 +123,9 @@ class Poller:
         try:
             values = self._outlet.publish(await self._poll.ask(symbol, due))
         except (VenueError, BadMessage) as error:
-            if self._status.state_of(symbol) != "disconnected":
+            if self._status.state_of(symbol) != "down":
                 self._log.warning("no answer", symbol=symbol, error=str(error))
-            self._report(symbol, "disconnected", str(error)[:200])
+            self._report(symbol, "down", str(error)[:200])
             return False
         if not values:
             self._report(symbol, "silent", "the venue has no current value")
@@ -134,7 +134,7 @@ class Poller:
         self._newest[symbol] = max(newest, self._newest.get(symbol, newest))
         age = (self._outlet.clock.now_ms() - newest) / 1000
         gauge("perpstream_feed_age_seconds").labels(self._poll.feed, symbol).set(age)
-        self._report(symbol, "receiving", "")
+        self._report(symbol, "live", "")
         return not self._poll.awaits_period or newest >= period_end
 
     def _report(self, symbol: str, state: FeedState, detail: str) -> None:

@@ -96,11 +96,11 @@ class LiquidationFeed:
         return self._venue.streams.session(wanted, self, options)
 
     def on_connecting(self) -> None:
-        self._report("connecting")
+        self._report("starting")
 
     def on_open(self) -> None:
         self._context.fulfil(STREAM)
-        self._report("receiving")
+        self._report("live")
 
     def on_batch(self, batch: StreamBatch) -> None:
         for order in batch.forced_orders:
@@ -117,7 +117,7 @@ class LiquidationFeed:
 
     def on_close(self, reason: str, silent: bool) -> None:
         self._context.miss(STREAM, reason)
-        self._report("silent" if silent else "disconnected", reason)
+        self._report("silent" if silent else "down", reason)
 
     def _report(self, state: FeedState, detail: str = "") -> None:
         now = self._venue.clock.now_ms()

@@ -17,6 +17,7 @@ from libs.contracts.market import (
     LiquidationObserved,
     MarketIndicatorObserved,
     MarkPriceObserved,
+    TradeGapChanged,
 )
 from libs.contracts.topics import TIMELINE
 from libs.kit.errors import BadMessage
@@ -27,7 +28,7 @@ from libs.streaming.deadletter import DeadLetters
 from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor, prime_cursor
 
-_FACTS = (LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved, FeedStatusChanged)
+_FACTS = (LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved, FeedStatusChanged, TradeGapChanged)
 
 
 @dataclass(slots=True)

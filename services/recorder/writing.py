@@ -14,12 +14,13 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine, WriteSession, write_session
+from libs.store.gaps import write_gaps
 from libs.store.market_facts import write_market_facts
 from libs.store.offsets import LogPartition, advance
 from libs.store.partitions import Month, create_partitions
 from libs.store.signals import Stored, write_signals
 from libs.store.trade_batches import group_by_symbol
-from libs.store.trades import Conflict, compare_trades, write_gaps, write_trades
+from libs.store.trades import Conflict, compare_trades, write_trades
 from libs.store.trouble import sorted_trouble
 from libs.streaming.consumer import Commit, PartitionBatch
 from libs.streaming.deadletter import DeadLetters
@@ -120,8 +121,9 @@ async def _write(
     compared = await compare_trades(session, dropped)
     holes = [hole for reading in readings if reading.rows is not None for hole in reading.rows.frame.holes]
     facts = [reading.fact for reading in readings if reading.fact is not None]
-    added = {"agg_trades": written.added, "market_data_gaps": await write_gaps(session, holes)}
-    added |= await write_market_facts(session, facts)
+    added = await write_market_facts(session, facts)
+    added["agg_trades"] = written.added
+    added["market_data_gaps"] = added.get("market_data_gaps", 0) + await write_gaps(session, holes)
     return added, written.conflicting() + compared.conflicting()
 
 

@@ -103,7 +103,7 @@ class SymbolInputs:
     def take_feed(self, event: FeedStatusChanged) -> None:
         """Without a liquidation feed that receives, no liquidations is not a fact but ignorance."""
         if "liquidation" in event.feed:
-            insort_right(self.feed, FeedReport(event.event_time_ms, event.state == "receiving"), key=_instant)
+            insort_right(self.feed, FeedReport(event.event_time_ms, event.is_live), key=_instant)
             del self.feed[:-MOST_KEPT]
 
     def at(self, evaluation_ms: int) -> dict[str, Reading]:

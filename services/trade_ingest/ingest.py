@@ -73,7 +73,7 @@ class TradeIngest:
         return symbol in self._open
 
     def settled(self, symbol: str) -> None:
-        self.report(symbol, "receiving")
+        self.report(symbol, "live")
 
     async def room(self) -> None:
         await self._publisher.room()
@@ -146,14 +146,14 @@ class StreamFeed:
 
     def on_connecting(self) -> None:
         for symbol in self._symbols:
-            self._ingest.report(symbol, "connecting")
+            self._ingest.report(symbol, "starting")
 
     def on_open(self) -> None:
         self._healthy = True
         self._newest = 0
         self._ingest.opened(self._symbols)
         for symbol in self._symbols:
-            self._ingest.report(symbol, "resynchronising")
+            self._ingest.report(symbol, "stale")
             if self._ingest.assembler.feeds[symbol].tracker.state is Continuity.FILLING:
                 self._want(symbol)
         self._check = asyncio.get_running_loop().call_later(DOUBT_SECONDS, self._want_unsettled)
@@ -175,7 +175,7 @@ class StreamFeed:
         self._healthy = False
         if self._check is not None:
             self._check.cancel()
-        self._ingest.lost(self._symbols, "silent" if silent else "disconnected", reason)
+        self._ingest.lost(self._symbols, "silent" if silent else "down", reason)
 
     def follow(self) -> None:
         """Let quiet symbols' watermarks follow the connection, while it is whole; ask for what was found unreadable at a cut."""
@@ -190,7 +190,7 @@ class StreamFeed:
             assembler.in_doubt = False
             self._ingest.clock.doubted.set()
         for symbol in gaps:
-            self._ingest.report(symbol, "resynchronising")
+            self._ingest.report(symbol, "stale")
             if self._ingest.connected(symbol):
                 self._want(symbol)
 

@@ -26,6 +26,7 @@ from libs.contracts.market import (
     MarketIndicatorObserved,
     MarkPriceObserved,
     SymbolSlice,
+    TradeGapChanged,
     TradesBootstrapped,
 )
 from libs.contracts.signals import (
@@ -143,6 +144,19 @@ EVENTS: tuple[Event, ...] = (
         state="silent",
         detail="no message for 30 s",
         last_event_time_ms=MIDNIGHT,
+    ),
+    TradeGapChanged(
+        event_id=digest("trade_gap", "BTCUSDT", 3_123_456_790, 3_123_456_801, "filled"),
+        event_time_ms=MIDNIGHT + 31_000,
+        symbol="BTCUSDT",
+        first_missing_id=3_123_456_790,
+        last_missing_id=3_123_456_801,
+        from_ms=MIDNIGHT + 29_000,
+        to_ms=MIDNIGHT + 30_500,
+        cause="disconnected",
+        outcome="filled",
+        found_ms=MIDNIGHT + 30_510,
+        closed_ms=MIDNIGHT + 31_000,
     ),
     StrategyActivated(
         event_id=digest("strategy", "v51", 1, "1f0c", True),

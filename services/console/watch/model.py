@@ -128,7 +128,9 @@ class WatchModel:
     @property
     def filling(self) -> bool:
         """Some symbol's trades are being made complete again."""
-        return any(state.feed in ("connecting", "resynchronising") for state in self.symbols.values())
+        return any(
+            state.feed in ("starting", "stale", "connecting", "resynchronising") for state in self.symbols.values()
+        )
 
     def signals(self, count: int) -> list[SignalRow]:
         """`count` rows, newest first: half of them for emitted signals, however many refusals came after."""

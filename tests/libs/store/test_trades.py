@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.contracts.market import Hole
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import read_session, write_session
+from libs.store.gaps import write_gaps
 from libs.store.partitions import create_partitions, months_between
-from libs.store.trades import TradesWritten, compare_trades, write_gaps, write_trades
+from libs.store.trades import TradesWritten, compare_trades, write_trades
 
 AUGUST_2024_MS = 1_723_075_199_000
 COLUMNS = "agg_id, trade_time, price, quantity, first_trade_id, last_trade_id, buyer_is_maker, effective_time"

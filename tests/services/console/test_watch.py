@@ -232,14 +232,14 @@ def test_the_age_of_the_data_counts_on_the_clock_of_the_venue() -> None:
     assert "recording ended  data 100.000 %" in _drawn(model, 100, now=500.0)
 
 
-@pytest.mark.parametrize(("state", "words"), [("resynchronising", "data filling"), ("receiving", "data 100.000 %")])
+@pytest.mark.parametrize(("state", "words"), [("stale", "data filling"), ("live", "data 100.000 %")])
 def test_nothing_is_claimed_complete_while_it_is_filled(state: FeedState, words: str) -> None:
     model = _model()
     status = FeedStatusChanged(
         event_id="f", event_time_ms=0, feed="trades", symbol="BTCUSDT", state=state, detail="", last_event_time_ms=-1
     )
     model.apply(status, 5.0)
-    model.apply(msgspec.structs.replace(status, feed="liquidations", state="connecting"), 5.0)
+    model.apply(msgspec.structs.replace(status, feed="liquidations", state="starting"), 5.0)
     assert words in _drawn(model, 100)
 
 

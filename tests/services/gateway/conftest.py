@@ -20,11 +20,12 @@ from libs.contracts.topics import MARKPRICE
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
 from libs.store.engine import create_engine, write_session
+from libs.store.gaps import write_gaps
 from libs.store.market_facts import Placed, write_market_facts
 from libs.store.partitions import create_partitions, months_between
 from libs.store.signals import Stored, write_signals
 from libs.store.trade_batches import FrameRows, group_by_symbol
-from libs.store.trades import write_gaps, write_trades
+from libs.store.trades import write_trades
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from tests.services.processes import ServiceProcess

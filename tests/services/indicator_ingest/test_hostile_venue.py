@@ -90,9 +90,9 @@ async def test_nonsense_is_a_state_of_the_feed_and_the_next_good_value_passes(
     places, kept = outlet()
     poller = Poller(Poll("open_interest", 15, 1, ask), places, lambda: None)
     await one_round(poller)
-    assert (kept.values(), kept.states()) == ([], ["disconnected"])
+    assert (kept.values(), kept.states()) == ([], ["down"])
     await one_round(poller)
-    assert (kept.values(), kept.states()) == ([NOW], ["disconnected", "receiving"])
+    assert (kept.values(), kept.states()) == ([NOW], ["down", "live"])
 
 
 async def test_of_a_history_the_believable_values_pass_and_the_others_are_counted() -> None:
@@ -105,7 +105,7 @@ async def test_of_a_history_the_believable_values_pass_and_the_others_are_counte
     before = {reason: dropped(reason) for reason in ("absurd_time", "bad_number", "unknown_symbol")}
     await one_round(Poller(Poll("open_interest", 15, 1, ask), places, lambda: None))
     assert kept.values() == [NOW - 5, NOW]
-    assert kept.states() == ["receiving"]
+    assert kept.states() == ["live"]
     assert {reason: dropped(reason) - count for reason, count in before.items()} == dict.fromkeys(before, 1.0)
     assert places.novelty.newest(("BTCUSDT", "open_interest", None)) == NOW
     assert places.clock.doubted.is_set(), "whoever keeps the clock looks again"

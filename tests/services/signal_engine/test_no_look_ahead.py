@@ -46,8 +46,8 @@ def truth(said: Sequence[Event], now: int) -> Values:
     start = now - FIVE_MINUTES
     reports = [e for e in said if isinstance(e, FeedStatusChanged) and e.event_time_ms <= now]
     reports.sort(key=lambda e: e.event_time_ms)  # a stable sort: log order where instants are equal
-    before = [e.state == "receiving" for e in reports if e.event_time_ms <= start]
-    if before and before[-1] and all(e.state == "receiving" for e in reports if e.event_time_ms > start):
+    before = [e.state == "live" for e in reports if e.event_time_ms <= start]
+    if before and before[-1] and all(e.state == "live" for e in reports if e.event_time_ms > start):
         forced = [e for e in said if isinstance(e, LiquidationObserved) and start <= e.trade_time_ms < now]
         for name, side in (("long_liquidations", "SELL"), ("short_liquidations", "BUY")):
             total = sum((e.quantity * e.average_price for e in forced if e.side == side), Decimal(0))
@@ -73,7 +73,7 @@ def values_at(inputs: SymbolInputs, now: int) -> Values:
 # Instants on a coarse grid, so that equal ones, window edges and the evaluation itself are hit often.
 instants = (st.integers(0, 12) | st.integers(0, 80)).map(lambda n: n * 60_000)
 sizes = st.integers(1, 9)
-states = st.sampled_from(["receiving", "receiving", "receiving", "disconnected", "silent"])
+states = st.sampled_from(["live", "live", "live", "down", "silent"])
 events = st.one_of(
     st.builds(lambda at, size: open_interest(SYMBOL, at, str(size)), instants, sizes),
     st.builds(lambda at, size: mark_price(SYMBOL, at, size), instants, sizes),
@@ -84,7 +84,7 @@ moves = st.tuples((st.integers(0, 4) | st.integers(0, 20)).map(lambda n: n * 30_
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from([[], [feed("liquidations", "receiving", 0)]]), st.lists(events | moves, max_size=60), moves)
+@given(st.sampled_from([[], [feed("liquidations", "live", 0)]]), st.lists(events | moves, max_size=60), moves)
 def test_inputs_are_the_newest_up_to_the_evaluation_for_any_order(
     first: list[Any], script: list[Any], last: tuple[int, bool]
 ) -> None:
@@ -118,7 +118,7 @@ def test_without_evaluations_the_oldest_instants_give_way() -> None:
         inputs.take_mark_price(mark_price(SYMBOL, second * 1_000, second + 1))
         inputs.take_indicator(open_interest(SYMBOL, second * 1_000, "1"))
         inputs.take_liquidation(liquidation(second * 1_000, "long", 1))
-        inputs.take_feed(feed("liquidations", "receiving", second * 1_000))
+        inputs.take_feed(feed("liquidations", "live", second * 1_000))
     assert {len(known) for known in inputs.readings.values()} == {MOST_KEPT}
     assert (len(inputs.liquidations), len(inputs.feed)) == (MOST_LIQUIDATIONS, MOST_KEPT)
     oldest = (count - MOST_KEPT) * 1_000
@@ -128,7 +128,7 @@ def test_without_evaluations_the_oldest_instants_give_way() -> None:
 
 def test_a_window_that_reaches_back_to_a_forgotten_liquidation_has_no_sum() -> None:
     inputs = SymbolInputs()
-    inputs.take_feed(feed("liquidations", "receiving", 0))
+    inputs.take_feed(feed("liquidations", "live", 0))
     for number in range(MOST_LIQUIDATIONS + 1):
         inputs.take_liquidation(liquidation(FIVE_MINUTES + (number > 0), "long", 1))
     assert "long_liquidations" not in inputs.at(2 * FIVE_MINUTES)

@@ -78,7 +78,7 @@ def test_a_change_that_no_decimal_can_state_is_none() -> None:
 def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
     inputs = SymbolInputs()
     assert not knows_liquidations(inputs, 0)
-    inputs.take_feed(feed("liquidations", "receiving", 3_000 - LIQUIDATION_WINDOW_MS))
+    inputs.take_feed(feed("liquidations", "live", 3_000 - LIQUIDATION_WINDOW_MS))
     inputs.take_liquidation(liquidation(1_000, "long", 5))
     inputs.take_liquidation(liquidation(2_000, "short", 3))
     inputs.take_liquidation(liquidation(3_000, "long", 4))
@@ -93,8 +93,8 @@ def test_liquidations_are_summed_by_side_and_leave_their_window() -> None:
 
 def test_liquidations_are_known_once_the_feed_received_for_the_whole_window() -> None:
     inputs = SymbolInputs()
-    inputs.take_feed(feed("liquidations", "connecting", T0_MS - 500))
-    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
+    inputs.take_feed(feed("liquidations", "starting", T0_MS - 500))
+    inputs.take_feed(feed("liquidations", "live", T0_MS))
     inputs.take_liquidation(liquidation(T0_MS + 500, "long", 5))
     full = T0_MS + LIQUIDATION_WINDOW_MS
     assert [knows_liquidations(inputs, at) for at in (T0_MS + 1_000, full - 1, full)] == [False, False, True]
@@ -103,37 +103,35 @@ def test_liquidations_are_known_once_the_feed_received_for_the_whole_window() ->
 
 def test_a_repeated_report_of_receiving_does_not_start_the_window_again() -> None:
     inputs = SymbolInputs()
-    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
-    inputs.take_feed(feed("liquidations", "receiving", T0_MS + MINUTE_MS))
+    inputs.take_feed(feed("liquidations", "live", T0_MS))
+    inputs.take_feed(feed("liquidations", "live", T0_MS + MINUTE_MS))
     assert knows_liquidations(inputs, T0_MS + LIQUIDATION_WINDOW_MS)
 
 
 def test_a_reconnect_starts_the_window_again() -> None:
     inputs = SymbolInputs()
     again = T0_MS + 2 * LIQUIDATION_WINDOW_MS
-    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
-    inputs.take_feed(feed("liquidations", "disconnected", again - 1_000))
-    inputs.take_feed(feed("liquidations", "receiving", again))
+    inputs.take_feed(feed("liquidations", "live", T0_MS))
+    inputs.take_feed(feed("liquidations", "down", again - 1_000))
+    inputs.take_feed(feed("liquidations", "live", again))
     full = again + LIQUIDATION_WINDOW_MS
     assert [knows_liquidations(inputs, at) for at in (again + 1_000, full - 1, full)] == [False, False, True]
 
 
-@pytest.mark.parametrize(
-    ("state", "known"), [("receiving", True), ("connecting", False), ("disconnected", False), ("silent", False)]
-)
+@pytest.mark.parametrize(("state", "known"), [("live", True), ("starting", False), ("down", False), ("silent", False)])
 def test_sums_are_a_fact_only_while_the_feed_receives_whatever_is_held(state: FeedState, known: bool) -> None:
     inputs, now = SymbolInputs(), T0_MS + 2 * LIQUIDATION_WINDOW_MS
-    inputs.take_feed(feed("liquidations", "receiving", T0_MS))
+    inputs.take_feed(feed("liquidations", "live", T0_MS))
     inputs.take_liquidation(liquidation(now - 1_000, "long", 5))
-    inputs.take_feed(feed("trades", "disconnected", now))
+    inputs.take_feed(feed("trades", "down", now))
     inputs.take_feed(feed("liquidations", state, now))
     assert knows_liquidations(inputs, now) is known
 
 
 def test_a_snapshot_keeps_since_when_the_feed_receives() -> None:
     core = EngineCore(KernelSettings())
-    core.symbol_inputs("BTCUSDT").take_feed(feed("liquidations", "receiving", T0_MS))
-    core.symbol_inputs("ETHUSDT").take_feed(feed("liquidations", "disconnected", T0_MS))
+    core.symbol_inputs("BTCUSDT").take_feed(feed("liquidations", "live", T0_MS))
+    core.symbol_inputs("ETHUSDT").take_feed(feed("liquidations", "down", T0_MS))
     restored = load(dump(core), KernelSettings(), 0)
     assert restored.inputs == core.inputs
     full = T0_MS + LIQUIDATION_WINDOW_MS

@@ -83,19 +83,19 @@ async def _all_say(stack: IngestStack, state: str) -> None:
 
 async def test_the_venue_dies_and_returns(stack: IngestStack) -> None:
     await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
-    await _all_say(stack, "receiving")
+    await _all_say(stack, "live")
     stack.venue.kill()
-    await _all_say(stack, "connecting")
+    await _all_say(stack, "starting")
     seen = await published(stack.bootstrap)
     stack.venue.start()
     await _rows_beyond(stack, {symbol: len(seen.ids(symbol)) + 300 for symbol in SYMBOLS})
-    await _all_say(stack, "receiving")
+    await _all_say(stack, "live")
     assert stack.ingest.stop() == 0
     check_complete(stack, await published(stack.bootstrap))
     for symbol in SYMBOLS:
         states = await _states(stack, symbol)
-        assert states[:5] == ["connecting", "resynchronising", "receiving", "disconnected", "connecting"]
-        assert states[5:] == ["resynchronising", "receiving"]
+        assert states[:5] == ["starting", "stale", "live", "down", "starting"]
+        assert states[5:] == ["stale", "live"]
 
 
 async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, tmp_path: Path) -> None:
