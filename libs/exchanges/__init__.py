@@ -182,6 +182,10 @@ class MarketData(Protocol):
         """The scales of the named symbols; `UserError` names an unknown one with its nearest matches."""
         ...
 
+    async def statuses(self) -> dict[str, str]:
+        """The venue's word for each of its symbols: `TRADING`, or another one (`PENDING_TRADING`, `SETTLING`, `CLOSE`, …)."""
+        ...
+
     async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
         """Trades with ids >= `agg_id`, ascending, at most `limit`."""
         ...
@@ -210,6 +214,10 @@ class MarketData(Protocol):
 
     async def ticker(self, product: str) -> Ticker:
         """The perpetual's own last price."""
+        ...
+
+    async def last_prices(self) -> dict[str, Ticker]:
+        """The last price of every symbol, each with the time of it (0 when the venue does not say), in one question."""
         ...
 
 

@@ -30,6 +30,19 @@ async def market_data_suite(market: MarketData, symbol: str) -> None:
     settled = await market.funding_rates(symbol, 3)
     assert all(rate.time % 1000 == 0 for rate in settled)
     assert float((await market.ticker(symbol)).price) > 0
+    await _all_symbols(market, symbol)
+
+
+async def _all_symbols(market: MarketData, symbol: str) -> None:
+    """What is asked without a symbol."""
+    statuses = await market.statuses()
+    assert statuses[symbol] == (await market.instruments([symbol]))[symbol].status == "TRADING"
+    newest = (await market.newest_agg_trades(symbol, 1))[-1]
+    price = (await market.last_prices())[symbol]
+    assert price.product == symbol
+    assert newest.trade_time <= price.time <= await market.server_time(), (
+        "the time of the last price, not of the answer"
+    )
 
 
 async def _trades(market: MarketData, symbol: str, now: int) -> None:

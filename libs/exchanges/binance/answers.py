@@ -53,6 +53,15 @@ class _ExchangeInfo(msgspec.Struct):
     symbols: list[_SymbolRow]
 
 
+class _StatusRow(msgspec.Struct):
+    symbol: str
+    status: str
+
+
+class _Statuses(msgspec.Struct):
+    symbols: list[_StatusRow]
+
+
 class _RateLimit(msgspec.Struct):
     kind: str = msgspec.field(name="rateLimitType")
     interval: str
@@ -180,6 +189,11 @@ def parse_instruments(body: bytes) -> dict[str, Instrument]:
     return found
 
 
+def parse_statuses(body: bytes) -> dict[str, str]:
+    """GET /fapi/v1/exchangeInfo: the status of each symbol, also of those without filters."""
+    return {row.symbol: row.status for row in decoded(body, _Statuses).symbols}
+
+
 def parse_klines(body: bytes) -> list[Kline]:
     """GET /fapi/v1/klines; columns after the tenth are ignored."""
     return [
@@ -275,3 +289,11 @@ def parse_price(body: bytes, product: str) -> Ticker:
     row = decoded(body, _PriceRow)
     _same(row.symbol, product, body)
     return Ticker(product=product, price=row.price, time=_time(row.time, body))
+
+
+def parse_prices(body: bytes) -> dict[str, Ticker]:
+    """GET /fapi/v2/ticker/price without a symbol; `time` is that of each symbol's last price."""
+    return {
+        row.symbol: Ticker(product=row.symbol, price=row.price, time=_time(row.time, body))
+        for row in decoded(body, list[_PriceRow])
+    }

@@ -67,6 +67,9 @@ class BinanceMarketData:
         self._weight.limit = answers.parse_weight_limit(body) or self._weight.limit
         return require_symbols(symbols, answers.parse_instruments(body))
 
+    async def statuses(self) -> dict[str, str]:
+        return answers.parse_statuses(await self._ask("/fapi/v1/exchangeInfo", 1))
+
     async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
         body = await self._ask("/fapi/v1/aggTrades", AGG_TRADES_WEIGHT, symbol=symbol, fromId=agg_id, limit=limit)
         return answers.parse_agg_trades(body, symbol)
@@ -111,6 +114,9 @@ class BinanceMarketData:
     async def ticker(self, product: str) -> Ticker:
         """The perpetual's own last price (the premium's fallback when spot does not answer)."""
         return answers.parse_price(await self._ask("/fapi/v2/ticker/price", 1, symbol=product), product)
+
+    async def last_prices(self) -> dict[str, Ticker]:
+        return answers.parse_prices(await self._ask("/fapi/v2/ticker/price", 2))
 
 
 class BinanceSpot:

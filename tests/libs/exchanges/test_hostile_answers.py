@@ -22,6 +22,8 @@ PARSERS: tuple[Callable[[bytes], object], ...] = (
     lambda body: answers.parse_ratio_history(body, "BTCUSDT", "top_long_short_account_ratio", "5m"),
     lambda body: answers.parse_funding_rates(body, "BTCUSDT"),
     lambda body: answers.parse_price(body, "BTCUSDT"),
+    answers.parse_prices,
+    answers.parse_statuses,
     lambda body: parse_ticker(body, "BTC-USD"),
 )
 
@@ -75,6 +77,23 @@ def test_a_venue_that_states_an_absurd_time_does_not_set_our_clock() -> None:
     for stamp in (b"-1", b"4102444800000", b"9" * 30):
         with pytest.raises(MalformedAnswer, match="time"):
             answers.parse_server_time(b'{"serverTime":' + stamp + b"}")
+
+
+def test_one_absurd_time_spoils_the_whole_list_of_prices() -> None:
+    row = b'{"symbol":"BTCUSDT","price":"1.5","time":1763712000000}'
+    without_time = b'{"symbol":"ETHUSDT","price":"2"}'
+    prices = answers.parse_prices(b"[" + row + b"," + without_time + b"]")
+    assert {symbol: (price.price, price.time) for symbol, price in prices.items()} == {
+        "BTCUSDT": ("1.5", 1763712000000),
+        "ETHUSDT": ("2", 0),
+    }
+    with pytest.raises(MalformedAnswer, match="time"):
+        answers.parse_prices(b"[" + row + b"," + row.replace(b"1763712000000", b"-1") + b"]")
+
+
+def test_symbols_without_filters_have_a_status_all_the_same() -> None:
+    body = b'{"symbols":[{"symbol":"BTCUSDT","status":"TRADING"},{"symbol":"OLDUSDT","status":"HALT","filters":[]}]}'
+    assert answers.parse_statuses(body) == {"BTCUSDT": "TRADING", "OLDUSDT": "HALT"}
 
 
 def test_an_answer_about_another_symbol_is_malformed() -> None:
