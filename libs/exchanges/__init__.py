@@ -79,13 +79,15 @@ class ForcedOrder(msgspec.Struct, frozen=True, kw_only=True):
 class StreamBatch:
     """Everything that one read of the socket brought, by kind, each list in arrival order.
 
-    `newest_event_time` is the greatest venue event time among the last messages of each kind, 0 when there was none.
+    `newest_event_time` is the greatest venue event time among the last messages of each kind, 0 when there was none. `line`
+    says which of the session's connections it came by.
     """
 
     trades: list[AggTrade] = field(default_factory=list)
     mark_prices: list[MarkPrice] = field(default_factory=list)
     forced_orders: list[ForcedOrder] = field(default_factory=list)
     newest_event_time: int = 0
+    line: int = 0
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,14 +99,22 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamHandler(Protocol):
-    """Who wants to know what happens on one stream session; all calls come from the event loop's thread."""
+    """Who wants to know what happens on one stream session; all calls come from the event loop's thread.
+
+    A session may have several connections ("lines") at a time: for a moment while it changes over, or for good. Each of them
+    delivers everything, so copies come; as long as one healthy line is left, nothing is lost and nothing closes.
+    """
 
     def on_connecting(self) -> None:
-        """A connection is being opened (first, or again after a loss)."""
+        """A connection is being opened, and there is no other (first, or again after a loss)."""
+        ...
+
+    def on_lines(self, lines: frozenset[int]) -> None:
+        """From now on these lines are subscribed and healthy; called before `on_open` and `on_close`."""
         ...
 
     def on_open(self) -> None:
-        """Subscribed: what the venue sends from now on arrives."""
+        """Subscribed, after there was no line: what the venue sends from now on arrives."""
         ...
 
     def on_batch(self, batch: StreamBatch) -> None:
@@ -112,7 +122,7 @@ class StreamHandler(Protocol):
         ...
 
     def on_close(self, reason: str, silent: bool) -> None:
-        """The connection is gone and nothing replaced it: continuity is in doubt. `silent`: we closed it for silence."""
+        """The last healthy line is gone: continuity is in doubt. `silent`: it is still open, but says nothing."""
         ...
 
 

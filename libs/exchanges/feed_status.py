@@ -44,10 +44,14 @@ class FeedStatus:
         self, symbol: str, state: FeedState, at_ms: int, detail: str = "", last_event_ms: int = UNKNOWN_TIME
     ) -> FeedStatusChanged | None:
         """The event when `state` is new for the symbol, else None."""
+        return self.report(symbol, at_ms, last_event_ms) if self.enter(symbol, state, at_ms, detail) else None
+
+    def enter(self, symbol: str, state: FeedState, at_ms: int, detail: str = "") -> bool:
+        """Whether the state is new; it is to be reported then."""
         if self._states.get(symbol) == state:
-            return None
+            return False
         self._states[symbol], self._since[symbol], self._details[symbol] = state, at_ms, detail
-        return self.report(symbol, at_ms, last_event_ms)
+        return True
 
     def report(
         self, symbol: str, at_ms: int, last_event_ms: int = UNKNOWN_TIME, figures: Figures | None = None

@@ -7,6 +7,7 @@ a connection) run on venue time; back-off and handshakes run on real time.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from picows import WSError
@@ -24,6 +25,8 @@ HEALTHY_SECONDS = 5.0
 
 # Real seconds: on a fast recording the venue's patience would be shorter than a hiccup of this machine.
 SHORTEST_SILENCE_SECONDS = 5.0
+# Real seconds that two connections run beside each other: some hundred times what a message needs.
+OVERLAP_SECONDS = 2.0
 
 
 class SubscriptionRefused(Exception):
@@ -32,7 +35,8 @@ class SubscriptionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """`feed` names the session in logs and metrics. `silence_seconds` and `rotate_seconds` are venue time.
+    """`feed` names the session in logs and metrics. `silence_seconds` and `rotate_seconds` are venue time. `connections`: how
+    many are kept for good; with two, the loss of one loses nothing.
 
     24 h is Binance's limit for one connection; ten minutes before it we change over.
     """
@@ -40,6 +44,7 @@ class SessionOptions:
     feed: str
     silence_seconds: float = 30.0
     rotate_seconds: float = 24 * 3600 - 600
+    connections: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,10 @@ class Wire:
 
 
 class StreamSession:
-    """One supervised subscription: reconnects, rotates, detects silence, until `run` is cancelled.
+    """One supervised subscription: reconnects, changes over before the venue's cut, detects silence, until `run` is cancelled.
 
-    One connection at a time, two for a moment while rotating.
+    Make before break: a healthy connection is closed only after its successor has been heard beside it for a while; one that
+    fell silent is closed only when its successor is subscribed.
     """
 
     def __init__(self, wire: Wire, handler: StreamHandler, clock: VenueClock, options: SessionOptions) -> None:
@@ -67,99 +73,157 @@ class StreamSession:
         self._clock = clock
         self._options = options
         self._log = get_logger(f"stream.{options.feed}")
-        self._connection: Connection | None = None
+        self._open: dict[Connection, int] = {}
+        self._healthy: dict[Connection, int] = {}
+        self._doubted: set[Connection] = set()
+        self._wake = asyncio.Event()
         self._paused = False
         self._opened = 0
 
     async def run(self) -> None:
         """Keep the subscription alive until cancelled."""
-        backoff = Backoff()
         try:
-            while True:
-                self._handler.on_connecting()
-                connection = await self._try_open(backoff)
-                if connection is None:
-                    await asyncio.sleep(backoff.next_seconds())
-                    continue
-                self._connection = connection
-                self._handler.on_open()
-                started = time.monotonic()
-                reason, silent = await self._watch()
-                self._handler.on_close(reason, silent)
-                self._log.warning("connection over", reason=reason)
-                if time.monotonic() - started > HEALTHY_SECONDS:
-                    backoff.reset()
-                await asyncio.sleep(backoff.next_seconds())
+            async with asyncio.TaskGroup() as places:
+                for place in range(self._options.connections):
+                    places.create_task(self._keep(place))
         finally:
-            if self._connection is not None:
-                self._connection.close("we are stopping")
+            for connection in tuple(self._open):
+                self._end(connection, "we are stopping")
 
     def pause_reading(self) -> None:
         if not self._paused:
             self._paused = True
-            if self._connection is not None:
-                self._connection.pause_reading()
+            for connection in self._open:
+                connection.pause_reading()
 
     def resume_reading(self) -> None:
         if self._paused:
             self._paused = False
-            if self._connection is not None:
-                self._connection.resume_reading()
+            for connection in self._open:
+                connection.resume_reading()
+
+    def replace(self) -> None:
+        """What is open now does not bring everything: put new connections in its place, without closing anything before."""
+        self._doubted.update(self._healthy)
+        self._wake.set()
+
+    async def _keep(self, place: int) -> None:
+        """One connection after the other, each watched; the places of a session rotate at different times."""
+        backoff = Backoff()
+        rotate = self._options.rotate_seconds * (1 - 0.5 * place / self._options.connections)
+        before: Connection | None = None  # silent, and kept until its successor is subscribed
+        while True:
+            if not self._healthy:
+                self._handler.on_connecting()
+            connection = await self._try_open(backoff)
+            if before is not None and (connection is not None or before.closed.is_set()):
+                self._end(before, "its successor is there")
+                before = None
+            if connection is None:
+                await asyncio.sleep(backoff.next_seconds())
+                continue
+            started = time.monotonic()
+            silent = await self._watch(connection, rotate)
+            if silent is not None:
+                before = silent
+                continue
+            rotate = self._options.rotate_seconds
+            if time.monotonic() - started > HEALTHY_SECONDS:
+                backoff.reset()
+            await asyncio.sleep(backoff.next_seconds())
 
     async def _try_open(self, backoff: Backoff) -> Connection | None:
+        """A subscribed connection, counted among the healthy ones; None when that failed."""
         connection: Connection | None = None
+        line = self._opened
+        self._opened += 1
         try:
             connection = await connect(self._wire.url, self._on_messages)
+            self._open[connection] = line
+            if self._paused:
+                connection.pause_reading()
             await self._wire.subscribe(connection)
         except (OSError, TimeoutError, WSError, SubscriptionRefused) as error:
             if connection is not None:
-                connection.close("could not subscribe")
+                self._end(connection, "could not subscribe")
             self._log.warning("cannot open the stream", attempt=backoff.attempt + 1, error=str(error) or repr(error))
             return None
-        self._opened += 1
-        if self._opened > 1:
+        if line:
             counter("perpstream_reconnects_total").labels(self._options.feed).inc()
-        if self._paused:
-            connection.pause_reading()
+        self._healthy[connection] = line
+        self._handler.on_lines(frozenset(self._healthy.values()))
+        if len(self._healthy) == 1:
+            self._handler.on_open()
         return connection
 
-    async def _watch(self) -> tuple[str, bool]:
-        """Wait until the subscription is broken; change over to a fresh connection before the venue's cut."""
+    async def _watch(self, connection: Connection, rotate_seconds: float) -> Connection | None:
+        """Until it is lost (None), or says nothing any more (then it is returned, still open); changes over in time."""
         speed = self._clock.speed
         patience = max(self._options.silence_seconds / speed, SHORTEST_SILENCE_SECONDS)
         born = time.monotonic()
         while True:
-            connection = self._connection
-            assert connection is not None
             quiet = 0.0 if self._paused else time.monotonic() - connection.last_heard
             if quiet >= patience:
-                connection.close(f"nothing heard for {quiet * speed:.0f} s of venue time")
-                return connection.close_reason, True
-            if (time.monotonic() - born) * speed >= self._options.rotate_seconds and await self._rotate(connection):
-                born = time.monotonic()
-                continue
-            wait = min(patience - quiet, self._options.rotate_seconds / 20 / speed)
-            try:
-                await asyncio.wait_for(connection.closed.wait(), max(wait, 0.01))
-            except TimeoutError:
-                continue
-            return connection.close_reason, False
+                self._lose(connection, f"nothing heard for {quiet * speed:.0f} s of venue time", silent=True)
+                return connection
+            due = (time.monotonic() - born) * speed >= rotate_seconds
+            if due or connection in self._doubted:
+                self._doubted.discard(connection)
+                successor = await self._change_over(connection)
+                if successor is not None:
+                    connection, born, rotate_seconds = successor, time.monotonic(), self._options.rotate_seconds
+                    continue
+            if await self._until_something(connection, min(patience - quiet, rotate_seconds / 20 / speed)):
+                self._lose(connection, connection.close_reason, silent=False)
+                return None
 
-    async def _rotate(self, old: Connection) -> bool:
+    async def _until_something(self, connection: Connection, seconds: float) -> bool:
+        """Wait for the end of the connection (true), a call of `replace`, or so long."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (connection.closed, self._wake)]
+        await asyncio.wait(waits, timeout=max(seconds, 0.01), return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        self._wake.clear()
+        return connection.closed.is_set()
+
+    async def _change_over(self, old: Connection) -> Connection | None:
+        """Both for a while, so that what is on its way to the old one arrives; the successor must have been heard."""
         fresh = await self._try_open(Backoff())
         if fresh is None:
-            return False
-        self._connection = fresh
-        if old.closed.is_set():
-            self._handler.on_close("lost while rotating", False)
-            self._handler.on_open()
-        self._log.info("connection rotated")
-        old.close("rotated")
-        return True
+            return None
+        subscribed = time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(fresh.closed.wait(), OVERLAP_SECONDS)
+        if fresh.closed.is_set() or (fresh.last_heard <= subscribed and not self._paused):
+            self._lose(fresh, "the successor says nothing", silent=not fresh.closed.is_set())
+            self._end(fresh, "it says nothing")
+            return None
+        self._lose(old, "changed over", silent=False)
+        self._end(old, "changed over")
+        return fresh
+
+    def _lose(self, connection: Connection, reason: str, *, silent: bool) -> None:
+        """It does not count among the healthy ones any more."""
+        self._doubted.discard(connection)
+        if connection.closed.is_set():
+            self._open.pop(connection, None)
+        if self._healthy.pop(connection, None) is None:
+            return
+        self._log.info("connection over", reason=reason, left=len(self._healthy))
+        self._handler.on_lines(frozenset(self._healthy.values()))
+        if not self._healthy:
+            self._log.warning("no connection is left", reason=reason)
+            self._handler.on_close(reason, silent)
+
+    def _end(self, connection: Connection, reason: str) -> None:
+        self._healthy.pop(connection, None)
+        self._open.pop(connection, None)
+        connection.close(reason)
 
     def _on_messages(self, connection: Connection, payloads: list[bytes]) -> None:
         counter("perpstream_messages_received_total").labels(self._options.feed).inc(len(payloads))
         batch, malformed = self._wire.read(connection, payloads)
+        batch.line = self._open.get(connection, -1)
         for payload, problem in malformed:
             counter("perpstream_records_dropped_total").labels(self._options.feed, "malformed").inc()
             sample = payload[:SAMPLE_BYTES].decode(errors="replace")

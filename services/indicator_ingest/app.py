@@ -123,6 +123,9 @@ class MarkPriceFeed:
     def on_connecting(self) -> None:
         self._report_all("starting")
 
+    def on_lines(self, lines: frozenset[int]) -> None:
+        """Copies of several lines are one event here."""
+
     def on_open(self) -> None:
         self._context.fulfil(STREAM)
 

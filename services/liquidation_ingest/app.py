@@ -98,6 +98,9 @@ class LiquidationFeed:
     def on_connecting(self) -> None:
         self._report("starting")
 
+    def on_lines(self, lines: frozenset[int]) -> None:
+        """Copies of several lines are one event here."""
+
     def on_open(self) -> None:
         self._context.fulfil(STREAM)
         self._report("live")

@@ -15,11 +15,14 @@ from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load
 from libs.streaming.liveness import KAFKA
 from libs.streaming.publishing import Publishing, publishing
 from services.trade_ingest.assembler import Assembler, AssemblerOptions
+from services.trade_ingest.feeds import StreamFeed
 from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.gapfill import FillRules, GapFiller
-from services.trade_ingest.ingest import FEED, StreamFeed, TradeIngest
-from services.trade_ingest.resume import TopicState, read_topic_state
-from services.trade_ingest.settings import IngestSettings
+from services.trade_ingest.health import FEED, FeedMemory
+from services.trade_ingest.ingest import TradeIngest
+from services.trade_ingest.resume import TopicState, read_feed_memories, read_topic_state
+from services.trade_ingest.settings import IngestSettings, shard_symbols
+from services.trade_ingest.silence import SilenceWatch
 
 UNACKNOWLEDGED_FRAMES = 500
 CONTINUITY = "every symbol's trades are continuous"
@@ -37,12 +40,9 @@ class Settings:
 
 async def main(context: ServiceContext) -> None:
     """Publish frames until told to stop."""
-    settings = Settings(
-        load_settings(KafkaSettings),
-        load_settings(VenueSettings),
-        load_settings(SymbolSettings).symbols,
-        load_settings(IngestSettings),
-    )
+    kafka, ingest = load_settings(KafkaSettings), load_settings(IngestSettings)
+    symbols = shard_symbols(load_settings(SymbolSettings).symbols, ingest.shard, kafka.market_partitions)
+    settings = Settings(kafka, load_settings(VenueSettings), symbols, ingest)
     context.expect(KAFKA, "venue", CONTINUITY)
     sessions: list[StreamSession] = []
     bootstrap, hold_sources = settings.kafka.kafka_bootstrap, partial(brake, sessions)
@@ -52,8 +52,9 @@ async def main(context: ServiceContext) -> None:
     ):
         instruments = await first_instruments(venue, settings.symbols)
         context.fulfil("venue")
-        state = await read_topic_state(bootstrap, _members(settings))
-        await _Running(output, settings, venue, sessions).run(instruments, state)
+        members = _members(settings)
+        state, memories = await read_topic_state(bootstrap, members), await read_feed_memories(bootstrap, members)
+        await _Running(output, settings, venue, sessions).run(instruments, state, memories)
 
 
 def _members(settings: Settings) -> dict[int, list[str]]:
@@ -74,9 +75,9 @@ class _Running:
         self._sessions = sessions
         self._feeds: list[StreamFeed] = []
 
-    async def run(self, instruments: dict[str, Instrument], state: TopicState) -> None:
+    async def run(self, instruments: dict[str, Instrument], state: TopicState, memories: dict[str, FeedMemory]) -> None:
         settings, venue = self._settings, self._venue
-        producer_name = f"trade_ingest/{settings.ingest.shard}"
+        producer_name = f"trade_ingest/{settings.ingest.shard.number}"
         origin = Origin(producer_name, state.gate.epochs.get(producer_name, -1) + 1)
         resumes = {symbol: state.resume(symbol) for symbol in settings.symbols}
         get_logger("app").info(
@@ -85,6 +86,7 @@ class _Running:
         options = AssemblerOptions(settings.kafka.market_partitions)
         assembler = Assembler(instruments.values(), resumes, origin, options)
         ingest = TradeIngest(venue, assembler, self._output.publisher, instruments, origin)
+        ingest.remember(memories)
         rules = FillRules(
             patience_seconds=settings.ingest.gap_patience_seconds,
             history_ms=settings.ingest.history_minutes * 60_000,
@@ -93,6 +95,7 @@ class _Running:
             },
         )
         filler = GapFiller(ingest, venue.market_data, venue.clock, rules)
+        watch = ingest.listener = SilenceWatch(ingest, venue.market_data, venue.clock, filler.want)
         size = settings.ingest.symbols_per_connection
         for start in range(0, len(settings.symbols), size):
             self._add_session(ingest, settings.symbols[start : start + size], filler)
@@ -100,6 +103,7 @@ class _Running:
         try:
             await self._output.run(
                 filler.run(),
+                watch.run(),
                 self._tick(ingest),
                 ingest.send_edges(),
                 self._observe(ingest),
@@ -121,21 +125,30 @@ class _Running:
         """One connection: its symbols' trades, and one mark price a second as its heartbeat in venue time."""
         feed = StreamFeed(ingest, symbols, filler.want)
         wanted = Subscription(trades=tuple(symbols), mark_prices=(symbols[0],))
-        options = SessionOptions(FEED, silence_seconds=self._settings.ingest.silence_seconds)
+        knobs = self._settings.ingest
+        options = SessionOptions(
+            FEED,
+            silence_seconds=knobs.silence_seconds,
+            rotate_seconds=knobs.rotate_minutes * 60,
+            connections=knobs.connections,
+        )
+        feed.session = self._venue.streams.session(wanted, feed, options)
         self._feeds.append(feed)
-        self._sessions.append(self._venue.streams.session(wanted, feed, options))
+        self._sessions.append(feed.session)
 
     async def _tick(self, ingest: TradeIngest) -> None:
         while True:
             await asyncio.sleep(self._settings.ingest.flush_ms / 1000)
             for feed in self._feeds:
-                feed.follow()
+                feed.look()
             ingest.assembler.flush()
             ingest.pump()
 
     async def _observe(self, ingest: TradeIngest) -> None:
         while True:
             ingest.report_metrics()
+            ingest.measure_clock()
+            ingest.health.tick()
             if unsettled := ingest.unsettled:
                 self._context.miss(CONTINUITY, f"waiting for {', '.join(unsettled[:5])}")
             else:

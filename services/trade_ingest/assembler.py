@@ -6,12 +6,12 @@ The shell calls `take`, `fill`, `abandon` and `flush`, and sends what `drain` re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, Hole
+from libs.contracts.market import NEVER_EXISTED, UNKNOWN_TIME, AggTradeFrame, Hole
 from libs.contracts.partitioning import partition_of
 from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade, Instrument
 from libs.kit.errors import BadMessage, UserError
-from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release, Told
 from services.trade_ingest.frame_builder import FrameBuilder, OpenSlice, Origin
 from services.trade_ingest.watermark import Watermark
 
@@ -106,6 +106,7 @@ class Counts:
 
     published: dict[str, int] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
+    never_existed: dict[str, int] = field(default_factory=dict)
     disbelieved: dict[str, int] = field(default_factory=dict)
 
 
@@ -136,6 +137,7 @@ class Assembler:
         self.feeds: dict[str, SymbolFeed] = {}
         self.counts = Counts()
         self.newly_filling: list[str] = []
+        self.declared: list[tuple[str, Missing]] = []
         self.in_doubt = False
         self.believed_until = LATEST_MS
         for instrument in instruments:
@@ -146,8 +148,13 @@ class Assembler:
             self.feeds[symbol] = feed
             self._members.setdefault(partition, []).append(feed)
 
-    def take(self, trades: Sequence[AggTrade], received_us: int) -> None:
-        """Trades of one socket read, in arrival order. Trades of symbols that are not ours are ignored."""
+    @property
+    def grace_ms(self) -> int:
+        """How far a quiet symbol's watermark stays behind what is known of its connection."""
+        return self._options.grace_ms
+
+    def take(self, trades: Sequence[AggTrade], received_us: int, line: int = 0) -> None:
+        """Trades of one socket read of one line, in arrival order. Trades of symbols that are not ours are ignored."""
         self._received_us = received_us
         feeds = self.feeds
         rows_per_frame, believed_until = self._options.rows_per_frame, min(self.believed_until, LATEST_MS - 1)
@@ -159,13 +166,15 @@ class Assembler:
                 self._disbelieve(feed)
                 continue
             tracker = feed.tracker
-            was_filling = tracker.state is Continuity.FILLING
-            if tracker.offer(trade):
+            before = tracker.state
+            if tracker.offer(trade, line):
                 if feed.publish(trade, believed_until):
                     self._edges.setdefault(feed.builder, received_us)
                 if feed.builder.rows >= rows_per_frame:
                     self._cut(feed.builder)
-            elif not was_filling and tracker.state is Continuity.FILLING:
+                if before is Continuity.WAITING:
+                    self._release(feed, tracker.follow_up(), received_us)
+            elif before is not Continuity.FILLING and tracker.state is Continuity.FILLING:
                 self.newly_filling.append(feed.symbol)
 
     def _disbelieve(self, feed: SymbolFeed) -> None:
@@ -191,12 +200,10 @@ class Assembler:
         feed.set_next_edge()
         self._release(feed, feed.tracker.begin(expected), received_us)
 
-    def fill(
-        self, symbol: str, rows: Sequence[AggTrade], *, caught_up: bool, generation: int, received_us: int
-    ) -> None:
+    def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told, received_us: int) -> None:
         """Rows by REST for a symbol in doubt or with a gap; see `ContinuityTracker.fill`."""
         feed = self.feeds[symbol]
-        self._release(feed, feed.tracker.fill(rows, caught_up=caught_up, generation=generation), received_us)
+        self._release(feed, feed.tracker.fill(rows, told), received_us)
 
     def abandon(self, symbol: str, cause: str, received_us: int) -> None:
         """Declare the gap before the oldest held trade as a hole and go on."""
@@ -250,8 +257,13 @@ class Assembler:
         from_ms = feed.last_time if feed.last_time != UNKNOWN_TIME else to_ms
         feed.open_slice()
         feed.builder.holes.append(Hole(feed.symbol, missing.first, missing.last, from_ms, to_ms, missing.cause))
-        count = missing.last - missing.first + 1
-        self.counts.missing[feed.symbol] = self.counts.missing.get(feed.symbol, 0) + count
+        self.declared.append((feed.symbol, missing))
+        self._count_missing(feed.symbol, missing.last - missing.first + 1, missing.cause)
+
+    def _count_missing(self, symbol: str, ids: int, cause: str) -> None:
+        counts = [self.counts.missing, self.counts.never_existed][: 2 if cause == NEVER_EXISTED else 1]
+        for count in counts:
+            count[symbol] = count.get(symbol, 0) + ids
 
     def _cut(self, builder: FrameBuilder) -> None:
         received_us = self._edges.pop(builder, self._received_us)
@@ -330,4 +342,4 @@ class Assembler:
         """REST will be asked for what lies behind, and say again what it does not have."""
         for hole in holes:
             feed.builder.holes.remove(hole)
-            self.counts.missing[feed.symbol] -= hole.last_missing_id - hole.first_missing_id + 1
+            self._count_missing(feed.symbol, hole.first_missing_id - hole.last_missing_id - 1, hole.cause)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from libs.contracts.market import NEVER_EXISTED
 from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade
 
@@ -18,10 +19,12 @@ FURTHEST_AHEAD = 100_000_000
 
 class Continuity(Enum):
     """LIVE: every id so far is published and the connection is whole. DOUBT: trades may have passed us unseen; the next id
-    decides, or REST. FILLING: ids are known to be missing (or the first id is not known yet) and newer trades are held."""
+    decides, or REST. WAITING: one connection has jumped over ids that another one may still bring; newer trades are held.
+    FILLING: ids are known to be missing (or the first id is not known yet) and newer trades are held."""
 
     LIVE = "live"
     DOUBT = "doubt"
+    WAITING = "waiting"
     FILLING = "filling"
 
 
@@ -36,13 +39,35 @@ class Missing(NamedTuple):
 Release = list["AggTrade | Missing"]
 
 
+class Told(NamedTuple):
+    """What an answer of REST proves. `caught_up`: it had nothing newer when it was asked, which proves continuity if the
+    connection has been whole since then (`generation` as it was before asking). `cause`: why ids that it skips are missing: the
+    venue has no such trades, or none any more."""
+
+    caught_up: bool
+    generation: int
+    cause: str = NEVER_EXISTED
+
+
 class ContinuityTracker:
     """`expected` is the next id to publish (`UNKNOWN_ID` before the first). Never releases an id twice or out of order.
 
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
+    `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them.
     """
 
-    __slots__ = ("_heard", "_held", "_limit", "disbelieved", "duplicates", "expected", "generation", "state")
+    __slots__ = (
+        "_furthest",
+        "_heard",
+        "_held",
+        "_limit",
+        "disbelieved",
+        "duplicates",
+        "expected",
+        "generation",
+        "lines",
+        "state",
+    )
 
     def __init__(self, expected: int = UNKNOWN_ID, held_limit: int = 50_000) -> None:
         self.expected = expected
@@ -50,6 +75,8 @@ class ContinuityTracker:
         self.duplicates = 0
         self.disbelieved = 0
         self.generation = 0
+        self.lines: frozenset[int] = frozenset()
+        self._furthest: dict[int, int] = {}
         self._heard = False
         self._held: deque[AggTrade] = deque()
         self._limit = held_limit
@@ -64,27 +91,63 @@ class ContinuityTracker:
         """The oldest trade that waits."""
         return self._held[0] if self._held else None
 
-    def offer(self, trade: AggTrade) -> bool:
-        """A trade of the stream. True: publish it now. False: it is a copy, or it waits."""
+    def gaps(self) -> list[tuple[int, int, AggTrade | None, AggTrade]]:
+        """The ids that are known to be missing, oldest first: first, last, the held trade before (None: the last published one)
+        and the one after. Empty before the first id is known. Of several lines, one may still bring what lies behind the first
+        gap, so only that one is known."""
+        found: list[tuple[int, int, AggTrade | None, AggTrade]] = []
+        wanted, before = self.expected, None
+        if wanted == UNKNOWN_ID or self.state is not Continuity.FILLING:
+            return found
+        for trade in self._held:
+            if trade.agg_id > wanted:
+                found.append((wanted, trade.agg_id - 1, before, trade))
+                if len(self.lines) > 1:
+                    break
+            wanted, before = trade.agg_id + 1, trade
+        return found
+
+    def offer(self, trade: AggTrade, line: int = 0) -> bool:
+        """A trade of the stream, by one of its lines. True: publish it now, and then what `follow_up` gives. False: it is a
+        copy, or it waits."""
         trade_id = trade.agg_id
         if trade_id == self.expected and self.state is not Continuity.FILLING:
             self.expected = trade_id + 1
-            self.state = Continuity.LIVE
+            if self.state is not Continuity.WAITING:
+                self.state = Continuity.LIVE
             self._heard = True
             return True
         if trade_id < self.expected:
             self.duplicates += 1
             return False
-        return self._hold(trade)
+        return self._hold(trade, line)
 
-    def _hold(self, trade: AggTrade) -> bool:
+    def follow_up(self) -> Release:
+        """What waited for the trade that was just published, as far as it is contiguous."""
+        return self._release_held([]) if self.state is Continuity.WAITING else []
+
+    def lost_lines(self, lines: frozenset[int]) -> bool:
+        """These are left. True: what was waited for cannot come any more, REST shall be asked."""
+        self.lines = lines
+        return self.state is Continuity.WAITING and self._passed_by_all() and self.stop_waiting()
+
+    def stop_waiting(self) -> bool:
+        """The other line does not bring it in time. True: REST shall be asked; false when nothing is waited for."""
+        if self.state is not Continuity.WAITING:
+            return False
+        self.state = Continuity.FILLING
+        return True
+
+    def _hold(self, trade: AggTrade, line: int) -> bool:
         if self.expected == UNKNOWN_ID and self.state is Continuity.LIVE:
             self.expected = trade.agg_id + 1
             self._heard = True
             return True
-        self.state = Continuity.FILLING
-        if self._held and trade.agg_id <= self._held[-1].agg_id and not self._drop_contradicted(trade.agg_id):
-            self.duplicates += 1
+        self._furthest[line] = max(trade.agg_id, self._furthest.get(line, UNKNOWN_ID))
+        if self.state is not Continuity.FILLING:
+            self.state = Continuity.FILLING if self._passed_by_all() else Continuity.WAITING
+        if self._held and trade.agg_id <= self._held[-1].agg_id:
+            self._go_back(trade)
         elif self.expected != UNKNOWN_ID and trade.agg_id - self.expected > FURTHEST_AHEAD:
             self.disbelieved += 1
         elif len(self._held) < self._limit:
@@ -92,15 +155,26 @@ class ContinuityTracker:
             self._heard = True
         return False
 
-    def _drop_contradicted(self, agg_id: int) -> bool:
-        """A stream tells ids in order, so an id below the last held one is a copy of a held trade (false), or that one was
-        wrong: what lies above goes, and REST tells what was right of it."""
-        if self._holds(agg_id):
-            return False
-        while self._held and self._held[-1].agg_id > agg_id:
-            self._held.pop()
-            self.disbelieved += 1
-        return True
+    def _passed_by_all(self) -> bool:
+        """Whether each line has jumped over `expected`: then none will bring it."""
+        return all(self._furthest.get(line, UNKNOWN_ID) > self.expected for line in self.lines)
+
+    def _go_back(self, trade: AggTrade) -> None:
+        """An id below the newest held one. Of several lines each tells ids in order, but not all of them the same: what one left
+        out comes in between. A single one that goes back has told a wrong id before: what lies above goes, and REST tells what
+        was right of it."""
+        held = self._held
+        if self._holds(trade.agg_id):
+            self.duplicates += 1
+            return
+        above = []
+        while held and held[-1].agg_id > trade.agg_id:
+            above.append(held.pop())
+        held.append(trade)
+        if len(self.lines) < 2:
+            self.disbelieved += len(above)
+        else:
+            held.extend(reversed(above))
 
     def _holds(self, agg_id: int) -> bool:
         first, last = self._held[0].agg_id, self._held[-1].agg_id
@@ -127,8 +201,11 @@ class ContinuityTracker:
         """The connection is lost: what follows the last trade is unknown."""
         self.generation += 1
         self._heard = False
+        self._furthest.clear()
         if self.state is Continuity.LIVE:
             self.state = Continuity.DOUBT
+        elif self.state is Continuity.WAITING:
+            self.state = Continuity.FILLING
 
     def distrust(self) -> bool:
         """The stream told the next trade in a way that cannot be true: REST shall tell it. False when it is asked already."""
@@ -143,12 +220,8 @@ class ContinuityTracker:
         self.state = Continuity.FILLING
         self._held.extendleft(reversed(list(newer)))
 
-    def fill(self, rows: Iterable[AggTrade], *, caught_up: bool, generation: int) -> Release:
-        """Rows that REST gave from `expected` on, ascending. `caught_up`: REST had nothing newer when it was asked, which
-        proves continuity if the connection has been whole since then (`generation` as it was before asking).
-
-        Ids that REST skips are missing for good: the venue has no such trades (any more).
-        """
+    def fill(self, rows: Iterable[AggTrade], told: Told) -> Release:
+        """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good."""
         out: Release = []
         for row in rows:
             if row.agg_id < self.expected:
@@ -156,13 +229,13 @@ class ContinuityTracker:
             if self.expected != UNKNOWN_ID and row.agg_id - self.expected > FURTHEST_AHEAD:
                 self.disbelieved += 1
                 break
-            self._take_held_below(row.agg_id, out)
+            self._take_held_below(row.agg_id, out, told.cause)
             if row.agg_id > self.expected:
-                out.append(Missing(self.expected, row.agg_id - 1, "not_at_venue"))
+                out.append(Missing(self.expected, row.agg_id - 1, told.cause))
             out.append(row if 0 <= row.trade_time < LATEST_MS else Missing(row.agg_id, row.agg_id, "absurd_time"))
             self.expected = row.agg_id + 1
         self._release_held(out)
-        if not self._held and caught_up and generation == self.generation:
+        if not self._held and told.caught_up and told.generation == self.generation:
             self.state = Continuity.LIVE
         return out
 
@@ -175,12 +248,12 @@ class ContinuityTracker:
         self.expected = first
         return self._release_held(out)
 
-    def _take_held_below(self, agg_id: int, out: Release) -> None:
+    def _take_held_below(self, agg_id: int, out: Release, cause: str) -> None:
         held = self._held
         while held and held[0].agg_id < agg_id:
             trade = held.popleft()
             if trade.agg_id > self.expected:
-                out.append(Missing(self.expected, trade.agg_id - 1, "not_at_venue"))
+                out.append(Missing(self.expected, trade.agg_id - 1, cause))
             if trade.agg_id >= self.expected:
                 out.append(trade)
                 self.expected = trade.agg_id + 1
@@ -188,12 +261,14 @@ class ContinuityTracker:
     def _release_held(self, out: Release) -> Release:
         """Release what is contiguous now; when nothing waits any more, the trades of this connection prove continuity."""
         held = self._held
-        had_held = bool(held)
+        before = len(held)
         while held and held[0].agg_id <= self.expected:
             trade = held.popleft()
             if trade.agg_id == self.expected:
                 out.append(trade)
                 self.expected += 1
-        if not held and had_held:
+        if not held and before:
             self.state = Continuity.LIVE if self._heard else Continuity.DOUBT
+        elif held and out and not self._passed_by_all():
+            self.state = Continuity.WAITING
         return out

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from libs.contracts.market import NEVER_EXISTED
 from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.backoff import Backoff
 from libs.exchanges.errors import RateLimited, VenueError
@@ -13,7 +14,7 @@ from libs.exchanges.venue import synchronise
 from libs.kit.clock import VenueClock
 from libs.kit.logging import get_logger
 from services.trade_ingest.assembler import Assembler, SymbolFeed
-from services.trade_ingest.continuity import UNKNOWN_ID, Continuity
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 
 PAGE = 1000
 MINUTE_MS = 60_000
@@ -21,6 +22,8 @@ HOUR_MS = 60 * MINUTE_MS
 HISTORY_MS = 24 * HOUR_MS - 5 * MINUTE_MS
 WORKERS = 4
 REST_LAG_SECONDS = 0.25
+# Only REST can end these.
+UNSETTLED = (Continuity.DOUBT, Continuity.FILLING)
 
 
 class FillHost(Protocol):
@@ -31,6 +34,14 @@ class FillHost(Protocol):
 
     async def bootstrap(self, symbol: str, until_ms: int) -> None:
         """Fetch and publish the bars that end at `until_ms`."""
+        ...
+
+    def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told) -> None:
+        """Rows by REST into the assembler, and what comes of them into the queue."""
+        ...
+
+    def abandon(self, symbol: str, cause: str) -> None:
+        """Declare the gap before the oldest held trade as a hole."""
         ...
 
     def pump(self) -> None:
@@ -98,7 +109,7 @@ class GapFiller:
             self._waiting.discard(symbol)
             if feed.tracker.state is Continuity.LIVE:
                 self._host.settled(symbol)
-            elif self._host.connected(symbol):
+            elif feed.tracker.state in UNSETTLED and self._host.connected(symbol):
                 self.want(symbol)
 
     async def _start_fresh(self, feed: SymbolFeed) -> None:
@@ -146,7 +157,7 @@ class GapFiller:
     async def _mend(self, feed: SymbolFeed) -> None:
         tracker, backoff = feed.tracker, Backoff(first_seconds=REST_LAG_SECONDS, longest_seconds=5.0)
         progress_at = time.monotonic()
-        while tracker.state is not Continuity.LIVE and self._host.connected(feed.symbol):
+        while tracker.state in UNSETTLED and self._host.connected(feed.symbol):
             await self._host.room()
             expected = tracker.expected
             problem = await self._ask_once(feed)
@@ -155,7 +166,7 @@ class GapFiller:
                 backoff.reset()
                 continue
             if time.monotonic() - progress_at > self._rules.patience_seconds:
-                await self._give_up(feed, problem or "not_at_venue")
+                await self._give_up(feed, problem or NEVER_EXISTED)
                 progress_at = time.monotonic()
             await asyncio.sleep(backoff.next_seconds())
 
@@ -176,8 +187,8 @@ class GapFiller:
         known_until = max(feed.last_time, feed.watermark.value)
         if not rows and self._clock.now_ms() - known_until > HISTORY_MS and not await self._ask_oldest(feed):
             return ""
-        await self._fill(feed, rows, caught_up=len(rows) < PAGE, generation=generation)
-        return "" if rows else "not_at_venue"
+        await self._fill(feed, rows, Told(len(rows) < PAGE, generation))
+        return "" if rows else NEVER_EXISTED
 
     async def _ask_oldest(self, feed: SymbolFeed) -> str:
         """The ids are older than the venue's history: go on with the oldest trade that it still has."""
@@ -188,10 +199,10 @@ class GapFiller:
             return "venue_unavailable"
         if not rows or rows[0].agg_id <= feed.tracker.expected:
             return "refused"
-        await self._fill(feed, rows, caught_up=False, generation=feed.tracker.generation)
+        await self._fill(feed, rows, Told(False, feed.tracker.generation, "history_expired"))
         return ""
 
-    async def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], *, caught_up: bool, generation: int) -> None:
+    async def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], told: Told) -> None:
         """A time that our clock does not believe has the clock compared first: then it is the clock, or the venue, that errs."""
         newest = max((row.trade_time for row in rows), default=0)
         if not self._clock.believes(newest):
@@ -199,8 +210,7 @@ class GapFiller:
             if not self._clock.believes(newest):
                 self._log.error("the venue's history has an absurd time", symbol=feed.symbol, time_ms=newest)
         self._host.assembler.believed_until = self._clock.latest_believable_ms()
-        self._host.assembler.fill(feed.symbol, rows, caught_up=caught_up, generation=generation, received_us=_now_us())
-        self._host.pump()
+        self._host.fill(feed.symbol, rows, told)
 
     async def _give_up(self, feed: SymbolFeed, cause: str) -> None:
         first = feed.tracker.first_held
@@ -213,8 +223,7 @@ class GapFiller:
         self._log.error(
             "a gap is declared", symbol=feed.symbol, first=feed.tracker.expected, last=first.agg_id - 1, cause=cause
         )
-        self._host.assembler.abandon(feed.symbol, cause, _now_us())
-        self._host.pump()
+        self._host.abandon(feed.symbol, cause)
 
     async def _confirmed(self, held: AggTrade) -> bool:
         """Whether the venue has come as far as a trade that its stream told; true when it does not say."""

@@ -2,30 +2,45 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from libs.contracts.event import Event
 from libs.contracts.market import UNKNOWN_TIME, FeedState
 from libs.contracts.topics import AGGTRADE, FEEDSTATUS
-from libs.exchanges import Instrument, StreamBatch
-from libs.exchanges.feed_status import FeedStatus
+from libs.exchanges import AggTrade, Instrument
 from libs.exchanges.venue import Venue
-from libs.kit.clock import VenueClock
+from libs.kit.clock import SystemClock, VenueClock
 from libs.kit.metrics import counter, gauge
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Assembler
 from services.trade_ingest.bootstrap import fetch_bootstrap
-from services.trade_ingest.continuity import Continuity
+from services.trade_ingest.continuity import Continuity, Told
 from services.trade_ingest.frame_builder import Origin
+from services.trade_ingest.health import FEED, FeedHealth, FeedMemory
 
-FEED = "trades"
-DOUBT_SECONDS = 1.0
 # How long a trade beyond a grid edge waits for those of its partition's other symbols; docs/decisions/0013-ingest.md.
 EDGE_SECONDS = 0.005
 
 
+class Source(Protocol):
+    """Where a symbol's trades come from. `newest`: the newest venue event time it brought (ms), 0 while it is closed."""
+
+    newest: int
+
+    def replace(self) -> None:
+        """Put another connection in its place."""
+        ...
+
+
+class Listener(Protocol):
+    """Who wants to know of trades while some symbol is silent or halted."""
+
+    def heard(self, trades: Sequence[AggTrade]) -> None: ...
+
+
 class TradeIngest:
-    """Ties the pure core to the queue; implements what the gap filler needs of its host."""
+    """Ties the pure core to the queue; implements what the gap filler and the silence watch need of their host."""
 
     def __init__(
         self,
@@ -40,40 +55,111 @@ class TradeIngest:
         self._publisher = publisher
         self._instruments = instruments
         self._origin = origin
-        self._status = FeedStatus(FEED, instruments)
         self._open: set[str] = set()
+        self._opened_ms: dict[str, int] = {}
+        self._overlay: dict[str, tuple[FeedState, str]] = {}
         self._counted: dict[str, tuple[int, int, int]] = {}
         self.urgent = asyncio.Event()
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
+        self.health = FeedHealth(assembler, {}, self.venue_ms, self._send)
+        self.sources: dict[str, Source] = {}
+        self.listener: Listener | None = None
+
+    def remember(self, memories: dict[str, FeedMemory]) -> None:
+        """Go on from what the topic says of the feeds; before anything runs."""
+        self.health = FeedHealth(self.assembler, memories, self.venue_ms, self._send)
 
     @property
     def clock(self) -> VenueClock:
         """The venue's time."""
         return self._venue.clock
 
+    def venue_ms(self) -> int:
+        """Now, at the venue; of a recording that is told as fast as it is read, what was heard last."""
+        if self.clock.paced:
+            return max(0, self.clock.now_ms())
+        heard = max((source.newest for source in self.sources.values()), default=0)
+        return max([heard, *(feed.last_time for feed in self.assembler.feeds.values())])
+
     def opened(self, symbols: Sequence[str]) -> None:
         """Their stream delivers from now on."""
         self._open.update(symbols)
+        self._opened_ms.update(dict.fromkeys(symbols, self.clock.now_ms()))
 
-    def lost(self, symbols: Sequence[str], state: FeedState, reason: str) -> None:
-        """Their stream is gone."""
+    def lost(self, symbols: Sequence[str], *, silent: bool, reason: str) -> None:
+        """Their stream is gone, or says nothing."""
         self._open.difference_update(symbols)
         self.assembler.interrupt(symbols)
         for symbol in symbols:
-            self.report(symbol, state, reason)
+            self._overlay.pop(symbol, None)
+            self.health.doubt(symbol, "silent" if silent else "disconnected")
+            self.health.say(symbol, "silent" if silent else "down", reason)
 
-    def report(self, symbol: str, state: FeedState, detail: str = "") -> None:
-        """Publish the feed's state if it is another than before."""
-        last = self.assembler.feeds[symbol].last_time
-        event = self._status.change(symbol, state, self._venue.clock.now_ms(), detail, last)
-        if event is not None:
-            self._publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._partitions[symbol]))
+    def heard(self, trades: Sequence[AggTrade]) -> None:
+        """Trades of one socket read were taken: note the delay of the last one, and who is not silent any more."""
+        if self.clock.paced:
+            last = trades[-1]
+            self.health.delayed(last.symbol, self.clock.now_ms() - last.event_time)
+        if self._overlay and self.listener is not None:
+            self.listener.heard(trades)
+
+    def say(self, symbol: str, state: FeedState, detail: str = "") -> None:
+        """Tell the state, unless something worse is known of the symbol."""
+        state, detail = self._overlay.get(symbol, (state, detail))
+        self.health.say(symbol, state, detail)
+
+    def silent(self, symbol: str, detail: str) -> None:
+        self.health.doubt(symbol, "silent")
+        self._overlay[symbol] = "silent", detail
+        self.say(symbol, "silent", detail)
+
+    def halted(self, symbol: str, detail: str) -> None:
+        self._overlay[symbol] = "halted", detail
+        self.say(symbol, "halted", detail)
+
+    def recovered(self, symbol: str) -> None:
+        self._overlay.pop(symbol, None)
+        whole = self.assembler.feeds[symbol].tracker.state is Continuity.LIVE
+        self.say(symbol, "live" if whole else "stale")
 
     def connected(self, symbol: str) -> bool:
         return symbol in self._open
 
+    def heard_until(self, symbol: str) -> int:
+        source = self.sources.get(symbol)
+        return 0 if source is None else source.newest
+
+    def replace(self, symbol: str) -> None:
+        self.sources[symbol].replace()
+
     def settled(self, symbol: str) -> None:
-        self.report(symbol, "live")
+        self.health.advanced(symbol)
+        self.say(symbol, "live")
+
+    def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told) -> None:
+        feed = self.assembler.feeds[symbol]
+        tracker, expected, last_time = feed.tracker, feed.tracker.expected, feed.last_time
+        announced, doubted = tracker.first_held is not None, tracker.state is Continuity.DOUBT
+        self.health.note_gaps(symbol)
+        self.assembler.fill(symbol, rows, told, _now_us())
+        self.pump()
+        if not announced:
+            # What happened after the connection was open is only earlier by REST than by the stream.
+            until = self._opened_ms.get(symbol, 0) if doubted and self.clock.paced else None
+            missed = [row for row in rows if until is None or row.trade_time <= until]
+            self.health.brought(symbol, expected, last_time, missed)
+        self.health.advanced(symbol)
+
+    def abandon(self, symbol: str, cause: str) -> None:
+        self.health.note_gaps(symbol)
+        self.assembler.abandon(symbol, cause, _now_us())
+        self.pump()
+        self.health.advanced(symbol)
+
+    def measure_clock(self) -> None:
+        """What our clock says less what the venue's says, where both run equally fast."""
+        if self.clock.paced and self.clock.speed == 1.0:
+            self.health.clock_offset_ms = float(SystemClock().now_ms() - self.clock.now_ms())
 
     async def room(self) -> None:
         await self._publisher.room()
@@ -84,6 +170,9 @@ class TradeIngest:
             self._put(event, self._partitions[symbol])
 
     def pump(self) -> None:
+        if self.assembler.declared:
+            declared, self.assembler.declared = self.assembler.declared, []
+            self.health.declared(declared)
         for frame in self.assembler.drain():
             self._put(frame, frame.partition)
             counter("perpstream_frames_published_total").labels(str(frame.partition)).inc()
@@ -100,6 +189,9 @@ class TradeIngest:
             self.urgent.clear()
             self.assembler.cut_edges()
             self.pump()
+
+    def _send(self, event: Event, symbol: str) -> None:
+        self._publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._partitions[symbol]))
 
     def _put(self, event: Event, partition: int) -> None:
         self._publisher.put(Outgoing(AGGTRADE, event, str(partition), partition))
@@ -133,71 +225,5 @@ class TradeIngest:
                 gauge("perpstream_feed_age_seconds").labels(FEED, symbol).set((now - feed.last_time) / 1000)
 
 
-class StreamFeed:
-    """The `StreamHandler` of one connection's symbols."""
-
-    def __init__(self, ingest: TradeIngest, symbols: Sequence[str], want: Callable[[str], None]) -> None:
-        self._ingest = ingest
-        self._symbols = tuple(symbols)
-        self._want = want
-        self._check: asyncio.TimerHandle | None = None
-        self._newest = 0
-        self._healthy = False
-
-    def on_connecting(self) -> None:
-        for symbol in self._symbols:
-            self._ingest.report(symbol, "starting")
-
-    def on_open(self) -> None:
-        self._healthy = True
-        self._newest = 0
-        self._ingest.opened(self._symbols)
-        for symbol in self._symbols:
-            self._ingest.report(symbol, "stale")
-            if self._ingest.assembler.feeds[symbol].tracker.state is Continuity.FILLING:
-                self._want(symbol)
-        self._check = asyncio.get_running_loop().call_later(DOUBT_SECONDS, self._want_unsettled)
-
-    def on_batch(self, batch: StreamBatch) -> None:
-        assembler = self._ingest.assembler
-        if batch.trades:
-            assembler.believed_until = self._ingest.clock.latest_believable_ms()
-            assembler.take(batch.trades, time.time_ns() // 1000)
-            if assembler.newly_filling:
-                self._on_gaps(assembler)
-            self._ingest.pump()
-            if assembler.waits_beyond_an_edge:
-                self._ingest.urgent.set()
-        if self._ingest.clock.believes(batch.newest_event_time):
-            self._newest = max(self._newest, batch.newest_event_time)
-
-    def on_close(self, reason: str, silent: bool) -> None:
-        self._healthy = False
-        if self._check is not None:
-            self._check.cancel()
-        self._ingest.lost(self._symbols, "silent" if silent else "down", reason)
-
-    def follow(self) -> None:
-        """Let quiet symbols' watermarks follow the connection, while it is whole; ask for what was found unreadable at a cut."""
-        if self._ingest.assembler.newly_filling:
-            self._on_gaps(self._ingest.assembler)
-        if self._healthy and self._newest:
-            self._ingest.assembler.follow(self._symbols, self._newest)
-
-    def _on_gaps(self, assembler: Assembler) -> None:
-        gaps, assembler.newly_filling = assembler.newly_filling, []
-        if assembler.in_doubt:
-            assembler.in_doubt = False
-            self._ingest.clock.doubted.set()
-        for symbol in gaps:
-            self._ingest.report(symbol, "stale")
-            if self._ingest.connected(symbol):
-                self._want(symbol)
-
-    def _want_unsettled(self) -> None:
-        for symbol in self._symbols:
-            feed = self._ingest.assembler.feeds[symbol]
-            if feed.tracker.state is Continuity.LIVE:
-                self._ingest.settled(symbol)
-            else:
-                self._want(symbol)
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -6,13 +6,14 @@ import numpy as np
 
 from libs.contracts.codec import decode
 from libs.contracts.frames import FrameGate
-from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, TradesBootstrapped
-from libs.contracts.topics import AGGTRADE, TIMELINE
+from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, FeedStatusChanged, TradeGapChanged, TradesBootstrapped
+from libs.contracts.topics import AGGTRADE, FEEDSTATUS, TIMELINE
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import tail_before
 from services.trade_ingest.assembler import Resume
 from services.trade_ingest.continuity import UNKNOWN_ID
+from services.trade_ingest.health import FEED, FeedMemory
 
 FIRST_WINDOW = 2000
 
@@ -115,6 +116,38 @@ async def _absorb_range(log: LogReader, partition: int, span: tuple[int, int], s
     async for batch in log.range(AGGTRADE.name, partition, *span):
         for record in batch:
             state.absorb(record)
+
+
+async def read_feed_memories(bootstrap: str, members: dict[int, list[str]]) -> dict[str, FeedMemory]:
+    """What the named symbols' feeds have last said of themselves, by partition; those that never did are left out."""
+    memories: dict[str, FeedMemory] = {}
+    async with LogReader(bootstrap) as log:
+        for partition, symbols in members.items():
+            beginning, end = await log.beginning(FEEDSTATUS.name, partition), await log.end(FEEDSTATUS.name, partition)
+            window = FIRST_WINDOW
+            while True:
+                start = max(beginning, end - window)
+                found = await _feed_memories(log, partition, (start, end))
+                if start == beginning or all(symbol in found for symbol in symbols):
+                    break
+                window *= 10
+            memories |= {symbol: found[symbol] for symbol in symbols if symbol in found}
+    return memories
+
+
+async def _feed_memories(log: LogReader, partition: int, span: tuple[int, int]) -> dict[str, FeedMemory]:
+    found: dict[str, FeedMemory] = {}
+    async for batch in log.range(FEEDSTATUS.name, partition, *span):
+        for record in batch:
+            try:
+                event = decode(record.value, record.headers, FEEDSTATUS.events)
+            except BadMessage:
+                continue
+            if isinstance(event, FeedStatusChanged) and event.feed == FEED:
+                found.setdefault(event.symbol, FeedMemory()).absorb(event)
+            elif isinstance(event, TradeGapChanged) and event.symbol in found:
+                found[event.symbol].absorb(event)
+    return found
 
 
 def _merge(state: TopicState, found: TopicState) -> None:

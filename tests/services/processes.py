@@ -18,14 +18,14 @@ class ServiceProcess:
 
     def __init__(self, name: str, environment: dict[str, str], log: Path) -> None:
         self._command = [sys.executable, "-m", f"services.{name}"]
-        self._environment = os.environ | environment
+        self.environment = os.environ | environment
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start (again); the log is continued."""
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._command, env=self.environment, stdout=log, stderr=log)
 
     def kill(self) -> None:
         """SIGKILL."""

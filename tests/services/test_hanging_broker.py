@@ -63,7 +63,7 @@ def watched(stack: IngestStack, database_url: str, folder: Path) -> Iterator[lis
             "PERPSTREAM_DATABASE_URL": database_url,
             "PERPSTREAM_GATEWAY_PORT": "0",
         }
-        process = ServiceProcess(name, stack.ingest._environment | own, folder / f"{name}.log")
+        process = ServiceProcess(name, stack.ingest.environment | own, folder / f"{name}.log")
         process.start()
         found.append(Watched(name, process, port, condition))
     try:

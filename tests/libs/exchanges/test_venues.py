@@ -58,6 +58,9 @@ class Listener:
     def on_connecting(self) -> None:
         self.seen.append("connecting")
 
+    def on_lines(self, lines: frozenset[int]) -> None:
+        self.lines = len(lines)
+
     def on_open(self) -> None:
         self.seen.append("open")
 

@@ -11,7 +11,7 @@ from libs.contracts.frames import FrameGate, read_columns
 from libs.contracts.market import AggTradeFrame
 from libs.exchanges import Instrument
 from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
-from services.trade_ingest.continuity import Continuity
+from services.trade_ingest.continuity import Continuity, Told
 from services.trade_ingest.frame_builder import Origin
 
 SYMBOL = "BTCUSDT"
@@ -132,7 +132,7 @@ def test_what_is_published_is_contiguous_or_declared_missing(
             newest = min(newest + count, len(times))
         elif action == "fill" and tracker.state is not Continuity.LIVE:
             rows = venue.rest(tracker.expected, newest, count)
-            core.fill(SYMBOL, rows, caught_up=len(rows) < count, generation=tracker.generation, received_us=6)
+            core.fill(SYMBOL, rows, Told(len(rows) < count, tracker.generation), 6)
         elif action == "abandon":
             core.abandon(SYMBOL, "test", 7)
         elif action == "reconnect":
@@ -158,7 +158,7 @@ def test_no_trade_is_published_at_or_below_a_published_watermark(
 ) -> None:
     core, frames, now, position = assembler(), list[AggTradeFrame](), START, 0
     core.feeds[SYMBOL].tracker.begin(1)
-    core.fill(SYMBOL, [], caught_up=True, generation=0, received_us=0)
+    core.fill(SYMBOL, [], Told(True, 0), 0)
     rows = []
     for number, (delta, event_delay) in enumerate(trades, start=1):
         now += delta
@@ -260,7 +260,7 @@ def test_other_symbols_go_on_while_one_has_a_gap() -> None:
     (frame,) = core.drain()
     assert Counter({part.symbol: part.rows for part in frame.slices}) == {"ETHUSDT": 1}
     assert core.newly_filling == [SYMBOL]
-    core.fill(SYMBOL, [trade(n, START + n) for n in range(1, 5)], caught_up=False, generation=0, received_us=2)
+    core.fill(SYMBOL, [trade(n, START + n) for n in range(1, 5)], Told(False, 0), 2)
     core.flush()
     ids, holes = ids_and_holes(core.drain())
     assert ids == [1, 2, 3, 4, 5, 6]
@@ -286,7 +286,7 @@ def test_an_absurd_stamp_of_the_stream_is_asked_for_again_and_moves_nothing() ->
     core.take([trade(1, START + 1), trade(2, START + 10**9), trade(3, START + 30)], 1)
     assert core.newly_filling == [SYMBOL]
     assert core.counts.disbelieved == {SYMBOL: 1}
-    core.fill(SYMBOL, [trade(2, START + 20), trade(3, START + 30)], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, [trade(2, START + 20), trade(3, START + 30)], Told(True, 0), 2)
     core.take([trade(4, START + 40)], 3)
     core.flush()
     frames = core.drain()
@@ -301,7 +301,7 @@ def test_an_absurd_stamp_that_stands_alone_is_asked_for_too() -> None:
     core.take([trade(1, START + 1), trade(2, START + 10**9)], 1)
     assert core.newly_filling == [SYMBOL], "nothing newer has to come before it is missed"
     core.follow([SYMBOL], START + 5000)
-    core.fill(SYMBOL, [trade(2, START + 20)], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, [trade(2, START + 20)], Told(True, 0), 2)
     core.flush()
     assert ids_and_holes(core.drain()) == ([1, 2], [])
     assert core.feeds[SYMBOL].watermark.late == 0, "the watermark stood still meanwhile"
@@ -311,7 +311,7 @@ def test_an_absurd_stamp_that_rest_confirms_is_late_and_keeps_its_raw_time() -> 
     core = assembler()
     core.believed_until = START + 60_000
     core.take([trade(1, START + 1), trade(2, START + 10**9)], 1)
-    core.fill(SYMBOL, [trade(2, START + 10**9)], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, [trade(2, START + 10**9)], Told(True, 0), 2)
     core.take([trade(3, START + 30)], 3)
     core.flush()
     columns = [read_columns(frame) for frame in core.drain()]

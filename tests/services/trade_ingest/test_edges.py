@@ -16,8 +16,9 @@ from libs.kit.clock import VenueClock
 from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher
 from services.trade_ingest import ingest as ingest_module
+from services.trade_ingest.feeds import StreamFeed
 from services.trade_ingest.frame_builder import Origin
-from services.trade_ingest.ingest import StreamFeed, TradeIngest
+from services.trade_ingest.ingest import TradeIngest
 from tests.services.processes import eventually
 from tests.services.trade_ingest.test_assembler import START, SYMBOL, Trade, assembler, trade
 

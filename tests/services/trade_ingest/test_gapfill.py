@@ -7,10 +7,10 @@ from typing import cast
 import pytest
 
 from libs.contracts.market import AggTradeFrame
-from libs.exchanges import MarketData
+from libs.exchanges import AggTrade, MarketData
 from libs.kit.clock import VenueClock
 from services.trade_ingest.assembler import Assembler, Resume
-from services.trade_ingest.continuity import UNKNOWN_ID, Continuity
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 from services.trade_ingest.gapfill import HOUR_MS, MINUTE_MS, FillRules, GapFiller
 from tests.fakes.histories import SlowHistory
 from tests.services.processes import eventually
@@ -28,6 +28,14 @@ class Host:
 
     async def bootstrap(self, symbol: str, until_ms: int) -> None:
         self.bootstrapped.append(until_ms)
+
+    def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told) -> None:
+        self.assembler.fill(symbol, rows, told, 2)
+        self.pump()
+
+    def abandon(self, symbol: str, cause: str) -> None:
+        self.assembler.abandon(symbol, cause, 2)
+        self.pump()
 
     def pump(self) -> None:
         self.assembler.flush()
@@ -122,7 +130,7 @@ def test_a_later_lower_id_ends_the_belief_in_a_false_one() -> None:
     assert (tracker.first_held.agg_id, tracker.held, tracker.disbelieved) == (3, 2, 1)
     core.take([trade(3, NOW + 3), trade(4, NOW + 4)], 1)
     assert (tracker.held, tracker.duplicates) == (2, 2), "copies are copies"
-    core.fill(SYMBOL, [trade(2, NOW + 2)], caught_up=False, generation=0, received_us=2)
+    core.fill(SYMBOL, [trade(2, NOW + 2)], Told(False, 0), 2)
     core.flush()
     assert ids_and_holes(core.drain()) == ([1, 2, 3, 4], [])
 
@@ -131,7 +139,7 @@ def test_an_id_beyond_all_that_a_venue_trades_is_not_held_at_all() -> None:
     core = assembler(Resume(0, NOW, NOW))
     core.take([trade(1, NOW + 1), trade(2**61, NOW + 2)], 1)
     assert core.feeds[SYMBOL].tracker.held == 0
-    core.fill(SYMBOL, [trade(2**61, NOW + 2)], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, [trade(2**61, NOW + 2)], Told(True, 0), 2)
     core.flush()
     assert ids_and_holes(core.drain()) == ([1], [])
 
@@ -141,7 +149,7 @@ def test_a_time_that_no_frame_can_carry_is_a_missing_trade_and_keeps_the_others(
     core.take([trade(1, NOW + 1)], 1)
     rows = [trade(2, NOW * 1000), trade(3, NOW + 3), trade(4, -5)]
     core.take([rows[0]], 2)
-    core.fill(SYMBOL, rows, caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, rows, Told(True, 0), 2)
     core.flush()
     frames = core.drain()
     assert ids_and_holes(frames) == ([1, 3], [(2, 2), (4, 4)])

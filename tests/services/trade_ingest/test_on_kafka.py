@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
-from libs.contracts.market import FeedStatusChanged, TradesBootstrapped
+from libs.contracts.market import FeedStatusChanged, TradeGapChanged, TradesBootstrapped
 from libs.contracts.topics import FEEDSTATUS
 from libs.exchanges.decimals import scaled
 from libs.streaming.admin import ensure_topics
@@ -85,7 +86,7 @@ async def test_the_venue_dies_and_returns(stack: IngestStack) -> None:
     await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
     await _all_say(stack, "live")
     stack.venue.kill()
-    await _all_say(stack, "starting")
+    await _all_say(stack, "down")
     seen = await published(stack.bootstrap)
     stack.venue.start()
     await _rows_beyond(stack, {symbol: len(seen.ids(symbol)) + 300 for symbol in SYMBOLS})
@@ -93,16 +94,19 @@ async def test_the_venue_dies_and_returns(stack: IngestStack) -> None:
     assert stack.ingest.stop() == 0
     check_complete(stack, await published(stack.bootstrap))
     for symbol in SYMBOLS:
-        states = await _states(stack, symbol)
-        assert states[:5] == ["starting", "stale", "live", "down", "starting"]
-        assert states[5:] == ["stale", "live"]
+        states = [state for state, _ in groupby(await _states(stack, symbol))]
+        assert states == ["starting", "stale", "live", "down", "stale", "live"]
+        changes = [e for e in await events_of(stack.bootstrap, FEEDSTATUS) if isinstance(e, TradeGapChanged)]
+        [gap] = [e for e in changes if e.symbol == symbol and e.outcome != "open"]
+        assert (gap.outcome, gap.cause, gap.unfilled) == ("filled", "disconnected", 0)
+        assert gap.last_missing_id - gap.first_missing_id >= 100, "what the venue traded while it did not answer"
 
 
 async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, tmp_path: Path) -> None:
     await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
     doubled = ServiceProcess(
         "trade_ingest",
-        stack.ingest._environment | {"PERPSTREAM_HEALTH_PORT": "0"},
+        stack.ingest.environment | {"PERPSTREAM_HEALTH_PORT": "0"},
         tmp_path / "twin.log",
     )
     doubled.start()
@@ -115,7 +119,7 @@ async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, t
 
 
 async def test_an_unknown_symbol_is_one_clear_line(stack: IngestStack, tmp_path: Path) -> None:
-    environment = stack.ingest._environment | {"PERPSTREAM_SYMBOLS": "BTCUSTD", "PERPSTREAM_HEALTH_PORT": "0"}
+    environment = stack.ingest.environment | {"PERPSTREAM_SYMBOLS": "BTCUSTD", "PERPSTREAM_HEALTH_PORT": "0"}
     wrong = ServiceProcess("trade_ingest", environment, tmp_path / "wrong.log")
     wrong.start()
 

@@ -8,7 +8,7 @@ import pytest
 from libs.contracts.frames import read_columns
 from libs.contracts.market import AggTradeFrame
 from libs.kit.errors import UserError
-from services.trade_ingest.continuity import Continuity
+from services.trade_ingest.continuity import Continuity, Told
 from tests.services.trade_ingest.test_assembler import START, SYMBOL, assembler, ids_and_holes, trade
 
 
@@ -18,7 +18,7 @@ def test_a_price_finer_than_the_scale_ends_the_process_with_advice_when_rest_say
     core.take([finer], 1)
     core.flush()
     assert core.newly_filling == [SYMBOL]
-    core.fill(SYMBOL, [finer], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, [finer], Told(True, 0), 2)
     with pytest.raises(UserError, match="exchangeInfo"):
         core.flush()
 
@@ -47,7 +47,7 @@ def test_what_no_frame_can_hold_is_asked_for_by_rest_and_nothing_else_is_lost(li
     assert core.feeds[SYMBOL].last_time == START + 2
     assert core.feeds[SYMBOL].published_watermark <= START + 2
     assert core.newly_filling == [SYMBOL]
-    core.fill(SYMBOL, honest[2:], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, honest[2:], Told(True, 0), 2)
     core.take([trade(6, START + 6)], 3)
     core.flush()
     frames = [*first, *core.drain()]
@@ -63,7 +63,7 @@ def test_what_rest_too_tells_as_nonsense_is_a_hole_and_what_follows_goes_on() ->
     rows = [trade(1, START + 1), trade(2, START + 2, price="-1.0"), trade(3, START + 3)]
     core.take(rows, 1)
     core.flush()
-    core.fill(SYMBOL, rows[1:], caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, rows[1:], Told(True, 0), 2)
     core.take([trade(4, START + 4)], 3)
     core.flush()
     assert ids_and_holes(core.drain()) == ([1, 3, 4], [(2, 2)])
@@ -75,9 +75,9 @@ def test_a_hole_behind_an_unreadable_trade_is_declared_once() -> None:
     core = assembler(rows_per_frame=100)
     rows = [trade(1, START + 1), trade(2, START + 2, price="-1.0"), trade(5, START + 5)]
     core.take([trade(5, START + 5)], 1)
-    core.fill(SYMBOL, rows, caught_up=True, generation=0, received_us=2)
+    core.fill(SYMBOL, rows, Told(True, 0), 2)
     core.flush()
-    core.fill(SYMBOL, [trade(2, START + 2), trade(5, START + 5)], caught_up=True, generation=0, received_us=3)
+    core.fill(SYMBOL, [trade(2, START + 2), trade(5, START + 5)], Told(True, 0), 3)
     core.flush()
     assert ids_and_holes(core.drain()) == ([1, 2, 5], [(3, 4)])
     assert core.counts.missing == {SYMBOL: 2}

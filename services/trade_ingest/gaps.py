@@ -1,0 +1,90 @@
+"""The gaps of one symbol from when they are found to how they end, as events; pure, the caller brings the venue's time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from libs.contracts.identity import digest
+from libs.contracts.market import NEVER_EXISTED, GapOutcome, OpenGap, TradeGapChanged
+from services.trade_ingest.continuity import UNKNOWN_ID, Missing
+
+
+@dataclass(slots=True)
+class GapBook:
+    """`open` gaps are in order of their ids. `filled` counts those that ended so since the symbol's first start.
+
+    A gap whose end is not known (after a loss, REST brings what nobody has told yet) grows page by page; it is the last of
+    `open` while `growing` is true.
+    """
+
+    symbol: str
+    open: list[OpenGap] = field(default_factory=list)
+    filled: int = 0
+    growing: bool = False
+    _holes: list[Missing] = field(default_factory=list)
+
+    def found(self, first: int, last: int, times: tuple[int, int], cause: str, now_ms: int) -> list[TradeGapChanged]:
+        """Ids between a published and a known newer trade are missing. Nothing new when they are known to be."""
+        if last < first or first == UNKNOWN_ID or any(gap.last_missing_id >= first for gap in self.open):
+            return []
+        gap = OpenGap(first, last, times[0], max(times), cause, now_ms)
+        self.open.append(gap)
+        self.growing = False
+        return [self._event(gap, "open", now_ms)]
+
+    def brought(self, first: int, last: int, times: tuple[int, int], cause: str, now_ms: int) -> None:
+        """REST brought these, and no gap was known there: one that grows until the symbol is whole."""
+        known = max((gap.last_missing_id for gap in self.open), default=UNKNOWN_ID)
+        first = max(first, known + 1)
+        if last < first:
+            return
+        if self.growing and self.open[-1].last_missing_id == first - 1:
+            begun = self.open.pop()
+            gap = OpenGap(begun.first_missing_id, last, begun.from_ms, max(times), begun.cause, begun.found_ms)
+        else:
+            gap = OpenGap(first, last, times[0], max(times), cause, now_ms)
+        self.open.append(gap)
+        self.growing = True
+
+    def missing(self, holes: Iterable[Missing]) -> None:
+        """These ids were published as holes."""
+        self._holes.extend(holes)
+
+    def advanced(self, expected: int, *, whole: bool, now_ms: int) -> list[TradeGapChanged]:
+        """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more."""
+        closed = []
+        while self.open and self.open[0].last_missing_id < expected and (whole or not self._grows(self.open[0])):
+            closed.append(self._close(self.open.pop(0), now_ms))
+        if whole or not self.open:
+            self.growing = False
+        if not self.open:
+            self._holes.clear()
+        return closed
+
+    def _grows(self, gap: OpenGap) -> bool:
+        return self.growing and gap is self.open[-1]
+
+    def _close(self, gap: OpenGap, now_ms: int) -> TradeGapChanged:
+        first, last = gap.first_missing_id, gap.last_missing_id
+        inside = [(min(last, hole.last) - max(first, hole.first) + 1, hole.cause) for hole in self._holes]
+        unfilled = sum(count for count, _ in inside if count > 0)
+        lost = sum(count for count, cause in inside if count > 0 and cause != NEVER_EXISTED)
+        if unfilled < last - first + 1:
+            self.filled += 1
+            return self._event(gap, "filled", now_ms, unfilled)
+        return self._event(gap, "lost" if lost else "never_existed", now_ms, unfilled)
+
+    def _event(self, gap: OpenGap, outcome: GapOutcome, now_ms: int, unfilled: int = 0) -> TradeGapChanged:
+        return TradeGapChanged(
+            event_id=digest("trade_gap", self.symbol, gap.first_missing_id, gap.last_missing_id, outcome, now_ms),
+            event_time_ms=now_ms,
+            symbol=self.symbol,
+            first_missing_id=gap.first_missing_id,
+            last_missing_id=gap.last_missing_id,
+            from_ms=gap.from_ms,
+            to_ms=gap.to_ms,
+            cause=gap.cause,
+            outcome=outcome,
+            found_ms=gap.found_ms,
+            closed_ms=None if outcome == "open" else now_ms,
+            unfilled=unfilled,
+        )

@@ -1,0 +1,198 @@
+"""What is told of each symbol's trade feed: its state with figures, and its gaps; a restarted process goes on from that."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from libs.contracts.event import Event
+from libs.contracts.market import (
+    UNKNOWN_TIME,
+    FeedState,
+    FeedStatusChanged,
+    IdMark,
+    OpenGap,
+    TradeGapChanged,
+)
+from libs.exchanges import AggTrade
+from libs.exchanges.feed_status import REPORT_MS, FeedStatus, Figures, Meter
+from libs.kit.metrics import counter, gauge
+from services.trade_ingest.assembler import Assembler, SymbolFeed
+from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Missing
+from services.trade_ingest.gaps import GapBook
+
+FEED = "trades"
+# Real seconds between two reports of a symbol at least, however fast the venue's time runs.
+SHORTEST_SECONDS = 1.0
+# In one report; what lies beyond is told gap by gap.
+MOST_OPEN = 200
+
+
+@dataclass(slots=True)
+class FeedMemory:
+    """What a symbol's feed has last said of itself."""
+
+    open_gaps: list[OpenGap] = field(default_factory=list)
+    gaps_filled: int = 0
+    marks: tuple[IdMark, ...] = ()
+
+    def absorb(self, event: FeedStatusChanged | TradeGapChanged) -> None:
+        """One of its events, in log order."""
+        if isinstance(event, FeedStatusChanged):
+            self.open_gaps, self.gaps_filled, self.marks = list(event.open_gaps), event.gaps_filled, event.marks
+            return
+        first, last = event.first_missing_id, event.last_missing_id
+        known = [gap for gap in self.open_gaps if (gap.first_missing_id, gap.last_missing_id) != (first, last)]
+        if event.outcome == "open":
+            known.append(OpenGap(first, last, event.from_ms, event.to_ms, event.cause, event.found_ms))
+        elif event.outcome == "filled" and len(known) < len(self.open_gaps):
+            self.gaps_filled += 1
+        self.open_gaps = known
+
+
+@dataclass(slots=True)
+class _Symbol:
+    feed: SymbolFeed
+    book: GapBook
+    completeness: Completeness
+    missing_before: int
+    begun: bool
+    meter: Meter = field(default_factory=Meter)
+    cause: str = "restart"
+    reported_at: float = 0.0
+    reported_ms: int = UNKNOWN_TIME
+    published: int = 0
+
+    @property
+    def next_id(self) -> int:
+        return self.feed.tracker.expected
+
+
+class FeedHealth:
+    """`send` publishes an event of a symbol; `now_ms` is the venue's time. What is fetched before a symbol is live for the first
+    time is its beginning, and no gap. `clock_offset_ms`: our clock less the venue's, where that can be said."""
+
+    def __init__(
+        self,
+        assembler: Assembler,
+        memories: dict[str, FeedMemory],
+        now_ms: Callable[[], int],
+        send: Callable[[Event, str], None],
+    ) -> None:
+        self._assembler = assembler
+        self._now_ms = now_ms
+        self._send = send
+        self._status = FeedStatus(FEED, assembler.feeds)
+        self.clock_offset_ms: float | None = None
+        self._symbols: dict[str, _Symbol] = {}
+        for symbol, feed in assembler.feeds.items():
+            memory = memories.get(symbol, FeedMemory())
+            book = GapBook(symbol, list(memory.open_gaps), memory.gaps_filled)
+            missing = memory.marks[-1].missing if memory.marks else 0
+            self._symbols[symbol] = _Symbol(
+                feed, book, Completeness(memory.marks), missing, feed.tracker.expected != UNKNOWN_ID
+            )
+
+    def state_of(self, symbol: str) -> FeedState | None:
+        """The last reported state."""
+        return self._status.state_of(symbol)
+
+    def say(self, symbol: str, state: FeedState, detail: str = "") -> None:
+        """Publish the state, with figures, if it is another than before."""
+        if self._status.enter(symbol, state, self._now_ms(), detail):
+            self._report(symbol)
+
+    def say_starting(self, symbol: str) -> None:
+        """Before the first connection; afterwards, what was wrong is more to know than that we try again."""
+        if self._status.state_of(symbol) is None:
+            self.say(symbol, "starting")
+
+    def doubt(self, symbol: str, cause: str) -> None:
+        """Why trades may be missing from now on."""
+        self._symbols[symbol].cause = cause
+
+    def delayed(self, symbol: str, delay_ms: float) -> None:
+        """A message of the symbol came so long after its event time."""
+        if (known := self._symbols.get(symbol)) is not None:
+            known.meter.delayed(delay_ms)
+
+    def note_gaps(self, symbol: str) -> None:
+        """Look at what the symbol's tracker misses; tell what is new."""
+        known = self._symbols[symbol]
+        news: list[TradeGapChanged] = []
+        for first, last, before, after in known.feed.tracker.gaps() if known.begun else ():
+            from_ms = known.feed.last_time if before is None else before.trade_time
+            news += known.book.found(first, last, (from_ms, after.trade_time), known.cause, self._now_ms())
+        self._tell(symbol, news)
+        if news:
+            self._report(symbol)
+
+    def brought(self, symbol: str, expected: int, last_time: int, rows: Sequence[AggTrade]) -> None:
+        """REST gave rows that no newer trade had announced; they begin at `expected`."""
+        known = self._symbols[symbol]
+        new = [row for row in rows if expected <= row.agg_id < known.next_id]
+        if new and known.begun:
+            begin = last_time if last_time != UNKNOWN_TIME else new[0].trade_time
+            known.book.brought(
+                expected, new[-1].agg_id, (begin, new[-1].trade_time), known.cause, max(0, self._now_ms())
+            )
+
+    def declared(self, holes: Sequence[tuple[str, Missing]]) -> None:
+        """These were published as holes."""
+        for symbol, hole in holes:
+            self._symbols[symbol].book.missing([hole])
+
+    def advanced(self, symbol: str) -> None:
+        """The symbol got further: tell which gaps ended."""
+        known = self._symbols[symbol]
+        tracker = known.feed.tracker
+        whole = tracker.state is Continuity.LIVE
+        self._tell(symbol, known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms()))
+        if whole:
+            known.begun = True
+            # While the stream is silent, REST makes the symbol whole again and again, and the next gap has the same cause.
+            known.cause = "silent" if self._status.state_of(symbol) == "silent" else "not_sent"
+
+    def tick(self) -> None:
+        """Report the figures of every symbol whose turn it is."""
+        now_ms, now = self._now_ms(), time.monotonic()
+        for symbol, known in self._symbols.items():
+            if now_ms - known.reported_ms >= REPORT_MS and now - known.reported_at >= SHORTEST_SECONDS:
+                self._report(symbol)
+
+    def _tell(self, symbol: str, changes: Sequence[TradeGapChanged]) -> None:
+        for change in changes:
+            counter("perpstream_gaps_total").labels(symbol, change.outcome).inc()
+            self._send(change, symbol)
+
+    def _report(self, symbol: str) -> None:
+        known, now_ms = self._symbols[symbol], self._now_ms()
+        known.reported_at, known.reported_ms = time.monotonic(), now_ms
+        counts = self._assembler.counts
+        lost = counts.missing.get(symbol, 0) - counts.never_existed.get(symbol, 0)
+        published = counts.published.get(symbol, 0)
+        known.meter.count(published - known.published)
+        known.published = published
+        mark = IdMark(max(0, now_ms), known.next_id, known.missing_before + lost)
+        if known.next_id != UNKNOWN_ID:
+            known.completeness.mark(mark)
+        rate, delay = known.meter.take(now_ms)
+        hour, day = known.completeness.ppm(HOUR_MS, mark), known.completeness.ppm(DAY_MS, mark)
+        figures = Figures(
+            events_per_second=None if rate is None else round(rate, 3),
+            delay_ms=None if delay is None else round(delay, 1),
+            clock_offset_ms=self.clock_offset_ms,
+            gaps_open=len(known.book.open),
+            gaps_filled=known.book.filled,
+            completeness_1h_ppm=hour,
+            completeness_24h_ppm=day,
+            open_gaps=tuple(known.book.open[:MOST_OPEN]),
+            marks=known.completeness.marks,
+        )
+        gauge("perpstream_gaps_open").labels(symbol).set(len(known.book.open))
+        for span, ppm in (("1h", hour), ("24h", day)):
+            if ppm is not None:
+                gauge("perpstream_completeness_ratio").labels(symbol, span).set(ppm / 1_000_000)
+        event = self._status.report(symbol, now_ms, known.feed.last_time, figures)
+        if event is not None:
+            self._send(event, symbol)

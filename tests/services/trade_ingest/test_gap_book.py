@@ -1,0 +1,95 @@
+"""Gaps as they are told: found once, and ended as what really became of their ids; completeness from marks of ids."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, IdMark, OpenGap
+from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
+from services.trade_ingest.continuity import Missing
+from services.trade_ingest.gaps import GapBook
+from services.trade_ingest.health import FeedMemory
+
+MINUTE_MS = 60_000
+
+
+def test_a_gap_is_found_once_and_filled_when_its_last_id_is_passed() -> None:
+    book = GapBook("BTCUSDT")
+    [found] = book.found(5, 9, (100, 200), "disconnected", 210)
+    assert (found.outcome, found.first_missing_id, found.last_missing_id) == ("open", 5, 9)
+    assert book.found(7, 9, (100, 200), "disconnected", 220) == [], "a part of it is no other gap"
+    assert book.advanced(9, whole=False, now_ms=230) == []
+    [filled] = book.advanced(10, whole=False, now_ms=240)
+    assert (filled.outcome, filled.closed_ms, filled.unfilled, book.filled) == ("filled", 240, 0, 1)
+    assert (filled.from_ms, filled.to_ms, filled.found_ms) == (100, 200, 210)
+
+
+def test_how_a_gap_ends_is_what_became_of_its_ids() -> None:
+    for holes, outcome, unfilled in (
+        ([Missing(5, 9, NEVER_EXISTED)], "never_existed", 5),
+        ([Missing(5, 9, "rate_limited")], "lost", 5),
+        ([Missing(5, 6, NEVER_EXISTED), Missing(7, 9, "venue_unavailable")], "lost", 5),
+        ([Missing(2, 6, "rate_limited")], "filled", 2),
+    ):
+        book = GapBook("BTCUSDT")
+        book.found(5, 9, (100, 200), "silent", 210)
+        book.missing(holes)
+        [ended] = book.advanced(12, whole=True, now_ms=300)
+        assert (ended.outcome, ended.unfilled) == (outcome, unfilled)
+
+
+def test_what_rest_brings_page_by_page_after_a_loss_is_one_gap() -> None:
+    book = GapBook("BTCUSDT")
+    book.brought(1, 1000, (10, 20), "restart", 100)
+    assert book.advanced(1001, whole=False, now_ms=110) == []
+    book.brought(1001, 1400, (20, 30), "restart", 120)
+    [ended] = book.advanced(1401, whole=True, now_ms=130)
+    assert (ended.first_missing_id, ended.last_missing_id, ended.outcome) == (1, 1400, "filled")
+    assert (ended.from_ms, ended.to_ms, ended.found_ms) == (10, 30, 100)
+    assert book.open == []
+
+
+def test_a_successor_closes_what_its_predecessor_left_open() -> None:
+    memory = FeedMemory()
+    book = GapBook("BTCUSDT")
+    report = FeedStatusChanged(
+        event_id="r", event_time_ms=1, feed="trades", symbol="BTCUSDT", state="live", detail="", last_event_time_ms=1
+    )
+    memory.absorb(report)
+    for change in (*book.found(5, 9, (1, 2), "silent", 3), *book.found(12, 14, (3, 4), "silent", 5)):
+        memory.absorb(change)
+    memory.absorb(book.advanced(10, whole=False, now_ms=6)[0])
+    assert memory.open_gaps == [OpenGap(12, 14, 3, 4, "silent", 5)]
+    assert memory.gaps_filled == 1
+    [closed] = GapBook("BTCUSDT", list(memory.open_gaps), 1).advanced(99, whole=True, now_ms=50)
+    assert (closed.first_missing_id, closed.outcome) == (12, "filled")
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3 * HOUR_MS), st.integers(0, 1000), st.integers(0, 50)), min_size=1, max_size=300)
+)
+def test_completeness_is_that_of_a_span_between_the_one_asked_for_and_an_hour_more(
+    steps: list[tuple[int, int, int]],
+) -> None:
+    kept, history, now, next_id, missing = Completeness(), list[IdMark](), 0, 1, 0
+    for passed, ids, lost in steps:
+        now, next_id, missing = now + passed, next_id + ids, missing + min(ids, lost)
+        history.append(IdMark(now, next_id, missing))
+        kept.mark(history[-1])
+    newest = history[-1]
+    allowed = set()
+    for since in history:
+        ids = newest.next_id - since.next_id
+        long_enough = newest.time_ms - since.time_ms >= HOUR_MS or since == history[0]
+        if long_enough:
+            allowed.add(None if ids <= 0 else (ids - (newest.missing - since.missing)) * 1_000_000 // ids)
+    assert kept.ppm(HOUR_MS, newest) in allowed
+    assert Completeness(kept.marks).ppm(DAY_MS, newest) == kept.ppm(DAY_MS, newest), "a successor knows as much"
+    assert len(kept.marks) <= 14 + 27
+
+
+def test_a_steady_hour_is_measured_over_that_hour() -> None:
+    kept = Completeness()
+    for minute in range(200):
+        kept.mark(IdMark(minute * MINUTE_MS, minute * 10, 5 if minute > 60 else 0))
+    assert kept.ppm(HOUR_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 1_000_000, "what is older than that does not count"
+    assert kept.ppm(DAY_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 997_500
