@@ -46,6 +46,7 @@ class StackOptions:
     rebase: bool = False
     seed: int | None = None
     workers: int = 1
+    ingest_shards: int = 1
     ports: Mapping[PortName, int] = field(default_factory=dict)
     state_dir: Path = Path(".perpstream")
 
@@ -156,7 +157,7 @@ def market_variables(options: StackOptions) -> dict[str, str]:
     if options.recordings:
         variables["PERPSTREAM_SIM_RECORDING"] = ",".join(str(path.absolute()) for path in options.recordings)
         variables["PERPSTREAM_SIM_REBASE"] = "true" if options.rebase else "false"
-        variables["PERPSTREAM_SIM_READERS"] = str(INGEST_CONNECTIONS)
+        variables["PERPSTREAM_SIM_READERS"] = str(INGEST_CONNECTIONS + options.ingest_shards - 1)
     else:
         variables["PERPSTREAM_SIM_SYMBOLS"] = ",".join(options.symbols)
     if options.seed is not None:

@@ -14,7 +14,7 @@ from libs.kit.errors import ConfigurationError
 
 PROCFILE = ROOT / "Procfile"
 SIMULATOR = "exchange_simulator"
-SCALABLE = "signal_engine"
+ENGINE, TRADES = "signal_engine", "trade_ingest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,21 @@ def _command(line: str) -> tuple[str, ...]:
 
 
 def plan_services(
-    commands: Mapping[str, tuple[str, ...]], *, with_simulator: bool, workers: int, health_ports: Iterator[int]
+    commands: Mapping[str, tuple[str, ...]],
+    *,
+    with_simulator: bool,
+    copies: Mapping[str, int],
+    health_ports: Iterator[int],
 ) -> list[ServicePlan]:
-    """The services of one run in start order; the engine once per worker (`signal_engine`, `signal_engine.2`, …)."""
+    """The services of one run in start order, those in `copies` several times (`signal_engine`, `signal_engine.2`, …); each copy
+    of trade_ingest is told its shard, copies of the engine share the partitions by themselves."""
     plans = []
     for name, argv in commands.items():
         if name == SIMULATOR and not with_simulator:
             continue
-        for copy in range(1, workers + 1 if name == SCALABLE else 2):
-            title = name if copy == 1 else f"{name}.{copy}"
-            plans.append(ServicePlan(title, argv, next(health_ports)))
+        count = copies.get(name, 1)
+        for copy in range(count):
+            title = name if copy == 0 else f"{name}.{copy + 1}"
+            shard = ("--shard", f"{copy}/{count}") if name == TRADES and count > 1 else ()
+            plans.append(ServicePlan(title, (*argv, *shard), next(health_ports)))
     return plans

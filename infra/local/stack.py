@@ -23,7 +23,7 @@ from infra.local.options import (
 from infra.local.ports import HOST, free_port, promise
 from infra.local.postgres import EmbeddedPostgres, answers_as_postgres
 from infra.local.process import ProcessSpec
-from infra.local.procfile import SIMULATOR, ServicePlan, plan_services, read_procfile
+from infra.local.procfile import ENGINE, SIMULATOR, TRADES, ServicePlan, plan_services, read_procfile
 from infra.local.runfile import RunFile, claim_state_folder, creation_time, disk_error, end_leftovers, remember_source
 from infra.local.screen_log import ScreenLog
 from infra.local.settings import StackSettings
@@ -88,7 +88,10 @@ def _assemble(
         gateway_url=f"http://{HOST}:{ports['gateway']}",
     )
     services = plan_services(
-        commands, with_simulator=simulated, workers=options.workers, health_ports=health_ports(ports["health"])
+        commands,
+        with_simulator=simulated,
+        copies={ENGINE: options.workers, TRADES: options.ingest_shards},
+        health_ports=health_ports(ports["health"]),
     )
     # Last of what can be refused: a start that failed before has put nothing into the folder, and may be tried again.
     market = remember_source(options.state_dir, options.source())

@@ -45,6 +45,9 @@ def up(
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the simulated market")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of the signal engine")] = 1,
+    ingest_shards: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes of trade_ingest, which share the partitions")
+    ] = 1,
     port: Ports = None,
     state_folder: StateDir = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready")] = False,
@@ -65,6 +68,7 @@ def up(
         rebase=rebase,
         seed=seed,
         workers=workers,
+        ingest_shards=ingest_shards,
         ports=_ports(port or []),
         state_dir=state_dir(state_folder),
     )

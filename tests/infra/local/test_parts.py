@@ -170,15 +170,18 @@ def test_a_password_is_taken_out_of_a_database_url() -> None:
 def test_the_process_list_has_every_service_and_workers_are_copies() -> None:
     commands = read_procfile()
     ports = iter(range(1, 100))
-    plans = plan_services(commands, with_simulator=True, workers=3, health_ports=ports)
+    copies = {"signal_engine": 3, "trade_ingest": 2}
+    plans = plan_services(commands, with_simulator=True, copies=copies, health_ports=ports)
     names = [plan.name for plan in plans]
     assert [name for name in names if name.startswith("signal_engine")] == [
         "signal_engine",
         "signal_engine.2",
         "signal_engine.3",
     ]
-    assert len({plan.health_port for plan in plans}) == len(names) == len(commands) + 2
-    without = plan_services(commands, with_simulator=False, workers=1, health_ports=ports)
+    assert len({plan.health_port for plan in plans}) == len(names) == len(commands) + 3
+    shards = {plan.name: plan.argv[-2:] for plan in plans if plan.name.startswith("trade_ingest")}
+    assert shards == {"trade_ingest": ("--shard", "0/2"), "trade_ingest.2": ("--shard", "1/2")}
+    without = plan_services(commands, with_simulator=False, copies={}, health_ports=ports)
     assert [plan.name for plan in without] == [name for name in commands if name != "exchange_simulator"]
 
 
