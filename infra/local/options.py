@@ -33,8 +33,8 @@ _REST_URLS = ("PERPSTREAM_BINANCE_REST_URL", "PERPSTREAM_BINANCE_SPOT_REST_URL",
 class StackOptions:
     """One run of the stack. `kafka` and `database` name existing servers; then the embedded ones are not started.
 
-    `speed` multiplies the pace of a recording (None: as fast as possible); `rebase` moves its event times to now instead of
-    keeping them. `ports`: 0 asks for a free one.
+    `speed` multiplies the pace of a simulated market (None: a recording, as fast as possible); `rebase` moves its event times
+    to now instead of keeping them. `ports`: 0 asks for a free one.
     """
 
     venue: Literal["simulator", "binance"] = "simulator"
@@ -59,9 +59,11 @@ class StackOptions:
                 )
         if self.recordings and self.venue != "simulator":
             raise ConfigurationError("a recording needs the simulator", where="--venue", todo="leave --venue out")
-        if not self.recordings and (self.rebase or self.speed != 1.0):
+        if self.venue != "simulator" and self.speed != 1.0:
+            raise ConfigurationError("a live venue has its own pace", where="--speed", todo="leave --speed out")
+        if not self.recordings and (self.rebase or self.speed is None):
             raise ConfigurationError(
-                "--speed and --rebase apply to recordings", where="--speed", todo="add --recording FILE"
+                "--rebase and --speed max apply to recordings", where="--speed", todo="add --recording FILE"
             )
         for symbol in self.symbols:
             if not symbol.isalnum() or symbol != symbol.upper():

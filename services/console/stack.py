@@ -39,7 +39,9 @@ def up(
     kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this broker, start none")] = None,
     database: Database = None,
     recording: Files = None,
-    speed: Annotated[str, typer.Option(help="Pace of a recording: a number, or max")] = "1",
+    speed: Annotated[
+        str, typer.Option(help="Pace of the simulated venue's time: a number, or max for a recording")
+    ] = "1",
     rebase: Annotated[
         bool, typer.Option("--rebase/--keep-times", help="Move a recording to now, or keep its times")
     ] = False,

@@ -121,7 +121,7 @@ def test_a_recording_is_one_market_in_every_folder_and_a_synthetic_market_is_not
     ("options", "hint"),
     [
         (StackOptions(recordings=(Path("nowhere.gz"),)), "the recording does not exist"),
-        (StackOptions(speed=10.0), "apply to recordings"),
+        (StackOptions(speed=None), "apply to recordings"),
         (StackOptions(symbols=("btc/usdt",)), "is no symbol"),
     ],
 )
