@@ -29,6 +29,9 @@ LOOK_SECONDS, FORGET_SECONDS = 0.5, 3.0
 REFUSED_LOOK_SECONDS = 2.0
 # It is somebody else's turn: that takes no longer than a look at the file.
 QUEUE_SECONDS = 0.05
+# By so much (real seconds) a refusal is taken for longer: half a round trip is how well we know the venue's clock, and a
+# question that arrives in the last instant of a ban is one during the ban.
+MARGIN_SECONDS = 0.5
 # Another process changes the file: microseconds, unless it was stopped in between.
 BUSY_SECONDS, LONGEST_BUSY_SECONDS = 0.001, 2.0
 # So long a file that could not be used is left alone.
@@ -111,6 +114,7 @@ class Limiter:
 
     async def refuse(self, pool: Pool, length_ms: int, *, banned: bool) -> None:
         """The venue answers nothing for so long: of this pool, or (banned) of anything."""
+        length_ms += int(MARGIN_SECONDS * 1000 * self._speed)
 
         def change(state: HostState, now_ms: int) -> None:
             if banned:

@@ -178,7 +178,8 @@ async def test_a_question_whose_patience_ends_says_until_when_and_is_not_asked(e
         await client.get(question)
     with pytest.raises(RateLimited, match="not asked") as caught:
         await client.get(replace(question, turn=Turn(Priority.GAPS, patience_seconds=7.0)))
-    assert (caught.value.until_ms, caught.value.banned) == (START + 120_000, True)
+    assert caught.value.banned
+    assert START + 120_000 <= caught.value.until_ms <= START + 121_000
     assert (served.asked, clock.now_ms()) == (1, START + 7_000)
 
 
