@@ -184,6 +184,15 @@ class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     time: int
 
 
+class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's time, read between two instants of our monotonic clock (s): when the question left, after it had its turn,
+    and when the answer was here."""
+
+    venue_ms: int
+    asked: float
+    answered: float
+
+
 class MarketData(Protocol):
     """Public REST questions to a perpetuals venue. Each raises the errors of `libs.exchanges.errors`.
 
@@ -197,6 +206,10 @@ class MarketData(Protocol):
         ...
 
     async def server_time(self) -> int: ...
+
+    async def read_clock(self) -> ClockReading:
+        """The venue's time with the round trip that it took."""
+        ...
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """The scales of the named symbols; `UserError` names an unknown one with its nearest matches."""

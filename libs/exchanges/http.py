@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiohttp
 import msgspec
@@ -48,6 +50,14 @@ class Question:
     exact: bool = True
 
 
+class Answer(NamedTuple):
+    """A body, and when its question left and it was complete (s of the monotonic clock)."""
+
+    body: bytes
+    asked: float
+    answered: float
+
+
 class HttpClient:
     """GET with back-off for one host of one venue.
 
@@ -69,22 +79,28 @@ class HttpClient:
 
     async def get(self, question: Question, timeout_seconds: float = 10.0) -> bytes:
         """The body of a 200 answer."""
+        return (await self.ask(question, timeout_seconds)).body
+
+    async def ask(self, question: Question, timeout_seconds: float = 10.0) -> Answer:
+        """A 200 answer with its times, which the wait for the turn is no part of."""
         backoff = Backoff(first_seconds=0.2, longest_seconds=2.0)
         problem = VenueUnavailable("not asked")
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(backoff.next_seconds())
             await self._take_turn(question)
+            asked = time.monotonic()
             try:
                 status, headers, body = await self._send(question, timeout_seconds)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._count(question, "unreachable")
                 problem = VenueUnavailable(f"{self._base_url}{question.path}: {_said(error)}")
                 continue
+            answered = time.monotonic()
             self._count(question, str(status))
             await self._read_weight(question, headers)
             if status == 200:
-                return body
+                return Answer(body, asked, answered)
             failure = await self._failure(question, status, headers, body)
             if not isinstance(failure, VenueUnavailable):
                 raise failure

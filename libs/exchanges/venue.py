@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from libs.exchanges import Instrument, MarketData, MarketStreams, SpotTicker
+from libs.exchanges import ClockReading, Instrument, MarketData, MarketStreams, SpotTicker
 from libs.exchanges.binance import BinanceMarketData, BinanceSpot, BinanceStreams
 from libs.exchanges.binance import urls as binance_urls
 from libs.exchanges.budget import Priority
@@ -76,20 +76,17 @@ async def synchronise(market_data: MarketData, clock: VenueClock) -> int:
 
     A slow round trip says little about now: then it is asked again, and the fastest of three answers counts.
     """
-    best: tuple[float, int, float] | None = None
+    best: ClockReading | None = None
     for _ in range(3):
-        asked = time.monotonic()
-        venue_ms = await market_data.server_time()
-        answered = time.monotonic()
-        if best is None or answered - asked < best[0]:
-            best = answered - asked, venue_ms, answered
-        if best[0] < SLOW_ROUND_TRIP_SECONDS:
+        reading = await market_data.read_clock()
+        if best is None or reading.answered - reading.asked < best.answered - best.asked:
+            best = reading
+        if best.answered - best.asked < SLOW_ROUND_TRIP_SECONDS:
             break
     assert best is not None
-    round_trip, venue_ms, answered = best
-    since = round_trip / 2 + time.monotonic() - answered
+    since = time.monotonic() - (best.asked + best.answered) / 2
     clock.doubted.clear()
-    return clock.synchronise(venue_ms + int(since * 1000 * clock.speed))
+    return clock.synchronise(best.venue_ms + int(since * 1000 * clock.speed))
 
 
 async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Answer:

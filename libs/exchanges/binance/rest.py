@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from libs.contracts.market import IndicatorKind
-from libs.exchanges import AggTrade, IndicatorValue, Instrument, Kline, Ticker
+from libs.exchanges import AggTrade, ClockReading, IndicatorValue, Instrument, Kline, Ticker
 from libs.exchanges.binance import answers
 from libs.exchanges.budget import Pool, Priority
 from libs.exchanges.http import HttpClient, Question
@@ -76,7 +76,12 @@ class BinanceMarketData:
         return await self._http.get(question)
 
     async def server_time(self) -> int:
-        return answers.parse_server_time(await self._ask("/fapi/v1/time", 1))
+        return (await self.read_clock()).venue_ms
+
+    async def read_clock(self) -> ClockReading:
+        answer = await self._http.ask(Question("/fapi/v1/time", {}, 1, WEIGHT_POOL, self._turn))
+        venue_ms = answers.parse_server_time(answer.body)
+        return ClockReading(venue_ms=venue_ms, asked=answer.asked, answered=answer.answered)
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """Also takes over the weight limit that the venue states, so that budgets follow its changes."""

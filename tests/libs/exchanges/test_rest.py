@@ -1,20 +1,24 @@
 """Budgets, limits, bans and broken answers, over real HTTP on loopback."""
 
 import gzip
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from libs.exchanges.binance import BinanceMarketData
+from libs.exchanges.binance.rest import WEIGHT_POOL
 from libs.exchanges.budget import LONGEST_BAN_MS, Pool, Priority
 from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
 from libs.exchanges.http import LARGEST_BODY_BYTES, LONGEST_LIMIT_MS, HttpClient, Question
-from libs.exchanges.limiter import Limiter, Turn
-from libs.kit.clock import ManualClock
+from libs.exchanges.limiter import Limiter, Turn, open_limiter
+from libs.exchanges.venue import synchronise
+from libs.kit.clock import ManualClock, VenueClock
 
 START = 1_763_712_000_000
 POOL = Pool("test", limit=100, window_ms=60_000)
@@ -181,6 +185,40 @@ async def test_a_question_whose_patience_ends_says_until_when_and_is_not_asked(e
     assert caught.value.banned
     assert START + 120_000 <= caught.value.until_ms <= START + 121_000
     assert (served.asked, clock.now_ms()) == (1, START + 7_000)
+
+
+async def test_last_prices_tell_nothing_of_the_weight_that_was_used(exchange: Parts) -> None:
+    served, client, _, clock = exchange
+    served.answers = [web.Response(body=b"[]", headers={"X-MBX-USED-WEIGHT-1M": "1500"})]
+    async with aiohttp.ClientSession() as session:
+        market = BinanceMarketData(session, client._base_url, clock, client._limiter)
+        assert await market.last_prices() == {}
+        assert client._limiter.usage(WEIGHT_POOL).used == 2
+        await market.klines("BTCUSDT", "1m", 0, 1, 10)
+        assert client._limiter.usage(WEIGHT_POOL).used == 1500
+
+
+async def test_the_wait_for_its_turn_is_no_part_of_a_questions_round_trip(tmp_path: Path) -> None:
+    """Else a clock that is compared while the budget is used up would be wrong by half of the wait."""
+
+    async def present(_: web.Request) -> web.Response:
+        return web.json_response({"serverTime": START})
+
+    application = web.Application()
+    application.add_routes([web.get("/fapi/v1/time", present)])
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        limiter = open_limiter("binance", site.name, tmp_path, 1.0)
+        await limiter.refuse(WEIGHT_POOL, 1_500, banned=False)
+        market, began = BinanceMarketData(session, site.name, ManualClock(START), limiter), time.monotonic()
+        clock = VenueClock(0)
+        await synchronise(market, clock)
+        assert time.monotonic() - began > 1.9
+        assert START <= clock.now_ms() < START + 900
+    await runner.cleanup()
 
 
 async def test_a_view_of_the_venue_asks_with_its_own_priority_and_patience(exchange: Parts) -> None:
