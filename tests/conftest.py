@@ -7,6 +7,7 @@ from tests.support.fixtures import (
     module_database_url,
     own_kafka,
     own_postgres,
+    own_requests_dir,
     session_broker,
     session_database,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "module_database_url",
     "own_kafka",
     "own_postgres",
+    "own_requests_dir",
     "session_broker",
     "session_database",
 ]

@@ -153,6 +153,11 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
     return variables | _simulator_variables(options, endpoints.simulator_url)
 
 
+def requests_dir(state_dir: Path) -> Path:
+    """Where a stack with a simulator keeps what was asked of it."""
+    return state_dir.absolute() / "requests"
+
+
 def market_variables(options: StackOptions) -> dict[str, str]:
     """What the simulator is told about the market: the symbols of a synthetic one, or the recordings."""
     variables = {"PERPSTREAM_SIM_SPEED": "max" if options.speed is None else f"{options.speed:g}"}
@@ -173,5 +178,7 @@ def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
         "PERPSTREAM_SIM_HOST": HOST,
         "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
         "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
+        # A simulator counts the requests of its own stack only; those to a real venue are counted per user.
+        "PERPSTREAM_REQUESTS_DIR": str(requests_dir(options.state_dir)),
         "PERPSTREAM_VENUE_SPEED": variables["PERPSTREAM_SIM_SPEED"],
     }

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from infra.local.options import (
     PortName,
     StackOptions,
     choose_ports,
+    requests_dir,
     service_environment,
     split_password,
 )
@@ -95,6 +97,9 @@ def _assemble(
     )
     # Last of what can be refused: a start that failed before has put nothing into the folder, and may be tried again.
     market = remember_source(options.state_dir, options.source())
+    if simulated:
+        # It is started with us and remembers no count and no ban of an earlier run: neither do we.
+        shutil.rmtree(requests_dir(options.state_dir), ignore_errors=True)
     environment = service_environment(options, endpoints) | {"PERPSTREAM_MARKET_SOURCE": market}
     return StackPlan(
         state_dir=options.state_dir,

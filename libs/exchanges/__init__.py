@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import msgspec
 
 from libs.contracts.market import IndicatorKind
+from libs.exchanges.budget import Priority
 
 if TYPE_CHECKING:  # the supervised session reads this module
     from libs.exchanges.session import SessionOptions, StreamSession
@@ -183,10 +184,32 @@ class Ticker(msgspec.Struct, frozen=True, kw_only=True):
     time: int
 
 
+class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's time, read between two instants of our monotonic clock (s): when the question left, after it had its turn,
+    and when the answer was here."""
+
+    venue_ms: int
+    asked: float
+    answered: float
+
+
 class MarketData(Protocol):
-    """Public REST questions to a perpetuals venue. Each raises the errors of `libs.exchanges.errors`."""
+    """Public REST questions to a perpetuals venue. Each raises the errors of `libs.exchanges.errors`.
+
+    A question waits for its turn in the request budget that all processes of the machine share: as `Priority.LIVE`, and however
+    long it takes, unless it is asked through `at`.
+    """
+
+    def at(self, priority: Priority, patience_seconds: float | None = None) -> "MarketData":
+        """The same venue, asked with this priority. A question that has waited for its turn for `patience_seconds` (real
+        time) raises `RateLimited`."""
+        ...
 
     async def server_time(self) -> int: ...
+
+    async def read_clock(self) -> ClockReading:
+        """The venue's time with the round trip that it took."""
+        ...
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """The scales of the named symbols; `UserError` names an unknown one with its nearest matches."""

@@ -2,24 +2,26 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiohttp
 import msgspec
 
 from libs.exchanges.backoff import Backoff
-from libs.exchanges.budget import RequestBudget
+from libs.exchanges.budget import LONGEST_BAN_MS, Pool
 from libs.exchanges.decoding import UNREADABLE
 from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
+from libs.exchanges.limiter import LIVE, Limiter, Turn
 from libs.kit.clock import Clock
-from libs.kit.metrics import counter, gauge
+from libs.kit.metrics import counter
 
 ATTEMPTS = 4
 BAN_WITHOUT_TERM_MS = 120_000
-# A ban lasts 2 minutes to 3 days, says Binance. A 429 ends with its window, of which the longest has 5 minutes: twice that is
-# still one question a window, which nobody takes for going on.
-LONGEST_BAN_MS = 3 * 24 * 3600 * 1000
+# A 429 ends with its window, of which the longest has 5 minutes: twice that is still one question a window, which nobody takes
+# for going on.
 LONGEST_LIMIT_MS = 2 * 300_000
 # exchangeInfo of all 600 symbols has 1 to 2 MB, everything else less than that.
 LARGEST_BODY_BYTES = 16 * 1024 * 1024
@@ -37,12 +39,23 @@ class _ErrorBody(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A GET: `path` below the base URL, its parameters, what it costs and from which budget."""
+    """A GET: `path` below the base URL, its parameters, what it costs, from which pool, and how it waits for its turn. Not
+    `exact`: the venue's weight header is known to be wrong on this path."""
 
     path: str
     params: Mapping[str, str | int]
     weight: int
-    budget: RequestBudget
+    pool: Pool
+    turn: Turn = LIVE
+    exact: bool = True
+
+
+class Answer(NamedTuple):
+    """A body, and when its question left and it was complete (s of the monotonic clock)."""
+
+    body: bytes
+    asked: float
+    answered: float
 
 
 class HttpClient:
@@ -51,44 +64,57 @@ class HttpClient:
     `weight_header` is read on every answer where a venue has such a header. Redirections are not followed: no venue has any,
     and whoever sends one would choose whom we ask. Raises `RateLimited`, `AccessRefused`, `MalformedAnswer` (a body beyond
     `LARGEST_BODY_BYTES`), `VenueError` (refused; repeating is useless) or `VenueUnavailable` (no answer after a few attempts).
+    `RateLimited` also comes without asking, when the patience of a question's turn has ended.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, base_url: str, clock: Clock, *, venue: str, weight_header: str = ""
+        self, session: aiohttp.ClientSession, base_url: str, clock: Clock, limiter: Limiter, weight_header: str = ""
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._clock = clock
-        self._venue = venue
+        self._limiter = limiter
+        self._venue = limiter.venue
         self._weight_header = weight_header
 
     async def get(self, question: Question, timeout_seconds: float = 10.0) -> bytes:
         """The body of a 200 answer."""
+        return (await self.ask(question, timeout_seconds)).body
+
+    async def ask(self, question: Question, timeout_seconds: float = 10.0) -> Answer:
+        """A 200 answer with its times, which the wait for the turn is no part of."""
         backoff = Backoff(first_seconds=0.2, longest_seconds=2.0)
         problem = VenueUnavailable("not asked")
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(backoff.next_seconds())
-            await self._wait_for_budget(question)
+            await self._take_turn(question)
+            asked = time.monotonic()
             try:
                 status, headers, body = await self._send(question, timeout_seconds)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._count(question, "unreachable")
                 problem = VenueUnavailable(f"{self._base_url}{question.path}: {_said(error)}")
                 continue
+            answered = time.monotonic()
             self._count(question, str(status))
-            self._read_weight(question, headers)
+            await self._read_weight(question, headers)
             if status == 200:
-                return body
-            failure = self._failure(question, status, headers, body)
+                return Answer(body, asked, answered)
+            failure = await self._failure(question, status, headers, body)
             if not isinstance(failure, VenueUnavailable):
                 raise failure
             problem = failure
         raise problem
 
-    async def _wait_for_budget(self, question: Question) -> None:
-        while wait := question.budget.wait_ms(question.weight, self._clock.now_ms()):
-            await self._clock.sleep(min(wait, 5_000) / 1000 + 0.001)
+    async def _take_turn(self, question: Question) -> None:
+        left = await self._limiter.take(question.pool, question.weight, question.turn)
+        if left is not None:
+            raise RateLimited(
+                f"{self._venue} {question.path}: not asked, {left.reason}",
+                until_ms=self._clock.now_ms() + left.ms,
+                banned=left.reason == "banned",
+            )
 
     async def _send(self, question: Question, timeout_seconds: float) -> tuple[int, Mapping[str, str], bytes]:
         timeout = aiohttp.ClientTimeout(total=timeout_seconds)
@@ -116,18 +142,18 @@ class HttpClient:
     def _count(self, question: Question, status: str) -> None:
         counter("perpstream_requests_total").labels(self._venue, question.path, status).inc()
 
-    def _read_weight(self, question: Question, headers: Mapping[str, str]) -> None:
-        used = _whole_number(headers.get(self._weight_header, "")) if self._weight_header else None
+    async def _read_weight(self, question: Question, headers: Mapping[str, str]) -> None:
+        counted = self._weight_header and question.exact
+        used = _whole_number(headers.get(self._weight_header, "")) if counted else None
         if used is not None:
-            question.budget.report(used, self._clock.now_ms())
-            gauge("perpstream_request_weight_used").labels(self._venue).set(used)
+            await self._limiter.report(question.pool, used, question.pool.left_of_window(self._clock.now_ms()))
 
-    def _failure(self, question: Question, status: int, headers: Mapping[str, str], body: bytes) -> VenueError:
+    async def _failure(self, question: Question, status: int, headers: Mapping[str, str], body: bytes) -> VenueError:
         code, message = _error_of(body)
         text = f"{self._venue} {question.path}: {status} {code} {message}".rstrip()
         if status in (418, 429):
             until = self._limited_until(question, status, headers, message)
-            question.budget.block(until)
+            await self._limiter.refuse(question.pool, until - self._clock.now_ms(), banned=status == 418)
             return RateLimited(text, until_ms=until, banned=status == 418)
         if status in (401, 403, 451):
             return AccessRefused(text, status=status, code=code)
@@ -144,7 +170,7 @@ class HttpClient:
         if named := _BANNED_UNTIL.search(message):
             until = int(named.group(1))
         if until <= now:
-            return now + BAN_WITHOUT_TERM_MS if status == 418 else question.budget.next_window(now)
+            return now + BAN_WITHOUT_TERM_MS if status == 418 else now + question.pool.left_of_window(now)
         return min(until, now + (LONGEST_BAN_MS if status == 418 else LONGEST_LIMIT_MS))
 
 

@@ -9,12 +9,14 @@ from typing import TypeVar
 
 import aiohttp
 
-from libs.exchanges import Instrument, MarketData, MarketStreams, SpotTicker
+from libs.exchanges import ClockReading, Instrument, MarketData, MarketStreams, SpotTicker
 from libs.exchanges.binance import BinanceMarketData, BinanceSpot, BinanceStreams
 from libs.exchanges.binance import urls as binance_urls
+from libs.exchanges.budget import Priority
 from libs.exchanges.coinbase import CoinbaseSpot
 from libs.exchanges.coinbase import urls as coinbase_urls
 from libs.exchanges.errors import RateLimited, VenueError
+from libs.exchanges.limiter import Limiter, open_limiter
 from libs.kit.clock import SystemClock, VenueClock
 from libs.kit.errors import UnreachableError
 from libs.kit.logging import get_logger
@@ -74,25 +76,22 @@ async def synchronise(market_data: MarketData, clock: VenueClock) -> int:
 
     A slow round trip says little about now: then it is asked again, and the fastest of three answers counts.
     """
-    best: tuple[float, int, float] | None = None
+    best: ClockReading | None = None
     for _ in range(3):
-        asked = time.monotonic()
-        venue_ms = await market_data.server_time()
-        answered = time.monotonic()
-        if best is None or answered - asked < best[0]:
-            best = answered - asked, venue_ms, answered
-        if best[0] < SLOW_ROUND_TRIP_SECONDS:
+        reading = await market_data.read_clock()
+        if best is None or reading.answered - reading.asked < best.answered - best.asked:
+            best = reading
+        if best.answered - best.asked < SLOW_ROUND_TRIP_SECONDS:
             break
     assert best is not None
-    round_trip, venue_ms, answered = best
-    since = round_trip / 2 + time.monotonic() - answered
+    since = time.monotonic() - (best.asked + best.answered) / 2
     clock.doubted.clear()
-    return clock.synchronise(venue_ms + int(since * 1000 * clock.speed))
+    return clock.synchronise(best.venue_ms + int(since * 1000 * clock.speed))
 
 
 async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Answer:
-    """Ask until the venue answers. A limit or a ban is waited out, however long it is: the request budgets hold the next
-    question back, and a process that ended would forget the ban and ask at once. Raises `UnreachableError` when anything else
+    """Ask until the venue answers. A limit or a ban is waited out, however long it is: the request budget holds the next
+    question back, also that of a process that is started again meanwhile. Raises `UnreachableError` when anything else
     has lasted for `FIRST_ANSWER_SECONDS`."""
     log, begun = get_logger("venue"), time.monotonic()
     deadline = begun + FIRST_ANSWER_SECONDS
@@ -115,12 +114,17 @@ async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Ans
             await asyncio.sleep(1)
 
 
+def _at_first(market_data: MarketData) -> MarketData:
+    """How a process asks its first, cheap questions: it can fill no gap before it has their answers."""
+    return market_data.at(Priority.GAPS)
+
+
 async def first_instruments(venue: Venue, symbols: Sequence[str]) -> dict[str, Instrument]:
     """What the venue says of the symbols, at a start: its refusals are waited out for a while.
 
     Raises `UserError` for a symbol that it does not have, `UnreachableError` when it goes on refusing.
     """
-    return await _first_answer(lambda: venue.market_data.instruments(symbols), venue.addresses.rest)
+    return await _first_answer(lambda: _at_first(venue.market_data).instruments(symbols), venue.addresses.rest)
 
 
 async def keep_clock(venue: Venue) -> None:
@@ -148,13 +152,17 @@ async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
         paced = settings.venue_speed != "max"
         speed = float(settings.venue_speed) if paced else 1.0
         clock = VenueClock(SystemClock().now_ms(), speed, paced=paced)
+
+        def limiter(venue: str, base_url: str) -> Limiter:
+            return open_limiter(venue, base_url, settings.requests_dir, speed if paced else None)
+
         venue = Venue(
             addresses=where,
             clock=clock,
-            market_data=BinanceMarketData(session, where.rest, clock),
+            market_data=BinanceMarketData(session, where.rest, clock, limiter("binance", where.rest)),
             streams=BinanceStreams(where.websocket, clock),
-            spot=BinanceSpot(session, where.spot_rest, clock),
-            coinbase=CoinbaseSpot(session, where.coinbase_rest, clock),
+            spot=BinanceSpot(session, where.spot_rest, clock, limiter("binance_spot", where.spot_rest)),
+            coinbase=CoinbaseSpot(session, where.coinbase_rest, clock, limiter("coinbase", where.coinbase_rest)),
         )
-        await _first_answer(lambda: synchronise(venue.market_data, clock), where.rest)
+        await _first_answer(lambda: synchronise(_at_first(venue.market_data), clock), where.rest)
         yield venue

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -101,6 +102,10 @@ class VenueSettings(SettingsGroup):
     coinbase_rest_url: str = Field(default="http://127.0.0.1:9000", description="Coinbase, for the premium")
     venue_speed: Annotated[float, Field(gt=0)] | Literal["max"] = Field(
         default=1.0, description="How fast the venue's clock runs; above 1, or `max` (unpaced), only on recordings"
+    )
+    requests_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "requests",
+        description="Where the processes of this machine keep count together of what they ask the venue",
     )
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from libs.contracts.market import IndicatorKind
 from libs.exchanges import RATIO_KINDS, IndicatorValue, Instrument, Ticker
+from libs.exchanges.budget import Priority
 from libs.exchanges.errors import VenueError
 from libs.exchanges.venue import Venue
 from libs.kit.errors import BadMessage
@@ -61,7 +62,8 @@ class _OpenInterest:
     async def ask(self, symbol: str, _: int) -> Sequence[IndicatorValue]:
         values: list[IndicatorValue] = []
         if symbol not in self._has_history:
-            values += await self._venue.market_data.open_interest_history(symbol, PERIOD, self._periods)
+            past = self._venue.market_data.at(Priority.WARM_UP)
+            values += await past.open_interest_history(symbol, PERIOD, self._periods)
         values.append(await self._venue.market_data.open_interest(symbol))
         self._has_history.add(symbol)  # only now: history whose second answer fails is thrown away with it
         return values

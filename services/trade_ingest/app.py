@@ -20,6 +20,7 @@ from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.gapfill import FillRules, GapFiller
 from services.trade_ingest.health import FEED, FeedMemory
 from services.trade_ingest.ingest import TradeIngest
+from services.trade_ingest.positions import OpenPositions
 from services.trade_ingest.resume import TopicState, read_feed_memories, read_topic_state
 from services.trade_ingest.settings import IngestSettings, shard_symbols
 from services.trade_ingest.silence import SilenceWatch
@@ -87,7 +88,9 @@ class _Running:
         assembler = Assembler(instruments.values(), resumes, origin, options)
         ingest = TradeIngest(venue, assembler, self._output.publisher, instruments, origin)
         ingest.remember(memories)
+        positions = OpenPositions()
         rules = FillRules(
+            positions=positions.symbols,
             patience_seconds=settings.ingest.gap_patience_seconds,
             history_ms=settings.ingest.history_minutes * 60_000,
             rows_begin={
@@ -104,6 +107,7 @@ class _Running:
             await self._output.run(
                 filler.run(),
                 watch.run(),
+                positions.follow(settings.kafka.kafka_bootstrap),
                 self._tick(ingest),
                 ingest.send_edges(),
                 self._observe(ingest),

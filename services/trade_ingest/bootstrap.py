@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from libs.contracts.identity import digest
 from libs.contracts.market import TradesBootstrapped
 from libs.exchanges import Instrument, Kline, MarketData
+from libs.exchanges.budget import Priority
 from services.trade_ingest.frame_builder import Origin
 
 MINUTE_MS = 60_000
@@ -65,10 +66,8 @@ async def fetch_bootstrap(
     market_data: MarketData, instrument: Instrument, until_ms: int, origin: Origin
 ) -> TradesBootstrapped:
     """Ask for four hours of minutes and a day and a half of five-minute candles before `until_ms` (weight 4)."""
-    symbol = instrument.symbol
-    minutes = await market_data.klines(
-        symbol, "1m", until_ms - MINUTE_BARS * MINUTE_MS, until_ms - MINUTE_MS, MINUTE_BARS
-    )
+    symbol, asking = instrument.symbol, market_data.at(Priority.WARM_UP)
+    minutes = await asking.klines(symbol, "1m", until_ms - MINUTE_BARS * MINUTE_MS, until_ms - MINUTE_MS, MINUTE_BARS)
     first_candle = until_ms // CANDLE_MS * CANDLE_MS - CANDLE_BARS * CANDLE_MS
-    candles = await market_data.klines(symbol, "5m", first_candle, until_ms - CANDLE_MS, CANDLE_BARS)
+    candles = await asking.klines(symbol, "5m", first_candle, until_ms - CANDLE_MS, CANDLE_BARS)
     return bootstrap_event(instrument, until_ms, minutes, candles, origin)

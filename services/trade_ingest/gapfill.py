@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from libs.contracts.market import NEVER_EXISTED
 from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.backoff import Backoff
+from libs.exchanges.budget import Priority
 from libs.exchanges.errors import RateLimited, VenueError
 from libs.exchanges.venue import synchronise
 from libs.kit.clock import VenueClock
@@ -24,6 +25,8 @@ WORKERS = 4
 REST_LAG_SECONDS = 0.25
 # Only REST can end these.
 UNSETTLED = (Continuity.DOUBT, Continuity.FILLING)
+# A hole is due already: what speaks against it must not take long.
+CONFIRM_SECONDS = 5.0
 
 
 class FillHost(Protocol):
@@ -64,11 +67,13 @@ class FillHost(Protocol):
 @dataclass(frozen=True, slots=True)
 class FillRules:
     """`patience_seconds`: real time without progress before a gap is given up. `history_ms`: how much a fresh symbol fetches
-    before the open minute. `rows_begin`: symbols whose bootstrap is on the topic already, with the start of their rows."""
+    before the open minute. `rows_begin`: symbols whose bootstrap is on the topic already, with the start of their rows.
+    `positions`: the symbols that somebody holds a position in now; theirs are served first."""
 
     patience_seconds: float = 60.0
     history_ms: int = 0
     rows_begin: dict[str, int] = field(default_factory=dict)
+    positions: Callable[[], frozenset[str]] = frozenset
 
 
 class GapFiller:
@@ -82,6 +87,12 @@ class GapFiller:
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
         self._log = get_logger("gapfill")
+
+    def _asking(self, symbol: str, patience_seconds: float | None = None) -> MarketData:
+        """The venue, asked with what the symbol is worth. A turn that does not come within our patience is no answer: a hole is
+        declared then, so that the symbol goes on."""
+        priority = Priority.POSITIONS if symbol in self._rules.positions() else Priority.GAPS
+        return self._market_data.at(priority, patience_seconds or self._rules.patience_seconds)
 
     def want(self, symbol: str) -> None:
         """Ask for a symbol; asking again while it waits or is worked on changes nothing."""
@@ -131,28 +142,22 @@ class GapFiller:
         Asked, not taken from our clock: a recording's time stands still until it has a reader, and one that is told as fast
         as possible is elsewhere at once.
         """
-        now = await self._market_data.server_time()
+        now = await self._market_data.at(Priority.WARM_UP).server_time()
         held = feed.tracker.first_held
         return now if held is None else min(now, held.trade_time)
 
     async def _first_id(self, symbol: str, begin_ms: int) -> int:
         """The first id at or after `begin_ms`; the id after the newest when nothing was traded since."""
-        if rows := await self._market_data.agg_trades_between(symbol, begin_ms, begin_ms + HOUR_MS - 1, 1):
+        asking = self._market_data.at(Priority.WARM_UP)
+        if rows := await asking.agg_trades_between(symbol, begin_ms, begin_ms + HOUR_MS - 1, 1):
             return rows[0].agg_id
-        newest = await self._market_data.newest_agg_trades(symbol)
+        newest = await asking.newest_agg_trades(symbol)
         if not newest:
             return UNKNOWN_ID
         if newest[-1].trade_time < begin_ms:
             return newest[-1].agg_id + 1
-        rows = await self._first_rows(symbol, begin_ms, newest[-1].trade_time)
+        rows = await _first_rows(asking, symbol, begin_ms, newest[-1].trade_time)
         return (rows or newest)[0].agg_id
-
-    async def _first_rows(self, symbol: str, start: int, until: int) -> Sequence[AggTrade]:
-        """The oldest trades in [start, until], an hour at a time (the venue answers less than one)."""
-        for hour in range(start, until + 1, HOUR_MS):
-            if rows := await self._market_data.agg_trades_between(symbol, hour, hour + HOUR_MS - 1, PAGE):
-                return rows
-        return ()
 
     async def _mend(self, feed: SymbolFeed) -> None:
         tracker, backoff = feed.tracker, Backoff(first_seconds=REST_LAG_SECONDS, longest_seconds=5.0)
@@ -175,7 +180,7 @@ class GapFiller:
         tracker = feed.tracker
         generation, expected = tracker.generation, tracker.expected
         try:
-            rows = await self._market_data.agg_trades_from(feed.symbol, expected, PAGE)
+            rows = await self._asking(feed.symbol).agg_trades_from(feed.symbol, expected, PAGE)
         except RateLimited as error:
             self._log.warning("gap waits for the rate limit", symbol=feed.symbol, until_ms=error.until_ms)
             return "rate_limited"
@@ -194,7 +199,7 @@ class GapFiller:
         """The ids are older than the venue's history: go on with the oldest trade that it still has."""
         try:
             now = self._clock.now_ms()
-            rows = await self._first_rows(feed.symbol, now - HISTORY_MS, now)
+            rows = await _first_rows(self._asking(feed.symbol), feed.symbol, now - HISTORY_MS, now)
         except VenueError:
             return "venue_unavailable"
         if not rows or rows[0].agg_id <= feed.tracker.expected:
@@ -206,7 +211,7 @@ class GapFiller:
         """A time that our clock does not believe has the clock compared first: then it is the clock, or the venue, that errs."""
         newest = max((row.trade_time for row in rows), default=0)
         if not self._clock.believes(newest):
-            await synchronise(self._market_data, self._clock)
+            await synchronise(self._asking(feed.symbol), self._clock)
             if not self._clock.believes(newest):
                 self._log.error("the venue's history has an absurd time", symbol=feed.symbol, time_ms=newest)
         self._host.assembler.believed_until = self._clock.latest_believable_ms()
@@ -228,10 +233,18 @@ class GapFiller:
     async def _confirmed(self, held: AggTrade) -> bool:
         """Whether the venue has come as far as a trade that its stream told; true when it does not say."""
         try:
-            newest = await self._market_data.newest_agg_trades(held.symbol)
+            newest = await self._asking(held.symbol, CONFIRM_SECONDS).newest_agg_trades(held.symbol)
         except VenueError:
             return True
         return not newest or newest[-1].agg_id >= held.agg_id
+
+
+async def _first_rows(asking: MarketData, symbol: str, start: int, until: int) -> Sequence[AggTrade]:
+    """The oldest trades in [start, until], an hour at a time (the venue answers less than one)."""
+    for hour in range(start, until + 1, HOUR_MS):
+        if rows := await asking.agg_trades_between(symbol, hour, hour + HOUR_MS - 1, PAGE):
+            return rows
+    return ()
 
 
 def _now_us() -> int:

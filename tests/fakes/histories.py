@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from libs.exchanges import AggTrade
 
@@ -15,6 +16,11 @@ class SlowHistory:
     now_ms: int
     seconds: float = 0.0
     asked: list[str] = field(default_factory=list)
+    turns: list[tuple[object, ...]] = field(default_factory=list)
+
+    def at(self, *turn: object) -> Self:
+        self.turns.append(turn)
+        return self
 
     async def _answer(self, question: str, rows: list[AggTrade]) -> list[AggTrade]:
         self.asked.append(question)

@@ -19,6 +19,14 @@ import pytest
 from tests.support.servers import Broker, Database
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_requests_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests ask their venues is counted in a folder of the session's, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERPSTREAM_REQUESTS_DIR", str(tmp_path_factory.mktemp("requests")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def session_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """The session's broker, to be shared and never killed."""

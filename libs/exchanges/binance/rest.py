@@ -1,20 +1,28 @@
 """Binance USD-M REST market data, and the spot price: paths, weights and pools of the venue's documentation."""
 
+import copy
 import difflib
 from collections.abc import Mapping, Sequence
 
 import aiohttp
 
 from libs.contracts.market import IndicatorKind
-from libs.exchanges import AggTrade, IndicatorValue, Instrument, Kline, Ticker
+from libs.exchanges import AggTrade, ClockReading, IndicatorValue, Instrument, Kline, Ticker
 from libs.exchanges.binance import answers
-from libs.exchanges.budget import RequestBudget
+from libs.exchanges.budget import Pool, Priority
 from libs.exchanges.http import HttpClient, Question
+from libs.exchanges.limiter import Limiter, Turn
 from libs.kit.clock import Clock
 from libs.kit.errors import UserError
 
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 AGG_TRADES_WEIGHT = 20
+# Nobody asks for positions or gaps in the other pools: there schedules leave something to nobody, and the past to schedules.
+_SCHEDULES_FIRST = (1.0, 1.0, 1.0, 0.5)
+WEIGHT_POOL = Pool("weight", limit=2400, window_ms=60_000, parts=(1.0, 0.9, 0.75, 0.5))
+DATA_POOL = Pool("data", limit=1000, window_ms=300_000, parts=_SCHEDULES_FIRST)
+FUNDING_POOL = Pool("funding", limit=500, window_ms=300_000, parts=_SCHEDULES_FIRST)
+SPOT_POOL = Pool("weight", limit=6000, window_ms=60_000, parts=_SCHEDULES_FIRST)
 _RATIO_PATHS: dict[IndicatorKind, str] = {
     "global_long_short_account_ratio": "/futures/data/globalLongShortAccountRatio",
     "top_long_short_account_ratio": "/futures/data/topLongShortAccountRatio",
@@ -42,29 +50,44 @@ def require_symbols(symbols: Sequence[str], known: Mapping[str, Instrument]) -> 
 
 
 class BinanceMarketData:
-    """The port's `MarketData` for fapi. The budgets follow the venue's pools (2,400 a minute until it states another limit); the
+    """The port's `MarketData` for fapi. The pools are the venue's (weight: 2,400 a minute until it states another limit); the
     clock is the venue's."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock) -> None:
-        self._http = HttpClient(session, base_url, clock, venue="binance", weight_header=WEIGHT_HEADER)
-        self._data_http = HttpClient(session, base_url, clock, venue="binance")
-        self._weight = RequestBudget(limit=2400, window_ms=60_000)
-        self._data_pool = RequestBudget(limit=1000, window_ms=300_000)
-        self._funding_pool = RequestBudget(limit=500, window_ms=300_000)
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock, limiter: Limiter) -> None:
+        self._http = HttpClient(session, base_url, clock, limiter, WEIGHT_HEADER)
+        self._data_http = HttpClient(session, base_url, clock, limiter)
+        self._limiter = limiter
+        self._turn = Turn()
+
+    def at(self, priority: Priority, patience_seconds: float | None = None) -> "BinanceMarketData":
+        view = copy.copy(self)
+        view._turn = Turn(priority, patience_seconds)
+        return view
 
     async def _ask(self, path: str, weight: int, **params: str | int) -> bytes:
-        return await self._http.get(Question(path, params, weight, self._weight))
+        return await self._http.get(Question(path, params, weight, WEIGHT_POOL, self._turn))
 
     async def _ask_data(self, path: str, **params: str | int) -> bytes:
-        return await self._data_http.get(Question(path, params, 1, self._data_pool))
+        return await self._data_http.get(Question(path, params, 1, DATA_POOL, self._turn))
+
+    async def _ask_price(self, weight: int, **params: str) -> bytes:
+        """The weight header is documented as inaccurate here."""
+        question = Question("/fapi/v2/ticker/price", params, weight, WEIGHT_POOL, self._turn, exact=False)
+        return await self._http.get(question)
 
     async def server_time(self) -> int:
-        return answers.parse_server_time(await self._ask("/fapi/v1/time", 1))
+        return (await self.read_clock()).venue_ms
+
+    async def read_clock(self) -> ClockReading:
+        answer = await self._http.ask(Question("/fapi/v1/time", {}, 1, WEIGHT_POOL, self._turn))
+        venue_ms = answers.parse_server_time(answer.body)
+        return ClockReading(venue_ms=venue_ms, asked=answer.asked, answered=answer.answered)
 
     async def instruments(self, symbols: Sequence[str]) -> dict[str, Instrument]:
         """Also takes over the weight limit that the venue states, so that budgets follow its changes."""
         body = await self._ask("/fapi/v1/exchangeInfo", 1)
-        self._weight.limit = answers.parse_weight_limit(body) or self._weight.limit
+        if limit := answers.parse_weight_limit(body):
+            await self._limiter.set_limit(WEIGHT_POOL, limit)
         return require_symbols(symbols, answers.parse_instruments(body))
 
     async def statuses(self) -> dict[str, str]:
@@ -108,24 +131,23 @@ class BinanceMarketData:
         return answers.parse_ratio_history(body, symbol, kind, period)
 
     async def funding_rates(self, symbol: str, limit: int) -> list[IndicatorValue]:
-        question = Question("/fapi/v1/fundingRate", {"symbol": symbol, "limit": limit}, 1, self._funding_pool)
+        question = Question("/fapi/v1/fundingRate", {"symbol": symbol, "limit": limit}, 1, FUNDING_POOL, self._turn)
         return answers.parse_funding_rates(await self._data_http.get(question), symbol)
 
     async def ticker(self, product: str) -> Ticker:
         """The perpetual's own last price (the premium's fallback when spot does not answer)."""
-        return answers.parse_price(await self._ask("/fapi/v2/ticker/price", 1, symbol=product), product)
+        return answers.parse_price(await self._ask_price(1, symbol=product), product)
 
     async def last_prices(self) -> dict[str, Ticker]:
-        return answers.parse_prices(await self._ask("/fapi/v2/ticker/price", 2))
+        return answers.parse_prices(await self._ask_price(2))
 
 
 class BinanceSpot:
     """The port's `SpotTicker` for Binance spot; its request pool is the spot API's own."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock) -> None:
-        self._http = HttpClient(session, base_url, clock, venue="binance_spot")
-        self._pool = RequestBudget(limit=6000, window_ms=60_000)
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock, limiter: Limiter) -> None:
+        self._http = HttpClient(session, base_url, clock, limiter)
 
     async def ticker(self, product: str) -> Ticker:
-        question = Question("/api/v3/ticker/price", {"symbol": product}, 2, self._pool)
+        question = Question("/api/v3/ticker/price", {"symbol": product}, 2, SPOT_POOL)
         return answers.parse_price(await self._http.get(question), product)

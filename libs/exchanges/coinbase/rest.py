@@ -3,19 +3,21 @@
 import aiohttp
 
 from libs.exchanges import Ticker
-from libs.exchanges.budget import RequestBudget
+from libs.exchanges.budget import Pool
 from libs.exchanges.coinbase.parse import parse_ticker
 from libs.exchanges.http import HttpClient, Question
+from libs.exchanges.limiter import Limiter
 from libs.kit.clock import Clock
+
+POOL = Pool("requests", limit=10, window_ms=1000)
 
 
 class CoinbaseSpot:
     """The port's `SpotTicker` for Coinbase."""
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock) -> None:
-        self._http = HttpClient(session, base_url, clock, venue="coinbase")
-        self._pool = RequestBudget(limit=10, window_ms=1000)
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock, limiter: Limiter) -> None:
+        self._http = HttpClient(session, base_url, clock, limiter)
 
     async def ticker(self, product: str) -> Ticker:
-        question = Question(f"/products/{product}/ticker", {}, 1, self._pool)
+        question = Question(f"/products/{product}/ticker", {}, 1, POOL)
         return parse_ticker(await self._http.get(question), product)

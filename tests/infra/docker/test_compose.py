@@ -39,6 +39,15 @@ def test_servers_have_named_volumes_and_health_checks(name: str) -> None:
     assert re.search(rf'"{name}:/', SERVICES[name])
 
 
+def test_whoever_asks_the_venue_counts_its_requests_in_the_shared_volume() -> None:
+    asking = [path.parent.name for path in ROOT.glob("services/*/app.py") if "open_venue(" in path.read_text()]
+    assert len(asking) >= 3
+    shared = "requests:" + re.findall(r"PERPSTREAM_REQUESTS_DIR: (\S+)", COMPOSE)[0]
+    assert f'"{shared}"' in SERVICES["trade_ingest"]
+    for name in asking:
+        assert "asking-venue" in re.findall(r"volumes: [&*](\S+)", SERVICES[name])
+
+
 def test_the_password_is_random_and_made_once(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     assert ensure_password(first)

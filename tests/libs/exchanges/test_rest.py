@@ -1,20 +1,27 @@
 """Budgets, limits, bans and broken answers, over real HTTP on loopback."""
 
 import gzip
+import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from libs.exchanges.binance import BinanceMarketData
-from libs.exchanges.budget import RequestBudget
+from libs.exchanges.binance.rest import WEIGHT_POOL
+from libs.exchanges.budget import LONGEST_BAN_MS, Pool, Priority
 from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
-from libs.exchanges.http import LARGEST_BODY_BYTES, LONGEST_BAN_MS, LONGEST_LIMIT_MS, HttpClient, Question
-from libs.kit.clock import ManualClock
+from libs.exchanges.http import LARGEST_BODY_BYTES, LONGEST_LIMIT_MS, HttpClient, Question
+from libs.exchanges.limiter import Limiter, Turn, open_limiter
+from libs.exchanges.venue import synchronise
+from libs.kit.clock import ManualClock, VenueClock
 
 START = 1_763_712_000_000
+POOL = Pool("test", limit=100, window_ms=60_000)
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -45,8 +52,8 @@ async def exchange() -> AsyncIterator[tuple[Exchange, HttpClient, Question, Manu
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     async with aiohttp.ClientSession() as session:
-        client = HttpClient(session, site.name, clock, venue="test", weight_header="X-MBX-USED-WEIGHT-1M")
-        yield served, client, Question("/ask", {}, 20, RequestBudget(100, 60_000)), clock
+        client = HttpClient(session, site.name, clock, Limiter("test", clock), "X-MBX-USED-WEIGHT-1M")
+        yield served, client, Question("/ask", {}, 20, POOL), clock
     await runner.cleanup()
 
 
@@ -102,7 +109,7 @@ async def test_a_weight_that_is_no_number_is_not_counted(exchange: Parts, weight
     served, client, question, _ = exchange
     served.answers = [web.Response(body=b"ok", headers={"X-MBX-USED-WEIGHT-1M": weight})]
     assert await client.get(question) == b"ok"
-    assert question.budget.used == question.weight
+    assert client._limiter.usage(POOL).used == question.weight
 
 
 async def test_a_packed_body_is_read_no_further_than_any_answer_goes(exchange: Parts) -> None:
@@ -154,15 +161,73 @@ async def test_an_answer_of_another_shape_is_named(exchange: Parts) -> None:
     served, client, _, clock = exchange
     served.answers = [web.Response(body=b'{"serverTime":"soon"}')]
     async with aiohttp.ClientSession() as session:
-        market = BinanceMarketData(session, client._base_url, clock)
+        market = BinanceMarketData(session, client._base_url, clock, client._limiter)
         with pytest.raises(MalformedAnswer, match="serverTime"):
             await market.server_time()
 
 
-def test_a_budget_refills_with_the_calendar_window_and_never_starves_a_single_question() -> None:
-    budget = RequestBudget(limit=10, window_ms=1000, share=0.5)
-    assert budget.wait_ms(50, 100) == 0, "a question dearer than the whole share is asked alone"
-    assert budget.wait_ms(1, 200) == 800
-    assert budget.wait_ms(1, 1000) == 0
-    budget.block(5000)
-    assert budget.wait_ms(1, 3000) == 2000
+async def test_a_weight_header_that_is_known_to_be_wrong_is_not_believed(exchange: Parts) -> None:
+    served, client, question, _ = exchange
+    served.answers = [web.Response(body=b"ok", headers={"X-MBX-USED-WEIGHT-1M": "75"})]
+    await client.get(replace(question, exact=False))
+    assert client._limiter.usage(POOL).used == question.weight
+    await client.get(question)
+    assert client._limiter.usage(POOL).used == 75
+
+
+async def test_a_question_whose_patience_ends_says_until_when_and_is_not_asked(exchange: Parts) -> None:
+    served, client, question, clock = exchange
+    served.answers = [web.Response(status=418)]
+    with pytest.raises(RateLimited):
+        await client.get(question)
+    with pytest.raises(RateLimited, match="not asked") as caught:
+        await client.get(replace(question, turn=Turn(Priority.GAPS, patience_seconds=7.0)))
+    assert caught.value.banned
+    assert START + 120_000 <= caught.value.until_ms <= START + 121_000
+    assert (served.asked, clock.now_ms()) == (1, START + 7_000)
+
+
+async def test_last_prices_tell_nothing_of_the_weight_that_was_used(exchange: Parts) -> None:
+    served, client, _, clock = exchange
+    served.answers = [web.Response(body=b"[]", headers={"X-MBX-USED-WEIGHT-1M": "1500"})]
+    async with aiohttp.ClientSession() as session:
+        market = BinanceMarketData(session, client._base_url, clock, client._limiter)
+        assert await market.last_prices() == {}
+        assert client._limiter.usage(WEIGHT_POOL).used == 2
+        await market.klines("BTCUSDT", "1m", 0, 1, 10)
+        assert client._limiter.usage(WEIGHT_POOL).used == 1500
+
+
+async def test_the_wait_for_its_turn_is_no_part_of_a_questions_round_trip(tmp_path: Path) -> None:
+    """Else a clock that is compared while the budget is used up would be wrong by half of the wait."""
+
+    async def present(_: web.Request) -> web.Response:
+        return web.json_response({"serverTime": START})
+
+    application = web.Application()
+    application.add_routes([web.get("/fapi/v1/time", present)])
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    async with aiohttp.ClientSession() as session:
+        limiter = open_limiter("binance", site.name, tmp_path, 1.0)
+        await limiter.refuse(WEIGHT_POOL, 1_500, banned=False)
+        market, began = BinanceMarketData(session, site.name, ManualClock(START), limiter), time.monotonic()
+        clock = VenueClock(0)
+        await synchronise(market, clock)
+        assert time.monotonic() - began > 1.9
+        assert START <= clock.now_ms() < START + 900
+    await runner.cleanup()
+
+
+async def test_a_view_of_the_venue_asks_with_its_own_priority_and_patience(exchange: Parts) -> None:
+    served, client, _, clock = exchange
+    served.answers = [web.Response(status=418), web.Response(body=b'{"serverTime":1763712000000}')]
+    async with aiohttp.ClientSession() as session:
+        market = BinanceMarketData(session, client._base_url, clock, client._limiter)
+        with pytest.raises(RateLimited):
+            await market.server_time()
+        with pytest.raises(RateLimited, match="not asked"):
+            await market.at(Priority.POSITIONS, patience_seconds=1.0).server_time()
+        assert await market.server_time() == START, "the venue itself is asked as before, and waits"

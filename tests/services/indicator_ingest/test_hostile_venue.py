@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import cast
+from typing import Self, cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from libs.contracts.codec import decode, encode
 from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved
 from libs.contracts.topics import INDICATOR
 from libs.exchanges import IndicatorValue, Instrument, MarkPrice, StreamBatch, Ticker
+from libs.exchanges.budget import Priority
 from libs.exchanges.errors import MalformedAnswer, VenueError
 from libs.exchanges.venue import Venue
 from libs.kit.clock import VenueClock
@@ -145,6 +146,9 @@ class ForgetfulMarket:
 
     def __init__(self) -> None:
         self.failures = [VenueError("no")]
+
+    def at(self, _priority: Priority) -> Self:
+        return self
 
     async def open_interest_history(self, _symbol: str, _period: str, _limit: int) -> list[IndicatorValue]:
         return [value(NOW - 5)]

@@ -8,6 +8,7 @@ import pytest
 
 from libs.contracts.market import AggTradeFrame
 from libs.exchanges import AggTrade, MarketData
+from libs.exchanges.budget import Priority
 from libs.kit.clock import VenueClock
 from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
@@ -104,6 +105,34 @@ async def test_a_fresh_symbol_begins_with_the_minute_of_the_first_trade_it_heard
     host = await fill(core, history, is_live(core))
     assert host.bootstrapped == [OPEN_MINUTE - 3 * MINUTE_MS]
     assert ids_and_holes(host.frames) == (list(range(1, 20)), [])
+
+
+@pytest.mark.parametrize(("positions", "priority"), [({SYMBOL}, Priority.POSITIONS), ({"OTHERUSDT"}, Priority.GAPS)])
+async def test_a_symbol_with_a_position_is_asked_for_first_and_none_waits_longer_than_for_a_hole(
+    positions: set[str], priority: Priority
+) -> None:
+    core = assembler(Resume(0, NOW, NOW))
+    core.take([trade(3, NOW + 3)], 1)
+    history = SlowHistory([trade(n, NOW + n) for n in range(1, 4)], NOW)
+    rules = FillRules(patience_seconds=7.0, positions=lambda: frozenset(positions))
+    filler = GapFiller(Host(core), cast(MarketData, history), VenueClock(NOW, paced=False), rules)
+    working = asyncio.create_task(filler.run())
+    filler.want(SYMBOL)
+
+    async def done() -> bool:
+        return is_live(core)()
+
+    await eventually(done, 20, lambda: f"asked {history.asked}")
+    working.cancel()
+    assert set(history.turns) == {(priority, 7.0)}
+
+
+async def test_what_a_fresh_symbol_owes_waits_behind_the_gaps_of_others() -> None:
+    history = SlowHistory([trade(1, OPEN_MINUTE + 5)], NOW)
+    core = fresh()
+    await fill(core, history, is_live(core))
+    assert history.turns[:2] == [(Priority.WARM_UP,), (Priority.WARM_UP,)], "its time and its first id"
+    assert set(history.turns[2:]) == {(Priority.GAPS, 60.0)}, "then it runs, and what is missing is a gap"
 
 
 async def _with_a_false_id(told: Sequence[Trade], false_id: int) -> tuple[Assembler, Host]:
