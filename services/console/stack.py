@@ -29,6 +29,10 @@ Ports = Annotated[
 ]
 
 
+Speed = Annotated[str, typer.Option(help="Pace of the simulated venue's time: a number, or max for a recording")]
+Shards = Annotated[int, typer.Option(min=1, max=64, help="Processes of trade_ingest, which share the partitions")]
+
+
 def up(
     venue: Annotated[
         Literal["simulator", "binance"], typer.Option(help="Where the market data comes from")
@@ -39,17 +43,13 @@ def up(
     kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Use this broker, start none")] = None,
     database: Database = None,
     recording: Files = None,
-    speed: Annotated[
-        str, typer.Option(help="Pace of the simulated venue's time: a number, or max for a recording")
-    ] = "1",
+    speed: Speed = "1",
     rebase: Annotated[
         bool, typer.Option("--rebase/--keep-times", help="Move a recording to now, or keep its times")
     ] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the simulated market")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of the signal engine")] = 1,
-    ingest_shards: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes of trade_ingest, which share the partitions")
-    ] = 1,
+    ingest_shards: Shards = 1,
     port: Ports = None,
     state_folder: StateDir = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when everything is ready")] = False,
@@ -60,12 +60,11 @@ def up(
     """Start Kafka, PostgreSQL and every service; Ctrl-C stops all of it."""
     from services.console.launching import run_detached, run_watched
 
-    files = tuple(recording or ())
     options = StackOptions(
         venue=venue,
         kafka=kafka,
         database=database,
-        recordings=files,
+        recordings=tuple(recording or ()),
         speed=_speed(speed),
         rebase=rebase,
         seed=seed,
