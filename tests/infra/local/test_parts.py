@@ -140,9 +140,13 @@ def test_services_get_addresses_and_never_a_password() -> None:
     assert variables["PERPSTREAM_BINANCE_REST_URL"] == variables["PERPSTREAM_COINBASE_REST_URL"] == "http://127.0.0.1:3"
     assert variables["PERPSTREAM_GATEWAY_PORT"] == "4"
     assert variables["PERPSTREAM_SIM_SEED"] == "5"
+    assert variables["PERPSTREAM_REQUESTS_DIR"] == str(Path(".perpstream/requests").absolute()), (
+        "of this simulator only"
+    )
     live = service_environment(StackOptions(venue="binance"), endpoints)
     assert not {"PERPSTREAM_BINANCE_REST_URL", "PERPSTREAM_BINANCE_WEBSOCKET_URL"} & live.keys(), "a person's URL stays"
     assert not any(name.startswith("PERPSTREAM_SIM_") for name in live)
+    assert "PERPSTREAM_REQUESTS_DIR" not in live, "two stacks on the real venue share their count"
 
 
 def test_the_password_of_a_given_database_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,14 @@ def start(tmp_path: Path, kafka_bootstrap: str, database_url: str) -> Iterator[S
         stack.end()
 
 
+def test_a_new_simulator_remembers_no_request_and_neither_does_its_stack(start: Starter, tmp_path: Path) -> None:
+    earlier = tmp_path / "state" / "requests" / "binance-127.0.0.1_9000-0"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    start({"exchange_simulator": "good"}).until_ready()
+    assert not earlier.exists()
+
+
 def test_a_killed_service_is_started_again_and_its_last_lines_are_shown(start: Starter) -> None:
     stack = start({"alpha": "good", "beta": "good"}).until_ready()
     first = stack.entry("alpha").pid

@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -86,6 +87,24 @@ async def test_after_one_refusal_nobody_asks_until_its_end(tmp_path: Path, fault
         assert [entry["path"] for entry in refusals] == ["/fapi/v1/time"], (
             "one question was refused, and no other asked"
         )
+
+
+async def test_several_clients_that_ask_as_fast_as_they_may_are_never_refused(tmp_path: Path) -> None:
+    """The simulator's minutes begin when it does, ours are anywhere: no window of its own sees more than its limit."""
+    async with running(tmp_path / "simulator", symbols=("BTCUSDT",), seed=5, weight_limit=400, speed=60) as simulator:
+        settings = _settings(simulator, tmp_path).model_copy(update={"venue_speed": 60.0})
+        async with open_venue(settings) as first, open_venue(settings) as second, open_venue(settings) as third:
+            await first.market_data.instruments(["BTCUSDT"])
+            began, questions = time.monotonic(), 20
+            turns = (Priority.POSITIONS, Priority.GAPS, Priority.WARM_UP)
+
+            async def ask(venue: Venue, priority: Priority) -> None:
+                for _ in range(questions):
+                    await venue.market_data.at(priority).newest_agg_trades("BTCUSDT")
+
+            await asyncio.gather(*map(ask, (first, second, third), turns))
+            windows = len(turns) * questions * AGG_TRADES_WEIGHT / (400 * WEIGHT_POOL.share)
+            assert time.monotonic() - began >= int(windows) - 1, "so many accelerated minutes, less the first"
 
 
 async def test_what_others_have_used_counts_for_every_process_at_once(tmp_path: Path) -> None:
