@@ -30,6 +30,7 @@ Ports = Annotated[
 
 
 Speed = Annotated[str, typer.Option(help="Pace of the simulated venue's time: a number, or max for a recording")]
+Rebase = Annotated[bool, typer.Option("--rebase/--keep-times", help="Move a recording to now, or keep its times")]
 Shards = Annotated[int, typer.Option(min=1, max=64, help="Processes of trade_ingest, which share the partitions")]
 
 
@@ -44,9 +45,7 @@ def up(
     database: Database = None,
     recording: Files = None,
     speed: Speed = "1",
-    rebase: Annotated[
-        bool, typer.Option("--rebase/--keep-times", help="Move a recording to now, or keep its times")
-    ] = False,
+    rebase: Rebase = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the simulated market")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of the signal engine")] = 1,
     ingest_shards: Shards = 1,
