@@ -35,6 +35,7 @@ from services.exchange_simulator.state import SimulatorState, open_state
 from services.exchange_simulator.status import StatusParts, status
 from services.exchange_simulator.synthetic.source import SyntheticMarket, SyntheticMarketPlan
 from services.exchange_simulator.websocket import MarketSockets
+from services.exchange_simulator.write_log import WriteLog
 
 _BEYOND_MS = 10**12
 _GOODBYE_SECONDS = 1.0
@@ -231,6 +232,8 @@ async def main(context: ServiceContext) -> None:
     simulation = open_simulation(load_settings(MarketSettings))
     simulation.script = read_script(server_settings.faults) if server_settings.faults else ()
     hub = Hub(simulation.market, simulation.desk)
+    if server_settings.write_log is not None:
+        hub.write_log = WriteLog(server_settings.write_log, simulation.source.symbols)
     # The compiled loops are loaded before anybody connects: the first message must not wait for a compiler.
     await asyncio.to_thread(hub.warm_up, simulation.market)
     runner, port = await listen(build_application(simulation, hub, server_settings), server_settings)
@@ -251,3 +254,5 @@ async def main(context: ServiceContext) -> None:
         for session in hub.sessions():
             session.abort()
         await runner.cleanup()
+        if hub.write_log is not None:
+            hub.write_log.close()

@@ -13,6 +13,7 @@ from services.exchange_simulator.frames import AggTradeEncoder, enveloped, paylo
 from services.exchange_simulator.market import MarketSource, SideEvent, TradeWindow
 from services.exchange_simulator.sessions import Session
 from services.exchange_simulator.streams import parse_stream
+from services.exchange_simulator.write_log import WriteLog, now_us
 
 _WARM_UP_MS = 1000
 _clients = gauge("perpstream_simulator_clients")
@@ -35,6 +36,7 @@ class Hub:
 
     def __init__(self, source: MarketSource, desk: FaultDesk) -> None:
         self.told_ms = 0
+        self.write_log: WriteLog | None = None
         self.wire = Wire(desk)
         self._source = source
         self._desk = desk
@@ -132,6 +134,8 @@ class Hub:
 
     def publish_trades(self, window: TradeWindow, demand: Demand) -> None:
         """Send a window of trades: one encoding for all sessions that want the same symbols in the same mode."""
+        if self.write_log is not None and len(window.trades.ids):
+            self.write_log.note(now_us(), window.symbol_index, window.trades.ids)
         for mask, combined, sessions in demand.trade_groups:
             if self._desk.used:
                 self._remember(window, mask, sessions)

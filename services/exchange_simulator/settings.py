@@ -28,6 +28,9 @@ class ServerSettings(SettingsGroup):
         default=1, ge=1, description="A fresh recording begins when so many connections have subscribed"
     )
     faults: Path | None = Field(default=None, description="A script of faults: a JSON list, see docs/simulator.md")
+    write_log: Path | None = Field(
+        default=None, description="For measurements: a JSON line for each hand-over of trades to the network"
+    )
     buffer_megabytes: float = Field(
         default=32.0, gt=0, description="A client with more unsent bytes than this is disconnected"
     )
