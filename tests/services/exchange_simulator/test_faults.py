@@ -150,7 +150,7 @@ async def test_disconnections_refuse_new_connections_while_they_last(tmp_path: P
         with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
             await venue.socket(BTC)
         assert refusal.value.status == 503
-        assert [entry["connection"] for entry in await venue.ledger(number)] == [1]
+        assert [entry["connection"] for entry in await venue.ledger(number, "disconnect")] == [1]
         ends = (await venue.get("/sim/faults"))[0]["end_ms"]
         await venue.until(lambda status: status["venue_time_ms"] > ends + 100)
         async with venue.socket(BTC) as socket:
