@@ -69,18 +69,14 @@ class AlteredMarket:
         return self._rules
 
     def _rules_now(self, rules: SymbolRules) -> SymbolRules:
-        return _ruled(rules, (armed for armed in self._about(rules.symbol) if armed.state == "active"))
+        begun = [armed for armed in self._about(rules.symbol) if armed.state != "scheduled"]
+        return _ruled(rules, ((armed, armed.state == "active") for armed in begun))
 
     def rules_at(self, symbol: str, moment_ms: int) -> SymbolRules:
         """The rules as they were at a time that has come."""
-        return _ruled(
-            self._source.rules[symbol],
-            (
-                armed
-                for armed in self._about(symbol)
-                if armed.begin_ms <= moment_ms and (armed.end_ms is None or moment_ms < armed.end_ms)
-            ),
-        )
+        begun = [armed for armed in self._about(symbol) if armed.begin_ms <= moment_ms]
+        holds = ((armed, armed.end_ms is None or moment_ms < armed.end_ms) for armed in begun)
+        return _ruled(self._source.rules[symbol], holds)
 
     def check(self, fault: plan.AnyFault) -> None:
         """Raise `ValueError` for a fault that this market cannot show."""
@@ -294,14 +290,20 @@ class AlteredMarket:
         return self._source.last_event_ms()
 
 
-def _ruled(rules: SymbolRules, faults: Iterable[Armed]) -> SymbolRules:
-    for armed in faults:
+def _ruled(rules: SymbolRules, begun: Iterable[tuple[Armed, bool]]) -> SymbolRules:
+    """The rules under faults that have begun, each with whether it still holds. Decimals never become fewer: history has them."""
+    for armed, holds in begun:
         match armed.fault:
             case plan.TickSize(price_decimals=decimals, tick=tick):
-                rules = replace(rules, price_decimals=decimals, tick=tick)
-            case plan.Status(status=status):
+                most = max(decimals, rules.price_decimals)
+                if holds:
+                    rules = replace(rules, price_decimals=most, tick=tick * 10 ** (most - decimals))
+                else:
+                    coarser = rules.tick * 10 ** (most - rules.price_decimals)
+                    rules = replace(rules, price_decimals=most, tick=coarser)
+            case plan.Status(status=status) if holds:
                 rules = replace(rules, status=status)
-            case plan.Delisting():
+            case plan.Delisting() if holds:
                 rules = replace(rules, status="SETTLING", delivery_ms=armed.begin_ms)
     return rules
 
