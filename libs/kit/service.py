@@ -168,6 +168,20 @@ async def _run(context: ServiceContext, main: Callable[[ServiceContext], Awaitab
             await asyncio.wait_for(runner.cleanup(), timeout=2)
 
 
+def _advice_in(failure: Exception) -> UserError | None:
+    """The error that a person can mend, also where a task group has wrapped it; None when anything else has failed too."""
+    if isinstance(failure, UserError):
+        return failure
+    if isinstance(failure, ExceptionGroup):
+        advised, others = failure.split(UserError)
+        while advised is not None and others is None:
+            first = advised.exceptions[0]
+            if isinstance(first, UserError):
+                return first
+            advised = first
+    return None
+
+
 def run_service(name: str, main: Callable[[ServiceContext], Awaitable[None]]) -> None:
     """Run `main` under uvloop until it returns or a signal stops it; never returns.
 
@@ -180,10 +194,11 @@ def run_service(name: str, main: Callable[[ServiceContext], Awaitable[None]]) ->
         configure_logging(name, settings.log_level, settings.log_format)
         wait_at_gate()
         uvloop.run(_run(ServiceContext(name, settings), main))
-    except UserError as error:
-        print(f"{name}: {error.advice}", file=sys.stderr)  # noqa: T201 - the one line for a person
-        sys.exit(error.exit_code)
-    except Exception:
+    except Exception as failure:
+        error = _advice_in(failure)
+        if error is not None:
+            print(f"{name}: {error.advice}", file=sys.stderr)  # noqa: T201 - the one line for a person
+            sys.exit(error.exit_code)
         get_logger("service").exception("crashed", after_seconds=round(time.monotonic() - started, 1))
         sys.exit(EXIT_CRASH)
     sys.exit(0)

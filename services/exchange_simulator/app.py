@@ -18,6 +18,7 @@ from services.exchange_simulator.faults.api import FaultApi
 from services.exchange_simulator.faults.connections import ConnectionFaults
 from services.exchange_simulator.faults.desk import Armed, FaultDesk
 from services.exchange_simulator.faults.market import AlteredMarket
+from services.exchange_simulator.faults.market_account import MarketAccount
 from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.frames import text_frame
 from services.exchange_simulator.hub import Hub
@@ -164,26 +165,33 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
 
 
 def _follow_faults(simulation: Simulation, hub: Hub, keys: ListenKeys) -> None:
-    """What beginnings and ends of faults mean to hub and listen keys."""
+    """What beginnings and ends of faults mean to ledger, hub and listen keys."""
+    desk, clock = simulation.desk, simulation.clock
+    MarketAccount(desk, simulation.market)
+
+    def expire(armed: Armed) -> None:
+        for key in keys.expire_all():
+            armed.affected += 1
+            event = {"e": "listenKeyExpired", "E": clock.now_ms(), "listenKey": key}
+            told = [session for session in hub.sessions() if session.listen_key == key]
+            for session in told:
+                session.write(text_frame(encode_json(event)))
+            detail = {"listen_key": key, "connections": [session.serial for session in told]}
+            desk.ledger.add(clock.now_ms(), armed.number, armed.fault.kind, count=len(told), detail=detail)
 
     def begin(armed: Armed) -> None:
         if isinstance(armed.fault, plan.TickSize):
             hub.use_rules()
         elif isinstance(armed.fault, plan.ListenKeyExpiry):
-            for key in keys.expire_all():
-                armed.affected += 1
-                event = {"e": "listenKeyExpired", "E": simulation.clock.now_ms(), "listenKey": key}
-                for session in hub.sessions():
-                    if session.listen_key == key:
-                        session.write(text_frame(encode_json(event)))
+            expire(armed)
 
     def end(armed: Armed) -> None:
         if isinstance(armed.fault, plan.TickSize):
             hub.use_rules()
-        hub.wire.end(armed, simulation.clock.now_ms())
+        hub.wire.end(armed, clock.now_ms())
 
-    simulation.desk.on_begin.append(begin)
-    simulation.desk.on_end.append(end)
+    desk.on_begin.append(begin)
+    desk.on_end.append(end)
 
 
 async def run_pump(simulation: Simulation, hub: Hub, readers: int = 1) -> None:

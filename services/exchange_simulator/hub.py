@@ -13,6 +13,7 @@ from services.exchange_simulator.frames import AggTradeEncoder, enveloped, paylo
 from services.exchange_simulator.market import MarketSource, SideEvent, TradeWindow
 from services.exchange_simulator.sessions import Session
 from services.exchange_simulator.streams import parse_stream
+from services.exchange_simulator.told import Told
 from services.exchange_simulator.write_log import WriteLog, now_us
 
 _WARM_UP_MS = 1000
@@ -65,7 +66,7 @@ class Hub:
     def add(self, session: Session, path: str) -> None:
         """A connection was opened."""
         self._serial += 1
-        session.serial, session.path = self._serial, path
+        session.serial, session.path, session.told = self._serial, path, Told(self._source.symbols)
         self._sessions[session] = path
         if self._desk.used:
             self._desk.ledger.add(self.told_ms, 0, "connected", connection=session.serial, path=path)
@@ -79,9 +80,9 @@ class Hub:
         if path is not None:
             _clients.labels(path).dec()
             if self._desk.used:
-                told = {symbol: list(span) for symbol, span in session.told.items()}
                 facts = {"connection": session.serial, "path": path, "told_ms": self.told_ms}
-                self._desk.ledger.add(self.told_ms, 0, "disconnected", **facts, detail={"told": told})
+                detail = {"told": session.told.spans(), "unsent_bytes": session.unsent_at_end}
+                self._desk.ledger.add(self.told_ms, 0, "disconnected", **facts, detail=detail)
 
     def sessions(self) -> Iterable[Session]:
         """Open connections."""
@@ -137,33 +138,33 @@ class Hub:
         if self.write_log is not None and len(window.trades.ids):
             self.write_log.note(now_us(), window.symbol_index, window.trades.ids)
         for mask, combined, sessions in demand.trade_groups:
-            if self._desk.used:
-                self._remember(window, mask, sessions)
             if self.wire.busy:
                 messages = self._messages(window, mask)
                 for session in sessions:
                     self.wire.deliver(session, messages, self.told_ms)
                 continue
             frames = self._encoders[combined].frames(window, mask)
+            rows = np.flatnonzero(mask[window.symbol_index])
+            index, ids = window.symbol_index[rows], window.trades.ids[rows]
             for session in sessions:
-                session.write(frames)
+                if session.write(frames):
+                    session.told.note(index, ids)
 
     def _messages(self, window: TradeWindow, mask: NDArray[np.bool_]) -> list[Message]:
         rows = np.flatnonzero(mask[window.symbol_index])
-        symbols = [self._source.symbols[index] for index in window.symbol_index[rows].tolist()]
+        indexes = window.symbol_index[rows].tolist()
+        trades = list(zip(indexes, window.trades.ids[rows].tolist(), strict=True))
         payloads = payloads_of(self._encoders[False].frames(window, mask))
         return [
-            Message(f"{symbol.lower()}@aggTrade", symbol, "aggTrade", payload, agg_id)
-            for symbol, payload, agg_id in zip(symbols, payloads, window.trades.ids[rows].tolist(), strict=True)
+            Message(
+                f"{self._source.symbols[index].lower()}@aggTrade",
+                self._source.symbols[index],
+                "aggTrade",
+                payload,
+                trade,
+            )
+            for index, payload, trade in zip(indexes, payloads, trades, strict=True)
         ]
-
-    def _remember(self, window: TradeWindow, mask: NDArray[np.bool_], sessions: Iterable[Session]) -> None:
-        for index in np.unique(window.symbol_index).tolist():
-            if mask[index]:
-                ids, symbol = window.trades.ids[window.symbol_index == index], self._source.symbols[index]
-                for session in sessions:
-                    first = session.told.get(symbol, (int(ids[0]), 0))[0]
-                    session.told[symbol] = (first, int(ids[-1]))
 
     def publish_side(self, events: Iterable[SideEvent], demand: Demand) -> None:
         """Send low-rate events to those who asked for one of their streams."""

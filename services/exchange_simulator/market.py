@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from services.exchange_simulator.symbols import SymbolRules
 
 Int64s = NDArray[np.int64]
-StreamKind = Literal["aggTrade", "markPrice", "kline", "forceOrder", "bookTicker"]
+StreamKind = Literal["aggTrade", "markPrice", "kline", "forceOrder", "bookTicker", "contractInfo"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,24 @@ def mark_price_array(marks: Iterable[MarkPrice], event_ms: int) -> bytes:
     return encode_json([mark_price_object(mark, event_ms) for mark in marks])
 
 
+def contract_info_event(rules: SymbolRules, event_ms: int) -> bytes:
+    """The payload of `!contractInfo`. Inside `bks` the venue sends numbers where it sends strings elsewhere."""
+    return encode_json({
+        "e": "contractInfo",
+        "E": event_ms,
+        "s": rules.symbol,
+        "ct": "PERPETUAL",
+        "dt": rules.delivery_ms,
+        "ot": rules.onboard_ms,
+        "cs": rules.status,
+        "bks": [
+            {"bs": 1, "bnf": 0, "bnc": 50_000, "mmr": 0.004, "cf": 0, "mi": 51, "ma": 125},
+            {"bs": 2, "bnf": 50_000, "bnc": 500_000, "mmr": 0.005, "cf": 50, "mi": 1, "ma": 50},
+        ],
+        "st": 1,
+    })  # fmt: skip
+
+
 def bar_strings(bar: Bar, rules: SymbolRules) -> tuple[str, ...]:
     """open, high, low, close, volume, quote volume, taker volume, taker quote volume as wire strings."""
     price, quantity = rules.price_decimals, rules.quantity_decimals

@@ -9,6 +9,7 @@ from libs.kit.logging import get_logger
 from services.exchange_simulator.clock import VenueTime
 from services.exchange_simulator.frames import close_frame, text_frame
 from services.exchange_simulator.streams import Route, StreamName, carried, parse_stream
+from services.exchange_simulator.told import Told
 
 MESSAGES_PER_SECOND = 10
 MOST_STREAMS = 1024
@@ -32,8 +33,9 @@ class Session:
         self.serial = 0
         self.path = ""
         self.listen_key = ""
-        # First and newest aggregate id that was handed to this connection, by symbol; kept while faults are in use.
-        self.told: dict[str, tuple[int, int]] = {}
+        self.told = Told()
+        # Bytes that were written and died with a connection that was cut.
+        self.unsent_at_end = 0
         self.last_pong_ms = clock.timer_ms()
         self._transport = transport
         self._clock = clock
@@ -42,16 +44,17 @@ class Session:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def write(self, frames: bytes) -> None:
-        """Send whole frames. A client that does not read is cut off, so that memory stays bounded."""
+    def write(self, frames: bytes) -> bool:
+        """Send whole frames; whether they were. A client that does not read is cut off, so that memory stays bounded."""
         if self.gone or self.muted or not frames:
-            return
+            return False
         unsent = self._transport.get_write_buffer_size()
         if unsent > self._limit:
             _log.warning("slow client disconnected", route=self.route, unsent_bytes=unsent, limit_bytes=self._limit)
             self.abort()
-            return
+            return False
         self._transport.write(frames)
+        return True
 
     @property
     def gone(self) -> bool:
@@ -71,6 +74,7 @@ class Session:
 
     def abort(self) -> None:
         """Cut the connection without a close frame, as networks do."""
+        self.unsent_at_end = self.unsent()
         self.closed = True
         self._transport.abort()
 

@@ -36,6 +36,7 @@ def parse_stream(name: str) -> StreamName | None:
         "!markPrice@arr@1s": StreamName(name, "", "markPrice", period_ms=1000),
         "!forceOrder@arr": StreamName(name, "", "forceOrder"),
         "!bookTicker": StreamName(name, "", "bookTicker"),
+        "!contractInfo": StreamName(name, "", "contractInfo"),
     }
     if name in special:
         return special[name]

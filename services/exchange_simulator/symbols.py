@@ -23,6 +23,8 @@ class SymbolRules:
     step: int
     onboard_ms: int = 1_569_398_400_000
     status: str = "TRADING"
+    # When a perpetual is settled: in the year 2100, unless it is delisted.
+    delivery_ms: int = 4_133_404_800_000
 
     @property
     def price_scale(self) -> int:

@@ -249,6 +249,9 @@ class Assembler:
             feed.publish(item, self.believed_until)
             if feed.builder.rows >= self._options.rows_per_frame:
                 self._cut(feed.builder)
+                if feed.tracker.expected <= item.agg_id:
+                    # The cut took a row back, and REST will be asked from there: what follows must not overtake it.
+                    return
 
     def _declare(self, feed: SymbolFeed, missing: Missing, following: "Sequence[AggTrade | Missing]") -> None:
         """A hole ends where the next trade says, unless nothing or nothing believable follows."""
@@ -316,6 +319,10 @@ class Assembler:
             self.newly_filling.append(feed.symbol)
             return True
         if complaint.reason == "finer_than_scale":
+            # The process is ending, and its last frames are still sent: nothing behind this trade may be among them, or the
+            # next start would resume behind a trade that nobody has published.
+            self._undeclare(feed, holes)
+            feed.tracker.take_back(bad.agg_id, newer)
             raise UserError(
                 f"a trade does not fit the scale of the venue's filters: {complaint.detail}",
                 where=feed.symbol,

@@ -24,7 +24,10 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 
 class IngestStack:
-    """Two child processes that find each other; `venue` is the simulator, `ingest` the service under test."""
+    """Two child processes that find each other; `venue` is the simulator, `ingest` the service under test.
+
+    `knobs` are environment variables of both.
+    """
 
     def __init__(self, bootstrap: str, service: str, folder: Path, **knobs: str) -> None:
         self.bootstrap = bootstrap
@@ -38,6 +41,7 @@ class IngestStack:
                 "PERPSTREAM_SIM_STATE_DIR": str(folder / "simulator"),
                 "PERPSTREAM_SIM_SYMBOLS": symbols,
                 "PERPSTREAM_SIM_RATE": "400",
+                **knobs,
                 "PERPSTREAM_HEALTH_PORT": str(venue_health),
             },
             folder / "venue.log",
@@ -52,8 +56,8 @@ class IngestStack:
                 "PERPSTREAM_BINANCE_WEBSOCKET_URL": self.url.replace("http", "ws"),
                 "PERPSTREAM_BINANCE_SPOT_REST_URL": self.url,
                 "PERPSTREAM_COINBASE_REST_URL": self.url,
-                "PERPSTREAM_HEALTH_PORT": str(self.health_port),
                 **knobs,
+                "PERPSTREAM_HEALTH_PORT": str(self.health_port),
             },
             folder / "ingest.log",
         )

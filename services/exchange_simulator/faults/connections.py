@@ -20,11 +20,13 @@ class ConnectionFaults:
         desk.on_begin.append(self._begin)
 
     def refuses(self, path: str) -> bool:
-        """Whether a new connection on `path` is turned away now: a disconnection lasts."""
-        return any(
-            isinstance(armed.fault, plan.Disconnect) and armed.state == "active" and path.startswith(armed.fault.path)
-            for armed in self._desk.faults()
-        )
+        """Whether a new connection on `path` is turned away now, which the ledger tells: a disconnection lasts."""
+        for armed in self._desk.faults():
+            fault = armed.fault
+            if isinstance(fault, plan.Disconnect) and armed.state == "active" and path.startswith(fault.path):
+                self._desk.ledger.add(self._clock.now_ms(), armed.number, "refused", path=path, count=1)
+                return True
+        return False
 
     def _begin(self, armed: Armed) -> None:
         fault = armed.fault
@@ -37,7 +39,12 @@ class ConnectionFaults:
         for session in self._chosen(fault.connections, fault.path):
             armed.affected += 1
             self._desk.ledger.add(
-                self._clock.now_ms(), armed.number, fault.kind, connection=session.serial, path=session.path
+                self._clock.now_ms(),
+                armed.number,
+                fault.kind,
+                connection=session.serial,
+                path=session.path,
+                detail={"told": session.told.spans()},
             )
             if isinstance(fault, plan.HalfOpen):
                 session.muted = True

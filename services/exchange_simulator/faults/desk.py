@@ -105,10 +105,15 @@ class FaultDesk:
         return list(self._faults.values())
 
     def add(self, fault: AnyFault, now_ms: int) -> Armed:
-        """Arm a fault. Raises `ValueError` for a beginning in the past: what has been told cannot be changed."""
+        """Arm a fault. Raises `ValueError` for a beginning in the past: what has been told cannot be changed.
+
+        Trades of this millisecond may have been told already, so a market fault begins in the next one at the earliest.
+        """
         begin = fault.at_ms if fault.at_ms is not None else now_ms + (fault.after_ms or 0)
         if begin < now_ms:
             raise ValueError(f"at_ms {begin} is in the past: the venue's clock says {now_ms}")
+        if isinstance(fault, MarketFault):
+            begin = max(begin, now_ms + 1)
         instant = fault.kind in _INSTANT and fault.for_ms is None
         end = begin if instant else None if fault.for_ms is None else begin + fault.for_ms
         armed = Armed(1 + len(self._faults), fault, begin, end)

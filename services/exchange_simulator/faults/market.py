@@ -4,7 +4,7 @@ A halt takes trades away and renumbers those behind it, so that ids stay without
 with what streams have sent. It begins at or after the moment when it was asked for; nothing that was told ever changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,12 +24,14 @@ from services.exchange_simulator.market import (
     TradeColumns,
     TradeWindow,
 )
+from services.exchange_simulator.payloads import contract_info_event
 from services.exchange_simulator.streams import parse_stream
 from services.exchange_simulator.symbols import SymbolRules
 
 # What still comes for a symbol that nobody trades.
 _WITHOUT_TRADING = ("markPrice",)
 _NEVER = 1 << 62
+CONTRACT_INFO = "!contractInfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,14 @@ class AlteredMarket:
         return self._rules
 
     def _rules_now(self, rules: SymbolRules) -> SymbolRules:
-        for armed in self._about(rules.symbol):
-            if armed.state != "active":
-                continue
-            match armed.fault:
-                case plan.TickSize(price_decimals=decimals, tick=tick):
-                    rules = replace(rules, price_decimals=decimals, tick=tick)
-                case plan.Status(status=status):
-                    rules = replace(rules, status=status)
-                case plan.Delisting():
-                    rules = replace(rules, status="SETTLING")
-        return rules
+        begun = [armed for armed in self._about(rules.symbol) if armed.state != "scheduled"]
+        return _ruled(rules, ((armed, armed.state == "active") for armed in begun))
+
+    def rules_at(self, symbol: str, moment_ms: int) -> SymbolRules:
+        """The rules as they were at a time that has come."""
+        begun = [armed for armed in self._about(symbol) if armed.begin_ms <= moment_ms]
+        holds = ((armed, armed.end_ms is None or moment_ms < armed.end_ms) for armed in begun)
+        return _ruled(self._source.rules[symbol], holds)
 
     def check(self, fault: plan.AnyFault) -> None:
         """Raise `ValueError` for a fault that this market cannot show."""
@@ -220,7 +219,24 @@ class AlteredMarket:
         events = self._source.side_events(after_ms, until_ms, wanted)
         if not self._desk.market_faults:
             return events
-        return [event for event in events if not self._stopped(event, until_ms)]
+        left = [event for event in events if not self._stopped(event, until_ms)]
+        if CONTRACT_INFO not in wanted:
+            return left
+        return sorted([*left, *self._contract_news(after_ms, until_ms)], key=lambda event: event.event_ms)
+
+    def _contract_news(self, after_ms: int, until_ms: int) -> Iterator[SideEvent]:
+        """What the venue tells of a symbol when its status or its rules change, and when they change back."""
+        for symbol in self.symbols:
+            changes = {
+                moment
+                for armed in self._about(symbol)
+                if isinstance(armed.fault, plan.Status | plan.Delisting | plan.TickSize)
+                for moment in (armed.begin_ms, armed.end_ms)
+                if moment is not None and after_ms < moment <= until_ms
+            }
+            for moment in sorted(changes):
+                payload = contract_info_event(self.rules_at(symbol, moment), moment)
+                yield SideEvent(moment, symbol, (CONTRACT_INFO,), payload)
 
     def _stopped(self, event: SideEvent, until_ms: int) -> bool:
         stream = parse_stream(event.streams[0])
@@ -272,6 +288,24 @@ class AlteredMarket:
 
     def last_event_ms(self) -> int | None:
         return self._source.last_event_ms()
+
+
+def _ruled(rules: SymbolRules, begun: Iterable[tuple[Armed, bool]]) -> SymbolRules:
+    """The rules under faults that have begun, each with whether it still holds. Decimals never become fewer: history has them."""
+    for armed, holds in begun:
+        match armed.fault:
+            case plan.TickSize(price_decimals=decimals, tick=tick):
+                most = max(decimals, rules.price_decimals)
+                if holds:
+                    rules = replace(rules, price_decimals=most, tick=tick * 10 ** (most - decimals))
+                else:
+                    coarser = rules.tick * 10 ** (most - rules.price_decimals)
+                    rules = replace(rules, price_decimals=most, tick=coarser)
+            case plan.Status(status=status) if holds:
+                rules = replace(rules, status=status)
+            case plan.Delisting() if holds:
+                rules = replace(rules, status="SETTLING", delivery_ms=armed.begin_ms)
+    return rules
 
 
 def _surviving(trades: TradeColumns, halts: Sequence[_Halt]) -> tuple[NDArray[np.bool_], Int64s]:

@@ -1,6 +1,7 @@
 """Faults of messages: what becomes of each message on its way to one connection."""
 
 import heapq
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -21,13 +22,16 @@ _SURPRISE = {"zz": {"new": [1, "two", None]}, "xq": "0.00", "ia": True}
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of one stream: its payload without envelope, and how its text is spoilt at the end. `agg_id`: of a trade."""
+    """One message of one stream: its payload without envelope, and how its text is spoilt at the end.
+
+    `trade`: the symbol's index and the aggregate id, of a trade.
+    """
 
     stream: str
     symbol: str
     kind: StreamKind
     payload: bytes
-    agg_id: int | None = None
+    trade: tuple[int, int] | None = None
     spoilt: Literal["", "malformed", "truncated"] = ""
 
     def frame(self, combined: bool) -> bytes:
@@ -55,6 +59,22 @@ class _Overtaken:
     until_ms: int
 
 
+class _Account:
+    """What one fault did to one stream of one connection."""
+
+    __slots__ = ("count", "ids", "stream", "symbol")
+
+    def __init__(self, first: Message) -> None:
+        self.stream, self.symbol = first.stream, first.symbol
+        self.count = 0
+        self.ids = array("q")
+
+    def add(self, message: Message) -> None:
+        self.count += 1
+        if message.trade is not None:
+            self.ids.append(message.trade[1])
+
+
 class Wire:
     """Carries messages to connections through the active faults. `busy`: the hub must hand over single messages."""
 
@@ -63,6 +83,8 @@ class Wire:
         self._held: list[_Held] = []
         self._order = 0
         self._overtaken: dict[tuple[int, Session, str], list[_Overtaken]] = {}
+        # A skewed clock touches every message, so that its account is written once, at its end.
+        self._skewed: dict[tuple[int, int, str], _Account] = {}
 
     @property
     def busy(self) -> bool:
@@ -75,16 +97,16 @@ class Wire:
         for armed in self._desk.stream_faults:
             if armed.targets is None or session.serial in armed.targets:
                 travelling = self._through(armed, session, travelling, now_ms)
-        session.write(b"".join(message.frame(session.combined) for message in travelling))
+        _send(session, travelling)
 
     def release(self, now_ms: int) -> None:
         """Send what was held back until now."""
         while self._held and self._held[0].release_ms <= now_ms:
             held = heapq.heappop(self._held)
-            held.session.write(held.message.frame(held.session.combined))
+            _send(held.session, [held.message])
         for key, waiting in list(self._overtaken.items()):
             for one in [one for one in waiting if one.until_ms <= now_ms]:
-                key[1].write(one.message.frame(key[1].combined))
+                _send(key[1], [one.message])
                 waiting.remove(one)
             if not waiting:
                 del self._overtaken[key]
@@ -99,10 +121,15 @@ class Wire:
             for one in waiting if key[0] == armed.number else ():
                 one.until_ms = now_ms
         self.release(now_ms)
+        for serial, stream in [(key[1], key[2]) for key in self._skewed if key[0] == armed.number]:
+            self._write_down(armed, serial, self._skewed.pop((armed.number, serial, stream)), now_ms)
 
     def _through(self, armed: Armed, session: Session, messages: list[Message], now_ms: int) -> list[Message]:
         fault = armed.fault
         if isinstance(fault, plan.ClockSkew):
+            armed.affected += len(messages)
+            for message in messages:
+                self._skewed.setdefault((armed.number, session.serial, message.stream), _Account(message)).add(message)
             return [_with_time(message, "E", fault.by_ms) for message in messages]
         assert isinstance(fault, plan.StreamFault)
         out: list[Message] = []
@@ -167,20 +194,48 @@ class Wire:
         return come
 
     def _note(self, armed: Armed, session: Session, hit: list[Message], now_ms: int) -> None:
-        by_stream: dict[str, list[Message]] = {}
+        by_stream: dict[str, _Account] = {}
         for message in hit:
-            by_stream.setdefault(message.stream, []).append(message)
-        for stream, messages in by_stream.items():
-            self._desk.ledger.add(
-                now_ms,
-                armed.number,
-                armed.fault.kind,
-                connection=session.serial,
-                symbol=messages[0].symbol,
-                stream=stream,
-                ids=ranges(message.agg_id for message in messages if message.agg_id is not None),
-                count=len(messages),
-            )
+            by_stream.setdefault(message.stream, _Account(message)).add(message)
+        for account in by_stream.values():
+            self._write_down(armed, session.serial, account, now_ms)
+
+    def _write_down(self, armed: Armed, serial: int, account: "_Account", now_ms: int) -> None:
+        self._desk.ledger.add(
+            now_ms,
+            armed.number,
+            armed.fault.kind,
+            connection=serial,
+            symbol=account.symbol,
+            stream=account.stream,
+            ids=ranges(account.ids),
+            count=account.count,
+            detail=_particulars(armed, now_ms),
+        )
+
+
+def _send(session: Session, messages: Iterable[Message]) -> None:
+    messages = list(messages)
+    if session.write(b"".join(message.frame(session.combined) for message in messages)):
+        for message in messages:
+            if message.trade is not None:
+                session.told.note_one(*message.trade)
+
+
+def _particulars(armed: Armed, now_ms: int) -> dict[str, object]:
+    """What a test must know beside the ids: when what was held back is due (where that is a time), and how wrong a time is."""
+    match armed.fault:
+        case plan.Delay(by_ms=by_ms):
+            return {"release_ms": now_ms + by_ms}
+        case plan.LateBurst():
+            return {"release_ms": armed.end_ms}
+        case plan.WrongTime(by_ms=by_ms, field=name):
+            return {"field": name, "by_ms": by_ms}
+        case plan.ClockSkew(by_ms=by_ms):
+            return {"field": "E", "by_ms": by_ms}
+        case plan.MissingFields(fields=names):
+            return {"fields": list(names)}
+    return {}
 
 
 def _concerned(fault: plan.StreamFault, message: Message) -> bool:

@@ -7,7 +7,6 @@ from services.exchange_simulator.symbols import SymbolRules
 
 # A real answer's serverTime was 37 hours old; clients must not set their clocks by it.
 STALE_BY_MS = 37 * 3_600_000
-_DELIVERY_MS = 4_133_404_800_000
 
 
 def exchange_info(rules: Mapping[str, SymbolRules], now_ms: int, weight_limit: int) -> dict[str, object]:
@@ -40,7 +39,7 @@ def _symbol(rule: SymbolRules) -> dict[str, object]:
         "symbol": rule.symbol,
         "pair": rule.symbol,
         "contractType": "PERPETUAL",
-        "deliveryDate": _DELIVERY_MS,
+        "deliveryDate": rule.delivery_ms,
         "onboardDate": rule.onboard_ms,
         "status": rule.status,
         "maintMarginPercent": "2.5000",

@@ -7,7 +7,7 @@ from services.exchange_simulator.market import Bar, TradeColumns
 from services.exchange_simulator.payloads import decimal_text, kline_row
 from services.exchange_simulator.rest.errors import VenueError
 from services.exchange_simulator.rest.parameters import Parameters
-from services.exchange_simulator.rest.venue import Endpoint, Venue
+from services.exchange_simulator.rest.venue import AGG_TRADES, Endpoint, Venue
 from services.exchange_simulator.symbols import SymbolRules
 
 _HOUR_MS = 3_600_000
@@ -39,22 +39,22 @@ async def agg_trades(venue: Venue, parameters: Parameters) -> object:
         trades = await asyncio.to_thread(venue.source.trades_from_id, symbol, from_id, limit, now)
         # Ids before all history start at the oldest trade there is; ids that have left the window are refused.
         if len(trades) and int(trades.trade_ms[0]) < oldest:
-            raise _too_old(venue)
+            raise _too_old(venue, symbol, parameters)
     elif start is None and end is None:
         trades = await asyncio.to_thread(venue.source.newest_trades, symbol, limit, now)
     else:
-        trades = await _by_time(venue, symbol, (start, end), limit)
+        trades = await _by_time(venue, symbol, parameters, limit)
     return trade_rows(trades, venue.source.rules[symbol])
 
 
-async def _by_time(venue: Venue, symbol: str, span: tuple[int | None, int | None], limit: int) -> TradeColumns:
-    start, end = span
+async def _by_time(venue: Venue, symbol: str, parameters: Parameters, limit: int) -> TradeColumns:
+    start, end = parameters.span()
     now = venue.clock.now_ms()
     oldest = max(now - venue.history_ms, venue.source.first_ms(symbol))
     if start is not None and end is not None and end - start >= _HOUR_MS:
         raise VenueError(-1127, "More than 1 hours between startTime and endTime.")
     if (end if end is not None else start or 0) < oldest - 1:
-        raise _too_old(venue)
+        raise _too_old(venue, symbol, parameters)
     if start is None and end is not None:
         # Only an end: an hour before it, the newest of which are answered.
         trades = await asyncio.to_thread(venue.source.trades_between, symbol, max(oldest, end - _HOUR_MS), end, now)
@@ -69,7 +69,9 @@ async def _by_time(venue: Venue, symbol: str, span: tuple[int | None, int | None
     return TradeColumns.concatenate([part for part in parts if len(part)]).slice(0, limit)
 
 
-def _too_old(venue: Venue) -> VenueError:
+def _too_old(venue: Venue, symbol: str, parameters: Parameters) -> VenueError:
+    start, end = parameters.span()
+    venue.refuse_expired(symbol, {"fromId": parameters.integer("fromId"), "startTime": start, "endTime": end})
     return VenueError(-4166, f"Search window is restricted to recent {venue.history_ms // _HOUR_MS} hours only.")
 
 
@@ -105,6 +107,6 @@ def kline_weight(parameters: Parameters) -> int:
 
 
 ENDPOINTS = (
-    Endpoint("/fapi/v1/aggTrades", agg_trades, 20),
+    Endpoint(AGG_TRADES, agg_trades, 20),
     Endpoint("/fapi/v1/klines", klines, kline_weight),
 )

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from services.exchange_simulator.clock import VenueTime
-from services.exchange_simulator.faults.desk import FaultDesk
+from services.exchange_simulator.faults.desk import Armed, FaultDesk
 from services.exchange_simulator.faults.plan import HistoryExpired
 from services.exchange_simulator.market import MarketSource
 from services.exchange_simulator.rest.errors import VenueError, error_reply, reply
 from services.exchange_simulator.rest.limits import Pool, RequestLimits
 from services.exchange_simulator.rest.parameters import Parameters
+
+AGG_TRADES = "/fapi/v1/aggTrades"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,25 @@ class Venue:
     @property
     def history_ms(self) -> int:
         """How far back aggTrades reach now."""
-        kept = [armed.fault.keep_ms for armed in self.desk.rest_faults if isinstance(armed.fault, HistoryExpired)]
-        return min(self.longest_history_ms, *kept) if kept else self.longest_history_ms
+        return min([self.longest_history_ms, *(keep_ms for _, keep_ms in self._expiries())])
+
+    def refuse_expired(self, symbol: str, asked: dict[str, int | None]) -> None:
+        """Aggregate trades were refused for their age: write down which fault made them too old."""
+        for armed, keep_ms in self._expiries():
+            if keep_ms <= self.history_ms:
+                armed.affected += 1
+                facts = {"path": AGG_TRADES, "symbol": symbol, "count": 1}
+                detail = {name: value for name, value in asked.items() if value is not None}
+                self.desk.ledger.add(self.clock.now_ms(), armed.number, "history_expired", **facts, detail=detail)
+                return
+
+    def _expiries(self) -> list[tuple[Armed, int]]:
+        return [
+            (armed, armed.fault.keep_ms)
+            for armed in self.desk.rest_faults
+            if isinstance(armed.fault, HistoryExpired)
+            and (armed.fault.most is None or armed.affected < armed.fault.most)
+        ]
 
 
 Answer = Callable[[Venue, Parameters], Awaitable[object]]

@@ -1,6 +1,6 @@
 """A service for the tests of the shell: what it does is the first argument; lines on stdin tell it when.
 
-`python -m tests.libs.kit.child ready|hang|block|stuck|crash|unreachable|returns`
+`python -m tests.libs.kit.child ready|hang|block|stuck|crash|unreachable|…`: see `MODES`
 """
 
 import asyncio
@@ -52,6 +52,18 @@ async def _unreachable(_: ServiceContext) -> None:
     raise UnreachableError("the broker does not answer", where="127.0.0.1:1", todo="start it")
 
 
+async def _unreachable_in_a_group(context: ServiceContext) -> None:
+    async with asyncio.TaskGroup() as outer, asyncio.TaskGroup() as inner:
+        outer.create_task(asyncio.Event().wait())
+        inner.create_task(_unreachable(context))
+
+
+async def _crash_in_a_group(context: ServiceContext) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_unreachable(context))
+        group.create_task(_crash(context))
+
+
 async def _returns(_: ServiceContext) -> None:
     return None
 
@@ -63,6 +75,8 @@ MODES = {
     "stuck": _stuck,
     "crash": _crash,
     "unreachable": _unreachable,
+    "unreachable_in_a_group": _unreachable_in_a_group,
+    "crash_in_a_group": _crash_in_a_group,
     "returns": _returns,
 }
 

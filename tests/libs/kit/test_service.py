@@ -162,6 +162,7 @@ def test_a_port_in_use_is_one_line() -> None:
     ("mode", "settings", "code", "words"),
     [
         ("unreachable", {}, 4, "child: the broker does not answer (127.0.0.1:1): start it"),
+        ("unreachable_in_a_group", {}, 4, "child: the broker does not answer (127.0.0.1:1): start it"),
         ("ready", {"PERPSTREAM_LOG_LEVEL": "loud"}, 2, "PERPSTREAM_LOG_LEVEL"),
     ],
 )
@@ -173,7 +174,11 @@ def test_what_a_person_can_mend_is_one_line(mode: str, settings: dict[str, str],
 
 
 def test_a_crash_is_logged_for_developers_without_secrets() -> None:
-    code, log = _ends("crash")
+    for mode in ("crash", "crash_in_a_group"):
+        _check_crash(*_ends(mode))
+
+
+def _check_crash(code: int, log: str) -> None:
     assert code == EXIT_CRASH
     line = json.loads(log.splitlines()[-1])
     assert "RuntimeError" in line["exception"]

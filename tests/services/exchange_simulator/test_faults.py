@@ -150,7 +150,7 @@ async def test_disconnections_refuse_new_connections_while_they_last(tmp_path: P
         with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
             await venue.socket(BTC)
         assert refusal.value.status == 503
-        assert [entry["connection"] for entry in await venue.ledger(number)] == [1]
+        assert [entry["connection"] for entry in await venue.ledger(number, "disconnect")] == [1]
         ends = (await venue.get("/sim/faults"))[0]["end_ms"]
         await venue.until(lambda status: status["venue_time_ms"] > ends + 100)
         async with venue.socket(BTC) as socket:
@@ -307,6 +307,19 @@ async def test_a_finer_tick_is_used_alike_by_stream_and_rest(tmp_path: Path) -> 
         info = await venue.get("/fapi/v1/exchangeInfo")
         eth = next(one for one in info["symbols"] if one["symbol"] == "ETHUSDT")
         assert (eth["pricePrecision"], eth["filters"][0]["tickSize"]) == (4, "0.0005")
+
+
+async def test_a_tick_size_that_changes_back_leaves_history_as_it_was_told(tmp_path: Path) -> None:
+    async with running(tmp_path, **SETTINGS) as venue, venue.socket("/market/ws/ethusdt@aggTrade") as socket:
+        number = await venue.fault("tick_size", symbols=["ETHUSDT"], price_decimals=4, tick=5, for_ms=1500)
+        end = (await venue.get("/sim/faults"))[number - 1]["end_ms"]
+        told = await receive(socket, lambda found: bool(found) and found[-1]["E"] > end + 1000)
+        rows = await venue.get("/fapi/v1/aggTrades", symbol="ETHUSDT", fromId=told[0]["a"], limit=len(told))
+        assert [(row["a"], row["p"]) for row in rows] == [(message["a"], message["p"]) for message in told]
+        assert all(message["p"].endswith("00") for message in told if message["E"] >= end)
+        info = await venue.get("/fapi/v1/exchangeInfo")
+        eth = next(one for one in info["symbols"] if one["symbol"] == "ETHUSDT")
+        assert (eth["pricePrecision"], eth["filters"][0]["tickSize"]) == (4, "0.0100")
 
 
 async def test_a_script_is_armed_once_and_wrong_ones_are_refused(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def script(seed: int) -> list[dict[str, Any]]:
 def stack(empty_kafka: str, tmp_path: Path) -> Iterator[IngestStack]:
     asyncio.run(ensure_topics(empty_kafka, PARTITIONS))
     # Quick to notice a silent connection, and slow to give a gap up.
-    knobs = {"PERPSTREAM_SILENCE_SECONDS": "2", "PERPSTREAM_GAP_PATIENCE_SECONDS": "120"}
+    knobs = {"PERPSTREAM_TRADES_SILENCE_SECONDS": "2", "PERPSTREAM_TRADES_GAP_PATIENCE_SECONDS": "120"}
     with running(IngestStack(empty_kafka, "trade_ingest", tmp_path, **knobs)) as started:
         yield started
 

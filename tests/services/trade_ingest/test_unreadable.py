@@ -23,6 +23,32 @@ def test_a_price_finer_than_the_scale_ends_the_process_with_advice_when_rest_say
         core.flush()
 
 
+def test_a_process_that_ends_for_a_finer_scale_leaves_no_trade_behind() -> None:
+    core = assembler()
+    finer, newer = trade(2, START + 2, price="61000.15"), [trade(agg_id, START + agg_id) for agg_id in (3, 4, 5)]
+    core.take([trade(1, START + 1), finer, newer[0]], 1)
+    core.flush()
+    core.fill(SYMBOL, [finer, newer[0]], Told(True, 0), 2)
+    with pytest.raises(UserError, match="exchangeInfo"):
+        core.flush()
+    # What a service does on its way out: take what still comes, and send what is whole.
+    core.take(newer[1:], 3)
+    core.flush()
+    assert ids_by_symbol(core.drain()) == {SYMBOL: [1]}
+
+
+def test_rows_behind_an_unreadable_one_of_a_page_do_not_overtake_it() -> None:
+    core = assembler(rows_per_frame=50)
+    page = [trade(agg_id, START + agg_id) for agg_id in range(2, 301)]
+    core.take([trade(1, START + 1), trade(300, START + 300)], 1)
+    core.fill(SYMBOL, [replace(one, price="NaN") if one.agg_id == 60 else one for one in page[:-1]], Told(True, 0), 2)
+    core.flush()
+    assert ids_by_symbol(before := core.drain()) == {SYMBOL: list(range(1, 60))}
+    core.fill(SYMBOL, page[58:], Told(True, 0), 3)
+    core.flush()
+    assert ids_by_symbol([*before, *core.drain()]) == {SYMBOL: list(range(1, 301))}
+
+
 LIES = {
     "no number": {"price": "NaN"},
     "negative price": {"price": "-61000.10"},
