@@ -43,10 +43,11 @@ async def main(context: ServiceContext) -> None:
         partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
         known = await _known_ids(kafka.kafka_bootstrap, set(partitions.values()))
         selection = LiquidationSelection(symbols, known)
-        size = settings.symbols_per_connection
+        # The stream of all symbols is one, whatever their number.
+        size = len(symbols) if settings.all_market else settings.symbols_per_connection
         for start in range(0, len(symbols), size):
             feed = LiquidationFeed(context, venue, output.publisher, selection, partitions)
-            sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
+            sessions.append(feed.session(symbols[start : start + size], settings))
         await output.run(keep_clock(venue), *(session.run() for session in sessions))
         await output.drain()
 
@@ -87,12 +88,13 @@ class LiquidationFeed:
         self._symbols: tuple[str, ...] = ()
         self._status = FeedStatus(FEED, ())
 
-    def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
+    def session(self, symbols: Sequence[str], settings: LiquidationSettings) -> StreamSession:
         """The supervised stream of these symbols."""
         self._symbols = tuple(symbols)
         self._status = FeedStatus(FEED, symbols)
-        wanted = Subscription(forced_orders=self._symbols, mark_prices=self._symbols[:1])
-        options = SessionOptions(FEED, silence_seconds=silence_seconds)
+        own = () if settings.all_market else self._symbols
+        wanted = Subscription(forced_orders=own, every_forced_order=settings.all_market, mark_prices=self._symbols[:1])
+        options = SessionOptions(FEED, silence_seconds=settings.silence_seconds)
         return self._venue.streams.session(wanted, self, options)
 
     def on_connecting(self) -> None:
