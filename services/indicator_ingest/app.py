@@ -53,8 +53,8 @@ async def main(context: ServiceContext) -> None:
         for start in range(0, len(symbols), size):
             feeds.append(feed := MarkPriceFeed(context, venue, outlet, known.sampler))
             sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
-        work = (*(poller.run() for poller in pollers), *(session.run() for session in sessions))
-        await output.run(keep_clock(venue), backfill.run(), *work)
+        streams = (*(session.run() for session in sessions), *(feed.reports.run() for feed in feeds))
+        await output.run(keep_clock(venue), backfill.run(), *(poller.run() for poller in pollers), *streams)
         for feed in feeds:
             feed.release()
         await output.drain()

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from libs.contracts.market import FeedState
+from libs.contracts.market import FeedStatusChanged
 from libs.contracts.topics import FEEDSTATUS, MARKPRICE
 from libs.exchanges import StreamBatch, Subscription
-from libs.exchanges.feed_status import FeedStatus
+from libs.exchanges.feed_reports import FeedReports
 from libs.exchanges.session import SessionOptions, StreamSession
 from libs.exchanges.venue import Venue
 from libs.kit.errors import BadMessage
@@ -31,20 +31,17 @@ class MarkPriceFeed:
         self._venue = venue
         self._outlet = outlet
         self._sampler = sampler
-        self._symbols: tuple[str, ...] = ()
-        self._status = FeedStatus(FEED, ())
-        self._last: dict[str, int] = {}
+        self.reports = FeedReports(FEED, (), venue.clock, self._tell)
         self._waiting: list[Outgoing] = []
 
     def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
         """The supervised stream of these symbols."""
-        self._symbols = tuple(symbols)
-        self._status = FeedStatus(FEED, symbols)
+        self.reports = FeedReports(FEED, symbols, self._venue.clock, self._tell, int(silence_seconds * 1000))
         options = SessionOptions(FEED, silence_seconds=silence_seconds)
-        return self._venue.streams.session(Subscription(mark_prices=self._symbols), self, options)
+        return self._venue.streams.session(Subscription(mark_prices=tuple(symbols)), self, options)
 
     def on_connecting(self) -> None:
-        self._report_all("starting")
+        self.reports.enter_all("starting")
 
     def on_lines(self, lines: frozenset[int]) -> None:
         """Copies of several lines are one event here."""
@@ -65,8 +62,8 @@ class MarkPriceFeed:
                 counter("perpstream_records_dropped_total").labels(FEED, error.reason).inc()
                 get_logger(FEED).warning("a mark price cannot be read", detail=error.detail)
                 continue
-            self._last[mark.symbol] = mark.event_time
-            self._report(mark.symbol, "live")
+            self.reports.seen(mark.symbol, mark.event_time)
+            self.reports.enter(mark.symbol, "live")
             if event is not None:
                 age = (self._venue.clock.now_ms() - mark.event_time) / 1000
                 gauge("perpstream_feed_age_seconds").labels(FEED, mark.symbol).set(age)
@@ -74,7 +71,7 @@ class MarkPriceFeed:
 
     def on_close(self, reason: str, silent: bool) -> None:
         self._context.miss(STREAM, reason)
-        self._report_all("silent" if silent else "down", reason)
+        self.reports.enter_all("silent" if silent else "down", reason)
 
     def release(self) -> None:
         """Send the mark prices that wait for the evaluations of their second to pass."""
@@ -90,12 +87,6 @@ class MarkPriceFeed:
             asyncio.get_running_loop().call_later(seconds, self.release)
         self._waiting.append(item)
 
-    def _report_all(self, state: FeedState, detail: str = "") -> None:
-        for symbol in self._symbols:
-            self._report(symbol, state, detail)
-
-    def _report(self, symbol: str, state: FeedState, detail: str = "") -> None:
-        now = self._venue.clock.now_ms()
-        event = self._status.change(symbol, state, now, detail, self._last.get(symbol, -1))
-        if event is not None:
-            self._outlet.publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._outlet.partitions[symbol]))
+    def _tell(self, event: FeedStatusChanged) -> None:
+        partition = self._outlet.partitions[event.symbol]
+        self._outlet.publisher.put(Outgoing(FEEDSTATUS, event, event.symbol, partition))

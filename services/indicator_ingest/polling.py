@@ -112,10 +112,9 @@ class Poller:
         return not self._schedule.awaits_period or newest >= period_end
 
     def _report(self, symbol: str, state: FeedState, detail: str) -> None:
-        """The state when it changed, and in any case with the figures of this answer."""
+        """The state, with the figures of this answer."""
         now, last = self._outlet.clock.now_ms(), self._newest.get(symbol, -1)
-        event = self._status.change(symbol, state, now, detail, last)
-        if event is None:
-            event = self._status.report(symbol, now, last, Figures(delay_ms=float(now - last) if last >= 0 else None))
+        self._status.enter(symbol, state, now, detail)
+        event = self._status.report(symbol, now, last, Figures(delay_ms=float(now - last) if last >= 0 else None))
         if event is not None:
             self._outlet.publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._outlet.partitions[symbol]))
