@@ -11,7 +11,6 @@ from libs.contracts.plausible import LATEST_MS
 from libs.contracts.signals import SignalScored
 from libs.contracts.topics import ALERT, SIGNAL_SCORED, TIMELINE
 from libs.contracts.trading import AlertRaised
-from libs.store.market_facts import LIQUIDATION_WINDOWS_MS
 from libs.streaming.tail import read_tail
 from tests.services.recorder.conftest import Installation
 from tests.services.recorder.timelines import (
@@ -46,7 +45,7 @@ async def test_every_fact_finds_its_table(installation: Installation) -> None:
     ) == [(Decimal("0.007"), 12_345), (Decimal("0.008"), START_MS)]
     assert await installation.all(
         "SELECT window_ms, event_count, quantity, notional FROM liquidation_agg ORDER BY 1"
-    ) == [(window_ms, 2, Decimal("0.015"), Decimal("900.001500")) for window_ms in LIQUIDATION_WINDOWS_MS]
+    ) == [(window_ms, 2, Decimal("0.015"), Decimal("900.001500")) for window_ms in (60_000, 300_000, 3_600_000)]
     assert await installation.all("SELECT mark_price, funding_rate FROM rate_snapshots") == [
         (Decimal("60001.12345678"), Decimal("0.00010000"))
     ]
