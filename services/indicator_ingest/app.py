@@ -10,6 +10,7 @@ from libs.contracts.event import Event
 from libs.contracts.market import IndicatorHistoryCompleted, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import INDICATOR, INDICATOR_HISTORY, MARKPRICE, Topic
+from libs.exchanges.budget import Priority
 from libs.exchanges.session import StreamSession, brake
 from libs.exchanges.venue import first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
@@ -47,7 +48,7 @@ async def main(context: ServiceContext) -> None:
         outlet = Outlet(output.publisher, partitions, known.novelty, venue_settings.venue, venue.clock, known.history)
         rounds = FirstRounds(context)
         pollers = [Poller(poll, outlet, rounds.of(poll.feed)) for poll in polls(venue, instruments, settings)]
-        backfill = Backfill(venue.market_data, outlet, rounds.over)
+        backfill = Backfill(venue.market_data.at(Priority.WARM_UP), outlet, rounds.over)
         size = settings.symbols_per_connection
         feeds: list[MarkPriceFeed] = []
         for start in range(0, len(symbols), size):

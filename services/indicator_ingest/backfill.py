@@ -1,7 +1,7 @@
 """The venue's last 30 days of each slow input, fetched behind the live values: one question at a time, oldest first.
 
-It begins when every feed has had its first round, so readiness does not wait for it. It leaves the venue's request pool to
-the live questions, and hands its values over in small pieces, so that live ones do not wait behind them. Where it stands is
+It begins when every feed has had its first round, so readiness does not wait for it. It asks with the lowest priority of the
+shared request budget, and hands its values over in small pieces, so that live ones do not wait behind them. Where it stands is
 on the topic, so it goes on after a restart.
 """
 
@@ -26,10 +26,8 @@ SERIES: dict[tuple[IndicatorKind, str | None], str] = {
     ("funding_rate", None): "funding_rate",
 }
 """What has a history, and the feed whose schedule it goes by."""
-# Of the 800 questions per five minutes that we allow ourselves (80 % of the venue's 1,000), the live ones may need all five kinds
-# and most of their second tries.
-POOL_QUESTIONS, POOL_SECONDS, LIVE_QUESTIONS = 800, 300.0, 8
-FASTEST_SECONDS, SLOWEST_SECONDS = 1.0, 10.0
+# Venue time between two questions; the request budget slows them further, since the past comes last there.
+PAGE_SECONDS = 1.0
 # However fast the venue's clock runs, this machine's does not: a page is 500 records for every reader behind us.
 FASTEST_REAL_SECONDS = 0.5
 IDLE_SECONDS = 60.0
@@ -42,12 +40,6 @@ class HistorySource(Protocol):
     async def indicator_history(
         self, symbol: str, kind: IndicatorKind, period: str | None, span: HistorySpan
     ) -> list[IndicatorValue]: ...
-
-
-def page_seconds(symbols: int) -> float:
-    """Venue time between two questions, so that they and the live ones of so many symbols fit into the pool."""
-    left = POOL_QUESTIONS - LIVE_QUESTIONS * symbols
-    return min(max(POOL_SECONDS / left, FASTEST_SECONDS), SLOWEST_SECONDS) if left > 0 else SLOWEST_SECONDS
 
 
 @dataclass(slots=True)
@@ -64,7 +56,7 @@ class Backfill:
         await self.begin.wait()
         clock, log = self.outlet.clock, get_logger("backfill")
         everything = [(symbol, *kind) for symbol in self.outlet.partitions for kind in SERIES]
-        seconds = max(page_seconds(len(self.outlet.partitions)), FASTEST_REAL_SECONDS * clock.speed)
+        seconds = max(PAGE_SECONDS, FASTEST_REAL_SECONDS * clock.speed)
         told = False
         while True:
             todo = self._todo(everything)

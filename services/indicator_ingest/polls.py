@@ -7,7 +7,6 @@ from functools import partial
 
 from libs.contracts.market import IndicatorKind
 from libs.exchanges import RATIO_KINDS, IndicatorValue, Instrument, Ticker
-from libs.exchanges.budget import Priority
 from libs.exchanges.errors import VenueError
 from libs.exchanges.venue import Venue
 from libs.kit.errors import BadMessage

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from libs.contracts.identity import digest
 from libs.contracts.market import UNKNOWN_TIME, IndicatorHistoryCompleted
 from libs.exchanges import MOST_HISTORY_PERIODS
-from services.indicator_ingest.backfill import page_seconds
 from services.indicator_ingest.facts import Series
 from services.indicator_ingest.history import DAY_MS, MARGIN_MS, History
 from services.indicator_ingest.schedules import HEADER, SCHEDULES, table
@@ -140,13 +139,6 @@ def test_whatever_happens_each_instant_is_published_once_and_none_is_missing(ste
     # A successor knows of one hole: of two it fetches what lies between them again, under the same ids.
     if "kill" not in steps or steps.count("outage") < 1:
         assert len(topic.instants) == len(set(topic.instants))
-
-
-@pytest.mark.parametrize("symbols", [1, 4, 50, 90, 99, 100, 400])
-def test_history_and_live_questions_fit_into_the_pool(symbols: int) -> None:
-    asked = 300 / page_seconds(symbols) + 5 * symbols
-    assert asked <= 800 or symbols > 100
-    assert 1.0 <= page_seconds(symbols) <= 10.0
 
 
 @pytest.mark.parametrize("feed", SCHEDULES)

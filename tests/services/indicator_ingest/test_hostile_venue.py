@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Self, cast
+from typing import cast
 
 import pytest
 
