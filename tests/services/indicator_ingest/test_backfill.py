@@ -108,7 +108,7 @@ class Desk:
             return enough()
 
         work = [asyncio.create_task(self.outlet.publisher.run()), asyncio.create_task(self.backfill.run())]
-        await eventually(told, 60, lambda: f"{len(self.values())} values, marks {self.marks()[-6:]}")
+        await eventually(told, 300, lambda: f"{len(self.values())} values, marks {self.marks()[-6:]}")
         for task in work:
             task.cancel()
             with suppress(asyncio.CancelledError):
