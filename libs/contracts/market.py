@@ -100,7 +100,8 @@ class TradesBootstrapped(Event, frozen=True, kw_only=True):
 
 
 class LiquidationObserved(Event, frozen=True, kw_only=True):
-    """One forced order as the venue samples it (at most the largest per symbol and second, so sums are lower bounds).
+    """One forced order as the venue samples it: at most the largest per symbol and second. Counts and sums of them are lower
+    bounds of what was liquidated.
 
     `side` SELL: a long was liquidated. Notional is `quantity * average_price` (venue fields z and ap).
     """
@@ -129,13 +130,21 @@ IndicatorKind = Literal[
 ]
 
 
-class MarketIndicatorObserved(Event, frozen=True, kw_only=True):
+RawValue = str | int | bool | None
+
+
+class MarketIndicatorObserved(Event, frozen=True, kw_only=True, omit_defaults=True):
     """One value of a slow input. `event_time_ms` is the instant it describes (end of period; taker ratio: period end too,
     although the venue stamps the start). `values` holds the venue's numbers by our field names.
 
-    Fields: open_interest → open_interest (base asset); *_ratio → long_short_ratio, long_account, short_account; taker →
-    buy_sell_ratio, buy_volume, sell_volume; coinbase_premium → premium_percent, coinbase_price, venue_price, spot (1 or 0);
+    Fields: open_interest → open_interest (base asset), of a period also open_interest_value (quote units); *_ratio →
+    long_short_ratio, long_account, short_account; taker → buy_sell_ratio, buy_volume, sell_volume; coinbase_premium →
+    premium_percent, coinbase_price, venue_price, spot (1 or 0), and coinbase_time_ms, venue_time_ms: the last trade of each leg;
     funding_rate → funding_rate, mark_price (a settled rate).
+
+    `available_ms`: from when on somebody could know it (venue time). Seen as it came out: when we had it. Fetched afterwards:
+    `availability_assumed`, and the instant plus the delay of its schedule. None in records older than November 2026.
+    `raw`: the venue's own fields; a number with a point, or what is nested, stands there as its JSON text.
     """
 
     SCHEMA: ClassVar[str] = "market_indicator_observed/1"
@@ -145,10 +154,33 @@ class MarketIndicatorObserved(Event, frozen=True, kw_only=True):
     period: str | None
     values: dict[str, Decimal]
     source: str
+    available_ms: int | None = None
+    availability_assumed: bool = False
+    raw: dict[str, RawValue] | None = None
 
 
-class MarkPriceObserved(Event, frozen=True, kw_only=True):
-    """Mark and index price and the running funding estimate of one symbol; at most one each two seconds of venue time."""
+class IndicatorHistoryCompleted(Event, frozen=True, kw_only=True):
+    """Of the series (symbol, kind, period), everything that the venue has up to `complete_until_ms` is on market.indicator.v1,
+    as far back as the venue's history went when it was fetched; and everything from `live_from_ms` to `live_to_ms`, which lie
+    behind a hole that is still to be filled (both -1: there is none). A restarted producer goes on from here.
+    """
+
+    SCHEMA: ClassVar[str] = "indicator_history_completed/1"
+
+    symbol: str
+    kind: IndicatorKind
+    period: str | None
+    complete_until_ms: int
+    live_from_ms: int = UNKNOWN_TIME
+    live_to_ms: int = UNKNOWN_TIME
+
+
+class MarkPriceObserved(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Mark and index price and the running funding estimate of one symbol; at most one each two seconds of venue time.
+
+    `basis_percent` = (mark price - index price) / index price × 100, to eight decimals; None without an index price, and in
+    records older than November 2026.
+    """
 
     SCHEMA: ClassVar[str] = "mark_price_observed/1"
 
@@ -159,6 +191,7 @@ class MarkPriceObserved(Event, frozen=True, kw_only=True):
     mark_price_average: Decimal | None
     funding_rate: Decimal | None
     next_funding_time_ms: int
+    basis_percent: Decimal | None = None
 
 
 FeedState = Literal["starting", "live", "silent", "stale", "halted", "down"]

@@ -93,8 +93,7 @@ def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[int, ...]]:
 def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
     inspect = msgspec.inspect
     if isinstance(info, inspect.UnionType):
-        parts = [found for part in info.types if (found := _check_of(name, part)) is not None]
-        return _optional(parts[0]) if parts else None
+        return _union(name, info)
     if isinstance(info, inspect.DecimalType):
         return _wrong_price if name.endswith("price") else wrong_decimal
     if isinstance(info, inspect.IntType):
@@ -107,6 +106,21 @@ def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
     if isinstance(info, inspect.VarTupleType):
         return _each(_check_of("", info.item_type), iter)
     return _wrong_in if isinstance(info, inspect.StructType) else None
+
+
+def _union(name: str, info: msgspec.inspect.UnionType) -> Check | None:
+    """Of a value or None, and of plain values of several types, each looked at as what it is."""
+    inspect = msgspec.inspect
+    by_type = {
+        plain: found
+        for part in info.types
+        for kind, plain in ((inspect.StrType, str), (inspect.IntType, int))
+        if isinstance(part, kind) and (found := _check_of(name, part)) is not None
+    }
+    if len(by_type) > 1:
+        return lambda value: check_one(value) if (check_one := by_type.get(type(value))) is not None else None
+    parts = [found for part in info.types if (found := _check_of(name, part)) is not None]
+    return _optional(parts[0]) if parts else None
 
 
 def _optional(wrong: Check) -> Check:

@@ -8,6 +8,7 @@ from libs.contracts.event import Event
 from libs.contracts.market import (
     AggTradeFrame,
     FeedStatusChanged,
+    IndicatorHistoryCompleted,
     LiquidationObserved,
     MarketIndicatorObserved,
     MarkPriceObserved,
@@ -69,7 +70,7 @@ AGGTRADE = Topic(
 )
 LIQUIDATION = Topic(
     name="market.liquidation.v1",
-    meaning="Forced orders as the venue samples them.",
+    meaning="Forced orders as the venue samples them (at most the largest per symbol and second): a lower bound.",
     key="symbol",
     events=(LiquidationObserved,),
     producers=("liquidation_ingest",),
@@ -79,7 +80,7 @@ LIQUIDATION = Topic(
 )
 INDICATOR = Topic(
     name="market.indicator.v1",
-    meaning="Slow inputs: open interest, long/short ratios, Coinbase premium, settled funding.",
+    meaning="Slow inputs: open interest, long/short ratios, Coinbase premium, settled funding; also fetched history, marked so.",
     key="symbol",
     events=(MarketIndicatorObserved,),
     producers=("indicator_ingest",),
@@ -87,9 +88,20 @@ INDICATOR = Topic(
     family="market",
     retention_ms=7 * DAY_MS,
 )
+INDICATOR_HISTORY = Topic(
+    name="market.indicatorhistory.v1",
+    meaning="How far each slow input is complete on market.indicator.v1, so that a back-fill goes on where it was.",
+    key="symbol:kind:period",
+    events=(IndicatorHistoryCompleted,),
+    producers=("indicator_ingest",),
+    consumers=("indicator_ingest",),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+    cleanup="compact",
+)
 MARKPRICE = Topic(
     name="market.markprice.v1",
-    meaning="Mark and index price and the running funding estimate, every two seconds of venue time.",
+    meaning="Mark and index price, basis and the running funding estimate, every two seconds of venue time.",
     key="symbol",
     events=(MarkPriceObserved,),
     producers=("indicator_ingest",),
@@ -238,6 +250,7 @@ TOPICS: tuple[Topic, ...] = (
     AGGTRADE,
     LIQUIDATION,
     INDICATOR,
+    INDICATOR_HISTORY,
     MARKPRICE,
     FEEDSTATUS,
     STRATEGY_CONTROL,

@@ -97,6 +97,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     trades: tuple[str, ...] = ()
     mark_prices: tuple[str, ...] = ()
     forced_orders: tuple[str, ...] = ()
+    every_forced_order: bool = False
+    """The venue's one stream of all its forced orders, whatever the symbol and the product."""
 
 
 class StreamHandler(Protocol):
@@ -167,21 +169,35 @@ class Kline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndicatorValue(msgspec.Struct, frozen=True, kw_only=True):
-    """One value of a slow input; `time` is the instant it describes (end of its period), `values` by our field names."""
+    """One value of a slow input; `time` is the instant it describes (end of its period), `values` by our field names, `raw` the
+    JSON object that the venue sent for it."""
 
     symbol: str
     kind: IndicatorKind
     period: str | None
     time: int
     values: dict[str, str]
+    raw: bytes = b""
+
+
+MOST_HISTORY_PERIODS = 498
+"""The widest span of one question for history, in periods: a page of the venue has 500 rows, and both its ends may be in it."""
+
+
+class HistorySpan(msgspec.Struct, frozen=True):
+    """Instants with `start_ms` < time <= `end_ms` (ms)."""
+
+    start_ms: int
+    end_ms: int
 
 
 class Ticker(msgspec.Struct, frozen=True, kw_only=True):
-    """The last trade of a spot product; `time` 0 when the venue does not say when."""
+    """The last trade of a product, and the JSON object that says so; `time` 0 when the venue does not say when."""
 
     product: str
     price: str
     time: int
+    raw: bytes = b""
 
 
 class ClockReading(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,6 +256,14 @@ class MarketData(Protocol):
     async def ratio_history(
         self, symbol: str, kind: IndicatorKind, period: str, limit: int
     ) -> list[IndicatorValue]: ...
+
+    async def indicator_history(
+        self, symbol: str, kind: IndicatorKind, period: str | None, span: HistorySpan
+    ) -> list[IndicatorValue]:
+        """Everything that the venue still has in the span, ascending: open interest and ratios of a period, settled funding
+        (no period). Raises `ValueError` for a span of more than `MOST_HISTORY_PERIODS`; the venue refuses instants that are
+        older than its history."""
+        ...
 
     async def funding_rates(self, symbol: str, limit: int) -> list[IndicatorValue]:
         """Settled rates, ascending."""

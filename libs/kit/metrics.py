@@ -19,6 +19,7 @@ MetricName = Literal[
     "perpstream_frames_published_total",
     "perpstream_reconnects_total",
     "perpstream_feed_age_seconds",
+    "perpstream_history_remaining_seconds",
     "perpstream_request_weight_used",
     "perpstream_request_weight_limit",
     "perpstream_request_weight_remaining",
@@ -106,6 +107,13 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "seconds",
         ("feed", "symbol"),
         "Venue time since the last event.",
+    ),
+    MetricSpec(
+        "perpstream_history_remaining_seconds",
+        "gauge",
+        "seconds",
+        ("feed",),
+        "Venue history of slow inputs still to be fetched, over all symbols.",
     ),
     MetricSpec(
         "perpstream_request_weight_used",

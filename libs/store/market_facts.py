@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from libs.contracts.market import (
     FeedStatusChanged,
     LiquidationObserved,
@@ -15,26 +13,18 @@ from libs.contracts.market import (
 from libs.store.engine import WriteSession
 from libs.store.feeds import write_feed_reports
 from libs.store.gaps import write_gap_changes
+from libs.store.indicators import write_indicators
 from libs.store.instants import instant, known_instant
 
-_INDICATORS = """
-WITH added AS (
-  INSERT INTO market_indicators (event_id, symbol, kind, period, event_time, values, source, effective_at)
-  SELECT event_id, symbol, kind, period, event_time, "values"::jsonb, source, effective_at
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::timestamptz[])
-    AS new (event_id, symbol, kind, period, event_time, "values", source, effective_at)
-  ON CONFLICT DO NOTHING RETURNING 1)
-SELECT count(*) FROM added
-"""
 _RATES = """
 WITH added AS (
   INSERT INTO rate_snapshots
   SELECT symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average,
-    funding_rate, next_funding_time, effective_at
+    funding_rate, next_funding_time, effective_at, basis_percent
   FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[],
-      $8::timestamptz[], $9::timestamptz[])
+      $8::timestamptz[], $9::timestamptz[], $10::numeric[])
     AS new (symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,
-      next_funding_time, effective_at)
+      next_funding_time, effective_at, basis_percent)
   ON CONFLICT DO NOTHING RETURNING 1)
 SELECT count(*) FROM added
 """
@@ -46,22 +36,24 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamp
     $9::numeric[], $10::text[], $11::timestamptz[])
   AS new (event_id, symbol, side, trade_time, event_time, quantity, average_price, order_price, last_filled_quantity,
     status, effective_at)
-ON CONFLICT DO NOTHING RETURNING symbol, side, date_trunc('minute', trade_time, 'UTC') AS window_start
+ON CONFLICT DO NOTHING RETURNING symbol, side, trade_time
 """
-# Whole windows are computed again from their events, so the result does not depend on order or repetition.
+# Whole windows are computed again from their events, so the result does not depend on order or repetition. Windows count from
+# the epoch (UTC).
 _LIQUIDATION_WINDOWS = """
-INSERT INTO liquidation_agg
-SELECT touched.symbol, touched.side, touched.window_start, count(*), sum(e.quantity), sum(e.quantity * e.average_price),
-  max(e.quantity * e.average_price)
-FROM (SELECT DISTINCT symbol, side, window_start
-      FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS t (symbol, side, window_start)) AS touched
+INSERT INTO liquidation_agg (symbol, side, window_ms, window_start, event_count, quantity, notional, largest_notional)
+SELECT touched.symbol, touched.side, touched.length, touched.start, count(*), sum(e.quantity),
+  sum(e.quantity * e.average_price), max(e.quantity * e.average_price)
+FROM (SELECT DISTINCT symbol, side, length, date_bin(length * interval '1 millisecond', trade_time, timestamptz 'epoch') AS start
+      FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS t (symbol, side, trade_time)
+      CROSS JOIN unnest($4::integer[]) AS windows (length)) AS touched
 JOIN liquidation_events e ON e.symbol = touched.symbol AND e.side = touched.side
-  AND e.trade_time >= touched.window_start AND e.trade_time < touched.window_start + interval '1 minute'
-GROUP BY touched.symbol, touched.side, touched.window_start
-ON CONFLICT (symbol, side, window_start) DO UPDATE SET event_count = EXCLUDED.event_count,
+  AND e.trade_time >= touched.start AND e.trade_time < touched.start + touched.length * interval '1 millisecond'
+GROUP BY touched.symbol, touched.side, touched.length, touched.start
+ON CONFLICT (symbol, side, window_ms, window_start) DO UPDATE SET event_count = EXCLUDED.event_count,
   quantity = EXCLUDED.quantity, notional = EXCLUDED.notional, largest_notional = EXCLUDED.largest_notional
 """
-_JSON = msgspec.json.Encoder(decimal_format="string")
+LIQUIDATION_WINDOWS_MS = (60_000, 300_000, 3_600_000)
 
 
 class Placed(NamedTuple):
@@ -81,7 +73,7 @@ async def write_market_facts(session: WriteSession, facts: Sequence[Placed]) -> 
     for event, at in facts:
         match event:
             case MarketIndicatorObserved():
-                indicators.append(_indicator_row(event, at))
+                indicators.append((event, at))
             case LiquidationObserved():
                 liquidations.append(_liquidation_row(event, at))
             case MarkPriceObserved():
@@ -91,12 +83,10 @@ async def write_market_facts(session: WriteSession, facts: Sequence[Placed]) -> 
             case TradeGapChanged():
                 gaps.append(event)
     added: dict[str, int] = {}
-    for table, statement, rows in (
-        ("market_indicators", _INDICATORS, indicators),
-        ("rate_snapshots", _RATES, rates),
-    ):
-        if rows:
-            added[table] = await session.raw.fetchval(statement, *_columns(rows))
+    if indicators:
+        added["market_indicators"] = await write_indicators(session, indicators)
+    if rates:
+        added["rate_snapshots"] = await session.raw.fetchval(_RATES, *_columns(rates))
     if states:
         added["feed_status"] = await write_feed_reports(session, states)
     if gaps:
@@ -109,22 +99,9 @@ async def write_market_facts(session: WriteSession, facts: Sequence[Placed]) -> 
 async def _write_liquidations(session: WriteSession, rows: Sequence[tuple[object, ...]]) -> int:
     new = await session.raw.fetch(_LIQUIDATIONS, *_columns(rows))
     if new:
-        await session.raw.execute(_LIQUIDATION_WINDOWS, *_columns([tuple(row) for row in new]))
+        touched = _columns([tuple(row) for row in new])
+        await session.raw.execute(_LIQUIDATION_WINDOWS, *touched, list(LIQUIDATION_WINDOWS_MS))
     return len(new)
-
-
-def _indicator_row(event: MarketIndicatorObserved, at: int) -> tuple[object, ...]:
-    values = _JSON.encode(event.values).decode()
-    return (
-        event.event_id,
-        event.symbol,
-        event.kind,
-        event.period,
-        instant(event.event_time_ms),
-        values,
-        event.source,
-        known_instant(at),
-    )
 
 
 def _rate_row(event: MarkPriceObserved, at: int) -> tuple[object, ...]:
@@ -138,6 +115,7 @@ def _rate_row(event: MarkPriceObserved, at: int) -> tuple[object, ...]:
         event.funding_rate,
         instant(event.next_funding_time_ms),
         known_instant(at),
+        event.basis_percent,
     )
 
 

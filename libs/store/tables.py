@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     Double,
     Index,
@@ -43,6 +44,25 @@ def _brin(table: str, column: str) -> Index:
     # Without autosummarize, the newest pages would be scanned by every question until the next vacuum.
     return Index(f"{table}_{column}_brin", column, postgresql_using="brin", postgresql_with={"autosummarize": "on"})
 
+
+INDICATOR_NUMBERS = (
+    "open_interest",
+    "open_interest_value",
+    "long_short_ratio",
+    "long_account",
+    "short_account",
+    "buy_sell_ratio",
+    "buy_volume",
+    "sell_volume",
+    "premium_percent",
+    "coinbase_price",
+    "venue_price",
+    "funding_rate",
+    "mark_price",
+)
+"""The values of slow inputs that have a column of their own name."""
+INDICATOR_INSTANTS = ("coinbase_time", "venue_time")
+"""The times among them; the value is called like the column with _ms behind it."""
 
 agg_trades = Table(
     "agg_trades",
@@ -106,8 +126,15 @@ market_indicators = Table(
     Column("values", JSONB, nullable=False),
     Column("source", Text, nullable=False),
     _instant("effective_at", nullable=True),
+    _instant("available_at", nullable=True),
+    Column("availability_assumed", Boolean, nullable=False, server_default="false"),
+    *(_money(name, nullable=True) for name in INDICATOR_NUMBERS),
+    *(_instant(name, nullable=True) for name in INDICATOR_INSTANTS),
+    Column("raw", JSONB, nullable=True),
     Index(None, "symbol", "kind", "event_time"),
     _brin("market_indicators", "event_time"),
+    comment="Slow inputs, one row a fact; raw is what the venue sent. A backtest may use a row from available_at on; assumed: "
+    "it was fetched as history, and available_at is its instant plus the delay of its schedule.",
 )
 
 liquidation_events = Table(
@@ -126,6 +153,8 @@ liquidation_events = Table(
     _instant("effective_at", nullable=True),
     Index(None, "symbol", "side", "trade_time"),
     _brin("liquidation_events", "trade_time"),
+    comment="Forced orders as the venue samples them, at most the largest per symbol and second: a lower bound. Side SELL: a "
+    "long was liquidated. Notional is quantity * average_price.",
 )
 
 liquidation_agg = Table(
@@ -133,13 +162,17 @@ liquidation_agg = Table(
     metadata,
     Column("symbol", Text, nullable=False),
     Column("side", Text, nullable=False),
+    Column("liquidated", Text, Computed("CASE side WHEN 'SELL' THEN 'long' ELSE 'short' END", persisted=True)),
+    Column("window_ms", Integer, nullable=False),
     _instant("window_start"),
     Column("event_count", Integer, nullable=False),
     _money("quantity"),
     _money("notional"),
     _money("largest_notional"),
-    PrimaryKeyConstraint("symbol", "side", "window_start"),
-    comment="Liquidations by minute, symbol and side; recomputed from liquidation_events, so a replay changes nothing.",
+    PrimaryKeyConstraint("symbol", "side", "window_ms", "window_start"),
+    comment="Liquidations by symbol, side and window of 1 minute, 5 minutes and 1 hour. All are lower bounds of what was "
+    "liquidated: the venue tells at most the largest order per symbol and second. Recomputed from liquidation_events, so that "
+    "order and repetition change nothing.",
 )
 
 rate_snapshots = Table(
@@ -154,8 +187,10 @@ rate_snapshots = Table(
     _money("funding_rate", nullable=True),
     _instant("next_funding_time"),
     _instant("effective_at", nullable=True),
+    _money("basis_percent", nullable=True),
     PrimaryKeyConstraint("symbol", "event_time"),
     _brin("rate_snapshots", "event_time"),
+    comment="Mark and index price, the first of each two seconds. basis_percent = (mark - index) / index * 100.",
 )
 
 signal_indicators = Table(

@@ -33,10 +33,13 @@ class OrderedPublisher:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def put(self, item: Outgoing) -> None:
         """Queue one record; never blocks, callers that can wait use `room` first."""
         self._queue.append(item)
+        self._idle.clear()
         self._wake.set()
         if len(self._queue) > FULL_AT and self._room.is_set():
             self._room.clear()
@@ -45,6 +48,11 @@ class OrderedPublisher:
     async def room(self) -> None:
         """Wait while the queue is full."""
         await self._room.wait()
+
+    async def settled(self) -> None:
+        """Wait, while `run` sends, until the queue has been empty and Kafka has what was put before."""
+        await self._idle.wait()
+        await self._producer.flush()
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -68,3 +76,4 @@ class OrderedPublisher:
             if len(queue) < ROOM_BELOW and not self._room.is_set():
                 self._room.set()
                 self._brake(False)
+        self._idle.set()

@@ -1,38 +1,34 @@
-"""Wiring of indicator_ingest: polls and the mark price streams, with what is on the topics already."""
+"""Wiring of indicator_ingest: polls, their history and the mark price streams, with what is on the topics already."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from libs.contracts.codec import decode
 from libs.contracts.event import Event
-from libs.contracts.market import FeedState, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.market import IndicatorHistoryCompleted, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.partitioning import partition_of
-from libs.contracts.topics import FEEDSTATUS, INDICATOR, MARKPRICE, Topic
-from libs.exchanges import StreamBatch, Subscription
-from libs.exchanges.feed_status import FeedStatus
-from libs.exchanges.session import SessionOptions, StreamSession, brake
-from libs.exchanges.venue import Venue, first_instruments, keep_clock, open_venue
+from libs.contracts.topics import INDICATOR, INDICATOR_HISTORY, MARKPRICE, Topic
+from libs.exchanges.budget import Priority
+from libs.exchanges.session import StreamSession, brake
+from libs.exchanges.venue import first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
-from libs.kit.logging import get_logger
-from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
 from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load_settings
 from libs.streaming.liveness import KAFKA
-from libs.streaming.ordered import Outgoing
 from libs.streaming.publishing import publishing
 from libs.streaming.records import LogReader
-from services.indicator_ingest.facts import MarkPriceSampler, Novelty
-from services.indicator_ingest.polling import Outlet, Poller
+from services.indicator_ingest.backfill import SERIES, Backfill
+from services.indicator_ingest.facts import MarkPriceSampler, Novelty, Series, series_of
+from services.indicator_ingest.history import History
+from services.indicator_ingest.mark_prices import STREAM, MarkPriceFeed
+from services.indicator_ingest.outlet import Outlet
+from services.indicator_ingest.polling import Poller
 from services.indicator_ingest.polls import polls
 from services.indicator_ingest.settings import IndicatorSettings
 
-FEED = "mark_price"
-STREAM = "mark price stream"
 TAIL_RECORDS = 5000
-# The venue sends every symbol's mark price at the full second, when evaluations are due: those need not wait behind them.
-AFTER_EDGE_SECONDS = 0.3
 
 
 async def main(context: ServiceContext) -> None:
@@ -48,131 +44,85 @@ async def main(context: ServiceContext) -> None:
         instruments = await first_instruments(venue, symbols)
         context.fulfil("venue")
         partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
-        known = await _read_tails(kafka.kafka_bootstrap, set(partitions.values()))
-        outlet = Outlet(output.publisher, partitions, known.novelty, venue_settings.venue, venue.clock)
-        pollers = []
-        for poll in polls(venue, instruments, settings):
-            context.expect(poll.feed)
-            pollers.append(Poller(poll, outlet, partial(context.fulfil, poll.feed)))
+        known = await read_known(kafka.kafka_bootstrap, set(partitions.values()), settings.history_days)
+        outlet = Outlet(output.publisher, partitions, known.novelty, venue_settings.venue, venue.clock, known.history)
+        rounds = FirstRounds(context)
+        pollers = [Poller(poll, outlet, rounds.of(poll.feed)) for poll in polls(venue, instruments, settings)]
+        backfill = Backfill(venue.market_data.at(Priority.WARM_UP), outlet, rounds.over)
         size = settings.symbols_per_connection
         feeds: list[MarkPriceFeed] = []
         for start in range(0, len(symbols), size):
             feeds.append(feed := MarkPriceFeed(context, venue, outlet, known.sampler))
             sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
-        await output.run(
-            keep_clock(venue), *(poller.run() for poller in pollers), *(session.run() for session in sessions)
-        )
+        streams = (*(session.run() for session in sessions), *(feed.reports.run() for feed in feeds))
+        await output.run(keep_clock(venue), backfill.run(), *(poller.run() for poller in pollers), *streams)
         for feed in feeds:
             feed.release()
         await output.drain()
 
 
+class FirstRounds:
+    """Each feed's first round is a condition of readiness; `over` is set when all have had theirs."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+        self._waiting: set[str] = set()
+        self.over = asyncio.Event()
+
+    def of(self, feed: str) -> partial[None]:
+        """What the feed's poller calls."""
+        self._context.expect(feed)
+        self._waiting.add(feed)
+        return partial(self._had, feed)
+
+    def _had(self, feed: str) -> None:
+        self._context.fulfil(feed)
+        self._waiting.discard(feed)
+        if not self._waiting:
+            self.over.set()
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the topics hold already, so that a restart doubles nothing."""
+    """What the topics hold already, so that a restart doubles nothing and goes on with the history where it was."""
 
     novelty: Novelty
     sampler: MarkPriceSampler
+    history: History
 
 
-async def _read_tails(bootstrap: str, partitions: Iterable[int]) -> Known:
-    known = Known(Novelty(), MarkPriceSampler())
+async def read_known(bootstrap: str, partitions: Iterable[int], history_days: float) -> Known:
+    """Read the ends of the topics that this service writes, and all marks of its history."""
+    novelty, sampler, newest = Novelty(), MarkPriceSampler(), dict[Series, int]()
     async with LogReader(bootstrap) as log:
+        marks = await _tail(log, INDICATOR_HISTORY, 0)
+        history = History((mark for mark in marks if isinstance(mark, IndicatorHistoryCompleted)), history_days)
         for partition in partitions:
-            for topic in (INDICATOR, MARKPRICE):
-                for event in await _tail(log, topic, partition):
-                    if isinstance(event, MarketIndicatorObserved):
-                        known.novelty.remember(event)
-                    elif isinstance(event, MarkPriceObserved):
-                        known.sampler.remember(event.symbol, event.event_time_ms)
-    return known
+            for event in await _tail(log, INDICATOR, partition, TAIL_RECORDS):
+                if isinstance(event, MarketIndicatorObserved):
+                    novelty.remember(event)
+                    series = series_of(event)
+                    if series[1:] in SERIES and not event.availability_assumed:
+                        newest[series] = max(newest.get(series, -1), event.event_time_ms)
+            for event in await _tail(log, MARKPRICE, partition, TAIL_RECORDS):
+                if isinstance(event, MarkPriceObserved):
+                    sampler.remember(event.symbol, event.event_time_ms)
+    for series, instant in newest.items():
+        history.on_the_topic(series, instant)
+    for series, instant in history.live_ends().items():
+        novelty.remember_instant(series, instant)
+    return Known(novelty, sampler, history)
 
 
-async def _tail(log: LogReader, topic: Topic, partition: int) -> list[Event]:
+async def _tail(log: LogReader, topic: Topic, partition: int, records: int | None = None) -> list[Event]:
+    """The readable ones of the last `records`, or of all."""
     end = await log.end(topic.name, partition)
+    start = 0 if records is None else max(0, end - records)
     events = []
-    async for batch in log.range(topic.name, partition, max(0, end - TAIL_RECORDS), end):
+    async for batch in log.range(topic.name, partition, start, end):
         for record in batch:
             try:
                 events.append(decode(record.value, record.headers, topic.events))
             except BadMessage:
                 continue
     return events
-
-
-class MarkPriceFeed:
-    """The `StreamHandler` of one connection's mark prices."""
-
-    def __init__(self, context: ServiceContext, venue: Venue, outlet: Outlet, sampler: MarkPriceSampler) -> None:
-        self._context = context
-        self._venue = venue
-        self._outlet = outlet
-        self._sampler = sampler
-        self._symbols: tuple[str, ...] = ()
-        self._status = FeedStatus(FEED, ())
-        self._last: dict[str, int] = {}
-        self._waiting: list[Outgoing] = []
-
-    def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
-        """The supervised stream of these symbols."""
-        self._symbols = tuple(symbols)
-        self._status = FeedStatus(FEED, symbols)
-        options = SessionOptions(FEED, silence_seconds=silence_seconds)
-        return self._venue.streams.session(Subscription(mark_prices=self._symbols), self, options)
-
-    def on_connecting(self) -> None:
-        self._report_all("starting")
-
-    def on_lines(self, lines: frozenset[int]) -> None:
-        """Copies of several lines are one event here."""
-
-    def on_open(self) -> None:
-        self._context.fulfil(STREAM)
-
-    def on_batch(self, batch: StreamBatch) -> None:
-        for mark in batch.mark_prices:
-            partition = self._outlet.partitions.get(mark.symbol)
-            if partition is None:
-                continue
-            try:
-                if mark.event_time < 0 or not self._venue.clock.believes(mark.event_time):
-                    raise BadMessage("absurd_time", f"{mark.symbol} at {mark.event_time}")
-                event = self._sampler.select(mark)
-            except BadMessage as error:
-                counter("perpstream_records_dropped_total").labels(FEED, error.reason).inc()
-                get_logger(FEED).warning("a mark price cannot be read", detail=error.detail)
-                continue
-            self._last[mark.symbol] = mark.event_time
-            self._report(mark.symbol, "live")
-            if event is not None:
-                age = (self._venue.clock.now_ms() - mark.event_time) / 1000
-                gauge("perpstream_feed_age_seconds").labels(FEED, mark.symbol).set(age)
-                self._wait(Outgoing(MARKPRICE, event, mark.symbol, partition))
-
-    def on_close(self, reason: str, silent: bool) -> None:
-        self._context.miss(STREAM, reason)
-        self._report_all("silent" if silent else "down", reason)
-
-    def release(self) -> None:
-        """Send the mark prices that wait for the evaluations of their second to pass."""
-        waiting, self._waiting = self._waiting, []
-        for item in waiting:
-            self._outlet.publisher.put(item)
-
-    def _wait(self, item: Outgoing) -> None:
-        """A venue without a pace is not waited for: a third of a second may be an hour of its time."""
-        clock = self._venue.clock
-        if not self._waiting:
-            seconds = AFTER_EDGE_SECONDS / clock.speed if clock.paced else 0.0
-            asyncio.get_running_loop().call_later(seconds, self.release)
-        self._waiting.append(item)
-
-    def _report_all(self, state: FeedState, detail: str = "") -> None:
-        for symbol in self._symbols:
-            self._report(symbol, state, detail)
-
-    def _report(self, symbol: str, state: FeedState, detail: str = "") -> None:
-        now = self._venue.clock.now_ms()
-        event = self._status.change(symbol, state, now, detail, self._last.get(symbol, -1))
-        if event is not None:
-            self._outlet.publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._outlet.partitions[symbol]))

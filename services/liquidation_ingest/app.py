@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from libs.contracts.codec import decode
-from libs.contracts.market import FeedState
+from libs.contracts.market import FeedStatusChanged
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import FEEDSTATUS, LIQUIDATION
 from libs.exchanges import StreamBatch, Subscription
-from libs.exchanges.feed_status import FeedStatus
+from libs.exchanges.feed_reports import FeedReports
 from libs.exchanges.session import SessionOptions, StreamSession, brake
 from libs.exchanges.venue import Venue, first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
@@ -43,11 +43,15 @@ async def main(context: ServiceContext) -> None:
         partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
         known = await _known_ids(kafka.kafka_bootstrap, set(partitions.values()))
         selection = LiquidationSelection(symbols, known)
-        size = settings.symbols_per_connection
+        # The stream of all symbols is one, whatever their number.
+        size = len(symbols) if settings.all_market else settings.symbols_per_connection
+        feeds: list[LiquidationFeed] = []
         for start in range(0, len(symbols), size):
             feed = LiquidationFeed(context, venue, output.publisher, selection, partitions)
-            sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
-        await output.run(keep_clock(venue), *(session.run() for session in sessions))
+            sessions.append(feed.session(symbols[start : start + size], settings))
+            feeds.append(feed)
+        reports = (feed.reports.run() for feed in feeds)
+        await output.run(keep_clock(venue), *reports, *(session.run() for session in sessions))
         await output.drain()
 
 
@@ -84,26 +88,25 @@ class LiquidationFeed:
         self._publisher = publisher
         self._selection = selection
         self._partitions = partitions
-        self._symbols: tuple[str, ...] = ()
-        self._status = FeedStatus(FEED, ())
+        self.reports = FeedReports(FEED, (), venue.clock, self._tell)
 
-    def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
+    def session(self, symbols: Sequence[str], settings: LiquidationSettings) -> StreamSession:
         """The supervised stream of these symbols."""
-        self._symbols = tuple(symbols)
-        self._status = FeedStatus(FEED, symbols)
-        wanted = Subscription(forced_orders=self._symbols, mark_prices=self._symbols[:1])
-        options = SessionOptions(FEED, silence_seconds=silence_seconds)
+        self.reports = FeedReports(FEED, symbols, self._venue.clock, self._tell)
+        own = () if settings.all_market else tuple(symbols)
+        wanted = Subscription(forced_orders=own, every_forced_order=settings.all_market, mark_prices=tuple(symbols[:1]))
+        options = SessionOptions(FEED, silence_seconds=settings.silence_seconds)
         return self._venue.streams.session(wanted, self, options)
 
     def on_connecting(self) -> None:
-        self._report("starting")
+        self.reports.enter_all("starting")
 
     def on_lines(self, lines: frozenset[int]) -> None:
         """Copies of several lines are one event here."""
 
     def on_open(self) -> None:
         self._context.fulfil(STREAM)
-        self._report("live")
+        self.reports.enter_all("live")
 
     def on_batch(self, batch: StreamBatch) -> None:
         for order in batch.forced_orders:
@@ -116,15 +119,12 @@ class LiquidationFeed:
                 get_logger(FEED).warning("a forced order cannot be read", detail=error.detail)
                 continue
             if event is not None:
+                self.reports.seen(event.symbol, order.event_time)
                 self._publisher.put(Outgoing(LIQUIDATION, event, event.symbol, self._partitions[event.symbol]))
 
     def on_close(self, reason: str, silent: bool) -> None:
         self._context.miss(STREAM, reason)
-        self._report("silent" if silent else "down", reason)
+        self.reports.enter_all("silent" if silent else "down", reason)
 
-    def _report(self, state: FeedState, detail: str = "") -> None:
-        now = self._venue.clock.now_ms()
-        for symbol in self._symbols:
-            event = self._status.change(symbol, state, now, detail)
-            if event is not None:
-                self._publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._partitions[symbol]))
+    def _tell(self, event: FeedStatusChanged) -> None:
+        self._publisher.put(Outgoing(FEEDSTATUS, event, event.symbol, self._partitions[event.symbol]))

@@ -22,6 +22,7 @@ from libs.contracts.market import (
     AggTradeFrame,
     FeedStatusChanged,
     Hole,
+    IndicatorHistoryCompleted,
     LiquidationObserved,
     MarketIndicatorObserved,
     MarkPriceObserved,
@@ -124,6 +125,14 @@ EVENTS: tuple[Event, ...] = (
         period="5m",
         values={"open_interest": Decimal("74520.312")},
         source="binance:openInterestHist",
+    ),
+    IndicatorHistoryCompleted(
+        event_id=digest("indicator_history", "BTCUSDT", "open_interest", "5m", MIDNIGHT),
+        event_time_ms=MIDNIGHT,
+        symbol="BTCUSDT",
+        kind="open_interest",
+        period="5m",
+        complete_until_ms=MIDNIGHT,
     ),
     MarkPriceObserved(
         event_id=digest("mark_price", "BTCUSDT", MIDNIGHT + 2_000),

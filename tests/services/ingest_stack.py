@@ -16,11 +16,23 @@ from libs.contracts.event import Event
 from libs.contracts.frames import FrameGate, TradeColumns
 from libs.contracts.market import AggTradeFrame
 from libs.contracts.topics import AGGTRADE, Topic
+from libs.kit.settings import VenueSettings
 from libs.streaming.records import LogReader
 from tests.services.processes import ServiceProcess
 
 PARTITIONS = 2
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
+
+
+def venue_settings(url: str, speed: float = 1.0) -> VenueSettings:
+    """Everything at one simulator."""
+    return VenueSettings(
+        binance_rest_url=url,
+        binance_websocket_url=url.replace("http", "ws"),
+        binance_spot_rest_url=url,
+        coinbase_rest_url=url,
+        venue_speed=speed,
+    )
 
 
 class IngestStack:
@@ -112,7 +124,7 @@ async def events_of(bootstrap: str, topic: Topic) -> list[Event]:
     """Everything on a topic, partition by partition, in log order."""
     events = []
     async with LogReader(bootstrap) as log:
-        for partition in range(PARTITIONS):
+        for partition in range(topic.partitions(PARTITIONS)):
             end = await log.end(topic.name, partition)
             async for batch in log.range(topic.name, partition, 0, end):
                 events += [decode(record.value, record.headers, topic.events) for record in batch]

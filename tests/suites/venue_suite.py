@@ -2,10 +2,13 @@
 
 import pytest
 
-from libs.exchanges import RATIO_KINDS, MarketData
+from libs.contracts.market import IndicatorKind
+from libs.exchanges import MOST_HISTORY_PERIODS, RATIO_KINDS, HistorySpan, MarketData
 from libs.kit.errors import UserError
 
 MINUTE_MS = 60_000
+PERIOD_MS = 5 * MINUTE_MS
+DAY_MS = 24 * 60 * MINUTE_MS
 
 
 async def market_data_suite(market: MarketData, symbol: str) -> None:
@@ -27,7 +30,11 @@ async def market_data_suite(market: MarketData, symbol: str) -> None:
     history = await market.open_interest_history(symbol, "5m", 5)
     assert len(history) == 5
     assert float((await market.open_interest(symbol)).values["open_interest"]) > 0
+    for kind in ("open_interest", *RATIO_KINDS):
+        await _history(market, symbol, kind, now)
     settled = await market.funding_rates(symbol, 3)
+    older = await market.indicator_history(symbol, "funding_rate", None, HistorySpan(settled[0].time, settled[-1].time))
+    assert older == settled[1:], "a span begins behind its start and ends with its end"
     assert all(rate.time % 1000 == 0 for rate in settled)
     assert float((await market.ticker(symbol)).price) > 0
     await _all_symbols(market, symbol)
@@ -43,6 +50,18 @@ async def _all_symbols(market: MarketData, symbol: str) -> None:
     assert newest.trade_time <= price.time <= await market.server_time(), (
         "the time of the last price, not of the answer"
     )
+
+
+async def _history(market: MarketData, symbol: str, kind: IndicatorKind, now: int) -> None:
+    """A page anywhere in thirty days has each instant of its span once, with what the venue sent."""
+    for days in (0, 29):
+        end = (now - days * DAY_MS) // PERIOD_MS * PERIOD_MS - PERIOD_MS
+        start = end - MOST_HISTORY_PERIODS * PERIOD_MS if days == 0 else end - 7 * PERIOD_MS
+        values = await market.indicator_history(symbol, kind, "5m", HistorySpan(start, end))
+        assert [value.time for value in values] == list(range(start + PERIOD_MS, end + 1, PERIOD_MS))
+        assert all(value.kind == kind and value.period == "5m" and value.raw[:1] == b"{" for value in values)
+    with pytest.raises(ValueError, match="more than"):
+        await market.indicator_history(symbol, kind, "5m", HistorySpan(start - MOST_HISTORY_PERIODS * PERIOD_MS, end))
 
 
 async def _trades(market: MarketData, symbol: str, now: int) -> None:

@@ -1,5 +1,7 @@
 """Binance REST answers to neutral structs: pure; an answer that does not fit its documented shape is `MalformedAnswer`."""
 
+from typing import TypeVar
+
 import msgspec
 
 from libs.contracts.market import IndicatorKind
@@ -9,6 +11,7 @@ from libs.exchanges.decimals import decimals_of_step
 from libs.exchanges.decoding import decoded, malformed
 from libs.kit.errors import BadMessage
 
+Row = TypeVar("Row")
 PERIOD_MS = {
     "5m": 300_000,
     "15m": 900_000,
@@ -95,6 +98,7 @@ class _OpenInterest(msgspec.Struct):
 class _OpenInterestRow(msgspec.Struct):
     timestamp: int | str
     open_interest: str = msgspec.field(name="sumOpenInterest")
+    value: str = msgspec.field(name="sumOpenInterestValue", default="")
 
 
 class _RatioRow(msgspec.Struct):
@@ -118,6 +122,11 @@ class _FundingRow(msgspec.Struct):
     mark_price: str = msgspec.field(name="markPrice", default="")
 
 
+class _SpotTradeRow(msgspec.Struct):
+    price: str = msgspec.field(name="p")
+    time: int = msgspec.field(name="T")
+
+
 class _PriceRow(msgspec.Struct):
     symbol: str
     price: str
@@ -133,6 +142,11 @@ def _time(value: int | str, body: bytes) -> int:
     if not 0 <= value < LATEST_MS:
         raise malformed("a time does not lie between 1970 and 2100", body)
     return value
+
+
+def _rows(body: bytes, kind: type[Row]) -> list[tuple[Row, bytes]]:
+    """The rows of an answer, each with its own JSON text."""
+    return [(decoded(bytes(raw), kind), bytes(raw)) for raw in decoded(body, list[msgspec.Raw])]
 
 
 def _same(symbol: str, asked: str, body: bytes) -> None:
@@ -218,7 +232,7 @@ def parse_open_interest(body: bytes, symbol: str) -> IndicatorValue:
     _same(row.symbol, symbol, body)
     values = {"open_interest": row.open_interest}
     time = _time(row.time, body)
-    return IndicatorValue(symbol=symbol, kind="open_interest", period=None, time=time, values=values)
+    return IndicatorValue(symbol=symbol, kind="open_interest", period=None, time=time, values=values, raw=body)
 
 
 def parse_open_interest_history(body: bytes, symbol: str, period: str) -> list[IndicatorValue]:
@@ -229,9 +243,10 @@ def parse_open_interest_history(body: bytes, symbol: str, period: str) -> list[I
             kind="open_interest",
             period=period,
             time=_time(row.timestamp, body),
-            values={"open_interest": row.open_interest},
+            values={"open_interest": row.open_interest} | ({"open_interest_value": row.value} if row.value else {}),
+            raw=raw,
         )
-        for row in decoded(body, list[_OpenInterestRow])
+        for row, raw in _rows(body, _OpenInterestRow)
     ]
 
 
@@ -252,8 +267,9 @@ def parse_ratio_history(body: bytes, symbol: str, kind: IndicatorKind, period: s
                     "buy_volume": taker.buy_volume,
                     "sell_volume": taker.sell_volume,
                 },
+                raw=raw,
             )
-            for taker in decoded(body, list[_TakerRow])
+            for taker, raw in _rows(body, _TakerRow)
         ]
     return [
         IndicatorValue(
@@ -266,29 +282,30 @@ def parse_ratio_history(body: bytes, symbol: str, kind: IndicatorKind, period: s
                 "long_account": row.long_account,
                 "short_account": row.short_account,
             },
+            raw=raw,
         )
-        for row in decoded(body, list[_RatioRow])
+        for row, raw in _rows(body, _RatioRow)
     ]
 
 
 def parse_funding_rates(body: bytes, symbol: str) -> list[IndicatorValue]:
     """GET /fapi/v1/fundingRate; the venue's jitter of some milliseconds is rounded away to the full second."""
     found = []
-    for row in decoded(body, list[_FundingRow]):
+    for row, raw in _rows(body, _FundingRow):
         _same(row.symbol, symbol, body)
         values = {"funding_rate": row.rate}
         if row.mark_price:
             values["mark_price"] = row.mark_price
         time = (_time(row.time, body) + 500) // 1000 * 1000
-        found.append(IndicatorValue(symbol=symbol, kind="funding_rate", period=None, time=time, values=values))
+        found.append(IndicatorValue(symbol=symbol, kind="funding_rate", period=None, time=time, values=values, raw=raw))
     return found
 
 
 def parse_price(body: bytes, product: str) -> Ticker:
-    """GET /api/v3/ticker/price (no time) or /fapi/v2/ticker/price (with time)."""
+    """GET /fapi/v2/ticker/price; `time` is that of the last trade."""
     row = decoded(body, _PriceRow)
     _same(row.symbol, product, body)
-    return Ticker(product=product, price=row.price, time=_time(row.time, body))
+    return Ticker(product=product, price=row.price, time=_time(row.time, body), raw=body)
 
 
 def parse_prices(body: bytes) -> dict[str, Ticker]:
@@ -297,3 +314,12 @@ def parse_prices(body: bytes) -> dict[str, Ticker]:
         row.symbol: Ticker(product=row.symbol, price=row.price, time=_time(row.time, body))
         for row in decoded(body, list[_PriceRow])
     }
+
+
+def parse_last_spot_trade(body: bytes, product: str) -> Ticker:
+    """GET /api/v3/aggTrades, newest last; raises `MalformedAnswer` when there is none."""
+    rows = _rows(body, _SpotTradeRow)
+    if not rows:
+        raise malformed(f"{product} has no trade", body)
+    row, raw = rows[-1]
+    return Ticker(product=product, price=row.price, time=_time(row.time, body), raw=raw)

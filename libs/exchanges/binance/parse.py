@@ -51,10 +51,12 @@ class _ForcedOrderBody(msgspec.Struct):
     last_filled_quantity: str = msgspec.field(name="l")
     filled_quantity: str = msgspec.field(name="z")
     trade_time: int = msgspec.field(name="T")
+    product: int = msgspec.field(name="st", default=LINEAR)
 
 
 class ForcedOrderMessage(msgspec.Struct, tag_field="e", tag="forceOrder"):
-    """`<symbol>@forceOrder` and `!forceOrder@arr`."""
+    """`<symbol>@forceOrder` and `!forceOrder@arr`. Since 2026-06-30 `st` says the product: documented beside `o`, seen inside
+    it on the wire; before, neither was there and everything was linear."""
 
     event_time: int = msgspec.field(name="E")
     order: _ForcedOrderBody = msgspec.field(name="o")
@@ -150,7 +152,7 @@ def _forced_order(message: ForcedOrderMessage) -> ForcedOrder:
         status=order.status,
         trade_time=order.trade_time,
         event_time=message.event_time,
-        product="linear" if message.product == LINEAR else "inverse",
+        product="linear" if message.product == order.product == LINEAR else "inverse",
     )
 
 

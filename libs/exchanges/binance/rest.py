@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 import aiohttp
 
 from libs.contracts.market import IndicatorKind
-from libs.exchanges import AggTrade, ClockReading, IndicatorValue, Instrument, Kline, Ticker
+from libs.exchanges import (
+    MOST_HISTORY_PERIODS,
+    AggTrade,
+    ClockReading,
+    HistorySpan,
+    IndicatorValue,
+    Instrument,
+    Kline,
+    Ticker,
+)
 from libs.exchanges.binance import answers
 from libs.exchanges.budget import Pool, Priority
 from libs.exchanges.http import HttpClient, Question
@@ -17,10 +26,14 @@ from libs.kit.errors import UserError
 
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 AGG_TRADES_WEIGHT = 20
+SPOT_TRADES_WEIGHT = 4
+HISTORY_ROWS = 500
+FUNDING_ROWS = 1000
 # Nobody asks for positions or gaps in the other pools: there schedules leave something to nobody, and the past to schedules.
 _SCHEDULES_FIRST = (1.0, 1.0, 1.0, 0.5)
 WEIGHT_POOL = Pool("weight", limit=2400, window_ms=60_000, parts=(1.0, 0.9, 0.75, 0.5))
-DATA_POOL = Pool("data", limit=1000, window_ms=300_000, parts=_SCHEDULES_FIRST)
+# The past of slow inputs is long: it may have what the schedules of 120 symbols leave (five questions each).
+DATA_POOL = Pool("data", limit=1000, window_ms=300_000, parts=(1.0, 1.0, 1.0, 0.75))
 FUNDING_POOL = Pool("funding", limit=500, window_ms=300_000, parts=_SCHEDULES_FIRST)
 SPOT_POOL = Pool("weight", limit=6000, window_ms=60_000, parts=_SCHEDULES_FIRST)
 _RATIO_PATHS: dict[IndicatorKind, str] = {
@@ -130,6 +143,43 @@ class BinanceMarketData:
         body = await self._ask_data(_RATIO_PATHS[kind], symbol=symbol, period=period, limit=limit)
         return answers.parse_ratio_history(body, symbol, kind, period)
 
+    async def indicator_history(
+        self, symbol: str, kind: IndicatorKind, period: str | None, span: HistorySpan
+    ) -> list[IndicatorValue]:
+        """Whether a venue's `startTime` and `endTime` bound the stamp or the whole period is documented nowhere, nor which end a
+        page is cut at: so a question is never wider than a page, and the rows are chosen here."""
+        if period is None:
+            found = await self._funding_history(symbol, span)
+        else:
+            length = answers.PERIOD_MS[period]
+            if span.end_ms - span.start_ms > MOST_HISTORY_PERIODS * length:
+                raise ValueError(f"a span of more than {MOST_HISTORY_PERIODS} periods of {period}")
+            path = _RATIO_PATHS.get(kind, "/futures/data/openInterestHist")
+            # Only the taker ratio is stamped at the start of its period.
+            start = span.start_ms - (length if kind == "taker_long_short_ratio" else 0)
+            asked: dict[str, str | int] = {
+                "symbol": symbol,
+                "period": period,
+                "startTime": start,
+                "endTime": span.end_ms,
+            }
+            body = await self._ask_data(path, **asked, limit=HISTORY_ROWS)
+            if kind == "open_interest":
+                found = answers.parse_open_interest_history(body, symbol, period)
+            else:
+                found = answers.parse_ratio_history(body, symbol, kind, period)
+        return sorted((item for item in found if span.start_ms < item.time <= span.end_ms), key=lambda item: item.time)
+
+    async def _funding_history(self, symbol: str, span: HistorySpan) -> list[IndicatorValue]:
+        asked: dict[str, str | int] = {
+            "symbol": symbol,
+            "startTime": span.start_ms,
+            "endTime": span.end_ms + 999,
+            "limit": FUNDING_ROWS,
+        }
+        question = Question("/fapi/v1/fundingRate", asked, 1, FUNDING_POOL, self._turn)
+        return answers.parse_funding_rates(await self._data_http.get(question), symbol)
+
     async def funding_rates(self, symbol: str, limit: int) -> list[IndicatorValue]:
         question = Question("/fapi/v1/fundingRate", {"symbol": symbol, "limit": limit}, 1, FUNDING_POOL, self._turn)
         return answers.parse_funding_rates(await self._data_http.get(question), symbol)
@@ -149,5 +199,6 @@ class BinanceSpot:
         self._http = HttpClient(session, base_url, clock, limiter)
 
     async def ticker(self, product: str) -> Ticker:
-        question = Question("/api/v3/ticker/price", {"symbol": product}, 2, SPOT_POOL)
-        return answers.parse_price(await self._http.get(question), product)
+        """The last aggregate trade: the spot price ticker says no time."""
+        question = Question("/api/v3/aggTrades", {"symbol": product, "limit": 1}, SPOT_TRADES_WEIGHT, SPOT_POOL)
+        return answers.parse_last_spot_trade(await self._http.get(question), product)

@@ -20,9 +20,11 @@ REPLY_SECONDS = 10.0
 
 
 def stream_names(wanted: Subscription) -> list[str]:
-    """Binance's names: `<symbol>@aggTrade` (at most 100 ms late), `<symbol>@markPrice@1s`, `<symbol>@forceOrder`."""
+    """Binance's names: `<symbol>@aggTrade` (at most 100 ms late), `<symbol>@markPrice@1s`, `<symbol>@forceOrder`, and
+    `!forceOrder@arr` for all symbols (COIN-M too)."""
     kinds = (("aggTrade", wanted.trades), ("markPrice@1s", wanted.mark_prices), ("forceOrder", wanted.forced_orders))
-    return [f"{symbol.lower()}@{kind}" for kind, symbols in kinds for symbol in symbols]
+    names = [f"{symbol.lower()}@{kind}" for kind, symbols in kinds for symbol in symbols]
+    return [*names, "!forceOrder@arr"] if wanted.every_forced_order else names
 
 
 class _Subscriber:

@@ -27,4 +27,4 @@ def parse_ticker(body: bytes, product: str) -> Ticker:
         raise malformed(error, body) from None
     if row.time.tzinfo is None:
         raise malformed("the ticker's time has no zone", body)
-    return Ticker(product=product, price=row.price, time=round(row.time.timestamp() * 1000))
+    return Ticker(product=product, price=row.price, time=round(row.time.timestamp() * 1000), raw=body)

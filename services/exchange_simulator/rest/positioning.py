@@ -1,7 +1,11 @@
-"""The five /futures/data endpoints: open interest history, three long/short ratios and the taker ratio."""
+"""The five /futures/data endpoints: open interest history, three long/short ratios and the taker ratio.
+
+`startTime` and `endTime` bound the stamps of rows (both inclusive); history goes back 30 days, and an older start is refused.
+"""
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 from services.exchange_simulator.market import Positioning
 from services.exchange_simulator.rest.errors import VenueError, invalid_value
@@ -14,7 +18,9 @@ _HISTORY_MS = 30 * 86_400_000
 _SUPPLY = "19951234.00000000"
 
 
-def _period_starts(venue: Venue, parameters: Parameters, symbol: str) -> tuple[str, int, list[int]]:
+def _period_starts(
+    venue: Venue, parameters: Parameters, symbol: str, *, stamped: Literal["start", "end"] = "end"
+) -> tuple[str, int, list[int]]:
     """Period name, its length in ms, and the starts of the complete periods that were asked for, oldest first."""
     period = parameters.text("period")
     if period is None:
@@ -24,13 +30,17 @@ def _period_starts(venue: Venue, parameters: Parameters, symbol: str) -> tuple[s
     length, limit = _PERIODS[period] * _MINUTE_MS, parameters.limit(30, 500)
     start, end = parameters.span()
     now = venue.clock.now_ms()
-    if start is not None and start < now - _HISTORY_MS - length:
+    if start is not None and start < now - _HISTORY_MS:
         raise invalid_value("startTime")
-    oldest = max(now - _HISTORY_MS, venue.source.first_ms(symbol), start or 0)
-    first = -(-oldest // length)
+    to_stamp = length if stamped == "end" else 0
+    first = -(-max(now - _HISTORY_MS, venue.source.first_ms(symbol)) // length)
     # A recording says nothing of a period that goes on after its last event.
     ended = venue.source.last_event_ms()
-    last = min(moment for moment in (now, end, ended) if moment is not None) // length - 1
+    last = (now if ended is None else min(now, ended)) // length - 1
+    if start is not None:
+        first = max(first, -(-(start - to_stamp) // length))
+    if end is not None:
+        last = min(last, (end - to_stamp) // length)
     numbers = range(max(first, 0), last + 1)
     # As with klines: from a start the first rows, otherwise the newest.
     chosen = numbers[:limit] if start is not None else numbers[-limit:]
@@ -82,7 +92,7 @@ def _ratio(long_share: Callable[[Positioning], float]) -> Answer:
 async def taker_ratio(venue: Venue, parameters: Parameters) -> object:
     """Taker volumes of each period; here the timestamp is the period's start, and no symbol is named."""
     symbol = parameters.symbol(venue.source.symbols)
-    period, _, starts = _period_starts(venue, parameters, symbol)
+    period, _, starts = _period_starts(venue, parameters, symbol, stamped="start")
     bars = await asyncio.to_thread(venue.source.bars, symbol, period, starts, venue.clock.now_ms())
     scale = venue.source.rules[symbol].quantity_scale
     rows = []

@@ -185,6 +185,27 @@ async def spot_price(venue: Venue, parameters: Parameters) -> object:
     return rows[0] if symbol else rows
 
 
+async def spot_trades(venue: Venue, parameters: Parameters) -> object:
+    """GET /api/v3/aggTrades: the newest spot trades. Spot trades whenever the perpetual does, at its own price; ids and times are
+    shared. Older ones cannot be asked for."""
+    symbol, now = parameters.symbol(venue.source.symbols), venue.clock.now_ms()
+    rules = venue.source.rules[symbol]
+    trades = venue.source.newest_trades(symbol, parameters.limit(500, 1000), now)
+    return [
+        {
+            "a": int(trades.ids[row]),
+            "p": venue.source.spot_price(symbol, int(trades.trade_ms[row])),
+            "q": decimal_text(int(trades.quantities[row]), rules.quantity_decimals),
+            "f": int(trades.first_ids[row]),
+            "l": int(trades.last_ids[row]),
+            "T": int(trades.trade_ms[row]),
+            "m": bool(trades.maker[row]),
+            "M": True,
+        }
+        for row in range(len(trades))
+    ]
+
+
 ENDPOINTS = (
     Endpoint("/fapi/v1/ping", ping),
     Endpoint("/fapi/v1/time", server_time),
@@ -199,5 +220,6 @@ ENDPOINTS = (
     Endpoint("/fapi/v1/ticker/24hr", day_ticker, with_or_without_symbol(1, 40)),
     Endpoint("/api/v3/ping", ping),
     Endpoint("/api/v3/time", server_time),
+    Endpoint("/api/v3/aggTrades", spot_trades, 4),
     Endpoint("/api/v3/ticker/price", spot_price, with_or_without_symbol(2, 4)),
 )

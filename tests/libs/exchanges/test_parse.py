@@ -106,6 +106,28 @@ def test_the_documented_messages() -> None:
     assert parse_batch([FORCED.replace(b'"st":1', b'"st":2')]).market.forced_orders[0].product == "inverse"
 
 
+BARE = FORCED.replace(b'"ps":"ETHUSDT","st":1,', b"")
+
+
+@pytest.mark.parametrize(
+    ("payload", "product"),
+    [
+        (BARE, "linear"),  # before 2026-06-30
+        (FORCED, "linear"),  # as documented
+        (FORCED.replace(b'"st":1', b'"st":2'), "inverse"),
+        # As captured in August and October 2026 by several public recorders: inside `o`.
+        (BARE.replace(b"}}", b',"ps":"ETHUSDT","st":1}}'), "linear"),
+        (BARE.replace(b"}}", b',"ps":"ETHUSD","st":2}}'), "inverse"),
+        (b'{"stream":"!forceOrder@arr","data":' + FORCED + b"}", None),  # no envelope is asked for
+    ],
+)
+def test_the_product_of_a_forced_order_stands_beside_it_or_inside_or_nowhere(
+    payload: bytes, product: str | None
+) -> None:
+    orders = parse_batch([payload]).market.forced_orders
+    assert [order.product for order in orders] == ([] if product is None else [product])
+
+
 def test_a_refused_subscription_carries_its_reason() -> None:
     refused = parse_batch([b'{"code":2,"msg":"Invalid request: bad stream","id":3}', b'{"error":{"code":1},"id":4}'])
     assert refused.replies == [(3, "Invalid request: bad stream"), (4, '{"code":1}')]

@@ -77,7 +77,10 @@ class Listener:
 async def test_the_adapter_keeps_the_ports_promises_and_streams_rotate_without_a_break(venue: Venue) -> None:
     await market_data_suite(venue.market_data, "BTCUSDT")
     assert float((await venue.spot.ticker("BTCUSDT")).price) > 0
-    assert (await venue.coinbase.ticker("BTC-USD")).time > 0
+    now = venue.clock.now_ms()
+    for ticker in (await venue.coinbase.ticker("BTC-USD"), await venue.spot.ticker("BTCUSDT")):
+        assert now - 60_000 < ticker.time <= now + 60_000
+        assert ticker.raw[:1] == b"{"
     listener = Listener()
     wanted = Subscription(trades=("BTCUSDT",), mark_prices=("BTCUSDT",))
     session = venue.streams.session(wanted, listener, SessionOptions("test", rotate_seconds=1.0))
@@ -113,6 +116,8 @@ def test_each_kind_of_message_has_its_stream_name() -> None:
         "btcusdt@markPrice@1s",
         "ethusdt@forceOrder",
     ]
+    everything = Subscription(every_forced_order=True, mark_prices=("BTCUSDT",))
+    assert stream_names(everything) == ["btcusdt@markPrice@1s", "!forceOrder@arr"]
 
 
 def test_more_streams_than_a_connection_may_carry_are_refused_before_anything_is_opened() -> None:

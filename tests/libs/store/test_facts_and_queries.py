@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.codec import encode
-from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved
+from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved
 from libs.contracts.signals import IndicatorComputed, SignalScored, SlowInput
+from libs.contracts.topics import LIQUIDATION
 from libs.store import queries
 from libs.store.engine import read_session, write_session
 from libs.store.instants import instant, milliseconds
@@ -36,18 +37,38 @@ async def _all(engine: AsyncEngine, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in (await session.connection.execute(text(statement))).all()]
 
 
-async def test_liquidation_windows_do_not_depend_on_order_or_repetition(engine: AsyncEngine) -> None:
-    events = [Placed(liquidation(number), START_MS) for number in (1, 2, 61, 62, 63)]
-    for batch in (events[3:], events[:2], events, events[::-1]):
+@pytest.mark.parametrize("window_ms", [60_000, 300_000, 3_600_000])
+async def test_liquidation_windows_do_not_depend_on_order_or_repetition(engine: AsyncEngine, window_ms: int) -> None:
+    numbers = (1, 2, 61, 62, 63, 299, 300, 301, 3_599, 3_601, 7_300)
+    events = [Placed(liquidation(number, side="BUY" if number % 3 == 0 else "SELL"), START_MS) for number in numbers]
+    late = events[4:5]
+    for batch in (events[5:], events[:4], late, events, events[::-1]):
         async with write_session(engine) as session:
             await write_market_facts(session, batch)
-    truth = (
-        "SELECT count(*)::int, sum(quantity), sum(quantity * average_price), max(quantity * average_price)"
-        " FROM liquidation_events GROUP BY date_trunc('minute', trade_time) ORDER BY date_trunc('minute', trade_time)"
+    truth: dict[tuple[str, int], list[tuple[Decimal, Decimal]]] = {}
+    for event, _ in events:
+        assert isinstance(event, LiquidationObserved)
+        start = event.trade_time_ms // window_ms * window_ms
+        liquidated = "long" if event.side == "SELL" else "short"
+        truth.setdefault((liquidated, start), []).append((event.quantity, event.quantity * event.average_price))
+    rows = await _all(
+        engine,
+        "SELECT liquidated, window_start, event_count, quantity, notional, largest_notional FROM liquidation_agg"
+        f" WHERE window_ms = {window_ms}",
     )
-    kept = "SELECT event_count, quantity, notional, largest_notional FROM liquidation_agg ORDER BY window_start"
-    assert await _all(engine, kept) == await _all(engine, truth)
-    assert await _all(engine, "SELECT sum(event_count) FROM liquidation_agg") == [(5,)]
+    found = {(liquidated, milliseconds(start)): values for liquidated, start, *values in rows}
+    assert found == {
+        window: [len(items), sum(q for q, _ in items), sum(n for _, n in items), max(n for _, n in items)]
+        for window, items in truth.items()
+    }
+
+
+async def test_a_sum_of_a_sample_says_so_where_it_is_read(engine: AsyncEngine) -> None:
+    for table in ("liquidation_events", "liquidation_agg"):
+        [(comment,)] = await _all(engine, f"SELECT obj_description('{table}'::regclass)")
+        assert "lower bound" in comment
+    assert "lower bound" in LIQUIDATION.meaning
+    assert "lower\n    bounds" in (LiquidationObserved.__doc__ or "")
 
 
 async def test_indicators_and_feed_states_are_kept_once(engine: AsyncEngine) -> None:
@@ -77,6 +98,58 @@ async def test_indicators_and_feed_states_are_kept_once(engine: AsyncEngine) -> 
         ("81234.567", None)
     ]
     assert await _all(engine, "SELECT state, last_event_time FROM feed_status") == [("silent", None)]
+
+
+async def test_known_values_of_slow_inputs_have_columns_and_the_payload_stands_beside_them(engine: AsyncEngine) -> None:
+    premium = MarketIndicatorObserved(
+        event_id="premium-1",
+        event_time_ms=START_MS,
+        symbol="BTCUSDT",
+        kind="coinbase_premium",
+        period=None,
+        values={
+            "premium_percent": Decimal("-0.01250000"),
+            "coinbase_price": Decimal("60001.10"),
+            "venue_price": Decimal("60008.6"),
+            "spot": Decimal(1),
+            "coinbase_time_ms": Decimal(START_MS - 250),
+            "venue_time_ms": Decimal(START_MS - 17),
+        },
+        source="binance",
+        available_ms=START_MS + 120,
+        raw={"coinbase.price": "60001.10", "venue.T": START_MS - 17, "venue.m": True, "x": None},
+    )
+    fetched = msgspec.structs.replace(
+        premium,
+        event_id="premium-2",
+        values={"coinbase_time_ms": Decimal("1e30"), "venue_time_ms": Decimal("-5"), "unheard_of": Decimal(3)},
+        available_ms=None,
+        availability_assumed=True,
+        raw=None,
+    )
+    async with write_session(engine) as session:
+        assert await write_market_facts(session, [Placed(premium, 1), Placed(fetched, 1)]) == {"market_indicators": 2}
+    columns = (
+        "premium_percent, coinbase_price, venue_price, coinbase_time, venue_time, available_at, availability_assumed"
+    )
+    first, second = await _all(engine, f"SELECT {columns} FROM market_indicators ORDER BY event_id")
+    times = (instant(START_MS - 250), instant(START_MS - 17), instant(START_MS + 120))
+    assert first == (Decimal("-0.0125"), Decimal("60001.1"), Decimal("60008.6"), *times, False)
+    assert second == (None, None, None, None, None, None, True)
+    assert await _all(engine, "SELECT raw, values ->> 'unheard_of' FROM market_indicators ORDER BY event_id") == [
+        (premium.raw, None),
+        (None, "3"),
+    ]
+
+
+async def test_the_basis_of_a_rate_is_a_column(engine: AsyncEngine) -> None:
+    rate = msgspec.structs.replace(mark_price(1), basis_percent=Decimal("-0.00250000"))
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(rate, -1), Placed(mark_price(2), -1)])
+    assert await _all(engine, "SELECT basis_percent FROM rate_snapshots ORDER BY event_time") == [
+        (Decimal("-0.0025"),),
+        (None,),
+    ]
 
 
 async def test_latest_rates_are_the_newest_of_each_symbol(engine: AsyncEngine) -> None:

@@ -1,6 +1,7 @@
 """The schema's history: both directions, agreement with tables.py, and clear errors."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
@@ -79,3 +80,49 @@ async def test_an_old_schema_is_named_with_the_command_that_helps(empty_engine: 
 async def test_an_unknown_revision_is_one_clear_line(engine: AsyncEngine) -> None:
     with pytest.raises(ConfigurationError, match="cannot be moved"):
         await migrate.downgrade(engine, "9999")
+
+
+async def test_rows_of_before_get_their_columns_and_windows_and_lose_nothing_on_the_way_back(
+    engine: AsyncEngine,
+) -> None:
+    assert await migrate.downgrade(engine, "0003") == "0003"
+    async with write_session(engine) as session:
+        await session.raw.execute("""
+            INSERT INTO market_indicators (event_id, symbol, kind, period, event_time, values, source) VALUES
+              ('a', 'BTCUSDT', 'taker_long_short_ratio', '5m', '2026-11-21Z', '{"buy_sell_ratio": "1.0931"}', 'binance')
+        """)
+        await session.raw.execute("""
+            INSERT INTO rate_snapshots (symbol, event_time, mark_price, index_price, next_funding_time) VALUES
+              ('BTCUSDT', '2026-11-21Z', 99.9, 100, '2026-11-21Z'), ('ETHUSDT', '2026-11-21Z', 99.9, 0, '2026-11-21Z')
+        """)
+        await session.raw.execute("""
+            INSERT INTO liquidation_events
+            SELECT 'e' || n, 'BTCUSDT', 'BUY', t, t, n, 2, 2, n, 'FILLED'
+            FROM generate_series(1, 3) AS n, LATERAL (SELECT timestamptz '2026-11-21Z' + n * interval '2 minutes' AS t) AS x
+        """)
+        await session.raw.execute("""
+            INSERT INTO liquidation_agg
+            SELECT symbol, side, date_trunc('minute', trade_time, 'UTC'), 1, quantity, quantity * 2, quantity * 2
+            FROM liquidation_events
+        """)
+    assert await migrate.upgrade(engine) == migrate.head_revision()
+    assert await migrate.differences(engine) == []
+    agg = "SELECT window_ms, liquidated, sum(event_count), sum(notional), count(*) FROM liquidation_agg GROUP BY 1, 2 ORDER BY 1"
+    async with read_session(engine) as session:
+        rows = (await session.connection.execute(text(agg))).all()
+        assert [tuple(row) for row in rows] == [
+            (60_000, "short", 3, 12, 3),
+            (300_000, "short", 3, 12, 2),
+            (3_600_000, "short", 3, 12, 1),
+        ]
+        typed = "SELECT buy_sell_ratio, available_at, availability_assumed, raw FROM market_indicators"
+        assert [tuple(row) for row in (await session.connection.execute(text(typed))).all()] == [
+            (Decimal("1.0931"), None, False, None)
+        ]
+        basis = "SELECT basis_percent FROM rate_snapshots ORDER BY symbol"
+        assert list((await session.connection.execute(text(basis))).scalars()) == [Decimal("-0.1"), None]
+    assert await migrate.downgrade(engine, "0003") == "0003"
+    async with read_session(engine) as session:
+        counted = await session.connection.execute(text("SELECT count(*) FROM liquidation_agg"))
+        assert counted.scalar_one() == 3
+    assert await migrate.upgrade(engine) == migrate.head_revision()

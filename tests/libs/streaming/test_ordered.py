@@ -58,3 +58,18 @@ async def test_a_stalled_broker_brakes_the_source_once_and_a_cancelled_send_lose
     await room
     assert brakes == [True, False]
     assert stalling.taken == [str(number) for number in range(FULL_AT + 50)]
+
+
+async def test_settled_waits_for_what_was_put_before_and_for_kafka() -> None:
+    stalling = Stalling()
+    publisher = OrderedPublisher(stalling, lambda _: None)
+    running = asyncio.create_task(publisher.run())
+    publisher.put(outgoing(1))
+    settled = asyncio.create_task(publisher.settled())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not settled.done()
+    stalling.open.set()
+    await asyncio.wait_for(settled, 1)
+    assert stalling.taken == ["1"]
+    running.cancel()

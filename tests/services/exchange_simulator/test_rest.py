@@ -97,6 +97,49 @@ async def test_positioning_has_the_documented_types_and_times(tmp_path: Path) ->
         assert 28 <= len(interest) <= 31
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openInterestHist",
+        "globalLongShortAccountRatio",
+        "topLongShortAccountRatio",
+        "topLongShortPositionRatio",
+        "takerlongshortRatio",
+    ],
+)
+async def test_thirty_days_of_positioning_can_be_paged_by_its_stamps(tmp_path: Path, name: str) -> None:
+    async with running(tmp_path) as run:
+        five, day, path = 300_000, 86_400_000, f"/futures/data/{name}"
+        asked = {"symbol": "BTCUSDT", "period": "5m"}
+        newest = START_MS // five * five - (five if name == "takerlongshortRatio" else 0)
+        span = await run.get(path, **asked, startTime=newest - 10 * five, endTime=newest - 2 * five, limit=500)
+        assert [row["timestamp"] for row in span] == [newest - number * five for number in range(10, 1, -1)]
+        first = await run.get(path, **asked, startTime=newest - 10 * five, limit=3)
+        assert first == span[:3], "from a start the first rows"
+        last = await run.get(path, **asked, endTime=newest - 2 * five, limit=3)
+        assert last == span[-3:], "without one the newest"
+        assert len(await run.get(path, **asked, startTime=START_MS - 30 * day + 60_000, limit=500)) == 500
+        assert await run.get(path, **asked, startTime=newest + five, endTime=newest + day) == []
+        whole = "&".join(f"{key}={value}" for key, value in asked.items())
+        for query, code in (
+            (f"startTime={START_MS - 31 * day}", -1130),
+            ("limit=501", -1130),
+            ("startTime=2&endTime=1", -1023),
+        ):
+            status, body = await run.refused(f"{path}?{whole}&{query}")
+            assert (status, body["code"]) == (400, code)
+
+
+async def test_spot_trades_have_the_spot_price_and_their_time(tmp_path: Path) -> None:
+    async with running(tmp_path) as run:
+        trades = await run.get("/api/v3/aggTrades", symbol="BTCUSDT", limit=3)
+        perpetual = await run.get("/fapi/v1/aggTrades", symbol="BTCUSDT", limit=3)
+        assert [row["T"] for row in trades] == [row["T"] for row in perpetual]
+        price = float((await run.get("/api/v3/ticker/price", symbol="BTCUSDT"))["price"])
+        assert float(trades[-1]["p"]) == pytest.approx(price, rel=1e-3)
+        assert {type(trades[-1][key]) for key in "pq"} == {str}
+
+
 async def test_funding_is_settled_at_its_hour_and_announced_before(tmp_path: Path) -> None:
     async with running(tmp_path) as run:
         rows = await run.get("/fapi/v1/fundingRate", symbol="BTCUSDT", limit=21)

@@ -12,9 +12,9 @@ from libs.kit.clock import VenueClock
 from libs.kit.service import ServiceContext
 from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher
-from services.indicator_ingest.app import MarkPriceFeed
 from services.indicator_ingest.facts import MarkPriceSampler, Novelty
-from services.indicator_ingest.polling import Outlet
+from services.indicator_ingest.mark_prices import MarkPriceFeed
+from services.indicator_ingest.outlet import Outlet
 from tests.services.processes import eventually
 
 NOW = 1_763_712_034_000

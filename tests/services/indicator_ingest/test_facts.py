@@ -5,17 +5,22 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from libs.contracts.codec import decode, encode
+from libs.contracts.market import MarketIndicatorObserved
 from libs.exchanges import IndicatorValue, MarkPrice, Ticker
 from libs.kit.errors import BadMessage
 from services.indicator_ingest.facts import (
     MarkPriceSampler,
     Novelty,
+    basis_percent,
     coinbase_product,
     indicator_event,
-    next_due,
     premium_value,
+    raw_payload,
 )
+from services.indicator_ingest.polling import next_due
 
 
 def value(time: int, number: str = "1.5", symbol: str = "BTCUSDT") -> IndicatorValue:
@@ -35,6 +40,10 @@ def mark(time: int, price: str = "100.5") -> MarkPrice:
     )
 
 
+def event_of(item: IndicatorValue, source: str = "binance") -> MarketIndicatorObserved:
+    return indicator_event(item, source, 20)
+
+
 @given(st.lists(st.lists(st.integers(0, 30), max_size=8), max_size=8))
 def test_each_instant_passes_once_and_in_order(answers: list[list[int]]) -> None:
     novelty, passed = Novelty(), []
@@ -47,17 +56,17 @@ def test_each_instant_passes_once_and_in_order(answers: list[list[int]]) -> None
 
 def test_a_restart_doubles_nothing() -> None:
     novelty = Novelty()
-    novelty.remember(indicator_event(value(10), "binance"))
+    novelty.remember(event_of(value(10)))
     assert [item.time for item in novelty.select([value(5), value(10), value(15)])] == [15]
     assert [item.time for item in novelty.select([value(5, symbol="ETHUSDT")])] == [5]
-    assert indicator_event(value(10), "a").event_id == indicator_event(value(10, "2"), "b").event_id
-    assert indicator_event(value(10), "a").event_id != indicator_event(value(11), "a").event_id
+    assert event_of(value(10), "a").event_id == event_of(value(10, "2"), "b").event_id
+    assert event_of(value(10)).event_id != event_of(value(11)).event_id
 
 
 @pytest.mark.parametrize("number", ["", "NaN", "Infinity", "1,5", "null"])
 def test_what_is_no_number_is_no_fact(number: str) -> None:
     with pytest.raises(BadMessage, match="bad_number"):
-        indicator_event(value(10, number), "binance")
+        event_of(value(10, number))
 
 
 @given(st.lists(st.integers(0, 60_000), max_size=80))
@@ -80,14 +89,19 @@ def test_a_mark_price_that_cannot_be_read_does_not_use_up_its_step() -> None:
 
 
 def test_premium_in_percent_says_which_price_it_used() -> None:
-    coinbase, spot = Ticker(product="BTC-USD", price="101", time=5), Ticker(product="BTCUSDT", price="100.0", time=0)
-    event = indicator_event(premium_value("BTCUSDT", coinbase, spot, spot=True, time=15_000), "binance")
+    coinbase = Ticker(product="BTC-USD", price="101", time=14_900, raw=b'{"trade_id":7,"price":"101","size":0.5}')
+    spot = Ticker(product="BTCUSDT", price="100.0", time=14_990, raw=b'{"a":9,"p":"100.0","T":14990}')
+    event = event_of(premium_value("BTCUSDT", coinbase, spot, spot=True, time=15_000))
     assert event.values == {
         "premium_percent": Decimal("1.00000000"),
         "coinbase_price": Decimal("101"),
         "venue_price": Decimal("100.0"),
         "spot": Decimal(1),
+        "coinbase_time_ms": Decimal(14_900),
+        "venue_time_ms": Decimal(14_990),
     }
+    legs = {"coinbase.trade_id": 7, "coinbase.price": "101", "coinbase.size": "0.5"}
+    assert event.raw == legs | {"venue.a": 9, "venue.p": "100.0", "venue.T": 14990}
     with pytest.raises(BadMessage):
         premium_value("BTCUSDT", coinbase, Ticker(product="BTCUSDT", price="0", time=0), spot=True, time=1)
     assert [coinbase_product(asset) for asset in ("BTC", "1000PEPE")] == ["BTC-USD", "PEPE-USD"]
@@ -98,3 +112,36 @@ def test_a_schedule_is_a_grid_in_venue_time(now: int, every: int, offset: int) -
     due = next_due(now, every, offset)
     assert now < due <= now + every
     assert (due - offset) % every == 0
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        (b'{"a":"1.50","b":7,"c":true,"d":null}', {"a": "1.50", "b": 7, "c": True, "d": None}),
+        (b'{"a":1.50,"b":{"c":[1,2]}}', {"a": "1.50", "b": '{"c":[1,2]}'}),
+        (b'{"a":123456789012345678901}', {"a": "123456789012345678901"}),
+        (b'{"a":"x\\u0000"}', None),
+        (b'{"a":"\xff"}', None),
+        (b'{"a":"' + b"x" * 5_000 + b'"}', None),
+        (b"[1]", None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+def test_the_payload_is_kept_exactly_or_not_at_all(raw: bytes, kept: dict[str, object] | None) -> None:
+    assert raw_payload(raw) == kept
+    event = indicator_event(replace(value(10), raw=raw), "binance", 20)
+    encoded = encode(event)
+    assert decode(encoded.value, dict(encoded.headers)) == event
+
+
+@pytest.mark.parametrize(
+    ("price", "index", "basis"),
+    [("101", "100", "1.00000000"), ("99.5", "100", "-0.50000000"), ("1", "3", "-66.66666667"), ("1", "0", None)],
+)
+def test_basis_is_the_mark_over_its_index_in_percent(price: str, index: str, basis: str | None) -> None:
+    seen = replace(mark(2_000, price), index_price=index)
+    assert basis_percent(seen) == (None if basis is None else Decimal(basis))
+    event = MarkPriceSampler().select(seen)
+    assert event is not None
+    assert event.basis_percent == basis_percent(seen)

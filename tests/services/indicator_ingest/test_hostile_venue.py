@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Self, cast
+from typing import cast
 
 import pytest
 
@@ -10,8 +10,7 @@ from libs.contracts.codec import decode, encode
 from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved
 from libs.contracts.topics import INDICATOR
 from libs.exchanges import IndicatorValue, Instrument, MarkPrice, StreamBatch, Ticker
-from libs.exchanges.budget import Priority
-from libs.exchanges.errors import MalformedAnswer, VenueError
+from libs.exchanges.errors import MalformedAnswer
 from libs.exchanges.venue import Venue
 from libs.kit.clock import VenueClock
 from libs.kit.errors import BadMessage
@@ -19,14 +18,17 @@ from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.indicator_ingest.app import MarkPriceFeed
 from services.indicator_ingest.facts import MarkPriceSampler, Novelty, indicator_event, premium_value
-from services.indicator_ingest.polling import Outlet, Poll, Poller
+from services.indicator_ingest.mark_prices import MarkPriceFeed
+from services.indicator_ingest.outlet import Outlet
+from services.indicator_ingest.polling import Poll, Poller, StaleAnswer
 from services.indicator_ingest.polls import polls
+from services.indicator_ingest.schedules import SCHEDULES
 from services.indicator_ingest.settings import IndicatorSettings
 
 NOW = 1_763_712_000_000
 YEAR_2099 = 4_070_908_800_000
+OPEN_INTEREST = SCHEDULES["open_interest"]
 
 
 class Kept(OrderedPublisher):
@@ -89,7 +91,7 @@ async def test_nonsense_is_a_state_of_the_feed_and_the_next_good_value_passes(
         return [answer]
 
     places, kept = outlet()
-    poller = Poller(Poll("open_interest", 15, 1, ask), places, lambda: None)
+    poller = Poller(Poll(OPEN_INTEREST, ask), places, lambda: None)
     await one_round(poller)
     assert (kept.values(), kept.states()) == ([], ["down"])
     await one_round(poller)
@@ -104,21 +106,21 @@ async def test_of_a_history_the_believable_values_pass_and_the_others_are_counte
 
     places, kept = outlet()
     before = {reason: dropped(reason) for reason in ("absurd_time", "bad_number", "unknown_symbol")}
-    await one_round(Poller(Poll("open_interest", 15, 1, ask), places, lambda: None))
+    await one_round(Poller(Poll(OPEN_INTEREST, ask), places, lambda: None))
     assert kept.values() == [NOW - 5, NOW]
     assert kept.states() == ["live"]
     assert {reason: dropped(reason) - count for reason, count in before.items()} == dict.fromkeys(before, 1.0)
     assert places.novelty.newest(("BTCUSDT", "open_interest", None)) == NOW
     assert places.clock.doubted.is_set(), "whoever keeps the clock looks again"
-    places.publish([value(NOW - 3), value(NOW + 1)])
+    places.publish([value(NOW - 3), value(NOW + 1)], OPEN_INTEREST)
     assert kept.values() == [NOW - 5, NOW, NOW + 1]
 
 
 def test_a_value_that_could_not_be_read_does_not_use_up_its_instant() -> None:
     places, kept = outlet()
     with pytest.raises(BadMessage, match="unusable_answer"):
-        places.publish([value(NOW, "x")])
-    places.publish([value(NOW)])
+        places.publish([value(NOW, "x")], OPEN_INTEREST)
+    places.publish([value(NOW)], OPEN_INTEREST)
     assert kept.values() == [NOW]
 
 
@@ -128,7 +130,7 @@ def test_prices_that_are_worlds_apart_have_no_premium(ours: str, theirs: str) ->
         return Ticker(product="x", price=price, time=0)
 
     with pytest.raises(BadMessage):
-        indicator_event(premium_value("BTCUSDT", ticker(theirs), ticker(ours), spot=True, time=NOW), "binance")
+        indicator_event(premium_value("BTCUSDT", ticker(theirs), ticker(ours), spot=True, time=NOW), "binance", NOW)
 
 
 class Spot:
@@ -141,24 +143,6 @@ class Spot:
         return Ticker(product=product, price="90000", time=self._time)
 
 
-class ForgetfulMarket:
-    """Has a history, and the first time no present."""
-
-    def __init__(self) -> None:
-        self.failures = [VenueError("no")]
-
-    def at(self, _priority: Priority) -> Self:
-        return self
-
-    async def open_interest_history(self, _symbol: str, _period: str, _limit: int) -> list[IndicatorValue]:
-        return [value(NOW - 5)]
-
-    async def open_interest(self, _symbol: str) -> IndicatorValue:
-        if self.failures:
-            raise self.failures.pop()
-        return value(NOW)
-
-
 def poll_of(feed: str, **parts: object) -> Poll:
     venue = cast(Venue, SimpleNamespace(clock=VenueClock(NOW), **parts))
     instrument = cast(Instrument, SimpleNamespace(base_asset="BTC"))
@@ -167,18 +151,42 @@ def poll_of(feed: str, **parts: object) -> Poll:
     )
 
 
-async def test_a_coinbase_trade_of_the_future_is_no_leg_of_a_premium() -> None:
-    assert len(await poll_of("coinbase_premium", coinbase=Spot(NOW), spot=Spot(0)).ask("BTCUSDT", NOW)) == 1
-    with pytest.raises(BadMessage, match="absurd_time"):
-        await poll_of("coinbase_premium", coinbase=Spot(YEAR_2099), spot=Spot(0)).ask("BTCUSDT", NOW)
+async def premium(coinbase: int, spot: int) -> Sequence[IndicatorValue]:
+    """The premium of last trades so long before now (ms)."""
+    return await poll_of("coinbase_premium", coinbase=Spot(NOW - coinbase), spot=Spot(NOW - spot)).ask("BTCUSDT", NOW)
 
 
-async def test_history_is_asked_for_again_when_it_could_not_be_used() -> None:
-    poll = poll_of("open_interest", market_data=ForgetfulMarket())
-    with pytest.raises(VenueError):
-        await poll.ask("BTCUSDT", NOW)
-    assert [item.time for item in await poll.ask("BTCUSDT", NOW)] == [NOW - 5, NOW]
-    assert [item.time for item in await poll.ask("BTCUSDT", NOW)] == [NOW]
+async def test_a_trade_of_the_future_is_no_leg_of_a_premium() -> None:
+    assert len(await premium(0, 0)) == 1
+    for coinbase, spot in ((NOW - YEAR_2099, 0), (0, NOW - YEAR_2099)):
+        with pytest.raises(BadMessage, match="absurd_time"):
+            await premium(coinbase, spot)
+
+
+async def test_legs_more_than_five_seconds_apart_or_old_are_no_premium() -> None:
+    for coinbase, spot in ((0, 5_000), (5_000, 0), (20_000, 18_000)):
+        assert [item.time for item in await premium(coinbase, spot)] == [NOW]
+    for coinbase, spot in ((0, 5_001), (5_001, 0), (29_000, 34_000)):
+        with pytest.raises(StaleAnswer):
+            await premium(coinbase, spot)
+
+
+async def test_an_answer_too_old_to_be_of_now_makes_the_feed_stale_and_a_current_one_live_again() -> None:
+    limit = int(OPEN_INTEREST.stale_seconds * 1000)
+    told: list[int | None] = [limit, limit + 1_000, None, 0]
+
+    async def ask(_symbol: str, _due: int) -> Sequence[IndicatorValue]:
+        age = told.pop(0)
+        if age is None:
+            raise StaleAnswer("far apart")
+        return [value(NOW - age)]
+
+    places, kept = outlet()
+    poller = Poller(Poll(OPEN_INTEREST, ask), places, lambda: None)
+    for _ in range(4):
+        places.clock.synchronise(NOW)
+        await one_round(poller)
+    assert kept.states() == ["live", "stale", "stale", "live"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from libs.exchanges import ForcedOrder, StreamBatch
@@ -52,6 +54,33 @@ def test_other_symbols_and_inverse_contracts_are_left_out() -> None:
     selection = LiquidationSelection(["BTCUSDT"])
     assert selection.select(ORDER) is None
     assert LiquidationSelection(["ETHUSDT"]).select(replace(ORDER, product="inverse")) is None
+
+
+@given(st.lists(st.integers(0, 40), max_size=120))
+def test_two_sockets_and_late_rows_give_each_order_once_whatever_their_order(seconds: list[int]) -> None:
+    selection, passed = LiquidationSelection(["ETHUSDT"]), []
+    for second in seconds:
+        order = replace(ORDER, trade_time=ORDER.trade_time + 1_000 * second)
+        # The copy of another connection, and of another of the two wire variants, is the same order.
+        for copy in (order, replace(order, event_time=order.event_time + 7)):
+            if (event := selection.select(copy)) is not None:
+                passed.append((event.trade_time_ms - ORDER.trade_time) // 1_000)
+    assert passed == list(dict.fromkeys(seconds)), "in the order of arrival, late ones too"
+    assert selection.duplicates == 2 * len(seconds) - len(passed)
+
+
+def test_only_what_is_the_same_in_all_five_is_a_copy() -> None:
+    selection = LiquidationSelection(["ETHUSDT", "BTCUSDT"])
+    others: list[dict[str, object]] = [
+        {},
+        {"symbol": "BTCUSDT"},
+        {"side": "BUY"},
+        {"trade_time": ORDER.trade_time + 1},
+        {"filled_quantity": "12.341"},
+        {"average_price": "2809.88"},
+    ]
+    assert all(selection.select(replace(ORDER, **change)) is not None for change in others)
+    assert selection.select(replace(ORDER, price="1", last_filled_quantity="1", status="x")) is None
 
 
 @pytest.mark.parametrize("number", ["", "x", "NaN", "0", "-1"])

@@ -43,9 +43,9 @@ async def test_every_fact_finds_its_table(installation: Installation) -> None:
     assert await installation.all(
         "SELECT quantity, (extract(epoch FROM effective_at) * 1000)::int8 FROM liquidation_events ORDER BY 1"
     ) == [(Decimal("0.007"), 12_345), (Decimal("0.008"), START_MS)]
-    assert await installation.all("SELECT event_count, quantity, notional FROM liquidation_agg") == [
-        (2, Decimal("0.015"), Decimal("900.001500"))
-    ]
+    assert await installation.all(
+        "SELECT window_ms, event_count, quantity, notional FROM liquidation_agg ORDER BY 1"
+    ) == [(window_ms, 2, Decimal("0.015"), Decimal("900.001500")) for window_ms in (60_000, 300_000, 3_600_000)]
     assert await installation.all("SELECT mark_price, funding_rate FROM rate_snapshots") == [
         (Decimal("60001.12345678"), Decimal("0.00010000"))
     ]
@@ -57,9 +57,9 @@ async def test_a_second_run_into_the_same_database_adds_nothing(installation: In
     await installation.append([owner.fence(), *frames, owner.copy(liquidation(1)), owner.copy(mark_price(1))])
     tables = ("agg_trades", "agg_trades_meta", "liquidation_events", "liquidation_agg", "rate_snapshots")
     await installation.record_all("first", max_records=7)
-    before = [await installation.all(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables]
+    before = [await installation.all(f"SELECT t.* FROM {table} t ORDER BY t::text") for table in tables]
     await installation.record_all("second", max_records=500)
-    assert [await installation.all(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables] == before
+    assert [await installation.all(f"SELECT t.* FROM {table} t ORDER BY t::text") for table in tables] == before
     assert await installation.all("SELECT count(*) FROM agg_trades_conflicts") == [(0,)]
 
 

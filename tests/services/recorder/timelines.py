@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 
@@ -57,14 +58,14 @@ def replace_event(made: AggTradeFrame, **changes: object) -> AggTradeFrame:
     return AggTradeFrame(**{**fields, **changes})
 
 
-def liquidation(number: int, *, symbol: str = "BTCUSDT") -> LiquidationObserved:
-    """One forced sale; the same number is the same fact."""
+def liquidation(number: int, *, symbol: str = "BTCUSDT", side: Literal["BUY", "SELL"] = "SELL") -> LiquidationObserved:
+    """One forced order; the same number is the same fact."""
     quantity, price, at = Decimal(number).scaleb(-3), Decimal("60000.10"), START_MS + number * 1000
     return LiquidationObserved(
-        event_id=liquidation_id(symbol, "SELL", at, quantity, price),
+        event_id=liquidation_id(symbol, side, at, quantity, price),
         event_time_ms=at,
         symbol=symbol,
-        side="SELL",
+        side=side,
         quantity=quantity,
         average_price=price,
         order_price=price,

@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libs.contracts.market import FeedState, FeedStatusChanged, LiquidationObserved
 from libs.indicators.settings import KernelSettings
@@ -56,6 +58,24 @@ def test_an_older_instant_that_arrives_later_changes_nothing() -> None:
     inputs.take_mark_price(mark_price("BTCUSDT", 1_000, 9_999))
     found = inputs.at(3_000)
     assert (found["open_interest"].value, found["mark_price"].value) == (Decimal(7), Decimal(10_001))
+
+
+@given(st.lists(st.tuples(st.integers(-8_640, -1), st.integers(1, 90)), max_size=80))
+def test_history_that_is_fetched_behind_live_values_moves_no_later_evaluation(history: list[tuple[int, int]]) -> None:
+    """Values of periods before the live ones, in any number and at any place of the log."""
+    plain, filled = SymbolInputs(), SymbolInputs()
+    for minute in range(90):
+        value = open_interest("BTCUSDT", T0_MS + minute * MINUTE_MS, str(100 + minute % 7))
+        plain.take_indicator(value)
+        filled.take_indicator(value)
+        for period, at in history:
+            if at == minute:
+                filled.take_indicator(open_interest("BTCUSDT", T0_MS + period * 5 * MINUTE_MS, "1"))
+        evaluation = T0_MS + minute * MINUTE_MS + 15_000
+        found = filled.at(evaluation)
+        if minute < 30:  # what happened before our start is known now
+            found.pop("open_interest_change_percent", None)
+        assert found == plain.at(evaluation)
 
 
 def test_open_interest_change_needs_half_an_hour_and_is_measured_over_it() -> None:
