@@ -86,12 +86,18 @@ class GapFiller:
         self._rules = rules
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
+        self._fresh: set[str] = set()
         self._log = get_logger("gapfill")
 
     def _asking(self, symbol: str, patience_seconds: float | None = None) -> MarketData:
         """The venue, asked with what the symbol is worth. A turn that does not come within our patience is no answer: a hole is
-        declared then, so that the symbol goes on."""
-        priority = Priority.POSITIONS if symbol in self._rules.positions() else Priority.GAPS
+        declared then, so that the symbol goes on. What a fresh one owes is nobody's loss yet, and waits."""
+        if symbol in self._rules.positions():
+            priority = Priority.POSITIONS
+        elif symbol in self._fresh:
+            return self._market_data.at(Priority.WARM_UP)
+        else:
+            priority = Priority.GAPS
         return self._market_data.at(priority, patience_seconds or self._rules.patience_seconds)
 
     def want(self, symbol: str) -> None:
@@ -119,6 +125,7 @@ class GapFiller:
                 await asyncio.sleep(1)
             self._waiting.discard(symbol)
             if feed.tracker.state is Continuity.LIVE:
+                self._fresh.discard(symbol)
                 self._host.settled(symbol)
             elif feed.tracker.state in UNSETTLED and self._host.connected(symbol):
                 self.want(symbol)
@@ -126,6 +133,7 @@ class GapFiller:
     async def _start_fresh(self, feed: SymbolFeed) -> None:
         """Bootstrap bars up to M, then the first trade at or after M is the first row."""
         symbol = feed.symbol
+        self._fresh.add(symbol)
         begin_ms = self._rules.rows_begin.get(symbol)
         if begin_ms is None:
             begin_ms = (await self._begun_ms(feed) - self._rules.history_ms) // MINUTE_MS * MINUTE_MS
@@ -142,13 +150,13 @@ class GapFiller:
         Asked, not taken from our clock: a recording's time stands still until it has a reader, and one that is told as fast
         as possible is elsewhere at once.
         """
-        now = await self._market_data.at(Priority.WARM_UP).server_time()
+        now = await self._asking(feed.symbol).server_time()
         held = feed.tracker.first_held
         return now if held is None else min(now, held.trade_time)
 
     async def _first_id(self, symbol: str, begin_ms: int) -> int:
         """The first id at or after `begin_ms`; the id after the newest when nothing was traded since."""
-        asking = self._market_data.at(Priority.WARM_UP)
+        asking = self._asking(symbol)
         if rows := await asking.agg_trades_between(symbol, begin_ms, begin_ms + HOUR_MS - 1, 1):
             return rows[0].agg_id
         newest = await asking.newest_agg_trades(symbol)

@@ -127,12 +127,23 @@ async def test_a_symbol_with_a_position_is_asked_for_first_and_none_waits_longer
     assert set(history.turns) == {(priority, 7.0)}
 
 
-async def test_what_a_fresh_symbol_owes_waits_behind_the_gaps_of_others() -> None:
+async def test_what_a_fresh_symbol_owes_waits_behind_the_gaps_of_others_until_it_has_once_run() -> None:
     history = SlowHistory([trade(1, OPEN_MINUTE + 5)], NOW)
     core = fresh()
-    await fill(core, history, is_live(core))
-    assert history.turns[:2] == [(Priority.WARM_UP,), (Priority.WARM_UP,)], "its time and its first id"
-    assert set(history.turns[2:]) == {(Priority.GAPS, 60.0)}, "then it runs, and what is missing is a gap"
+    filler = GapFiller(Host(core), cast(MarketData, history), VenueClock(NOW, paced=False), FillRules())
+    working = asyncio.create_task(filler.run())
+
+    async def live() -> bool:
+        return is_live(core)()
+
+    filler.want(SYMBOL)
+    await eventually(live, 20, lambda: f"asked {history.asked}")
+    assert set(history.turns) == {(Priority.WARM_UP,)}
+    assert core.feeds[SYMBOL].tracker.distrust()
+    filler.want(SYMBOL)
+    await eventually(live, 20, lambda: f"asked {history.asked}")
+    assert history.turns[-1] == (Priority.GAPS, 60.0)
+    working.cancel()
 
 
 async def _with_a_false_id(told: Sequence[Trade], false_id: int) -> tuple[Assembler, Host]:
