@@ -14,7 +14,7 @@ from libs.kit.errors import ConfigurationError
 
 PROCFILE = ROOT / "Procfile"
 SIMULATOR = "exchange_simulator"
-ENGINE, TRADES = "signal_engine", "trade_ingest"
+ENGINE, TRADES, MIRROR = "signal_engine", "trade_ingest", "recorder_mirror"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def plan_services(
     copies: Mapping[str, int],
     health_ports: Iterator[int],
 ) -> list[ServicePlan]:
-    """The services of one run in start order, those in `copies` several times (`signal_engine`, `signal_engine.2`, …); each copy
+    """The services of one run in start order, those in `copies` so many times (`signal_engine`, `signal_engine.2`, …); each copy
     of trade_ingest is told its shard, copies of the engine share the partitions by themselves."""
     plans = []
     for name, argv in commands.items():

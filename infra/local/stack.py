@@ -25,7 +25,7 @@ from infra.local.options import (
 from infra.local.ports import HOST, free_port, promise
 from infra.local.postgres import EmbeddedPostgres, answers_as_postgres
 from infra.local.process import ProcessSpec
-from infra.local.procfile import ENGINE, SIMULATOR, TRADES, ServicePlan, plan_services, read_procfile
+from infra.local.procfile import ENGINE, MIRROR, SIMULATOR, TRADES, ServicePlan, plan_services, read_procfile
 from infra.local.runfile import RunFile, claim_state_folder, creation_time, disk_error, end_leftovers, remember_source
 from infra.local.screen_log import ScreenLog
 from infra.local.settings import StackSettings
@@ -33,7 +33,7 @@ from infra.local.supervisor import Server, StackPlan, Supervisor
 from libs.kit.addresses import broker_addresses
 from libs.kit.errors import UnreachableError
 from libs.kit.service import VERSION
-from libs.kit.settings import DatabaseSettings, load_settings
+from libs.kit.settings import DatabaseSettings, MirrorSettings, load_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _assemble(
     services = plan_services(
         commands,
         with_simulator=simulated,
-        copies={ENGINE: options.workers, TRADES: options.ingest_shards},
+        copies={ENGINE: options.workers, TRADES: options.ingest_shards, MIRROR: int(_mirrored())},
         health_ports=health_ports(ports["health"]),
     )
     # Last of what can be refused: a start that failed before has put nothing into the folder, and may be tried again.
@@ -110,6 +110,10 @@ def _assemble(
         services=[plan.spec(environment) for plan in services if plan.name != SIMULATOR],
         health_urls=_health_urls(services),
     )
+
+
+def _mirrored() -> bool:
+    return load_settings(MirrorSettings).mirror_database_url is not None
 
 
 def _health_urls(services: Sequence[ServicePlan]) -> dict[str, str]:

@@ -68,6 +68,22 @@ class DatabaseSettings(SettingsGroup):
             ) from None
 
 
+class MirrorSettings(SettingsGroup):
+    """A second database that gets the recorder's rows too; without a URL there is none."""
+
+    mirror_database_url: SecretStr | None = Field(
+        default=None, description="A second PostgreSQL for the recorder's rows; never logged"
+    )
+    mirror_database_password_file: Path | None = Field(
+        default=None, description="A file that holds the mirror's password"
+    )
+
+    @field_validator("mirror_database_url", mode="before")
+    @classmethod
+    def _none_when_empty(cls, value: object) -> object:
+        return value or None
+
+
 class SymbolSettings(SettingsGroup):
     """The perpetuals of this installation, in the venue's spelling."""
 

@@ -43,6 +43,11 @@ class ServiceProcess:
             self.kill()
             raise
 
+    def wait(self, seconds: float) -> int:
+        """The exit code of one that ends by itself."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
