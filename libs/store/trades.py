@@ -56,6 +56,7 @@ FROM (SELECT min(agg_id) AS first_id, max(agg_id) AS last_id, min(trade_time) AS
     max(trade_time) AS last_time, count(*) AS row_count, count(effective_time) AS late_count FROM added) AS new
 WHERE kept.symbol = $1 RETURNING new.row_count
 """
+_ANY_BETWEEN = "SELECT EXISTS (SELECT FROM agg_trades WHERE symbol = $1 AND agg_id BETWEEN $2 AND $3)"
 # Counted anew from the holes and the rows, so overlapping holes and later repairs cannot make it wrong.
 _COUNT_MISSING = """
 UPDATE agg_trades_meta AS meta SET missing_count = coalesce((
@@ -124,11 +125,16 @@ async def write_trades(session: WriteSession, trades: Sequence[SymbolTrades]) ->
     if not groups:
         return TradesWritten()
     last_ids = await lock_symbols(session, (group.symbol for group in groups))
-    fresh, repeated = [], []
+    fresh, repeated, older = [], [], set[str]()
     for group in groups:
         above = group.agg_id > last_ids[group.symbol]
         if above.all():
             fresh.append(group)
+            continue
+        if not above.any() and not await _has_any(session, group):
+            # History before what is there: no id of its span is known, so it may go straight in as well.
+            fresh.append(group)
+            older.add(group.symbol)
             continue
         if above.any():
             fresh.append(group.select(above))
@@ -139,6 +145,8 @@ async def write_trades(session: WriteSession, trades: Sequence[SymbolTrades]) ->
             async with session.raw.transaction():
                 await _copy(session, "agg_trades", fresh)
             await _raise_meta(session, fresh)
+            if older:
+                await count_missing(session, sorted(older))
             written.added = sum(len(group) for group in fresh)
         except asyncpg.UniqueViolationError:
             # Only after somebody wrote rows behind the meta table's back; the careful way is right in any case.
@@ -146,6 +154,11 @@ async def write_trades(session: WriteSession, trades: Sequence[SymbolTrades]) ->
     if repeated:
         await _lay_beside(session, repeated, written, add=True)
     return written
+
+
+async def _has_any(session: WriteSession, group: SymbolTrades) -> bool:
+    low, high = int(group.agg_id.min()), int(group.agg_id.max())
+    return bool(await session.raw.fetchval(_ANY_BETWEEN, group.symbol, low, high))
 
 
 async def compare_trades(session: WriteSession, trades: Sequence[SymbolTrades]) -> TradesWritten:

@@ -1,4 +1,4 @@
-"""`perpstream data`: is what is stored complete?"""
+"""`perpstream data`: what is stored, whether it is complete, and the ways in and out."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
@@ -8,20 +8,27 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.console import data_files
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json
 
 if TYPE_CHECKING:
     from libs.store.verification import Verification
 
-app = typer.Typer(help="Stored market data: verify that it is complete.", no_args_is_help=True)
+app = typer.Typer(help="Stored market data: import, verify, repair, export, publish again.", no_args_is_help=True)
 _SHOWN_GAPS = 20
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 @app.callback()
 def data() -> None:
-    """Stored market data: verify that it is complete."""
+    """Stored market data: import, verify, repair, export, publish again."""
+
+
+app.command(
+    "import",
+    epilog="Examples: `perpstream data import BTCUSDT-aggTrades-2024-08.zip`, `perpstream data import archive/ --allow-gaps`",
+)(data_files.import_files)
 
 
 @app.command(

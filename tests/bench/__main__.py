@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "sequencer": ("bench_sequencer",),
     "engine": ("bench_engine",),
     "recorder": ("bench_recorder",),
+    "import": ("bench_import", "3000000"),
     "rest": ("bench_stack", "rest", "--seconds", "30"),
     "rate": ("bench_stack", "rate", "--seconds", "120"),
     "delay": ("bench_stack", "delay"),

@@ -1,0 +1,185 @@
+"""Archive files as streams of whole lines: what a file is, whether its checksum fits, and its bytes in blocks.
+
+Names follow the exchange's public archive, `SYMBOL-aggTrades-2024-08-08.zip`, `SYMBOL-1m-2024-08.zip` and
+`SYMBOL-fundingRate-2024-08.zip`, plain, gzipped or zipped; other names say symbol and kind between `-`, `_` or `.`.
+"""
+
+import gzip
+import hashlib
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal, NamedTuple, cast
+
+from libs.kit.errors import ConfigurationError, UserError
+
+Kind = Literal["trades", "klines", "funding"]
+# A block is parsed, checked and written as one: some 80,000 trades, which is one transaction of half a second.
+BLOCK_BYTES = 4 * 1024 * 1024
+CHECKSUM = ".CHECKSUM"
+_DIGEST_BYTES = 1024 * 1024
+_SUFFIXES = (".csv", ".zip", ".gz")
+_INTERVAL = re.compile(r"(?:1|3|5|15|30)m|(?:1|2|4|6|8|12)h|[13]d|1w|1mo")
+_OFFICIAL = re.compile(r"([A-Z0-9]+(?:_[0-9]+)?)-(?:aggTrades|fundingRate|[0-9]+[mhdw]o?)[-.]")
+_SYMBOL = re.compile(r"[A-Za-z0-9]{2,15}(?:USDT|USDC|BUSD)", re.IGNORECASE)
+
+
+class BrokenFile(UserError):
+    """A file cannot be taken as it is: which line, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One file; `interval` only for klines, as the exchange writes it ("1m")."""
+
+    path: Path
+    kind: Kind
+    symbol: str
+    interval: str = ""
+
+
+class LineBlock(NamedTuple):
+    """Whole lines, and the number of the first of them (from 1)."""
+
+    first_line: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Unpacked bytes. `total` and `position` are in the same unit, packed or not, and only good for a progress bar."""
+
+    file: IO[bytes]
+    total: int
+    position: Callable[[], int]
+
+
+def find_archives(paths: Sequence[Path], symbol: str | None = None) -> list[Archive]:
+    """The files named, and those below the folders named, in name order. Raises `ConfigurationError` for what is none."""
+    found: dict[Path, Archive] = {}
+    for path in paths:
+        if not path.exists():
+            raise ConfigurationError("the file does not exist", where=str(path), todo="check the path")
+        inside = sorted(item for item in path.rglob("*") if item.suffix in _SUFFIXES) if path.is_dir() else [path]
+        for file in inside:
+            found[file.resolve()] = recognise(file, symbol)
+    if not found:
+        named = ", ".join(map(str, paths))
+        raise ConfigurationError("there is no csv, zip or gz file", where=named, todo="name archive files or a folder")
+    return sorted(
+        found.values(), key=lambda archive: (archive.kind, archive.symbol, archive.interval, archive.path.name)
+    )
+
+
+def recognise(path: Path, symbol: str | None = None) -> Archive:
+    """What a file holds, by its name; `symbol` overrides the name's. Raises `ConfigurationError` when that is not enough."""
+    parts = [part for part in re.split(r"[-_.]", path.name) if part]
+    official = _OFFICIAL.match(path.name)
+    named = official.group(1) if official else next((part for part in parts if _SYMBOL.fullmatch(part)), None)
+    name = symbol or named
+    if path.suffix not in _SUFFIXES:
+        raise ConfigurationError("is no csv, zip or gz file", where=str(path), todo="name archive files")
+    if name is None:
+        raise ConfigurationError("the file's name has no symbol", where=str(path), todo="name it with --symbol")
+    lowered = [part.lower() for part in parts]
+    if "aggtrades" in lowered:
+        return Archive(path, "trades", name.upper())
+    if "fundingrate" in lowered:
+        return Archive(path, "funding", name.upper())
+    interval = next((part for part in parts if _INTERVAL.fullmatch(part)), None)
+    if interval is None:
+        raise ConfigurationError(
+            "the file's name says neither aggTrades nor fundingRate nor an interval like 1m",
+            where=str(path),
+            todo="rename it like BTCUSDT-aggTrades-2024-08-08.csv",
+        )
+    return Archive(path, "klines", name.upper(), interval)
+
+
+def digest_of(path: Path, advance: Callable[[int], object] = lambda _: None) -> str:
+    """The SHA-256 of the file as it lies there; `advance` is told each piece's size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(_DIGEST_BYTES):
+            digest.update(piece)
+            advance(len(piece))
+    return digest.hexdigest()
+
+
+def check_digest(path: Path, digest: str) -> bool:
+    """Compare with the checksum file beside it (`sha256sum` format); whether there is one. Raises `BrokenFile`."""
+    beside = path.with_name(path.name + CHECKSUM)
+    if not beside.exists():
+        return False
+    said = beside.read_text(errors="replace").split()
+    if not said or not re.fullmatch(r"[0-9a-fA-F]{64}", said[0]):
+        raise BrokenFile("the checksum file holds no SHA-256", where=str(beside), todo="fetch it again")
+    if said[0].lower() != digest:
+        raise BrokenFile(
+            f"the content's SHA-256 is {digest[:12]}…, its checksum file says {said[0].lower()[:12]}…",
+            where=str(path),
+            todo="fetch the file again: it is damaged or not complete",
+        )
+    return True
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Stream]:
+    """The unpacked bytes of a file; of a zip, its only csv. Raises `BrokenFile` for damaged ones, also while reading."""
+    try:
+        with path.open("rb") as raw:
+            if path.suffix == ".zip":
+                with zipfile.ZipFile(raw) as packed, packed.open(_only_csv(packed, path)) as member:
+                    yield Stream(member, packed.getinfo(member.name).file_size, member.tell)
+                return
+            size = path.stat().st_size
+            if path.suffix == ".gz":
+                with gzip.open(raw) as unpacked:
+                    yield Stream(cast("IO[bytes]", unpacked), size, raw.tell)
+            else:
+                yield Stream(raw, size, raw.tell)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise BrokenFile(f"the file cannot be read: {error}", where=str(path), todo="fetch the file again") from None
+
+
+def _only_csv(packed: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
+    members = [member for member in packed.infolist() if member.filename.lower().endswith(".csv")]
+    if len(members) != 1:
+        raise BrokenFile(
+            f"the zip holds {len(members)} csv files, not one", where=str(path), todo="unpack it and name the csv files"
+        )
+    return members[0]
+
+
+def line_blocks(file: IO[bytes], size: int = BLOCK_BYTES) -> Iterator[LineBlock]:
+    """The file in blocks of whole lines of about `size` bytes; no more than two blocks are in memory."""
+    rest, line = b"", 1
+    while piece := file.read(size):
+        cut = piece.rfind(b"\n") + 1
+        if cut == 0 and len(rest) < size:
+            rest += piece
+            continue
+        if cut == 0:
+            raise BrokenFile("a line does not end", where=f"line {line}", todo="check that it is a csv file")
+        block = LineBlock(line, rest + piece[:cut])
+        rest = piece[cut:]
+        yield block
+        line += block.content.count(b"\n")
+    if rest:
+        yield LineBlock(line, rest)
+
+
+def after_line(blocks: Iterable[LineBlock], done: int) -> Iterator[LineBlock]:
+    """The blocks without the first `done` lines of the file."""
+    for first_line, content in blocks:
+        skipped = done - first_line + 1
+        if skipped <= 0:
+            yield LineBlock(first_line, content)
+            continue
+        parts = content.split(b"\n", skipped)
+        if len(parts) > skipped and parts[skipped]:
+            yield LineBlock(done + 1, parts[skipped])

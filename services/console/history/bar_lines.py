@@ -1,0 +1,155 @@
+"""Klines and settled funding rates from lines of csv: a month is a few thousand rows, so exactness counts and speed does not."""
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from libs.contracts.plausible import LATEST_MS
+from libs.store.imports import Bar, FundingRate
+from services.console.history.archives import BrokenFile, LineBlock
+
+_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_KLINE_COLUMNS = (
+    *("open_time", "open", "high", "low", "close", "volume", "close_time"),
+    *("quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore"),
+)
+_FUNDING_COLUMNS = ("calc_time", "funding_interval_hours", "last_funding_rate")
+_OTHER_NAMES = {"open_time_ms": "open_time", "quote_asset_volume": "quote_volume", "number_of_trades": "count"}
+R = TypeVar("R", Bar, FundingRate)
+
+
+class _Faulty(Exception):
+    """Why a line is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRows(Generic[R]):
+    """The rows of a block with their lines; `missing` bars between them, `refused` lines that were left out."""
+
+    rows: tuple[R, ...]
+    last_line: int
+    missing: int
+    refused: tuple[tuple[int, str], ...]
+
+
+def step_of(interval: str) -> int | None:
+    """Milliseconds between bars of an interval; None for months, which differ."""
+    return None if interval.endswith("mo") else int(interval[:-1]) * _UNIT_MS[interval[-1]]
+
+
+@dataclass(slots=True)
+class RowParser(Generic[R]):
+    """Rows of one file in time order. `keep_going`: leave unreadable lines out and count missing bars, instead of refusing."""
+
+    path: Path
+    columns: tuple[str, ...]
+    make: Callable[[Mapping[str, str]], R]
+    time_of: Callable[[R], int]
+    step_ms: int | None = None
+    keep_going: bool = False
+    last_time: int = -1
+
+    def parse_all(self, blocks: Iterable[LineBlock]) -> Generator[ParsedRows[R], None, None]:
+        """The blocks in order. Raises `BrokenFile`."""
+        for block in blocks:
+            yield self._parse(block)
+
+    def read_header(self, block: LineBlock) -> None:
+        """Learn the order of the columns from the file's first block."""
+        line = block.content.partition(b"\n")[0].removeprefix(b"\xef\xbb\xbf").strip().decode(errors="replace")
+        if line[:1].isdigit():
+            self.columns = self.columns[: line.count(",") + 1]
+            return
+        given = [name.strip().strip('"').lower() for name in line.split(",")]
+        names = tuple(_OTHER_NAMES.get(name, name) for name in given)
+        if names[0] != self.columns[0]:
+            what = f"the header is not the expected one: {', '.join(given)[:120]}"
+            raise BrokenFile(what, where=f"{self.path}:1", todo=f"the columns are {', '.join(self.columns)}")
+        self.columns = names
+
+    def _parse(self, block: LineBlock) -> ParsedRows[R]:
+        rows: list[R] = []
+        refused: list[tuple[int, str]] = []
+        missing, number = 0, block.first_line
+        for number, line in enumerate(block.content.removesuffix(b"\n").split(b"\n"), block.first_line):
+            text = line.strip().removeprefix(b"\xef\xbb\xbf").decode(errors="replace")
+            if not text or (number == 1 and not text[:1].isdigit()):
+                continue
+            try:
+                row = self._row(text.split(","))
+                missing += self._follow(self.time_of(row))
+            except _Faulty as fault:
+                if not self.keep_going:
+                    todo = "fetch the file again, or use --allow-gaps"
+                    raise BrokenFile(str(fault), where=f"{self.path}:{number}", todo=todo) from None
+                refused.append((number, str(fault)))
+            else:
+                rows.append(row)
+        return ParsedRows(tuple(rows), number, missing, tuple(refused))
+
+    def _row(self, cells: Sequence[str]) -> R:
+        if len(cells) != len(self.columns):
+            raise _Faulty(f"{len(cells)} columns instead of {len(self.columns)}")
+        try:
+            row = self.make(dict(zip(self.columns, (cell.strip().strip('"') for cell in cells), strict=True)))
+        except (InvalidOperation, ValueError, KeyError) as error:
+            raise _Faulty(f"a value cannot be read: {error}") from None
+        if not 0 <= self.time_of(row) < LATEST_MS:
+            raise _Faulty(f"the time is not milliseconds before 2100: {self.time_of(row)}")
+        return row
+
+    def _follow(self, time: int) -> int:
+        before, step = self.last_time, self.step_ms
+        if time <= before:
+            raise _Faulty(f"time {time} comes after {before}")
+        missing = 0 if step is None or before < 0 else (time - before) // step - 1
+        if missing and not self.keep_going:
+            raise _Faulty(f"{missing} bars are missing before it")
+        self.last_time = time
+        return missing
+
+
+def kline_parser(path: Path, interval: str, *, keep_going: bool) -> RowParser[Bar]:
+    """For a file of bars of one interval."""
+    return RowParser(path, _KLINE_COLUMNS, _bar, lambda bar: bar.open_time_ms, step_of(interval), keep_going)
+
+
+def funding_parser(path: Path, *, keep_going: bool) -> RowParser[FundingRate]:
+    """For a file of settled rates; their distance may change, so none can be called missing."""
+    return RowParser(path, _FUNDING_COLUMNS, _rate, lambda rate: rate.funding_time_ms, None, keep_going)
+
+
+def _number(row: Mapping[str, str], name: str) -> Decimal:
+    value = Decimal(row[name])
+    if not value.is_finite():
+        raise ValueError(f"{name} is {value}")
+    return value
+
+
+def _optional(row: Mapping[str, str], name: str) -> Decimal | None:
+    return _number(row, name) if row.get(name) else None
+
+
+def _bar(row: Mapping[str, str]) -> Bar:
+    first, high, low, last = (_number(row, name) for name in ("open", "high", "low", "close"))
+    if not 0 < low <= min(first, last) <= max(first, last) <= high:
+        raise ValueError("high and low do not enclose open and close")
+    return Bar(
+        int(row["open_time"]),
+        first,
+        high,
+        low,
+        last,
+        _number(row, "volume"),
+        _optional(row, "quote_volume"),
+        int(row["count"]) if row.get("count") else None,
+        _optional(row, "taker_buy_volume"),
+        _optional(row, "taker_buy_quote_volume"),
+    )
+
+
+def _rate(row: Mapping[str, str]) -> FundingRate:
+    hours = row.get("funding_interval_hours")
+    return FundingRate(int(row["calc_time"]), _number(row, "last_funding_rate"), int(hours) if hours else None)
