@@ -68,6 +68,14 @@ class DatabaseSettings(SettingsGroup):
             ) from None
 
 
+class MarketSourceSettings(SettingsGroup):
+    """Which market the facts come from: read by the preparation of a stack, and by the mirror for its own database."""
+
+    market_source: str | None = Field(
+        default=None, description="The market in words; a database that holds another one is refused"
+    )
+
+
 class MirrorSettings(SettingsGroup):
     """A second database that gets the recorder's rows too; without a URL there is none."""
 

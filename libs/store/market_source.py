@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
-from libs.store.engine import write_session
+from libs.store.engine import read_session, write_session
 
 _KNOWN = text("SELECT identity FROM market_source")
 
@@ -26,3 +26,10 @@ async def claim_source(engine: AsyncEngine, market: str) -> None:
             where=engine.url.render_as_string(hide_password=True),
             todo="use a fresh database, or go on with the market it belongs to",
         )
+
+
+async def known_source(engine: AsyncEngine) -> str | None:
+    """The market that the database belongs to, in words; None when nobody has said so yet."""
+    async with read_session(engine) as session:
+        found: str | None = (await session.connection.execute(_KNOWN)).scalar_one_or_none()
+        return found

@@ -8,11 +8,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.console import data_files
+from services.console import data_files, data_replay
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json
 
 if TYPE_CHECKING:
+    from libs.store.repair import RepairedGap
     from libs.store.verification import Verification
 
 app = typer.Typer(help="Stored market data: import, verify, repair, export, publish again.", no_args_is_help=True)
@@ -29,6 +30,12 @@ app.command(
     "import",
     epilog="Examples: `perpstream data import BTCUSDT-aggTrades-2024-08.zip`, `perpstream data import archive/ --allow-gaps`",
 )(data_files.import_files)
+app.command(epilog="Example: `perpstream data export parquet --from 2024-08-01 --to 2024-08-31 --symbols BTCUSDT`")(
+    data_files.export
+)
+app.command(epilog="Example: `perpstream data replay --from 2024-08-08T12:00 --to 2024-08-08T13:00 --symbols BTCUSDT`")(
+    data_replay.replay
+)
 
 
 @app.command(
@@ -42,11 +49,16 @@ def verify(
     stop: Annotated[
         dt.datetime | None, typer.Option("--to", formats=_FORMATS, help="UTC, not included; by default now")
     ] = None,
+    repair: Annotated[
+        str | None,
+        typer.Option(metavar="venue|PATH", help="Fetch missing trades from the venue, or read them from archive files"),
+    ] = None,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every stored trade of a symbol: missing and doubled ids, time that goes backwards, completeness per day.
 
+    With --repair, what is missing is looked for first, written into the tables, and each gap is closed; the timeline stays.
     Exit code 0 when nothing is wrong, 1 when something is or nothing is stored.
     """
     from libs.store.verification import verify as ask_the_rows
@@ -55,12 +67,20 @@ def verify(
     since = start.replace(tzinfo=dt.UTC) if start is not None else until - dt.timedelta(days=1)
     if since >= until:
         raise typer.BadParameter("it is not before --to", param_hint="--from")
+    repairs: list[RepairedGap] = []
+    if repair is not None:
+        from services.console.data_repair import repair_span
+
+        repairs = repair_span(state_dir, repair, (symbol.upper(), since, until))
     # On standard error, so that a table or JSON can be piped while people see that something happens.
     with Console(stderr=True).status(f"reading the trades of {symbol.upper()}"):
         found = with_engine(state_dir, lambda engine: ask_the_rows(engine, symbol.upper(), since, until))
     if as_json:
-        print_json(_facts(found))
+        print_json({**_facts(found), "repairs": repairs})
     else:
+        for end in repairs:
+            text = f"filled {end.filled}, never existed {end.never_existed}, lost {end.lost}"
+            console().print(f"repair of {end.first_id} to {end.last_id}: {end.outcome} ({text})")
         _print(found)
     if not found.sound:
         raise typer.Exit(EXIT_FAILED)

@@ -1,5 +1,6 @@
 """The commands of `perpstream data` that read or write files."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from services.console.history.importing import FileReport
+    from services.console.history.parquet import ExportedFile, Exporter, ExportSpan
+
+_TABLES = ("trades", "liquidations", "indicators")
 
 
 class FileProgress:
@@ -83,6 +87,64 @@ def import_files(
         print_json(reports)
         return
     _print(reports)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the files go; it is made when it is not there")],
+    start: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First UTC day")],
+    stop: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last UTC day, included")],
+    symbols: Annotated[str, typer.Option(help="Comma separated; by default all")] = "",
+    tables: Annotated[str, typer.Option(help="Some of trades, liquidations, indicators")] = ",".join(_TABLES),
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write stored trades, liquidations and slow inputs to Parquet files, by symbol and UTC day.
+
+    Files of days that are there already are replaced; each appears whole or not at all.
+    """
+    from services.console.history.parquet import Exporter, ExportSpan
+
+    wanted, named = split_words(tables), split_words(symbols.upper())
+    if unknown := set(wanted) - set(_TABLES):
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))} cannot be exported", param_hint="--tables")
+    if start > stop:
+        raise typer.BadParameter("it is after --to", param_hint="--from")
+    span = ExportSpan(start.date(), stop.date())
+    with file_progress(as_json) as progress:
+
+        async def work(engine: "AsyncEngine") -> "list[ExportedFile]":
+            exporter = Exporter(engine, folder, progress)
+            return await _export(exporter, span, wanted, named)
+
+        files = with_engine(state_dir, work)
+    if as_json:
+        print_json(files)
+        return
+    for file in files:
+        console().print(f"{file.path}: {file.rows} rows, {file.bytes / 1e6:.1f} MB", markup=False)
+    if not files:
+        console().print("nothing is stored there")
+
+
+async def _export(
+    exporter: "Exporter", span: "ExportSpan", tables: list[str], symbols: list[str]
+) -> "list[ExportedFile]":
+    from libs.store.reading import traded_symbols
+
+    files: list[ExportedFile] = []
+    if "trades" in tables:
+        for symbol in symbols or await traded_symbols(exporter.engine):
+            files += [file async for file in exporter.trades(symbol, span)]
+    if "liquidations" in tables:
+        files += [file async for file in exporter.slow("liquidation_events", symbols, span)]
+    if "indicators" in tables:
+        files += [file async for file in exporter.slow("market_indicators", symbols, span)]
+    return files
+
+
+def split_words(text: str) -> list[str]:
+    """Words between commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _print(reports: "list[FileReport]") -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 
 from libs.kit.gate import wait_at_gate
-from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
+from libs.kit.settings import DatabaseSettings, KafkaSettings, MarketSourceSettings, load_settings
 from libs.store.engine import create_engine, write_session
 from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
@@ -16,7 +16,6 @@ from libs.store.partitions import create_partitions, months_ahead
 from libs.streaming.admin import ensure_topics
 from services.console.activation import publish_strategies
 from services.console.output import guarded
-from services.console.settings import PreparationSettings
 from services.console.strategy_files import strategies_dir
 
 
@@ -41,7 +40,7 @@ async def _create_topics(settings: KafkaSettings) -> str:
 async def prepare() -> None:
     """Database and topics side by side, then the strategies; every step may be repeated."""
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
-    market = load_settings(PreparationSettings).market_source
+    market = load_settings(MarketSourceSettings).market_source
     wait_at_gate()
     for line in await asyncio.gather(_migrate(database, market), _create_topics(kafka)):
         print(line, flush=True)

@@ -14,7 +14,7 @@ from libs.contracts.topics import Topic
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext, run_service
-from libs.kit.settings import DatabaseSettings, KafkaSettings, MirrorSettings, load_settings
+from libs.kit.settings import DatabaseSettings, KafkaSettings, MarketSourceSettings, MirrorSettings, load_settings
 from libs.store.engine import Engine, create_engine
 from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
@@ -24,7 +24,7 @@ from libs.streaming.consumer import BatchConsumer, ConsumerOptions
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.records import LogReader
 from services.recorder.app import TOPICS
-from services.recorder.settings import MirrorSourceSettings, RecorderSettings
+from services.recorder.settings import RecorderSettings
 from services.recorder.writing import Recorder
 
 GROUP = "recorder-mirror"
@@ -99,7 +99,7 @@ def _database(settings: MirrorSettings) -> DatabaseSettings:
 async def _mirror(context: ServiceContext, engine: Engine) -> None:
     """Bring the schema up to date, then record as the recorder does. Raises `UserError` when the database or broker is away."""
     await upgrade(engine)
-    market = load_settings(MirrorSourceSettings).market_source
+    market = load_settings(MarketSourceSettings).market_source
     if market is not None:
         await claim_source(engine, market)
     kafka, settings = load_settings(KafkaSettings), load_settings(RecorderSettings)

@@ -14,11 +14,3 @@ class RecorderSettings(SettingsGroup):
     recorder_collect_ms: int = Field(200, ge=1, le=10_000)
     recorder_batch_records: int = Field(2000, ge=1, le=50_000)
     recorder_instance: str | None = Field(None, description="Static group membership: a name of its own per recorder")
-
-
-class MirrorSourceSettings(SettingsGroup):
-    """What the mirror is told of the market: a second database belongs to one market too."""
-
-    market_source: str | None = Field(
-        None, description="The market in words; a database that holds another one is refused"
-    )

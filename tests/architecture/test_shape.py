@@ -41,7 +41,19 @@ WALL_CLOCK = {"now", "utcnow", "today"}
 EXCEPTIONS: dict[str, str] = {
     "core import:libs/contracts/export.py": "its main() writes the generated documents; the functions above are pure",
     "core import:libs/indicators/kernel/compiler.py": "where numba keeps machine code; no fact is read or written there",
-    "parameters:services/console/stack.py:up": "typer reads the options of a command from its parameters",
+    **dict.fromkeys(
+        (
+            f"parameters:services/console/{command}"
+            for command in (
+                "stack.py:up",
+                "data.py:verify",
+                "data_files.py:export",
+                "data_files.py:import_files",
+                "data_replay.py:replay",
+            )
+        ),
+        "typer reads the options of a command from its parameters",
+    ),
     **dict.fromkeys(
         (
             f"long function:libs/store/migrations/versions/v0001_backbone.py:_create_{part}"

@@ -142,7 +142,7 @@ def opened(path: Path) -> Iterator[Stream]:
                     yield Stream(cast("IO[bytes]", unpacked), size, raw.tell)
             else:
                 yield Stream(raw, size, raw.tell)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise BrokenFile(f"the file cannot be read: {error}", where=str(path), todo="fetch the file again") from None
 
 

@@ -1,0 +1,244 @@
+"""Stored data as Parquet files, one a table, symbol and UTC day: `trades/symbol=BTCUSDT/day=2024-08-08/trades.parquet`.
+
+Prices and quantities are decimal128(18, 8) in every file: the exchange has 8 decimals at most, 18 digits are stored as 64-bit
+integers, and one scale for all symbols lets a folder be read as one table (docs/decisions/0018-history.md). Files appear whole
+or not at all. Symbol and day stand in the folders' names only.
+"""
+
+import datetime as dt
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from libs.kit.errors import UserError
+from libs.store.copy_format import SymbolTrades
+from libs.store.engine import Engine
+from libs.store.reading import StoredSpan, stored_span, trade_pages, traded_days
+from libs.store.slow_rows import SlowTable, slow_rows
+
+DECIMALS = 8
+MONEY = pa.decimal128(18, DECIMALS)
+_INSTANT = pa.timestamp("ms", tz="UTC")
+_DAY = dt.timedelta(days=1)
+_MOST_SCALED = 10**18
+TRADES = pa.schema(
+    [
+        pa.field("agg_id", pa.int64(), nullable=False),
+        pa.field("trade_time", _INSTANT, nullable=False),
+        pa.field("price", MONEY, nullable=False),
+        pa.field("quantity", MONEY, nullable=False),
+        pa.field("first_trade_id", pa.int64(), nullable=False),
+        pa.field("last_trade_id", pa.int64(), nullable=False),
+        pa.field("buyer_is_maker", pa.bool_(), nullable=False),
+        pa.field("effective_time", _INSTANT),
+    ]
+)
+LIQUIDATIONS = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("side", pa.string(), nullable=False),
+        pa.field("trade_time", _INSTANT, nullable=False),
+        pa.field("event_time", _INSTANT, nullable=False),
+        *(pa.field(name, MONEY) for name in ("quantity", "average_price", "order_price", "last_filled_quantity")),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("effective_at", _INSTANT),
+    ]
+)
+# Numbers of slow inputs have any number of decimals, and differ by kind: they stay the exact text that is stored.
+INDICATORS = pa.schema(
+    [
+        pa.field("event_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("period", pa.string()),
+        pa.field("event_time", _INSTANT, nullable=False),
+        pa.field("values", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("effective_at", _INSTANT),
+        pa.field("available_at", _INSTANT),
+        pa.field("availability_assumed", pa.bool_(), nullable=False),
+        pa.field("raw", pa.string()),
+    ]
+)
+
+
+class Progress(Protocol):
+    """Who shows how far it is."""
+
+    def start(self, file: str, what: str, total: int) -> None: ...
+    def move(self, done: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """One file: `bytes` on disk."""
+
+    path: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpan:
+    """Whole UTC days: `first` to `last`, both included."""
+
+    first: dt.date
+    last: dt.date
+
+    @property
+    def start(self) -> dt.datetime:
+        """Where it begins."""
+        return dt.datetime.combine(self.first, dt.time(), dt.UTC)
+
+    @property
+    def stop(self) -> dt.datetime:
+        """Where it ends, not included."""
+        return dt.datetime.combine(self.last, dt.time(), dt.UTC) + _DAY
+
+
+@dataclass(slots=True)
+class Exporter:
+    """Writes below `folder`; a file that is there already is replaced."""
+
+    engine: Engine
+    folder: Path
+    progress: Progress
+
+    async def trades(self, symbol: str, span: ExportSpan) -> AsyncIterator[ExportedFile]:
+        """A file for each day of the symbol that has trades, rows in id order. Raises `UserError` for what does not fit."""
+        for day in await traded_days(self.engine, symbol, span.start, span.stop):
+            start = dt.datetime.combine(day, dt.time(), dt.UTC)
+            stored = await stored_span(self.engine, symbol, start, start + _DAY)
+            if stored is not None:
+                yield await self._trade_day(stored, day)
+
+    async def slow(self, table: SlowTable, symbols: list[str], span: ExportSpan) -> AsyncIterator[ExportedFile]:
+        """A file for each symbol and day of a table that has few rows: a day is in memory at a time."""
+        name, schema = ("liquidations", LIQUIDATIONS) if table == "liquidation_events" else ("indicators", INDICATORS)
+        day = span.start
+        while day < span.stop:
+            by_symbol: dict[str, list[dict[str, Any]]] = {}
+            async for page in slow_rows(self.engine, table, symbols, day, day + _DAY):
+                for row in page:
+                    by_symbol.setdefault(row["symbol"], []).append(row)
+            for symbol, rows in sorted(by_symbol.items()):
+                with self._file(name, symbol, day.date(), schema) as file:
+                    file.write(_slow_table(rows, schema))
+                yield file.ended()
+            day += _DAY
+
+    async def _trade_day(self, stored: StoredSpan, day: dt.date) -> ExportedFile:
+        total = stored.last_id - stored.first_id + 1
+        self.progress.start(f"{stored.symbol} {day}", "trades of", total)
+        with self._file("trades", stored.symbol, day, TRADES) as file:
+            async for page in trade_pages(self.engine, stored):
+                file.write(_trade_table(page))
+                self.progress.move(int(page.agg_id[-1]) - stored.first_id + 1)
+        return file.ended()
+
+    def _file(self, name: str, symbol: str, day: dt.date, schema: pa.Schema) -> "_NewFile":
+        return _NewFile(self.folder / name / f"symbol={symbol}" / f"day={day}" / f"{name}.parquet", schema)
+
+
+class _NewFile:
+    """A Parquet file under another name until it is whole."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path, self._schema = path, schema
+        self._unfinished = path.with_name(f".{path.name}.unfinished")
+        self._rows = 0
+
+    def __enter__(self) -> "_NewFile":
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = parquet.ParquetWriter(self._unfinished, self._schema, compression="zstd")
+        except OSError as error:
+            raise _unwritable(error, self._path) from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        try:
+            self._writer.close()
+            if kind is None:
+                self._unfinished.replace(self._path)
+        except OSError as failure:
+            raise _unwritable(failure, self._path) from None
+        finally:
+            self._unfinished.unlink(missing_ok=True)
+
+    def write(self, table: pa.Table) -> None:
+        """One row group."""
+        try:
+            self._writer.write_table(table)
+        except OSError as error:
+            raise _unwritable(error, self._path) from None
+        self._rows += table.num_rows
+
+    def ended(self) -> ExportedFile:
+        """What stands there now."""
+        return ExportedFile(str(self._path), self._rows, self._path.stat().st_size)
+
+
+def _unwritable(error: OSError, path: Path) -> UserError:
+    return UserError(
+        f"the file cannot be written: {error.strerror or error}",
+        where=str(path),
+        todo="free space, or name another folder",
+    )
+
+
+def _trade_table(page: SymbolTrades) -> pa.Table:
+    late = page.time != page.trade_time
+    columns = [
+        pa.array(page.agg_id),
+        pa.array(page.trade_time, pa.int64()).cast(_INSTANT),
+        _money(page, "price", page.price_decimals),
+        _money(page, "quantity", page.quantity_decimals),
+        pa.array(page.first_trade_id),
+        pa.array(page.last_trade_id),
+        pa.array(page.buyer_is_maker.astype(np.bool_)),
+        pa.array(page.time, pa.int64(), mask=~late).cast(_INSTANT),
+    ]
+    return pa.Table.from_arrays(columns, schema=TRADES)
+
+
+def _money(page: SymbolTrades, name: str, decimals: int) -> pa.Array:
+    """Scaled integers as decimals without a detour over text: 128 bits, little-endian, in two halves."""
+    values = getattr(page, name)
+    step = 10 ** abs(DECIMALS - decimals)
+    if decimals > DECIMALS and np.any(values % step):
+        raise _unfit(f"a {name} of {page.symbol} has more than {DECIMALS} decimals")
+    limit = _MOST_SCALED // step if decimals <= DECIMALS else _MOST_SCALED
+    if len(values) and int(values.max()) >= limit:
+        raise _unfit(f"a {name} of {page.symbol} is above 10^{18 - DECIMALS}")
+    scaled = values * step if decimals <= DECIMALS else values // step
+    halves = np.zeros((len(values), 2), "<i8")
+    halves[:, 0], halves[:, 1] = scaled, np.where(scaled < 0, -1, 0)
+    return pa.Array.from_buffers(MONEY, len(values), [None, pa.py_buffer(halves.tobytes())])
+
+
+def _unfit(what: str) -> UserError:
+    return UserError(what, where="agg_trades", todo="leave that day out, or export it with SQL")
+
+
+def _slow_table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    columns = []
+    for column in schema:
+        values = [row[column.name] for row in rows]
+        if pa.types.is_map(column.type):
+            values = [
+                [(key, str(value)) for key, value in json.loads(text, parse_float=Decimal).items()] for text in values
+            ]
+        try:
+            columns.append(pa.array(values, column.type))
+        except pa.ArrowInvalid as error:
+            raise UserError(
+                f"{column.name} does not fit {column.type}: {error}", where="export", todo="leave that day out"
+            ) from None
+    return pa.Table.from_arrays(columns, schema=schema)
