@@ -189,7 +189,14 @@ def _rate(row: dict[str, Any]) -> "TimedEvent":
     from services.console.history.replaying import TimedEvent
 
     at, symbol = milliseconds(row["event_time"]), row["symbol"]
-    names = ("mark_price", "index_price", "estimated_settle_price", "mark_price_average", "funding_rate")
+    names = (
+        "mark_price",
+        "index_price",
+        "estimated_settle_price",
+        "mark_price_average",
+        "funding_rate",
+        "basis_percent",
+    )
     event = MarkPriceObserved(
         event_id=digest("mark_price", symbol, at),
         event_time_ms=at,

@@ -36,8 +36,10 @@ CONTENTS = (
     "SELECT symbol, first_missing_id, last_missing_id, from_time, to_time, cause FROM market_data_gaps ORDER BY symbol",
     "SELECT event_id, symbol, side, trade_time, event_time, quantity, average_price, status FROM liquidation_events"
     " ORDER BY event_id",
-    'SELECT event_id, symbol, kind, period, event_time, "values"::text, available_at, raw::text FROM market_indicators ORDER BY event_id',
-    "SELECT symbol, event_time, mark_price, index_price, funding_rate, next_funding_time FROM rate_snapshots ORDER BY event_time",
+    'SELECT event_id, symbol, kind, period, event_time, "values"::text, available_at, raw::text FROM market_indicators'
+    " ORDER BY event_id",
+    "SELECT symbol, event_time, mark_price, index_price, funding_rate, next_funding_time, basis_percent FROM rate_snapshots"
+    " ORDER BY event_time",
 )
 
 
