@@ -8,9 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
+from libs.contracts.plausible import LATEST_MS
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
+from libs.store.liquidations import LiquidationSpan, liquidated
 from services.gateway import feeds
 from services.gateway.asking import Shared, Text, TimeMs, answer, check_span, check_symbol, cursor_at, read_cursor
 from services.gateway.models import (
@@ -20,6 +22,9 @@ from services.gateway.models import (
     Component,
     Health,
     Interval,
+    LiquidationLength,
+    Liquidations,
+    LiquidationWindow,
     RateAnswer,
     Rates,
     SignalAnswer,
@@ -51,6 +56,17 @@ class SpanQuery:
         TimeMs | None, Query(alias="to", description="Instant after the last, ms; default: newest trade")
     ] = None
     limit: Annotated[int, Query(ge=1, le=MOST_CANDLES)] = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationQuery:
+    """Symbol, window and time span of a question about liquidations, as asked."""
+
+    symbol: Annotated[Text, Query(min_length=1, max_length=40, examples=["BTCUSDT"])]
+    window: Annotated[LiquidationLength, Query(examples=["5m"])] = "5m"
+    start: Annotated[TimeMs | None, Query(alias="from", description="First start of a window, ms")] = None
+    end: Annotated[TimeMs | None, Query(alias="to", description="After the last start of a window, ms")] = None
+    limit: Annotated[int, Query(ge=1, le=MOST_CANDLES, description="The newest so many")] = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +207,24 @@ async def _candles(shared: Gateway, asked: SpanQuery) -> list[queries.Candle]:
         return await queries.candles(session, queries.CandleSpan(asked.symbol, interval_ms, start, end, asked.limit))
 
 
+@router.get("/liquidations", operation_id="getLiquidations", response_model=Liquidations, tags=["market"])
+async def liquidations(request: Request, shared: Shared, asked: Annotated[LiquidationQuery, Depends()]) -> Response:
+    """Forced orders by window of one or five minutes or an hour, long and short. Lower bounds: the venue tells a sample."""
+    check_span(asked.start, asked.end)
+    span = LiquidationSpan(
+        asked.symbol,
+        INTERVALS[asked.window],
+        asked.limit,
+        asked.start or 0,
+        LATEST_MS if asked.end is None else asked.end,
+    )
+    async with shared.question() as session:
+        await check_symbol(shared, session, asked.symbol)
+        found = await liquidated(session, span)
+    rows = (LiquidationWindow(**{name: getattr(row, name) for name in row.__slots__}) for row in found)
+    return answer(request, Liquidations(symbol=asked.symbol, window=asked.window, windows=tuple(rows)), 1)
+
+
 @router.get("/signals/history", operation_id="getSignalsHistory", response_model=SignalPage, tags=["signals"])
 async def signals_history(request: Request, shared: Shared, asked: Annotated[SignalQuery, Depends()]) -> Response:
     """Scored evaluations, newest first, by symbol, strategy, state and time; page by `cursor`."""
@@ -222,7 +256,8 @@ def create_api(shared: Gateway | None) -> FastAPI:
     application = FastAPI(
         title="Perpstream",
         version=VERSION,
-        description="Rates, trades, candles and scored signals. Money is decimal text; times are ms since the epoch (UTC).",
+        description="Rates, trades, candles, liquidations and scored signals. Money is decimal text; times are ms since"
+        " the epoch (UTC).",
         openapi_url="/api/openapi.json",
         docs_url="/docs",
         redoc_url=None,

@@ -21,6 +21,9 @@ INTERVALS: dict[str, int] = {
 Interval = Literal["1s", "5s", "15s", "1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d"]
 
 
+LiquidationLength = Literal["1m", "5m", "1h"]
+
+
 class Answer(BaseModel):
     """Base of every answer: immutable, documented, no unknown fields."""
 
@@ -119,6 +122,29 @@ class TradesSummary(Answer):
     symbol: str = Field(examples=["BTCUSDT"])
     interval: Interval = Field(examples=["1m"])
     rows: tuple[SummaryRow, ...]
+
+
+class LiquidationWindow(Answer):
+    """Forced orders of one window, as far as the venue told them: at most the largest per symbol and second."""
+
+    open_time_ms: int = Field(examples=[1_723_075_200_000])
+    long_count: int = Field(examples=[3], description="Forced sales of longs, a lower bound")
+    long_quantity: Decimal = Field(examples=["1.204"], description="Base units, a lower bound")
+    long_notional: Decimal = Field(examples=["72240.12"], description="Quote units at average prices, a lower bound")
+    short_count: int = Field(examples=[0], description="Forced purchases of shorts, a lower bound")
+    short_quantity: Decimal = Field(examples=["0"], description="Base units, a lower bound")
+    short_notional: Decimal = Field(examples=["0"], description="Quote units at average prices, a lower bound")
+
+
+class Liquidations(Answer):
+    """Liquidations by window, oldest first; windows without any are left out. All numbers are lower bounds: the venue samples."""
+
+    symbol: str = Field(examples=["BTCUSDT"])
+    window: LiquidationLength = Field(examples=["5m"])
+    sampled: Literal[True] = Field(
+        default=True, description="Always true: the venue tells at most the largest forced order per symbol and second"
+    )
+    windows: tuple[LiquidationWindow, ...]
 
 
 class SignalAnswer(Answer):

@@ -31,7 +31,7 @@ from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from tests.services.processes import ServiceProcess
 from tests.services.recorder.test_recorder import scored
-from tests.services.recorder.timelines import START_MS, frame, mark_price
+from tests.services.recorder.timelines import START_MS, frame, liquidation, mark_price
 from tests.support.servers import Broker, Database
 
 START_SECONDS = 30.0
@@ -136,6 +136,8 @@ async def fill(url: str, bootstrap: str) -> None:
         await write_market_facts(session, [Placed(rate, START_MS) for rate in rates])
         await write_gap_changes(session, [gap_change(number) for number in range(3)])
         await write_feed_reports(session, [(report, START_MS) for report in FEED_REPORTS])
+        orders = [liquidation(number) for number in (1, 2, 400)] + [liquidation(3, side="BUY")]
+        await write_market_facts(session, [Placed(order, START_MS) for order in orders])
         await write_signals(session, [Stored(event, encode(event).value, "") for event in map(scored, range(5))])
     await engine.dispose()
     await ensure_topics(bootstrap, 1)

@@ -73,6 +73,45 @@ def test_candles_are_those_of_the_trades(gateway: Caller) -> None:
     assert [candle["open_time_ms"] for candle in newest] == [START_MS + 60_000]
 
 
+def test_liquidations_by_window_are_lower_bounds_and_say_so(gateway: Caller) -> None:
+    answer = gateway.get("/api/liquidations?symbol=BTCUSDT&window=5m").json
+    assert (answer["window"], answer["sampled"]) == ("5m", True)
+    first, second = answer["windows"]
+    assert first == {
+        "open_time_ms": (START_MS + 1_000) // 300_000 * 300_000,
+        "long_count": 2,
+        "long_quantity": "0.003",
+        "long_notional": "180.00030",
+        "short_count": 1,
+        "short_quantity": "0.003",
+        "short_notional": "180.00030",
+    }
+    assert (second["open_time_ms"], second["long_count"], second["short_count"]) == (
+        first["open_time_ms"] + 300_000,
+        1,
+        0,
+    )
+    later = gateway.get(f"/api/liquidations?symbol=BTCUSDT&window=5m&from={second['open_time_ms']}").json["windows"]
+    assert later == [second]
+    assert gateway.get(f"/api/liquidations?symbol=BTCUSDT&to={second['open_time_ms']}&limit=1").json["windows"] == [
+        first
+    ]
+    (hour,) = gateway.get("/api/liquidations?symbol=BTCUSDT&window=1h").json["windows"]
+    assert hour["long_count"] == 3
+    assert gateway.get("/api/liquidations?symbol=ETHUSDT").json["windows"] == []
+    for wrong, status, said in (
+        ("symbol=NOPE", 400, "unknown here"),
+        ("symbol=BTCUSDT&window=2m", 422, "window"),
+        ("window=5m", 422, "symbol"),
+    ):
+        refused = gateway.get(f"/api/liquidations?{wrong}")
+        assert (refused.status, said in refused.body.decode()) == (status, True)
+    schema = json.loads(document())["components"]["schemas"]["LiquidationWindow"]["properties"]
+    numbers = [field for name, field in schema.items() if name != "open_time_ms"]
+    assert len(numbers) == 6
+    assert all("lower bound" in field["description"] for field in numbers)
+
+
 def test_the_summary_adds_flows(gateway: Caller) -> None:
     path = f"/api/trades/summary?symbol=ETHUSDT&interval=1s&from={START_MS}&to={START_MS + 1000}"
     (row,) = gateway.get(path).json["rows"]
