@@ -186,7 +186,7 @@ class Hub:
             for name in event.streams:
                 stream = parse_stream(name)
                 assert stream is not None, "nobody can have subscribed to it"
-                message = Message(name, event.symbol, stream.kind, event.payload)
+                message = Message(name, event.symbol, stream.kind, event.payload, event_ms=event.event_ms)
                 for session in demand.side_readers.get(name, ()):
                     batches.setdefault(session, []).append(message)
         for session, messages in batches.items():

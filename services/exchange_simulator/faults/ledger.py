@@ -18,7 +18,8 @@ _MOST_IN_MEMORY = 100_000
 class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One effect. `fault` is the fault's number, 0 for what no fault did (connections that came and went).
 
-    `ids`: [first, last] aggregate ids, both inclusive. `told_ms`: venue time up to which the connection had been told all.
+    `ids`: [first, last] aggregate ids, both inclusive. `times`: event times (ms) of messages that are no trades. `told_ms`: venue
+    time up to which the connection had been told all.
     """
 
     seq: int
@@ -30,6 +31,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True):
     symbol: str | None = None
     stream: str | None = None
     ids: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    times: list[int] = msgspec.field(default_factory=list)
     count: int = 0
     told_ms: int | None = None
     detail: dict[str, Any] = msgspec.field(default_factory=dict)

@@ -24,7 +24,7 @@ _SURPRISE = {"zz": {"new": [1, "two", None]}, "xq": "0.00", "ia": True}
 class Message:
     """One message of one stream: its payload without envelope, and how its text is spoilt at the end.
 
-    `trade`: the symbol's index and the aggregate id, of a trade.
+    `trade`: the symbol's index and the aggregate id, of a trade; `event_ms`: the event time of anything else.
     """
 
     stream: str
@@ -32,6 +32,7 @@ class Message:
     kind: StreamKind
     payload: bytes
     trade: tuple[int, int] | None = None
+    event_ms: int = 0
     spoilt: Literal["", "malformed", "truncated"] = ""
 
     def frame(self, combined: bool) -> bytes:
@@ -62,17 +63,20 @@ class _Overtaken:
 class _Account:
     """What one fault did to one stream of one connection."""
 
-    __slots__ = ("count", "ids", "stream", "symbol")
+    __slots__ = ("count", "ids", "stream", "symbol", "times")
 
     def __init__(self, first: Message) -> None:
         self.stream, self.symbol = first.stream, first.symbol
         self.count = 0
         self.ids = array("q")
+        self.times = array("q")
 
     def add(self, message: Message) -> None:
         self.count += 1
         if message.trade is not None:
             self.ids.append(message.trade[1])
+        else:
+            self.times.append(message.event_ms)
 
 
 class Wire:
@@ -209,6 +213,7 @@ class Wire:
             symbol=account.symbol,
             stream=account.stream,
             ids=ranges(account.ids),
+            times=account.times.tolist(),
             count=account.count,
             detail=_particulars(armed, now_ms),
         )

@@ -1,14 +1,17 @@
 """The ledger holds what a test needs to compute the truth: ids, connections and times of everything that a fault touched."""
 
 import asyncio
+import itertools
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
 
 from services.exchange_simulator.faults.ledger import LEDGER_FILE
-from tests.services.exchange_simulator.running import Running, ask, receive, running
+from services.exchange_simulator.faults.plan import AnyFault
+from tests.services.exchange_simulator.running import START_MS, Running, ask, receive, running
 
 BOTH = "/market/stream?streams=btcusdt@aggTrade/ethusdt@aggTrade"
 SETTINGS: dict[str, Any] = {"symbols": ("BTCUSDT", "ETHUSDT"), "rate": 400.0, "speed": 4.0}
@@ -99,6 +102,19 @@ async def test_two_connections_of_one_subscriber_each_get_every_trade(tmp_path: 
             assert len(set(one[symbol]) & set(two[symbol])) > 300
 
 
+async def test_messages_that_are_no_trades_are_named_by_their_event_times(tmp_path: Path) -> None:
+    async with running(tmp_path, **SETTINGS) as venue, venue.socket("/market/ws/btcusdt@markPrice@1s") as socket:
+        await receive(socket, lambda found: len(found) > 1)
+        number = await venue.fault("drop", streams=["markPrice"], most=3)
+        found = await receive(socket, lambda found: bool(found) and found[-1]["E"] - found[0]["E"] > 8000)
+        swallowed = [moment for one in await venue.ledger(number) for moment in one["times"]]
+        assert len(swallowed) == 3
+        told = {message["E"] for message in found}
+        assert not told & set(swallowed)
+        steps = sorted({*told, *swallowed})
+        assert {after - before for before, after in itertools.pairwise(steps)} <= {990, 1000, 1010}
+
+
 async def test_market_faults_say_what_was_and_what_is(tmp_path: Path) -> None:
     async with running(tmp_path, **SETTINGS) as venue, venue.socket(BOTH) as socket:
         await receive(socket, lambda found: len(found) > 20)
@@ -148,6 +164,36 @@ async def test_expired_history_and_listen_keys_are_written_down(tmp_path: Path) 
             number = await venue.fault("listen_key_expiry")
             [entry] = await venue.ledger(number)
             assert (entry["detail"]["listen_key"], entry["detail"]["connections"]) == (key, [1])
+
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "delay": {"by_ms": 100},
+    "wrong_time": {"by_ms": 100},
+    "clock_skew": {"by_ms": 100},
+    "status": {"status": "BREAK"},
+    "tick_size": {"price_decimals": 3, "tick": 1},
+    "slow_body": {"seconds": 0.1},
+}
+
+
+async def test_every_kind_can_be_scripted_and_begins_and_ends_at_its_time(tmp_path: Path) -> None:
+    kinds = [fault.model_fields["kind"].annotation.__args__[0] for fault in get_args(get_args(AnyFault)[0])]
+    script = [
+        {"kind": kind, "after_ms": 2000 + 100 * place, **NEEDED.get(kind, {})}
+        | ({} if kind == "delisting" else {"for_ms": 250})
+        for place, kind in enumerate(kinds)
+    ]
+    file = tmp_path / "script.json"
+    file.write_text(json.dumps(script))
+    async with running(tmp_path / "state", faults=file, **SETTINGS) as venue:
+        last = START_MS + 2000 + 100 * len(kinds) + 400
+        await venue.until(lambda status: status["told_ms"] > last)
+        ledger = await venue.get("/sim/faults/ledger")
+    begun = {one["detail"]["kind"]: one["venue_ms"] - START_MS for one in ledger if one["kind"] == "begin"}
+    ended = {one["fault"]: one["venue_ms"] - START_MS for one in ledger if one["kind"] == "end"}
+    for number, fault in enumerate(script, 1):
+        assert begun[fault["kind"]] == fault["after_ms"]
+        assert ended.get(number) == (fault["after_ms"] + fault["for_ms"] if "for_ms" in fault else None)
 
 
 async def test_the_file_in_the_state_folder_says_the_same(tmp_path: Path) -> None:

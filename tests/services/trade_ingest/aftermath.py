@@ -18,8 +18,8 @@ from libs.contracts.topics import AGGTRADE, FEEDSTATUS
 from libs.streaming.records import LogReader
 from tests.services.ingest_stack import PARTITIONS
 
-# The venue tells a trade this much later than its time at the most.
-_LONGEST_TO_TELL_MS = 200
+# The venue tells a trade this much later than its time at the most; a halt is about when trades are told.
+LONGEST_TO_TELL_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class Aftermath:
                 found |= {
                     (symbol, row.agg_id)
                     for row in self.rows[symbol]
-                    if row.agg_id > greatest and row.time_ms < fault["end_ms"] - _LONGEST_TO_TELL_MS
+                    if row.agg_id > greatest and row.time_ms < fault["end_ms"] - LONGEST_TO_TELL_MS
                 }
         assert found, "the cut was too short to lose anything"
         return found
