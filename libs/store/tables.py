@@ -321,49 +321,6 @@ feed_health = Table(
     comment="The last report of each feed and symbol; times are the venue's, completeness in parts per million of aggregate ids.",
 )
 
-klines = Table(
-    "klines",
-    metadata,
-    Column("symbol", Text, nullable=False),
-    Column("interval", Text, nullable=False),
-    _instant("open_time"),
-    *(_money(name) for name in ("open", "high", "low", "close", "volume")),
-    _money("quote_volume", nullable=True),
-    Column("trade_count", BigInteger, nullable=True),
-    _money("taker_buy_volume", nullable=True),
-    _money("taker_buy_quote_volume", nullable=True),
-    PrimaryKeyConstraint("symbol", "interval", "open_time"),
-    comment="Bars of imported archives; NULL where the archive had no such column.",
-)
-
-funding_rates = Table(
-    "funding_rates",
-    metadata,
-    Column("symbol", Text, nullable=False),
-    _instant("funding_time"),
-    _money("funding_rate"),
-    Column("interval_hours", Integer, nullable=True),
-    PrimaryKeyConstraint("symbol", "funding_time"),
-    comment="Settled funding rates of imported archives; what was seen live stands in market_indicators.",
-)
-
-data_imports = Table(
-    "data_imports",
-    metadata,
-    Column("sha256", Text, nullable=False),
-    Column("symbol", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("file_name", Text, nullable=False),
-    Column("lines_done", BigInteger, nullable=False, server_default="0"),
-    Column("last_id", BigInteger, nullable=False, server_default="-1"),
-    Column("last_time_ms", BigInteger, nullable=False, server_default="-1"),
-    Column("rows_added", BigInteger, nullable=False, server_default="0"),
-    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("finished_at", DateTime(timezone=True), nullable=True),
-    PrimaryKeyConstraint("sha256", "symbol", "kind"),
-    comment="How far each imported file (by its content) has come; moved in the transaction of its rows.",
-)
-
 consumer_offsets = Table(
     "consumer_offsets",
     metadata,

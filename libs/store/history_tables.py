@@ -1,0 +1,50 @@
+"""The tables that only imports write; they stand beside those of `libs.store.tables` in the same metadata."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Numeric, PrimaryKeyConstraint, Table, Text, func
+
+from libs.store.tables import metadata
+
+__all__ = ["metadata"]
+
+klines = Table(
+    "klines",
+    metadata,
+    Column("symbol", Text, nullable=False),
+    Column("interval", Text, nullable=False),
+    Column("open_time", DateTime(timezone=True), nullable=False),
+    *(Column(name, Numeric, nullable=False) for name in ("open", "high", "low", "close", "volume")),
+    Column("quote_volume", Numeric, nullable=True),
+    Column("trade_count", BigInteger, nullable=True),
+    Column("taker_buy_volume", Numeric, nullable=True),
+    Column("taker_buy_quote_volume", Numeric, nullable=True),
+    PrimaryKeyConstraint("symbol", "interval", "open_time"),
+    comment="Bars of imported archives; NULL where the archive had no such column.",
+)
+
+funding_rates = Table(
+    "funding_rates",
+    metadata,
+    Column("symbol", Text, nullable=False),
+    Column("funding_time", DateTime(timezone=True), nullable=False),
+    Column("funding_rate", Numeric, nullable=False),
+    Column("interval_hours", Integer, nullable=True),
+    PrimaryKeyConstraint("symbol", "funding_time"),
+    comment="Settled funding rates of imported archives; what was seen live stands in market_indicators.",
+)
+
+data_imports = Table(
+    "data_imports",
+    metadata,
+    Column("sha256", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("lines_done", BigInteger, nullable=False, server_default="0"),
+    Column("last_id", BigInteger, nullable=False, server_default="-1"),
+    Column("last_time_ms", BigInteger, nullable=False, server_default="-1"),
+    Column("rows_added", BigInteger, nullable=False, server_default="0"),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("finished_at", DateTime(timezone=True), nullable=True),
+    PrimaryKeyConstraint("sha256", "symbol", "kind"),
+    comment="How far each imported file (by its content) has come; moved in the transaction of its rows.",
+)
