@@ -197,6 +197,7 @@ class MarkPriceObserved(Event, frozen=True, kw_only=True, omit_defaults=True):
 FeedState = Literal["starting", "live", "silent", "stale", "halted", "down"]
 # Written before November 2026; logs of that time are still read.
 FormerFeedState = Literal["connecting", "receiving", "disconnected", "resynchronising"]
+LIVE_STATES: frozenset[FeedState | FormerFeedState] = frozenset(("live", "receiving"))
 GapOutcome = Literal["open", "filled", "never_existed", "lost"]
 
 
@@ -256,7 +257,7 @@ class FeedStatusChanged(Event, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_live(self) -> bool:
         """Whether the feed delivers what the venue has."""
-        return self.state in ("live", "receiving")
+        return self.state in LIVE_STATES
 
 
 class TradeGapChanged(Event, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from libs.contracts.event import Event
 Direction = Literal["long", "short", "none"]
 SignalState = Literal["emitted", "refused"]
 RefusalReason = Literal[
+    "feed_not_live",
     "coverage",
     "stale_input",
     "cooldown",
@@ -46,13 +47,17 @@ class SlowInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FactorContribution(msgspec.Struct, frozen=True, kw_only=True):
-    """What one factor gave: `value` in [-1, 1] (positive = long), times `weight`; or why it was omitted (then both are 0)."""
+    """What one factor gave: `value` in [-1, 1] (positive = long), times `weight`; or why it was omitted (then both are 0).
+
+    `coverage`: how much of its data it had, 0 to 1 (docs/strategies.md); not there in records from before November 2026.
+    """
 
     factor: str
     value: float
     weight: float
     contribution: float
     omitted: str | None = None
+    coverage: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class StrategyScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +105,8 @@ class SignalScored(Event, frozen=True, kw_only=True):
     """An evaluation whose score crossed its threshold, in exactly one terminal state: emitted, or refused with a reason.
 
     `event_id` = f(strategy, version, symbol, evaluation time). `sentence` is the explanation a person reads first. Bracket
-    prices are in quote units; `hold_until_ms` is when the position is closed at the latest.
+    prices are in quote units; `hold_until_ms` is when the position is closed at the latest. `coverage` (0 to 1) by the names of
+    windows and of the strategy's factors.
     """
 
     SCHEMA: ClassVar[str] = "signal_scored/1"

@@ -21,6 +21,20 @@ InputName = Literal[
     "short_liquidations",
 ]
 OmissionCode = Literal["coverage", "stale_input", "warm_up"]
+TRADE_FEED, LIQUIDATION_FEED = "trades", "liquidations"
+FEED_OF_INPUT: Mapping[InputName, str] = {
+    "open_interest_change_percent": "open_interest",
+    "global_long_short_account_ratio": "global_long_short_account_ratio",
+    "coinbase_premium": "coinbase_premium",
+    "estimated_funding_rate": "mark_price",
+    "mark_price": "mark_price",
+    "index_price": "mark_price",
+    "long_liquidations": LIQUIDATION_FEED,
+    "short_liquidations": LIQUIDATION_FEED,
+}
+"""Which feed brings an input, by the names of `FeedStatusChanged.feed`."""
+FLOW_WINDOWS: frozenset[CoverageName] = frozenset(("5m", "30m", "4h", "large"))
+"""Windows that are judged by what is missing in them. The others remember hours and days, of which a factor says its need."""
 
 
 class Reading(Protocol):
@@ -33,12 +47,27 @@ class Reading(Protocol):
     def as_of_ms(self) -> int: ...
 
 
+class FeedReading(Protocol):
+    """The state of a feed at an evaluation and since when it is so (ms)."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def as_of_ms(self) -> int: ...
+
+    @property
+    def live(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One symbol at one evaluation: its features, and the slow inputs that stood in the log by then, none from after it."""
+    """One symbol at one evaluation: its features, the slow inputs and the states of feeds that stood in the log by then, none
+    from after it. A feed that has said nothing of itself is not in `feeds`."""
 
     row: FeatureRow
     inputs: Mapping[str, Reading]
+    feeds: Mapping[str, FeedReading] = field(default_factory=dict)
     coverage: Mapping[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,6 +88,18 @@ class Omitted:
 
     code: OmissionCode
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of its data something has (0 to 1), and which part of it has the least, in words."""
+
+    share: float
+    part: str
+
+    def short_of(self, needed: float) -> str:
+        """The sentence for a share below `needed`."""
+        return f"coverage of {self.part} was {percent(self.share)} of {percent(needed)} needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +131,7 @@ def opinion(factor: Factor, situation: Situation) -> float | Omitted:
     coverage = situation.coverage
     for window, needed in factor.needs_coverage.items():
         if coverage[window] < needed:
-            return Omitted("coverage", f"coverage of {window} was {coverage[window]:.0%} of {needed:.0%} needed")
+            return Omitted("coverage", Coverage(coverage[window], window).short_of(needed))
     for name, limit_ms in factor.needs_inputs.items():
         label = name.replace("_", " ")
         if name not in situation.inputs:
@@ -99,6 +140,39 @@ def opinion(factor: Factor, situation: Situation) -> float | Omitted:
         if age_ms > limit_ms:
             return Omitted("stale_input", f"{label} was {spoken_age(age_ms)} old")
     return factor.compute(situation)
+
+
+def coverage_of(factor: Factor, situation: Situation) -> Coverage:
+    """The least of what the factor reads.
+
+    A window of trades counts with the share of it that is known; a memory of a day and more with the share of what the factor
+    needs of it; a slow input as `input_coverage` says.
+    """
+    parts = []
+    for window, needed in factor.needs_coverage.items():
+        known = situation.coverage[window]
+        parts.append(Coverage(known if window in FLOW_WINDOWS else min(1.0, known / needed), window))
+    for name, limit_ms in factor.needs_inputs.items():
+        parts.append(input_coverage(situation, name, limit_ms))
+    return min(parts, key=lambda part: part.share, default=Coverage(1.0, factor.name))
+
+
+def input_coverage(situation: Situation, name: InputName, limit_ms: int) -> Coverage:
+    """1 for a value that is not older than its limit, else 0. While its feed is not live nothing follows it: then it counts with
+    the share of the limit that is left."""
+    label = name.replace("_", " ")
+    age_ms = situation.age_ms(name) if name in situation.inputs else limit_ms + 1
+    if age_ms > limit_ms:
+        return Coverage(0.0, label)
+    feed = situation.feeds.get(FEED_OF_INPUT[name])
+    if feed is None or feed.live:
+        return Coverage(1.0, label)
+    return Coverage((limit_ms - age_ms) / limit_ms, f"{label} (its feed was {feed.state})")
+
+
+def percent(share: float) -> str:
+    """A share in percent, cut after one decimal, so that what is short of a whole number does not look like it."""
+    return f"{int(share * 1_000 + 1e-9) / 10:g}%"
 
 
 def clipped(value: float, low: float = -1.0, high: float = 1.0) -> float:

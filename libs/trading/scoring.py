@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
+from msgspec import UNSET
 
 from libs.contracts.identity import signal_id
 from libs.contracts.signals import (
@@ -18,7 +19,17 @@ from libs.contracts.signals import (
     StrategyScore,
 )
 from libs.trading.explanation import explain
-from libs.trading.factor import Factor, Omitted, Situation, opinion
+from libs.trading.factor import (
+    FLOW_WINDOWS,
+    TRADE_FEED,
+    Coverage,
+    Factor,
+    Omitted,
+    Situation,
+    coverage_of,
+    opinion,
+    spoken_age,
+)
 from libs.trading.factors import all_factors
 from libs.trading.strategy import Strategy
 
@@ -67,7 +78,9 @@ def judge(strategy: Strategy, situation: Situation, memory: Memory, *, enabled: 
     if crossed:
         refusal = (
             _refused_switch(strategy, enabled)
+            or _refused_feed(situation)
             or _refused_data(strategy, situation, omitted)
+            or _refused_coverage(strategy, situation)
             or _refused_regime(strategy, situation)
             or _refused_direction(strategy, direction, contributions)
             or _refused_cooldown(strategy, situation, memory)
@@ -103,14 +116,26 @@ def _contributions(
     omitted: dict[str, Omitted] = {}
     for name in names:
         factor, weight = known[name], strategy.factors[name].weight
+        coverage = coverage_of(factor, situation)
         value = opinion(factor, situation)
+        if not isinstance(value, Omitted) and coverage.share < strategy.min_coverage:
+            value = Omitted("coverage", coverage.short_of(strategy.min_coverage))
+        effect = 0.0
         if isinstance(value, Omitted):
             omitted[name] = value
-            parts.append(FactorContribution(factor=name, value=0.0, weight=weight, contribution=0.0, omitted=value.why))
-            continue
-        effect = _effect(factor, value, weight, total)
+        else:
+            effect = _effect(factor, value, weight, total)
         total += effect
-        parts.append(FactorContribution(factor=name, value=_shown(value), weight=weight, contribution=_shown(effect)))
+        parts.append(
+            FactorContribution(
+                factor=name,
+                value=0.0 if isinstance(value, Omitted) else _shown(value),
+                weight=weight,
+                contribution=_shown(effect),
+                omitted=value.why if isinstance(value, Omitted) else None,
+                coverage=_shown(coverage.share),
+            )
+        )
     return tuple(parts), omitted, total
 
 
@@ -131,6 +156,16 @@ def _refused_switch(strategy: Strategy, enabled: bool) -> tuple[RefusalReason, s
     return "disabled", "the strategy is disabled"
 
 
+def _refused_feed(situation: Situation) -> tuple[RefusalReason, str] | None:
+    """Trades that nobody brings make no signal, however complete the windows look. A feed that has never said how it is (a log
+    from before feeds did) is judged by its watermarks alone."""
+    feed = situation.feeds.get(TRADE_FEED)
+    if feed is None or feed.live:
+        return None
+    age_ms = max(0, situation.row.evaluation_time_ms - feed.as_of_ms)
+    return "feed_not_live", f"the trade feed had been {feed.state} for {spoken_age(age_ms)}"
+
+
 def _refused_data(
     strategy: Strategy, situation: Situation, omitted: dict[str, Omitted]
 ) -> tuple[RefusalReason, str] | None:
@@ -140,6 +175,17 @@ def _refused_data(
     for name, omission in omitted.items():
         if strategy.factors[name].when_missing == "refuse":
             return omission.code, omission.why
+    return None
+
+
+def _refused_coverage(strategy: Strategy, situation: Situation) -> tuple[RefusalReason, str] | None:
+    """A window that the strategy's factors read, whether they count this time or not, is less known than it accepts."""
+    known = all_factors()
+    for name in sorted(strategy.factors):
+        for window in known[name].needs_coverage:
+            share = situation.coverage[window]
+            if window in FLOW_WINDOWS and share < strategy.min_coverage:
+                return "coverage", Coverage(share, window).short_of(strategy.min_coverage)
     return None
 
 
@@ -199,7 +245,8 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         hold_until_ms=row.evaluation_time_ms + strategy.hold_minutes * MINUTE_MS if verdict.emitted else None,
         contributions=verdict.contributions,
         inputs=_inputs(situation),
-        coverage=row.coverage(),
+        coverage=row.coverage()
+        | {part.factor: part.coverage for part in verdict.contributions if part.coverage is not UNSET},
     )
 
 

@@ -10,6 +10,8 @@ from libs.kit.errors import ConfigurationError
 from libs.trading.factors import all_factors
 
 WEIGHT_TOLERANCE = 1e-9
+# A hole of one bucket of 15 s, which can touch two of them, leaves 0.9 of the shortest window; the factors that need more say so.
+DEFAULT_MIN_COVERAGE = 0.9
 SymbolName = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,24}$")]
 AtrMultiple = Annotated[float, Field(gt=0, le=50)]
 _INTERVALS = {"15s": 15_000, "1s": 1_000}
@@ -78,6 +80,13 @@ class Strategy(_Part):
     threshold: float = Field(gt=0, le=100, description="Score from which a signal is made.")
     cooldown_seconds: int = Field(
         ge=0, le=86_400, description="Shortest time between two emitted signals of one symbol."
+    )
+    min_coverage: float = Field(
+        default=DEFAULT_MIN_COVERAGE,
+        ge=0,
+        le=1,
+        description="Least share known (0 to 1) of each window of trades that its factors read, else the signal is refused; "
+        "a factor below it counts as missing.",
     )
     direction: DirectionRule = DirectionRule()
     atr_percentile_band: AtrBand

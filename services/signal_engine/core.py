@@ -129,6 +129,8 @@ class EngineCore:
             | FeedStatusChanged | StrategyActivated
         ):  # fmt: skip
             return
+        if isinstance(event, FeedStatusChanged) and not self.symbol_inputs(event.symbol).is_news(event):
+            return  # what is told every ten seconds must not cut the kernel's batches
         self._evaluate(out)
         self._apply(event)
 
@@ -195,9 +197,10 @@ class EngineCore:
     def _say(self, row: FeatureRow, frame_id: str, out: Outputs) -> None:
         """One evaluation and its signals; all of them belong to the trace of the frame that released them."""
         symbol, time_ms = row.symbol, row.evaluation_time_ms
-        readings, unusable = leave_out_implausible(self.symbol_inputs(symbol).at(time_ms))
+        inputs = self.symbol_inputs(symbol)
+        readings, unusable = leave_out_implausible(inputs.at(time_ms))
         out.left_out.extend(LeftOut(symbol, name) for name in unusable)
-        scores, signals = self.book.evaluate(Situation(row, readings))
+        scores, signals = self.book.evaluate(Situation(row, readings, inputs.feeds_at(time_ms)))
         self.newest[symbol] = row
         out.evaluated.append(symbol)
         if time_ms <= self.silent_until.get(symbol, -1):

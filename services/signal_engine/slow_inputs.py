@@ -1,4 +1,4 @@
-"""What the timeline has said beside trades, per symbol: latest values, liquidations and open interest over windows.
+"""What the timeline has said beside trades, per symbol: latest values, liquidations and open interest over windows, feeds.
 
 A value counts from its place in the log on, and only for evaluations that are not before the instant it describes: while
 trades are still being fetched the log holds slow inputs from their future, which wait until the evaluations have come there.
@@ -11,9 +11,19 @@ from decimal import Decimal, InvalidOperation
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.market import (
+    LIVE_STATES,
+    UNKNOWN_TIME,
+    FeedState,
+    FeedStatusChanged,
+    FormerFeedState,
+    LiquidationObserved,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+)
 from libs.contracts.plausible import wrong_decimal
 from libs.contracts.signals import SlowInput
+from libs.trading.factor import FEED_OF_INPUT, LIQUIDATION_FEED, TRADE_FEED
 
 MINUTE_MS = 60_000
 LIQUIDATION_WINDOW_MS = 5 * MINUTE_MS
@@ -36,6 +46,7 @@ _FIELD_OF_KIND = {
     "coinbase_premium": "premium_percent",
     "funding_rate": "funding_rate",
 }
+_FEEDS = frozenset((TRADE_FEED, *FEED_OF_INPUT.values()))
 _PERCENT = Decimal(100)
 _CHANGE_DIGITS = Decimal("0.00000001")
 _instant = attrgetter("as_of_ms")
@@ -57,10 +68,15 @@ class Liquidation(NamedTuple):
 
 
 class FeedReport(NamedTuple):
-    """Whether a feed receives from an instant on (ms)."""
+    """The state of a feed from an instant on (ms)."""
 
     as_of_ms: int
-    receiving: bool
+    state: FeedState | FormerFeedState
+
+    @property
+    def live(self) -> bool:
+        """Whether it delivers what the venue has."""
+        return self.state in LIVE_STATES
 
 
 class _Dated(Protocol):
@@ -73,12 +89,14 @@ class SymbolInputs:
     """The slow inputs of one symbol at a place of the log; every list is in order of instants, in log order where they are equal.
 
     `readings` by name. What no later evaluation can use is dropped by evaluations; `MOST_KEPT` bounds the rest.
+    `feeds`: the changes of state by feed; `told`: what each said last.
     `forgotten_ms` is the instant of the newest liquidation no longer kept: no window that reaches back to it has a sum.
     """
 
     readings: dict[str, list[Reading]] = field(default_factory=dict)
     liquidations: list[Liquidation] = field(default_factory=list)
-    feed: list[FeedReport] = field(default_factory=list)
+    feeds: dict[str, list[FeedReport]] = field(default_factory=dict)
+    told: dict[str, FeedReport] = field(default_factory=dict)
     forgotten_ms: int | None = None
 
     def take_indicator(self, event: MarketIndicatorObserved) -> None:
@@ -100,11 +118,37 @@ class SymbolInputs:
         insort_right(self.liquidations, Liquidation(event.trade_time_ms, event.side == "SELL", notional), key=_instant)
         self._forget_liquidations(len(self.liquidations) - MOST_LIQUIDATIONS)
 
+    def is_news(self, event: FeedStatusChanged) -> bool:
+        """Whether a report says anything but what the one before said; most only repeat a state with new figures.
+
+        It looks at nothing that an evaluation changes, so that it may be asked while some are still pending.
+        """
+        return event.feed in _FEEDS and self.told.get(event.feed) != _told(event)
+
     def take_feed(self, event: FeedStatusChanged) -> None:
-        """Without a liquidation feed that receives, no liquidations is not a fact but ignorance."""
-        if "liquidation" in event.feed:
-            insort_right(self.feed, FeedReport(event.event_time_ms, event.is_live), key=_instant)
-            del self.feed[:-MOST_KEPT]
+        """Keep since when a feed that some factor depends on is in a state: since it began, unless something else was told of
+        the time since then; then since it is told."""
+        if not self.is_news(event):
+            return
+        self.told[event.feed] = report = _told(event)
+        known = self.feeds.setdefault(event.feed, [])
+        newest = _newest(known, event.event_time_ms)
+        if newest >= 0 and known[newest].as_of_ms > report.as_of_ms:
+            report = FeedReport(event.event_time_ms, event.state)
+        insort_right(known, report, key=_instant)
+        del known[:-MOST_KEPT]
+
+    def feeds_at(self, evaluation_ms: int) -> dict[str, FeedReport]:
+        """The state of each feed at the evaluation; a state that began after it does not count. Evaluations as for `at`."""
+        found: dict[str, FeedReport] = {}
+        for feed, known in self.feeds.items():
+            newest = _newest(known, evaluation_ms)
+            if newest < 0:
+                continue
+            found[feed] = known[newest]
+            if feed != LIQUIDATION_FEED:
+                del known[:newest]
+        return found
 
     def at(self, evaluation_ms: int) -> dict[str, Reading]:
         """Every input known at the evaluation by name, each from the newest instant up to it; drops what later ones cannot use.
@@ -142,12 +186,16 @@ class SymbolInputs:
         del known[:-MOST_KEPT]
 
     def _received(self, start_ms: int, end_ms: int) -> bool:
-        """Whether the newest report up to the start, and every one since then up to the end, says that the feed receives."""
-        last_before = _newest(self.feed, start_ms)
+        """Whether the liquidation feed's newest report up to the start, and every one up to the end, says that it receives.
+
+        Without that, no liquidations is not a fact but ignorance.
+        """
+        reports = self.feeds.get(LIQUIDATION_FEED, [])
+        last_before = _newest(reports, start_ms)
         if last_before < 0:
             return False
-        del self.feed[:last_before]
-        return all(report.receiving for report in self.feed[: _newest(self.feed, end_ms) + 1])
+        del reports[:last_before]
+        return all(report.live for report in reports[: _newest(reports, end_ms) + 1])
 
     def _forget_liquidations(self, count: int) -> None:
         """Drop the `count` oldest, if that is above 0."""
@@ -155,6 +203,12 @@ class SymbolInputs:
             newest = self.liquidations[count - 1].as_of_ms
             self.forgotten_ms = newest if self.forgotten_ms is None else max(self.forgotten_ms, newest)
             del self.liquidations[:count]
+
+
+def _told(event: FeedStatusChanged) -> FeedReport:
+    """The state and when it began, at the latest when it was told."""
+    since_ms = event.event_time_ms if event.since_ms == UNKNOWN_TIME else min(event.since_ms, event.event_time_ms)
+    return FeedReport(since_ms, event.state)
 
 
 def _newest(known: Sequence[_Dated], until_ms: int) -> int:

@@ -20,7 +20,8 @@ class InputsState(msgspec.Struct, frozen=True, array_like=True):
     symbol: str
     readings: dict[str, list[Reading]]
     liquidations: list[Liquidation]
-    feed: list[FeedReport]
+    feeds: dict[str, list[FeedReport]]
+    told: dict[str, FeedReport]
     forgotten_ms: int | None
 
 
@@ -81,7 +82,8 @@ def _inputs_state(symbol: str, inputs: SymbolInputs) -> InputsState:
         symbol=symbol,
         readings=dict(sorted(inputs.readings.items())),
         liquidations=inputs.liquidations,
-        feed=inputs.feed,
+        feeds=dict(sorted(inputs.feeds.items())),
+        told=dict(sorted(inputs.told.items())),
         forgotten_ms=inputs.forgotten_ms,
     )
 
@@ -90,6 +92,7 @@ def _inputs(state: InputsState) -> SymbolInputs:
     return SymbolInputs(
         readings=state.readings,
         liquidations=state.liquidations,
-        feed=state.feed,
+        feeds=state.feeds,
+        told=state.told,
         forgotten_ms=state.forgotten_ms,
     )

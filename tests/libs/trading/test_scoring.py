@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -171,3 +171,64 @@ def test_every_crossing_has_exactly_one_state_and_needs_its_coverage(
         if verdict.crossed:
             event = signal_event(chosen, situation, verdict)
             assert (event.state == "emitted") == (event.reason is None)
+
+
+class FakeFeed(NamedTuple):
+    """A feed's state since an instant."""
+
+    state: str
+    as_of_ms: int
+    live: bool = False
+
+
+def test_a_window_below_the_least_coverage_refuses_whether_its_factor_counts_or_not() -> None:
+    factors = {"cvd_momentum": {"weight": 0.1}, "basis": {"weight": 0.9}}
+    chosen = strategy(threshold=1, factors=factors, direction={}, min_coverage=0.8)
+    inputs = readings(LONG_INPUTS)
+    verdict = judge(chosen, Situation(feature_row(1, coverage=0.79), inputs), Memory())
+    assert (verdict.reason, verdict.why) == ("coverage", "coverage of 5m was 79% of 80% needed")
+    assert judge(chosen, Situation(feature_row(1, coverage=0.8), inputs), Memory()).emitted
+    row = changed(feature_row(1, coverage=0.9499), large_coverage=1.0)
+    assert judge(strategy(threshold=1), Situation(row, {}), Memory()).why == "coverage of 5m was 94.9% of 95% needed"
+
+
+@pytest.mark.parametrize(("age_ms", "coverage"), [(1_000, 0.9833), (6_000, 0.9), (6_001, 0.8999), (60_001, 0.0)])
+def test_an_input_whose_feed_is_not_live_counts_with_what_is_left_of_its_limit(age_ms: int, coverage: float) -> None:
+    """A limit of a minute: above a tenth of it, a strategy that wants 0.9 does without, or refuses."""
+    for when_missing in ("omit", "refuse"):
+        factors = {"cvd_momentum": {"weight": 0.9}, "basis": {"weight": 0.1, "when_missing": when_missing}}
+        chosen = strategy(threshold=1, factors=factors, direction={}, min_coverage=0.9)
+        silent = {"mark_price": FakeFeed("silent", 0)}
+        situation = Situation(feature_row(1), readings(LONG_INPUTS, age_ms), silent)
+        verdict = judge(chosen, situation, Memory())
+        part = next(part for part in verdict.contributions if part.factor == "basis")
+        assert part.coverage == pytest.approx(coverage, abs=1e-4)
+        assert signal_event(chosen, situation, verdict).coverage["basis"] == part.coverage
+        assert (part.omitted is None) == (coverage >= 0.9)
+        assert verdict.emitted == (coverage >= 0.9 or when_missing == "omit")
+        if age_ms == 6_001:
+            assert part.omitted == "coverage of mark price (its feed was silent) was 89.9% of 90% needed"
+        live = Situation(feature_row(1), readings(LONG_INPUTS, age_ms), {"mark_price": FakeFeed("live", 0, live=True)})
+        found = next(part for part in judge(chosen, live, Memory()).contributions if part.factor == "basis")
+        assert found.coverage == (1 if age_ms <= 60_000 else 0)
+
+
+def test_a_memory_of_a_day_counts_with_what_its_factor_needs_of_it() -> None:
+    row = changed(feature_row(1), size_coverage=0.02)
+    parts = {part.factor: part for part in judge(strategy(), Situation(row, {}), Memory()).contributions}
+    assert parts["large_trade_flow"].coverage == 0.5
+    parts = {
+        part.factor: part
+        for part in judge(strategy(), Situation(changed(row, size_coverage=0.04), {}), Memory()).contributions
+    }
+    assert (parts["large_trade_flow"].coverage, parts["large_trade_flow"].omitted) == (1.0, None)
+
+
+@pytest.mark.parametrize("state", ["starting", "silent", "stale", "halted", "down"])
+def test_trades_that_nobody_brings_make_no_signal(state: str) -> None:
+    feeds = {"trades": FakeFeed(state, EVALUATION_MS - 42_000)}
+    verdict = judge(strategy(), Situation(feature_row(1), {}, feeds), Memory())
+    assert (verdict.reason, verdict.why) == ("feed_not_live", f"the trade feed had been {state} for 42 seconds")
+    assert judge(
+        strategy(), Situation(feature_row(1), {}, {"trades": FakeFeed("live", 0, live=True)}), Memory()
+    ).emitted

@@ -12,7 +12,7 @@ from libs.contracts.market import AggTradeFrame
 from libs.contracts.signals import IndicatorComputed, SignalScored
 from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE, STRATEGY_CONTROL
 from libs.indicators.features import Scale, feature_row
-from libs.indicators.oracle import Oracle, Trade, Watermark
+from libs.indicators.oracle import Gap, Oracle, Trade, Watermark
 from libs.indicators.settings import KernelSettings
 from libs.streaming.records import Record
 from services.signal_engine.core import EngineCore
@@ -59,7 +59,12 @@ def oracle_events(frames: list[AggTradeFrame], symbol: str) -> list[IndicatorCom
     for frame in frames:
         index = next(n for n, part in enumerate(frame.slices) if part.symbol == symbol)
         rows = read_columns(frame)
+        holes = [hole for hole in frame.holes if hole.symbol == symbol]
         for at in (rows.symbol_index == index).nonzero()[0]:
+            while holes and holes[0].last_missing_id < rows.agg_id[at]:
+                hole = holes.pop(0)
+                missing = hole.last_missing_id - hole.first_missing_id + 1
+                oracle.feed(0, Gap(hole.last_missing_id, hole.from_ms, hole.to_ms, missing))
             sold = bool(rows.buyer_is_maker[at])
             agg_id, time, price, quantity = (int(c[at]) for c in (rows.agg_id, rows.time, rows.price, rows.quantity))
             oracle.feed(0, Trade(agg_id, time, price, quantity, sold))
@@ -76,6 +81,8 @@ def test_indicators_are_the_oracles() -> None:
         timeline.copy(AGGTRADE, frame)
     events = decoded(outputs(EngineCore(KERNEL), [timeline.records])[1])
     assert len(events) > 60
+    assert {event.windows[0].coverage for event in events} > {0.0, 1.0}
+    assert any(event.trades_missing for event in events)
     for symbol in SYMBOLS:
         assert [event for event in events if event.symbol == symbol] == oracle_events(frames, symbol)
 

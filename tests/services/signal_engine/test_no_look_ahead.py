@@ -120,7 +120,7 @@ def test_without_evaluations_the_oldest_instants_give_way() -> None:
         inputs.take_liquidation(liquidation(second * 1_000, "long", 1))
         inputs.take_feed(feed("liquidations", "live", second * 1_000))
     assert {len(known) for known in inputs.readings.values()} == {MOST_KEPT}
-    assert (len(inputs.liquidations), len(inputs.feed)) == (MOST_LIQUIDATIONS, MOST_KEPT)
+    assert (len(inputs.liquidations), len(inputs.feeds["liquidations"])) == (MOST_LIQUIDATIONS, MOST_KEPT)
     oldest = (count - MOST_KEPT) * 1_000
     assert values_at(inputs, oldest - 1) == {}
     assert values_at(inputs, oldest)["mark_price"] == (Decimal(count - MOST_KEPT + 1), oldest)

@@ -73,7 +73,7 @@ def receiving(start_ms: int) -> FeedStatusChanged:
     return FeedStatusChanged(
         event_id="feed",
         event_time_ms=start_ms - 3_600_000,
-        feed="liquidation",
+        feed="liquidations",
         symbol=SYMBOL,
         state="live",
         detail="",

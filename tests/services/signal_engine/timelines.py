@@ -10,8 +10,16 @@ import numpy as np
 from libs.contracts.codec import encode
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
-from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, MarkPriceObserved, TradesBootstrapped
-from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE, STRATEGY_CONTROL, TIMELINE, Topic
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedState,
+    FeedStatusChanged,
+    Hole,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+    TradesBootstrapped,
+)
+from libs.contracts.topics import AGGTRADE, FEEDSTATUS, INDICATOR, MARKPRICE, STRATEGY_CONTROL, TIMELINE, Topic
 from libs.streaming.records import Record
 from services.sequencer.core import SequencerCore
 from tests.services.frame_factory import Envelope, Row, make_frame
@@ -58,19 +66,25 @@ class TimelineFactory:
 
 
 def random_frames(seed: int, symbols: list[str], frames: int, step_ms: int = 700) -> list[AggTradeFrame]:
-    """Frames of a few trades each; time moves by up to `step_ms` a frame, now and then by minutes."""
+    """Frames of a few trades each, some with a hole; time moves by up to `step_ms` a frame, now and then by minutes."""
     dice, now, next_id = random.Random(seed), START_MS, dict.fromkeys(symbols, 0)
+    last_ms = dict.fromkeys(symbols, START_MS)
     made = []
     for number in range(frames):
         start = now
         now += dice.randrange(1, step_ms) + (90_000 if dice.random() < 0.01 else 0)
-        rows = []
+        rows, holes = [], []
         for symbol in dice.sample(symbols, dice.randint(0, len(symbols))):
+            if dice.random() < 0.02:
+                missing = next_id[symbol] + dice.randint(0, 9)
+                holes.append(Hole(symbol, next_id[symbol], missing, last_ms[symbol], start, "test"))
+                next_id[symbol] = missing + 1
             for time_ms in sorted(dice.randrange(start, now) for _ in range(dice.randint(1, 6))):
                 price, quantity = 5_000_000 + dice.randrange(-500, 500), dice.randint(1, 9_000)
                 rows.append(Row(symbol, next_id[symbol], price, quantity, time_ms, dice.random() < 0.5))
                 next_id[symbol] += 1
-        made.append(make_frame(Envelope(0, sequence=number), rows, dict.fromkeys(symbols, now - 1)))
+                last_ms[symbol] = time_ms
+        made.append(make_frame(Envelope(0, sequence=number), rows, dict.fromkeys(symbols, now - 1), tuple(holes)))
     return made
 
 
@@ -99,6 +113,20 @@ def mark_price(symbol: str, time_ms: int, mark: int) -> MarkPriceObserved:
         mark_price_average=None,
         funding_rate=None,
         next_funding_time_ms=0,
+    )
+
+
+def feed_report(symbol: str, state: FeedState, at_ms: int, since_ms: int, name: str = "trades") -> FeedStatusChanged:
+    """The state of a feed, told at an instant."""
+    return FeedStatusChanged(
+        event_id=f"{name}:{symbol}:{state}:{at_ms}",
+        event_time_ms=at_ms,
+        feed=name,
+        symbol=symbol,
+        state=state,
+        detail="",
+        last_event_time_ms=at_ms,
+        since_ms=since_ms,
     )
 
 
@@ -153,8 +181,14 @@ def mixed_timeline(seed: int, symbols: list[str], frames: int) -> TimelineFactor
     timeline.copy(STRATEGY_CONTROL, activation(30))
     for symbol in symbols:
         timeline.copy(AGGTRADE, bootstrap(symbol, seed))
+    states: dict[tuple[str, str], tuple[FeedState, int]] = {}
     for frame in random_frames(seed, symbols, frames):
         timeline.copy(AGGTRADE, frame)
+        if dice.random() < 0.3:
+            key, at_ms = (dice.choice(symbols), dice.choice(("trades", "mark_price"))), frame.event_time_ms
+            if dice.random() < 0.3 or key not in states:
+                states[key] = (dice.choice(("live", "live", "silent", "stale", "halted", "down")), at_ms)
+            timeline.copy(FEEDSTATUS, feed_report(key[0], states[key][0], at_ms, states[key][1], key[1]))
         if dice.random() < 0.2:
             symbol = dice.choice(symbols)
             at_ms = frame.event_time_ms + dice.choice((-5_000, 0, 0, 40_000))
