@@ -1,7 +1,5 @@
 """The routes. Each one validates, asks one question of `libs.store` (or the memory of live rates) and answers a model."""
 
-import base64
-import hashlib
 import time
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -9,12 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from pydantic import AfterValidator, BaseModel
 
-from libs.contracts.plausible import LATEST_MS
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
+from services.gateway import feeds
+from services.gateway.asking import Shared, Text, TimeMs, answer, check_span, check_symbol, cursor_at, read_cursor
 from services.gateway.models import (
     INTERVALS,
     CandleAnswer,
@@ -38,26 +36,6 @@ RATES_SYMBOLS = 4
 RATES_CACHE_SECONDS = 3.0
 MOST_CANDLES = 1500
 _VWAP = Context(prec=12)
-
-TimeMs = Annotated[int, Query(ge=0, lt=LATEST_MS)]
-
-
-def _printable(text: str) -> str:
-    """PostgreSQL takes no NUL in a text, and no name here holds what cannot be printed."""
-    if not text.isprintable():
-        raise ValueError("must be printable text")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_printable)]
-
-
-def _gateway(request: Request) -> Gateway:
-    shared: Gateway = request.app.state.gateway
-    return shared
-
-
-Shared = Annotated[Gateway, Depends(_gateway)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +67,6 @@ class SignalQuery:
 
 
 router = APIRouter(prefix="/api", responses=RESPONSES)
-
-
-def answer(request: Request, model: BaseModel, max_age: int) -> Response:
-    """The model as JSON with an ETag; 304 without a body when the caller has that version already."""
-    body = model.model_dump_json().encode()
-    headers = {
-        "ETag": f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"',
-        "Cache-Control": f"private, max-age={max_age}",
-    }
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if headers["ETag"] in known:
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
 
 
 @router.get("/health", operation_id="getHealth", response_model=Health, tags=["health"])
@@ -218,7 +183,7 @@ async def _candles(shared: Gateway, asked: SpanQuery) -> list[queries.Candle]:
         end = asked.end if asked.end is not None else newest + 1
         last_open = (end - 1) // interval_ms * interval_ms
         start = asked.start if asked.start is not None else max(0, last_open - (asked.limit - 1) * interval_ms)
-        _check_span(start, end)
+        check_span(start, end)
         if (end - start) // interval_ms > MOST_CANDLES:
             raise BadRequest(
                 f"from and to span more than {MOST_CANDLES} intervals of {asked.interval}: ask for less, or longer intervals"
@@ -226,54 +191,30 @@ async def _candles(shared: Gateway, asked: SpanQuery) -> list[queries.Candle]:
         return await queries.candles(session, queries.CandleSpan(asked.symbol, interval_ms, start, end, asked.limit))
 
 
-def _check_span(start: int | None, end: int | None) -> None:
-    if start is not None and end is not None and start > end:
-        raise BadRequest(f"from ({start}) is later than to ({end})")
-
-
 @router.get("/signals/history", operation_id="getSignalsHistory", response_model=SignalPage, tags=["signals"])
 async def signals_history(request: Request, shared: Shared, asked: Annotated[SignalQuery, Depends()]) -> Response:
     """Scored evaluations, newest first, by symbol, strategy, state and time; page by `cursor`."""
-    _check_span(asked.start, asked.end)
+    check_span(asked.start, asked.end)
     wanted = queries.SignalFilter(
         asked.symbol,
         asked.strategy,
         asked.state,
         asked.start,
         asked.end,
-        None if asked.cursor is None else _read_cursor(asked.cursor),
+        None if asked.cursor is None else read_cursor(asked.cursor),
         asked.limit + 1,
     )
     async with shared.question() as session:
-        if asked.symbol is not None and asked.symbol not in shared.symbols:
-            known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
-            if asked.symbol not in known:
-                raise BadRequest(f"{asked.symbol} is unknown here; known symbols: {', '.join(sorted(known))}")
+        await check_symbol(shared, session, asked.symbol)
         found = await queries.signal_history(session, wanted)
     page = found[: asked.limit]
     more = len(found) > asked.limit
     rows = tuple(SignalAnswer(**{name: getattr(row, name) for name in row.__slots__}) for row in page)
-    return answer(request, SignalPage(signals=rows, next_cursor=_cursor(page[-1]) if more else None), 1)
-
-
-def _cursor(last: queries.LoggedSignal) -> str:
-    return _cursor_at(last.event_time_ms, last.event_id)
-
-
-def _cursor_at(time_ms: int, event_id: str) -> str:
-    return base64.urlsafe_b64encode(f"{time_ms}:{event_id}".encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[int, str]:
-    try:
-        time_ms, _, event_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
-        place = int(time_ms), event_id
-    except ValueError:
-        raise BadRequest("cursor is not one that this API gave out") from None
-    # int() takes more than we write ("1_0", other scripts' digits, a sign), and so does the decoder of base64.
-    if not 0 <= place[0] < LATEST_MS or not event_id.isprintable() or _cursor_at(*place) != cursor:
-        raise BadRequest("cursor is not one that this API gave out")
-    return place
+    return answer(
+        request,
+        SignalPage(signals=rows, next_cursor=cursor_at(page[-1].event_time_ms, page[-1].event_id) if more else None),
+        1,
+    )
 
 
 def create_api(shared: Gateway | None) -> FastAPI:
@@ -288,6 +229,7 @@ def create_api(shared: Gateway | None) -> FastAPI:
     )
     application.state.gateway = shared
     application.include_router(router)
+    application.include_router(feeds.router)
     application.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     install(application)
     plain = application.openapi

@@ -15,12 +15,13 @@ import pytest
 from infra.local.ports import free_port
 from libs.contracts.codec import encode
 from libs.contracts.frames import read_columns
-from libs.contracts.market import Hole
+from libs.contracts.market import FeedStatusChanged, Hole, TradeGapChanged
 from libs.contracts.topics import MARKPRICE
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
 from libs.store.engine import create_engine, write_session
-from libs.store.gaps import write_gaps
+from libs.store.feeds import write_feed_reports
+from libs.store.gaps import write_gap_changes, write_gaps
 from libs.store.market_facts import Placed, write_market_facts
 from libs.store.partitions import create_partitions, months_between
 from libs.store.signals import Stored, write_signals
@@ -77,8 +78,48 @@ class Caller:
         raise AssertionError("the gateway did not become ready")
 
 
+FEED_REPORTS = [
+    FeedStatusChanged(
+        event_id=f"{feed}:{symbol}",
+        event_time_ms=START_MS + 20_000,
+        feed=feed,
+        symbol=symbol,
+        state=state,
+        detail="",
+        last_event_time_ms=START_MS + 19_000,
+        since_ms=START_MS,
+        events_per_second=12.5,
+        gaps_filled=3,
+        completeness_1h_ppm=999_999,
+    )
+    for feed, symbol, state in (
+        ("trades", "BTCUSDT", "live"),
+        ("trades", "ETHUSDT", "silent"),
+        ("liquidations", "BTCUSDT", "live"),
+    )
+]
+
+
+def gap_change(number: int) -> TradeGapChanged:
+    """A gap of the second symbol that was filled, ten seconds after the one before."""
+    begun = START_MS + 10_000 * number
+    return TradeGapChanged(
+        event_id=f"gap:{number}",
+        event_time_ms=begun + 900,
+        symbol="ETHUSDT",
+        first_missing_id=1_000 + 10 * number,
+        last_missing_id=1_004 + 10 * number,
+        from_ms=begun,
+        to_ms=begun + 500,
+        cause="disconnected",
+        outcome="filled",
+        found_ms=begun + 600,
+        closed_ms=begun + 900,
+    )
+
+
 async def fill(url: str, bootstrap: str) -> None:
-    """200 trades of two symbols over 20 ms and one more a minute later, a hole, stored rates, five signals; live rates."""
+    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals; live rates."""
     engine = create_engine(DatabaseSettings(database_url=url))
     await migrate.upgrade(engine)
     made = frame(1, 200, symbols=("BTCUSDT", "ETHUSDT"))
@@ -91,6 +132,8 @@ async def fill(url: str, bootstrap: str) -> None:
         await write_gaps(session, [Hole("BTCUSDT", 201, 600_000, START_MS, START_MS + 1000, "rest_no_longer_has_it")])
         rates = [mark_price(number, symbol=symbol) for number in (1, 2) for symbol in ("BTCUSDT", "SOLUSDT")]
         await write_market_facts(session, [Placed(rate, START_MS) for rate in rates])
+        await write_gap_changes(session, [gap_change(number) for number in range(3)])
+        await write_feed_reports(session, [(report, START_MS) for report in FEED_REPORTS])
         await write_signals(session, [Stored(event, encode(event).value, "") for event in map(scored, range(5))])
     await engine.dispose()
     await ensure_topics(bootstrap, 1)

@@ -99,6 +99,59 @@ def test_signal_history_pages_from_new_to_old(gateway: Caller) -> None:
     assert gateway.get("/api/signals/history?state=refused").json["signals"] == []
 
 
+def test_feeds_say_how_they_were_last_reported(gateway: Caller) -> None:
+    feeds = gateway.get("/api/feeds").json["feeds"]
+    assert [(row["feed"], row["symbol"], row["state"], row["live"]) for row in feeds] == [
+        ("liquidations", "BTCUSDT", "live", True),
+        ("trades", "BTCUSDT", "live", True),
+        ("trades", "ETHUSDT", "silent", False),
+    ]
+    assert gateway.get("/api/feeds?feed=trades&symbol=ETHUSDT").json["feeds"] == feeds[2:]
+    assert feeds[2] == {
+        "feed": "trades",
+        "symbol": "ETHUSDT",
+        "state": "silent",
+        "live": False,
+        "since_ms": START_MS,
+        "detail": "",
+        "reported_ms": START_MS + 20_000,
+        "last_event_ms": START_MS + 19_000,
+        "events_per_second": 12.5,
+        "delay_ms": None,
+        "clock_offset_ms": None,
+        "gaps_open": 0,
+        "gaps_filled": 3,
+        "completeness_1h_ppm": 999_999,
+        "completeness_24h_ppm": None,
+    }
+
+
+def test_gaps_page_from_new_to_old_and_say_which_are_holes(gateway: Caller) -> None:
+    seen, cursor = [], ""
+    while True:
+        page = gateway.get(f"/api/gaps?limit=1{cursor}").json
+        seen += [(gap["symbol"], gap["first_missing_id"], gap["outcome"], gap["hole"]) for gap in page["gaps"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == [
+        ("ETHUSDT", 1_020, "filled", False),
+        ("ETHUSDT", 1_010, "filled", False),
+        ("ETHUSDT", 1_000, "filled", False),
+        ("BTCUSDT", 201, "lost", True),
+    ]
+
+    def first_ids(query: str) -> list[int]:
+        return [gap["first_missing_id"] for gap in gateway.get(f"/api/gaps?{query}").json["gaps"]]
+
+    assert first_ids("symbol=BTCUSDT") == first_ids("outcome=lost") == [201]
+    # A gap is in a span that it touches.
+    assert first_ids(f"symbol=ETHUSDT&from={START_MS + 10_500}&to={START_MS + 20_000}") == [1_010]
+    assert first_ids(f"symbol=ETHUSDT&from={START_MS + 10_501}&to={START_MS + 20_001}") == [1_020]
+    (hole,) = gateway.get("/api/gaps?symbol=BTCUSDT").json["gaps"]
+    assert (hole["last_missing_id"], hole["cause"], hole["found_ms"]) == (600_000, "rest_no_longer_has_it", None)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
@@ -111,6 +164,12 @@ def test_signal_history_pages_from_new_to_old(gateway: Caller) -> None:
         ("/api/signals/history?from=20&to=10", 400, "from (20) is later than to (10)"),
         ("/api/signals/history?symbol=NOPE", 400, "NOPE is unknown here"),
         ("/api/signals/history?limit=0", 422, "limit"),
+        ("/api/feeds?symbol=NOPE", 400, "NOPE is unknown here"),
+        ("/api/feeds?feed=%00", 422, "feed: Value error, must be printable text"),
+        ("/api/gaps?outcome=closed", 422, "outcome: Input should be 'open'"),
+        ("/api/gaps?from=20&to=10", 400, "from (20) is later than to (10)"),
+        ("/api/gaps?cursor=MTphYg", 400, "cursor is not one"),  # 1:ab
+        ("/api/gaps?cursor=MTphLzEvOTIyMzM3MjAzNjg1NDc3NTgwOA", 400, "cursor is not one"),  # an id beyond 63 bits
         ("/api/kline?symbol=BTC%00USDT", 422, "symbol: Value error, must be printable text"),
         ("/api/signals/history?symbol=%00", 422, "symbol: Value error, must be printable text"),
         ("/api/signals/history?strategy=v51%00", 422, "strategy: Value error, must be printable text"),

@@ -1,0 +1,81 @@
+"""What several routes share: how an answer is sent, how a page goes on, and what is refused in the same words."""
+
+import base64
+import hashlib
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel
+
+from libs.contracts.plausible import LATEST_MS
+from libs.store import queries
+from libs.store.engine import ReadSession
+from services.gateway.problems import BadRequest
+from services.gateway.shared import Gateway
+
+TimeMs = Annotated[int, Query(ge=0, lt=LATEST_MS)]
+
+
+def _printable(text: str) -> str:
+    """PostgreSQL takes no NUL in a text, and no name here holds what cannot be printed."""
+    if not text.isprintable():
+        raise ValueError("must be printable text")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+
+
+def _gateway(request: Request) -> Gateway:
+    shared: Gateway = request.app.state.gateway
+    return shared
+
+
+Shared = Annotated[Gateway, Depends(_gateway)]
+
+
+def answer(request: Request, model: BaseModel, max_age: int) -> Response:
+    """The model as JSON with an ETag; 304 without a body when the caller has that version already."""
+    body = model.model_dump_json().encode()
+    headers = {
+        "ETag": f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"',
+        "Cache-Control": f"private, max-age={max_age}",
+    }
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if headers["ETag"] in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def check_span(start: int | None, end: int | None) -> None:
+    """Raises `BadRequest` for a span that ends before it begins."""
+    if start is not None and end is not None and start > end:
+        raise BadRequest(f"from ({start}) is later than to ({end})")
+
+
+async def check_symbol(shared: Gateway, session: ReadSession, symbol: str | None) -> None:
+    """Raises `BadRequest` for a symbol that is neither configured nor stored."""
+    if symbol is None or symbol in shared.symbols:
+        return
+    known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
+    if symbol not in known:
+        raise BadRequest(f"{symbol} is unknown here; known symbols: {', '.join(sorted(known))}")
+
+
+def cursor_at(time_ms: int, event_id: str) -> str:
+    """The text of a place in a list: a time and a name."""
+    return base64.urlsafe_b64encode(f"{time_ms}:{event_id}".encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[int, str]:
+    """The place; raises `BadRequest` for what `cursor_at` has not written."""
+    try:
+        time_ms, _, event_id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        place = int(time_ms), event_id
+    except ValueError:
+        raise BadRequest("cursor is not one that this API gave out") from None
+    # int() takes more than we write ("1_0", other scripts' digits, a sign), and so does the decoder of base64.
+    if not 0 <= place[0] < LATEST_MS or not event_id.isprintable() or cursor_at(*place) != cursor:
+        raise BadRequest("cursor is not one that this API gave out")
+    return place

@@ -1,0 +1,90 @@
+"""The routes about the proof of data: how each feed is, and which trades are or were missing."""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from libs.contracts.market import GapOutcome
+from libs.store.feed_questions import FeedNow, GapFilter, GapPlace, KnownGap, feeds_now, known_gaps
+from services.gateway.asking import Shared, Text, TimeMs, answer, check_span, check_symbol, cursor_at, read_cursor
+from services.gateway.models import FeedAnswer, Feeds, GapAnswer, GapPage
+from services.gateway.problems import RESPONSES, BadRequest
+
+_ID_LIMIT = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class FeedQuery:
+    """Which feeds, as asked."""
+
+    feed: Annotated[Text | None, Query(max_length=80, examples=["trades"])] = None
+    symbol: Annotated[Text | None, Query(max_length=40, examples=["BTCUSDT"])] = None
+
+
+@dataclass(frozen=True, slots=True)
+class GapQuery:
+    """Filters of the gaps, as asked."""
+
+    symbol: Annotated[Text | None, Query(max_length=40, examples=["BTCUSDT"])] = None
+    outcome: Annotated[GapOutcome | None, Query(examples=["lost"])] = None
+    start: Annotated[
+        TimeMs | None, Query(alias="from", description="Gaps that reach to this instant or beyond, ms")
+    ] = None
+    end: Annotated[TimeMs | None, Query(alias="to", description="Gaps that begin before this instant, ms")] = None
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+    cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
+
+
+router = APIRouter(prefix="/api", responses=RESPONSES)
+
+
+@router.get("/feeds", operation_id="getFeeds", response_model=Feeds, tags=["data"])
+async def feeds(request: Request, shared: Shared, asked: Annotated[FeedQuery, Depends()]) -> Response:
+    """The last report of each feed and symbol: state, figures, gaps and completeness. A report comes every ten seconds of venue
+    time; an old `reported_ms` means that nobody reports any more."""
+    async with shared.question() as session:
+        await check_symbol(shared, session, asked.symbol)
+        found = await feeds_now(session, asked.feed, asked.symbol)
+    return answer(request, Feeds(feeds=tuple(_feed(row) for row in found)), 1)
+
+
+@router.get("/gaps", operation_id="getGaps", response_model=GapPage, tags=["data"])
+async def gaps(request: Request, shared: Shared, asked: Annotated[GapQuery, Depends()]) -> Response:
+    """Aggregate ids that the trade streams did not bring and how that ended, newest first; page by `cursor`."""
+    check_span(asked.start, asked.end)
+    before = None if asked.cursor is None else _place(asked.cursor)
+    wanted = GapFilter(asked.symbol, asked.outcome, asked.start, asked.end, before, asked.limit + 1)
+    async with shared.question() as session:
+        await check_symbol(shared, session, asked.symbol)
+        found = await known_gaps(session, wanted)
+    page = found[: asked.limit]
+    following = _cursor(page[-1].place) if len(found) > asked.limit else None
+    return answer(request, GapPage(gaps=tuple(_gap(row) for row in page), next_cursor=following), 1)
+
+
+def _feed(row: FeedNow) -> FeedAnswer:
+    return FeedAnswer(**asdict(row), live=row.live)
+
+
+def _gap(row: KnownGap) -> GapAnswer:
+    return GapAnswer(**asdict(row))
+
+
+def _cursor(place: GapPlace) -> str:
+    return cursor_at(place.from_ms, f"{place.symbol}/{place.first_missing_id}/{place.last_missing_id}")
+
+
+def _place(cursor: str) -> GapPlace:
+    """Raises `BadRequest` for what `_cursor` has not written."""
+    from_ms, name = read_cursor(cursor)
+    symbol, *ids = name.split("/")
+    try:
+        first, last = map(int, ids)
+    except ValueError:
+        raise BadRequest("cursor is not one that this API gave out") from None
+    place = GapPlace(from_ms, symbol, first, last)
+    if max(abs(first), abs(last)) >= _ID_LIMIT or _cursor(place) != cursor:
+        raise BadRequest("cursor is not one that this API gave out")
+    return place
