@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from services.console import data, database, stack, strategies, topics
+from services.console import data, database, feeds, stack, strategies, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command(epilog="Examples: `perpstream up`, `perpstream up --watch`, `perpstr
 app.command(epilog="Example: `perpstream down`")(stack.down)
 app.command(epilog="Examples: `perpstream status`, `perpstream status --json`")(stack.status)
 app.command(epilog="Examples: `perpstream watch`, `perpstream watch --once`")(stack.watch)
+app.command(epilog="Examples: `perpstream feeds`, `perpstream feeds --feed trades --json`")(feeds.feeds)
 app.command(epilog="Example: `perpstream smoke`")(stack.smoke)
 app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")

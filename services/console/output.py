@@ -16,7 +16,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from infra.local.runfile import process_of, read_run_file, running_stack
+from infra.local.runfile import RunFile, process_of, read_run_file, running_stack
 from infra.local.settings import stack_settings
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
@@ -64,6 +64,12 @@ class Servers:
     of_stack: bool
 
 
+def running(folder: Path | None) -> RunFile | None:
+    """The stack that runs in the folder, None without one."""
+    run = read_run_file(state_dir(folder))
+    return None if run is None or process_of(run.supervisor_pid, run.supervisor_started_at) is None else run
+
+
 def servers(folder: Path | None) -> Servers:
     """The servers of the running stack; else those of the environment (PERPSTREAM_KAFKA_BOOTSTRAP, PERPSTREAM_DATABASE_URL).
 
@@ -72,8 +78,8 @@ def servers(folder: Path | None) -> Servers:
     if folder is not None:
         running_stack(folder)
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
-    run = read_run_file(state_dir(folder))
-    if run is None or process_of(run.supervisor_pid, run.supervisor_started_at) is None:
+    run = running(folder)
+    if run is None:
         return Servers(kafka.kafka_bootstrap, kafka.market_partitions, database, of_stack=False)
     password = Path(run.database_password_file) if run.database_password_file else None
     given = {"database_url": run.database_url, "database_password_file": password}

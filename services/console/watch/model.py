@@ -71,13 +71,15 @@ class SignalRow:
 @dataclass(slots=True)
 class SymbolState:
     """The latest of one symbol; `changed_at` is the reader's clock (seconds) at its last trade. `newest_ms`: its newest
-    trade or proof of completeness in venue time. `feed`: the last reported state of its trade feed."""
+    trade or proof of completeness in venue time. `report`: what its trade feed said last; `missing`: trades in holes since we
+    look."""
 
     price: Decimal | None = None
     previous_price: Decimal | None = None
     watermark_ms: int = -1
     newest_ms: int = -1
-    feed: str | None = None
+    report: FeedStatusChanged | None = None
+    missing: int = 0
     changed_at: float = 0.0
     mark: MarkPriceObserved | None = None
     indicator: IndicatorComputed | None = None
@@ -129,7 +131,8 @@ class WatchModel:
     def filling(self) -> bool:
         """Some symbol's trades are being made complete again."""
         return any(
-            state.feed in ("starting", "stale", "connecting", "resynchronising") for state in self.symbols.values()
+            state.report is not None and state.report.state in ("starting", "stale", "connecting", "resynchronising")
+            for state in self.symbols.values()
         )
 
     def signals(self, count: int) -> list[SignalRow]:
@@ -186,7 +189,7 @@ class WatchModel:
         elif isinstance(event, SignalScored) and event.event_id not in self._seen:
             self._apply_signal(event)
         elif isinstance(event, FeedStatusChanged) and event.feed == TRADE_FEED:
-            self.symbol(event.symbol).feed = event.state
+            self.symbol(event.symbol).report = event
 
     def _apply_signal(self, event: SignalScored) -> None:
         self._seen[event.event_id] = None
@@ -220,7 +223,9 @@ class WatchModel:
                 state.newest_ms = max(state.newest_ms, int(columns.trade_time[columns.symbol_index == index][-1]))
                 self.trades_seen += part.rows
         for hole in frame.holes:
-            self.trades_missing += hole.last_missing_id - hole.first_missing_id + 1
+            missing = hole.last_missing_id - hole.first_missing_id + 1
+            self.symbol(hole.symbol).missing += missing
+            self.trades_missing += missing
         self.trades.record(self.trades_seen, now)
 
 

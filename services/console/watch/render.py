@@ -6,6 +6,7 @@ from rich.text import Text
 
 from libs.contracts.signals import WindowFeatures
 from services.console.health import duration
+from services.console.watch.feeds import feed_table, feed_width
 from services.console.watch.model import SignalRow, SymbolState, WatchModel
 from services.console.watch.words import (
     DOWN,
@@ -43,7 +44,7 @@ def frame(model: WatchModel, width: int, now: float, height: int | None = None) 
         "",
         _market(model, wide, now),
         "",
-        _scores(model, width),
+        _side_by_side((_scores(model, width - feed_width(width)), feed_table(model, width, now))),
         "",
         _signals(model, shown),
         "",

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from rich.text import Text
 
+from libs.contracts.market import LIVE_STATES
 from libs.contracts.signals import StrategyScore
 
 UNKNOWN = "–"
@@ -67,6 +68,19 @@ def clock(time_ms: int | None) -> str:
 def score_words(symbol: str, score: StrategyScore) -> str:
     """A score and what it must reach: BTCUSDT v51 52 of 60. Cut, not rounded, so that 59.9 does not look like enough."""
     return f"{symbol} {score.strategy} {int(score.score)} of {score.threshold:g}"
+
+
+def parts_per_million(ppm: int | None, decimals: int = 4) -> Text:
+    """A share in percent, cut and not rounded: only what is complete looks complete."""
+    if ppm is None:
+        return Text(UNKNOWN, style="dim")
+    step = 10 ** (4 - decimals)
+    return Text(f"{ppm // step * step / 10_000:.{decimals}f}", style="" if ppm >= 1_000_000 else "yellow")
+
+
+def state_style(state: str) -> str:
+    """Amber for a feed that is degraded, red for one that is down; live ones stay calm."""
+    return "" if state in LIVE_STATES else "red" if state in ("down", "disconnected") else "yellow"
 
 
 def bar(value: float, width: int, mark: float | None = None) -> str:

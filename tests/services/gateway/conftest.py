@@ -119,7 +119,8 @@ def gap_change(number: int) -> TradeGapChanged:
 
 
 async def fill(url: str, bootstrap: str) -> None:
-    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals; live rates."""
+    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals; on the
+    topic, live rates."""
     engine = create_engine(DatabaseSettings(database_url=url))
     await migrate.upgrade(engine)
     made = frame(1, 200, symbols=("BTCUSDT", "ETHUSDT"))

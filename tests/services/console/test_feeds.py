@@ -1,0 +1,127 @@
+"""`perpstream feeds` says how each feed is, as a table and as JSON, and its exit code says whether all are live."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from infra.local.options import ROOT
+from libs.contracts.market import FeedStatusChanged
+from libs.kit.settings import DatabaseSettings
+from libs.store import migrate
+from libs.store.engine import create_engine, write_session
+from libs.store.feed_questions import FeedNow
+from libs.store.feeds import write_feed_reports
+from services.console.feeds import SILENT_MS, Row
+
+NOW_MS = 1_723_161_599_000
+
+
+def report(feed: str, symbol: str, state: str, at_ms: int = NOW_MS) -> FeedStatusChanged:
+    return FeedStatusChanged(
+        event_id=f"{feed}:{symbol}:{state}:{at_ms}",
+        event_time_ms=at_ms,
+        feed=feed,
+        symbol=symbol,
+        state=state,  # type: ignore[arg-type]
+        detail="",
+        last_event_time_ms=at_ms - 1_500,
+        since_ms=at_ms - 3_700_000,
+        events_per_second=1234.56,
+        delay_ms=18.26,
+        clock_offset_ms=-3.4,
+        gaps_open=1 if state == "stale" else 0,
+        gaps_filled=12,
+        completeness_1h_ppm=1_000_000,
+        completeness_24h_ppm=999_999,
+    )
+
+
+@pytest.fixture(scope="module")
+def database(module_database_url: str) -> str:
+    asyncio.run(_write(module_database_url, []))
+    return module_database_url
+
+
+async def _write(url: str, reports: Sequence[FeedStatusChanged]) -> None:
+    engine = create_engine(DatabaseSettings(database_url=url))
+    await migrate.upgrade(engine)
+    if reports:
+        async with write_session(engine) as session:
+            await write_feed_reports(session, [(each, -1) for each in reports])
+    await engine.dispose()
+
+
+def run(database: str, *arguments: str, columns: int = 110) -> "subprocess.CompletedProcess[str]":
+    environment = {"PERPSTREAM_DATABASE_URL": database, "NO_COLOR": "1", "COLUMNS": str(columns)}
+    return subprocess.run(
+        [sys.executable, "-m", "services.console", "feeds", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PERPSTREAM_STATE_DIR": "/nowhere", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_table_the_json_and_the_exit_code(database: str) -> None:
+    nothing = run(database)
+    assert (nothing.returncode, nothing.stdout) == (1, "no feed has reported yet\n")
+    live = [report("trades", "BTCUSDT", "live"), report("mark_price", "BTCUSDT", "live")]
+    asyncio.run(_write(database, live))
+    assert run(database).returncode == 0
+    asyncio.run(
+        _write(
+            database,
+            [report("trades", "ETHUSDT", "stale"), report("trades", "SOLUSDT", "live", NOW_MS - SILENT_MS - 1)],
+        )
+    )
+    done = run(database)
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[1:4] == [["mark_price"], lines[2], ["trades"]]
+    # Ages are cut to seconds; 1 h 01 m and 40 s ago the state began.
+    figures = ["1", "234.6", "18.3", "-3", "0", "12", "100.0000", "99.9999"]
+    assert lines[4] == ["BTCUSDT", "live", "1h", "01m", "1s", *figures]
+    assert lines[5][:2] == ["ETHUSDT", "stale"]
+    assert lines[6][:5] == ["SOLUSDT", "no", "report", "1m", "00s"]
+    facts = json.loads(run(database, "--json").stdout)
+    assert [(row["symbol"], row["live"], row["reported"]) for row in facts] == [
+        ("BTCUSDT", True, True),
+        ("BTCUSDT", True, True),
+        ("ETHUSDT", False, True),
+        ("SOLUSDT", False, False),
+    ]
+    assert facts[1]["last_event_age_ms"] == 1_500
+    assert run(database, "--feed", "mark_price").returncode == 0
+    assert run(database, "--symbol", "ethusdt", "--json").returncode == 1
+    narrow = run(database, columns=80).stdout.splitlines()
+    assert max(map(len, narrow)) <= 80
+    assert "ETHUSDT" in narrow[5]
+    assert narrow[5].split()[-4:] == ["18.3", "1", "100.0000", "99.9999"]
+
+
+def test_a_feed_that_tells_its_changes_only_is_not_overdue() -> None:
+    known = FeedNow(
+        feed="funding_rate",
+        symbol="BTCUSDT",
+        state="live",
+        since_ms=0,
+        detail="",
+        reported_ms=0,
+        last_event_ms=None,
+        events_per_second=None,
+        delay_ms=None,
+        clock_offset_ms=None,
+        gaps_open=0,
+        gaps_filled=0,
+        completeness_1h_ppm=None,
+        completeness_24h_ppm=None,
+    )
+    row = Row(known, NOW_MS)
+    assert (row.live, row.last_event_age_ms) == (True, None)
