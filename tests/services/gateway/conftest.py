@@ -15,7 +15,7 @@ import pytest
 from infra.local.ports import free_port
 from libs.contracts.codec import encode
 from libs.contracts.frames import read_columns
-from libs.contracts.market import FeedStatusChanged, Hole, TradeGapChanged
+from libs.contracts.market import FeedState, FeedStatusChanged, Hole, TradeGapChanged
 from libs.contracts.topics import MARKPRICE
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
@@ -78,6 +78,11 @@ class Caller:
         raise AssertionError("the gateway did not become ready")
 
 
+STATES: tuple[tuple[str, str, FeedState], ...] = (
+    ("trades", "BTCUSDT", "live"),
+    ("trades", "ETHUSDT", "silent"),
+    ("liquidations", "BTCUSDT", "live"),
+)
 FEED_REPORTS = [
     FeedStatusChanged(
         event_id=f"{feed}:{symbol}",
@@ -92,11 +97,7 @@ FEED_REPORTS = [
         gaps_filled=3,
         completeness_1h_ppm=999_999,
     )
-    for feed, symbol, state in (
-        ("trades", "BTCUSDT", "live"),
-        ("trades", "ETHUSDT", "silent"),
-        ("liquidations", "BTCUSDT", "live"),
-    )
+    for feed, symbol, state in STATES
 ]
 
 

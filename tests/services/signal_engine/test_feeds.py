@@ -100,7 +100,8 @@ def test_a_state_counts_from_when_it_began_and_for_no_evaluation_before() -> Non
 
 def test_a_report_counts_from_when_it_is_told_if_something_else_was_told_of_the_time_before() -> None:
     inputs = SymbolInputs()
-    for state, at_ms, since_ms in (("live", 10, 10), ("silent", 20, 20), ("live", 30, 10)):
+    said: list[tuple[FeedState, int, int]] = [("live", 10, 10), ("silent", 20, 20), ("live", 30, 10)]
+    for state, at_ms, since_ms in said:
         inputs.take_feed(feed_report(SYMBOL, state, at_ms, since_ms))
     assert [inputs.feeds_at(now)["trades"].state for now in (19, 20, 29, 30)] == ["live", "silent", "silent", "live"]
 
