@@ -2,16 +2,18 @@
 
 import time
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from services.console.database import with_engine
 from services.console.health import duration
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running
-from services.console.watch.words import UNKNOWN, number, parts_per_million, state_style
+from services.console.watch.words import UNKNOWN, compact, number, parts_per_million, state_style
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -74,7 +76,7 @@ def feeds(
         print_json([_facts(row) for row in rows])
     else:
         screen = console()
-        screen.print(_table(rows, screen.width) if rows else "no feed has reported yet")
+        screen.print(_picture(rows, screen.width) if rows else "no feed has reported yet")
     if not rows or not all(row.live for row in rows):
         raise typer.Exit(EXIT_FAILED)
 
@@ -88,43 +90,61 @@ def _facts(row: Row) -> dict[str, object]:
     }
 
 
-def _table(rows: list[Row], width: int) -> Table:
-    """A line for each symbol beneath a line for its feed. In a narrow terminal rates give way to what is missing."""
-    wide = width >= _WIDE
+_WIDTHS = {
+    "state": 9,
+    "since": 7,
+    "last event": 10,
+    "events/s": 8,
+    "delay ms": 8,
+    "clock ms": 8,
+    "gaps": 4,
+    "filled": 6,
+    "1 h %": 8,
+    "24 h %": 8,
+}
+_NARROW = ("state", "since", "last event", "delay ms", "gaps", "1 h %", "24 h %")
+
+
+def _picture(rows: list[Row], width: int) -> Group:
+    """The lines of each feed beneath its name, in the same columns. In a narrow terminal rates give way to what is missing."""
+    titles = tuple(_WIDTHS) if width >= _WIDE else _NARROW
+    named = max(6, *(len(row.report.symbol) for row in rows)) + 2
+    parts: list[Table | Text] = [_table(named, titles, Text("FEED"))]
+    for feed, found in groupby(rows, key=lambda row: row.report.feed):
+        table = _table(named, titles, None)
+        for row in found:
+            cells = _cells(row)
+            table.add_row(f"  {row.report.symbol}", *(cells[title] for title in titles))
+        parts += [Text(feed, style="bold"), table]
+    return Group(*parts)
+
+
+def _table(named: int, titles: tuple[str, ...], heading: Text | None) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1), collapse_padding=True, header_style="dim")
-    table.add_column("FEED", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    figures = ("events/s", "delay ms", "clock ms", "gaps", "filled") if wide else ("delay ms", "gaps")
-    for title in ("since", "last event", *figures, "1 h %", "24 h %"):
-        table.add_column(title, justify="right", no_wrap=True)
-    named = ""
-    for row in rows:
-        if row.report.feed != named:
-            named = row.report.feed
-            table.add_row(Text(named, style="bold"))
-        table.add_row(*_cells(row, wide))
+    table.show_header = heading is not None
+    table.add_column(heading or "", width=named, no_wrap=True)
+    for title in titles:
+        table.add_column(title, width=_WIDTHS[title], justify="left" if title == "state" else "right", no_wrap=True)
     return table
 
 
-def _cells(row: Row, wide: bool) -> list[Text | str]:
+def _cells(row: Row) -> dict[str, Text | str]:
     report = row.report
-    delay, gaps = number(report.delay_ms, 1), Text(str(report.gaps_open), style="yellow" if report.gaps_open else "dim")
-    figures: list[Text | str] = [delay, gaps]
-    if wide:
-        clock = number(report.clock_offset_ms, 0, signed=True)
-        figures = [number(report.events_per_second, 1), delay, clock, gaps, str(report.gaps_filled)]
     since_ms, state = report.since_ms, Text(report.state, style=state_style(report.state))
     if not row.reported:
         since_ms, state = report.reported_ms, Text("no report", style="red")
-    return [
-        f"  {report.symbol}",
-        state,
-        _age(None if since_ms is None else row.now_ms - since_ms),
-        _age(row.last_event_age_ms),
-        *figures,
-        parts_per_million(report.completeness_1h_ppm),
-        parts_per_million(report.completeness_24h_ppm),
-    ]
+    return {
+        "state": state,
+        "since": _age(None if since_ms is None else row.now_ms - since_ms),
+        "last event": _age(row.last_event_age_ms),
+        "events/s": compact(report.events_per_second),
+        "delay ms": compact(report.delay_ms),
+        "clock ms": number(report.clock_offset_ms, 0, signed=True),
+        "gaps": Text(str(report.gaps_open), style="yellow" if report.gaps_open else "dim"),
+        "filled": str(report.gaps_filled),
+        "1 h %": parts_per_million(report.completeness_1h_ppm),
+        "24 h %": parts_per_million(report.completeness_24h_ppm),
+    }
 
 
 def _age(age_ms: int | None) -> str:

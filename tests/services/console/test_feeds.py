@@ -86,7 +86,7 @@ def test_the_table_the_json_and_the_exit_code(database: str) -> None:
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[1:4] == [["mark_price"], lines[2], ["trades"]]
     # Ages are cut to seconds; 1 h 01 m and 40 s ago the state began.
-    figures = ["1", "234.6", "18.3", "-3", "0", "12", "100.0000", "99.9999"]
+    figures = ["1", "235", "18.3", "-3", "0", "12", "100.0000", "99.9999"]
     assert lines[4] == ["BTCUSDT", "live", "1h", "01m", "1s", *figures]
     assert lines[5][:2] == ["ETHUSDT", "stale"]
     assert lines[6][:5] == ["SOLUSDT", "no", "report", "1m", "00s"]
