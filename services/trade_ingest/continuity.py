@@ -53,7 +53,8 @@ class ContinuityTracker:
     """`expected` is the next id to publish (`UNKNOWN_ID` before the first). Never releases an id twice or out of order.
 
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
-    `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them.
+    `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them. `told` is
+    the newest id that one of them has told, or that was known at the start: what REST brought beyond it, the stream still owes.
     """
 
     __slots__ = (
@@ -67,10 +68,12 @@ class ContinuityTracker:
         "generation",
         "lines",
         "state",
+        "told",
     )
 
     def __init__(self, expected: int = UNKNOWN_ID, held_limit: int = 50_000) -> None:
         self.expected = expected
+        self.told = expected - 1 if expected != UNKNOWN_ID else UNKNOWN_ID
         self.state = Continuity.DOUBT if expected != UNKNOWN_ID else Continuity.FILLING
         self.duplicates = 0
         self.disbelieved = 0
@@ -113,11 +116,14 @@ class ContinuityTracker:
         trade_id = trade.agg_id
         if trade_id == self.expected and self.state is not Continuity.FILLING:
             self.expected = trade_id + 1
+            if trade_id > self.told:
+                self.told = trade_id
             if self.state is not Continuity.WAITING:
                 self.state = Continuity.LIVE
             self._heard = True
             return True
         if trade_id < self.expected:
+            self.told = max(self.told, trade_id)
             self.duplicates += 1
             return False
         return self._hold(trade, line)
@@ -140,7 +146,7 @@ class ContinuityTracker:
 
     def _hold(self, trade: AggTrade, line: int) -> bool:
         if self.expected == UNKNOWN_ID and self.state is Continuity.LIVE:
-            self.expected = trade.agg_id + 1
+            self.expected, self.told = trade.agg_id + 1, trade.agg_id
             self._heard = True
             return True
         self._furthest[line] = max(trade.agg_id, self._furthest.get(line, UNKNOWN_ID))
@@ -152,6 +158,7 @@ class ContinuityTracker:
             self.disbelieved += 1
         elif len(self._held) < self._limit:
             self._held.append(trade)
+            self.told = max(self.told, trade.agg_id)
             self._heard = True
         return False
 
@@ -189,7 +196,7 @@ class ContinuityTracker:
 
     def begin(self, expected: int) -> Release:
         """The first id of a fresh symbol is known (`UNKNOWN_ID`: the venue has no trade yet, take whatever comes)."""
-        self.expected = expected
+        self.expected, self.told = expected, max(self.told, expected - 1)
         if expected == UNKNOWN_ID and self._held:
             self.expected = self._held[0].agg_id
         elif expected == UNKNOWN_ID:

@@ -13,14 +13,18 @@ class GapBook:
     """`open` gaps are in order of their ids. `filled` counts those that ended so since the symbol's first start.
 
     A gap whose end is not known (after a loss, REST brings what nobody has told yet) grows page by page; it is the last of
-    `open` while `growing` is true.
+    `open` while `growing` is true. `counted` is the newest id that was ever in a gap.
     """
 
     symbol: str
     open: list[OpenGap] = field(default_factory=list)
     filled: int = 0
     growing: bool = False
+    counted: int = field(default=UNKNOWN_ID, init=False)
     _holes: list[Missing] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.counted = max((gap.last_missing_id for gap in self.open), default=UNKNOWN_ID)
 
     def found(self, first: int, last: int, times: tuple[int, int], cause: str, now_ms: int) -> list[TradeGapChanged]:
         """Ids between a published and a known newer trade are missing. Nothing new when they are known to be."""
@@ -28,22 +32,23 @@ class GapBook:
             return []
         gap = OpenGap(first, last, times[0], max(times), cause, now_ms)
         self.open.append(gap)
+        self.counted = max(self.counted, last)
         self.growing = False
         return [self._event(gap, "open", now_ms)]
 
-    def brought(self, first: int, last: int, times: tuple[int, int], cause: str, now_ms: int) -> None:
-        """REST brought these, and no gap was known there: one that grows until the symbol is whole."""
-        known = max((gap.last_missing_id for gap in self.open), default=UNKNOWN_ID)
-        first = max(first, known + 1)
+    def brought(self, first: int, last: int, times: tuple[int, int], cause: str, now_ms: int) -> bool:
+        """REST brought these, and no gap was known there: one that grows until the symbol is whole. Whether any is new."""
+        first = max(first, self.counted + 1)
         if last < first:
-            return
+            return False
         if self.growing and self.open[-1].last_missing_id == first - 1:
             begun = self.open.pop()
             gap = OpenGap(begun.first_missing_id, last, begun.from_ms, max(times), begun.cause, begun.found_ms)
         else:
             gap = OpenGap(first, last, times[0], max(times), cause, now_ms)
         self.open.append(gap)
-        self.growing = True
+        self.growing, self.counted = True, last
+        return True
 
     def missing(self, holes: Iterable[Missing]) -> None:
         """These ids were published as holes."""

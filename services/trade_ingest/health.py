@@ -97,9 +97,9 @@ class FeedHealth:
         """The last reported state."""
         return self._status.state_of(symbol)
 
-    def say(self, symbol: str, state: FeedState, detail: str = "") -> None:
-        """Publish the state, with figures, if it is another than before."""
-        if self._status.enter(symbol, state, self._now_ms(), detail):
+    def say(self, symbol: str, state: FeedState, detail: str = "", since_ms: int | None = None) -> None:
+        """Publish the state, with figures, if it is another than before; it holds since now, or since `since_ms`."""
+        if self._status.enter(symbol, state, self._now_ms() if since_ms is None else since_ms, detail):
             self._report(symbol)
 
     def say_starting(self, symbol: str) -> None:
@@ -127,15 +127,23 @@ class FeedHealth:
         if news:
             self._report(symbol)
 
-    def brought(self, symbol: str, expected: int, last_time: int, rows: Sequence[AggTrade]) -> None:
-        """REST gave rows that no newer trade had announced; they begin at `expected`."""
+    def brought(self, symbol: str, last_time: int, rows: Sequence[AggTrade]) -> None:
+        """REST gave rows that the stream should have told and did not. Told before the rows are published, so that a successor
+        of ours knows of the gap whenever they are."""
+        if rows:
+            begin = last_time if last_time != UNKNOWN_TIME else rows[0].trade_time
+            self._brought(symbol, (rows[0].agg_id, rows[-1].agg_id), (begin, rows[-1].trade_time))
+
+    def interrupted(self, symbol: str) -> None:
+        """The stream is lost: what REST had brought ahead of it, it will never tell."""
         known = self._symbols[symbol]
-        new = [row for row in rows if expected <= row.agg_id < known.next_id]
-        if new and known.begun:
-            begin = last_time if last_time != UNKNOWN_TIME else new[0].trade_time
-            known.book.brought(
-                expected, new[-1].agg_id, (begin, new[-1].trade_time), known.cause, max(0, self._now_ms())
-            )
+        times = (known.feed.last_time, known.feed.last_time)
+        self._brought(symbol, (known.feed.tracker.told + 1, known.next_id - 1), times)
+
+    def _brought(self, symbol: str, ids: tuple[int, int], times: tuple[int, int]) -> None:
+        known = self._symbols[symbol]
+        if known.begun and known.book.brought(*ids, times, known.cause, self._now_ms()):
+            self._report(symbol)
 
     def declared(self, holes: Sequence[tuple[str, Missing]]) -> None:
         """These were published as holes."""
@@ -149,7 +157,8 @@ class FeedHealth:
         whole = tracker.state is Continuity.LIVE
         self._tell(symbol, known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms()))
         if whole:
-            known.begun = True
+            if not known.begun:
+                known.begun, tracker.told = True, max(tracker.told, tracker.expected - 1)
             # While the stream is silent, REST makes the symbol whole again and again, and the next gap has the same cause.
             known.cause = "silent" if self._status.state_of(symbol) == "silent" else "not_sent"
 

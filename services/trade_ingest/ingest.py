@@ -93,6 +93,7 @@ class TradeIngest:
         for symbol in symbols:
             self._overlay.pop(symbol, None)
             self.health.doubt(symbol, "silent" if silent else "disconnected")
+            self.health.interrupted(symbol)
             self.health.say(symbol, "silent" if silent else "down", reason)
 
     def heard(self, trades: Sequence[AggTrade]) -> None:
@@ -111,7 +112,8 @@ class TradeIngest:
     def silent(self, symbol: str, detail: str) -> None:
         self.health.doubt(symbol, "silent")
         self._overlay[symbol] = "silent", detail
-        self.say(symbol, "silent", detail)
+        # Since its last trade: whoever has evaluated nothing of that span yet must not do so as if all were well.
+        self.health.say(symbol, "silent", detail, since_ms=max(0, self.assembler.feeds[symbol].last_time))
 
     def halted(self, symbol: str, detail: str) -> None:
         self._overlay[symbol] = "halted", detail
@@ -138,17 +140,23 @@ class TradeIngest:
 
     def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told) -> None:
         feed = self.assembler.feeds[symbol]
-        tracker, expected, last_time = feed.tracker, feed.tracker.expected, feed.last_time
-        announced, doubted = tracker.first_held is not None, tracker.state is Continuity.DOUBT
+        last_time, missed = feed.last_time, self._missed(symbol, rows)
         self.health.note_gaps(symbol)
         self.assembler.fill(symbol, rows, told, _now_us())
+        self.health.brought(symbol, last_time, missed)
         self.pump()
-        if not announced:
-            # What happened after the connection was open is only earlier by REST than by the stream.
-            until = self._opened_ms.get(symbol, 0) if doubted and self.clock.paced else None
-            missed = [row for row in rows if until is None or row.trade_time <= until]
-            self.health.brought(symbol, expected, last_time, missed)
         self.health.advanced(symbol)
+
+    def _missed(self, symbol: str, rows: Sequence[AggTrade]) -> list[AggTrade]:
+        """The rows that the stream should have told: those that it has jumped over are known as gaps, and what happened after
+        its connection was open is only earlier by REST than by the stream."""
+        tracker = self.assembler.feeds[symbol].tracker
+        unheard = [row for row in rows if row.agg_id > tracker.told and row.agg_id >= tracker.expected]
+        if tracker.state is Continuity.FILLING and tracker.first_held is None:
+            return unheard
+        if not self.clock.paced:
+            return unheard if tracker.first_held is None else []
+        return [row for row in unheard if row.trade_time <= self._opened_ms.get(symbol, 0)]
 
     def abandon(self, symbol: str, cause: str) -> None:
         self.health.note_gaps(symbol)

@@ -3,11 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, IdMark, OpenGap
+from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, IdMark, OpenGap, TradeGapChanged
+from services.trade_ingest.assembler import Resume
 from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
-from services.trade_ingest.continuity import Missing
+from services.trade_ingest.continuity import Missing, Told
 from services.trade_ingest.gaps import GapBook
-from services.trade_ingest.health import FeedMemory
+from services.trade_ingest.health import FeedHealth, FeedMemory
+from tests.services.trade_ingest.test_assembler import START, SYMBOL, assembler, trade
 
 MINUTE_MS = 60_000
 
@@ -93,3 +95,22 @@ def test_a_steady_hour_is_measured_over_that_hour() -> None:
         kept.mark(IdMark(minute * MINUTE_MS, minute * 10, 5 if minute > 60 else 0))
     assert kept.ppm(HOUR_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 1_000_000, "what is older than that does not count"
     assert kept.ppm(DAY_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 997_500
+
+
+def test_what_rest_told_ahead_of_a_stream_that_was_then_lost_is_a_gap() -> None:
+    core = assembler(Resume(0, START, START))
+    sent = list[FeedStatusChanged | TradeGapChanged]()
+    health = FeedHealth(core, {}, lambda: START, lambda event, _: sent.append(event))  # type: ignore[arg-type]
+    tracker = core.feeds[SYMBOL].tracker
+    core.take([trade(1, START + 1), trade(2, START + 2)], 1)
+    health.advanced(SYMBOL)
+    core.fill(SYMBOL, [trade(n, START + n) for n in (3, 4, 5, 6)], Told(True, 0), 2)
+    core.take([trade(3, START + 3)], 3)
+    health.doubt(SYMBOL, "disconnected")
+    health.interrupted(SYMBOL)
+    core.interrupt([SYMBOL])
+    core.take([trade(7, START + 7)], 4)
+    health.advanced(SYMBOL)
+    [gap] = [event for event in sent if isinstance(event, TradeGapChanged)]
+    assert (gap.first_missing_id, gap.last_missing_id, gap.outcome) == (4, 6, "filled")
+    assert tracker.told == 7
