@@ -1,5 +1,6 @@
 """Archive files in PostgreSQL: every row once, also after a cut, with holes as facts and other markets refused."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -51,6 +52,15 @@ async def test_days_over_a_month_are_imported_once(engine: AsyncEngine, tmp_path
         assert [(report.added, report.conflicts) for report in again] == [(0, 0), (0, 0)]
     assert [(report.rows, report.known) for report in again] == [(10_000, 10_000)] * 2
     assert await rows_of(engine, META) == [(0, 19_999, 20_000, 0, 0)]
+
+
+async def test_a_whole_block_of_known_rows_is_compared_by_keys(engine: AsyncEngine, tmp_path: Path) -> None:
+    """Each row with each would be ten thousand million comparisons, for which no statement has the time."""
+    path = _day(tmp_path, 8, trade_lines(0, 100_000))
+    await import_all(engine, [path])
+    async with asyncio.timeout(60):
+        [report] = await import_all(engine, [path], ImportOptions(again=True))
+    assert (report.added, report.known) == (0, 100_000)
 
 
 async def test_an_import_that_was_cut_goes_on_at_its_place(
