@@ -35,6 +35,8 @@ FEED_OF_INPUT: Mapping[InputName, str] = {
 """Which feed brings an input, by the names of `FeedStatusChanged.feed`."""
 FLOW_WINDOWS: frozenset[CoverageName] = frozenset(("5m", "30m", "4h", "large"))
 """Windows that are judged by what is missing in them. The others remember hours and days, of which a factor says its need."""
+WARMED_WINDOWS: frozenset[CoverageName] = frozenset(("5m", "30m", "4h"))
+"""Those that bars fill at a fresh start, so that what is unknown in them is a hole. Large trades are earned trade by trade."""
 
 
 class Reading(Protocol):

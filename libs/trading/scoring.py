@@ -20,8 +20,8 @@ from libs.contracts.signals import (
 )
 from libs.trading.explanation import explain
 from libs.trading.factor import (
-    FLOW_WINDOWS,
     TRADE_FEED,
+    WARMED_WINDOWS,
     Coverage,
     Factor,
     Omitted,
@@ -184,7 +184,7 @@ def _refused_coverage(strategy: Strategy, situation: Situation) -> tuple[Refusal
     for name in sorted(strategy.factors):
         for window in known[name].needs_coverage:
             share = situation.coverage[window]
-            if window in FLOW_WINDOWS and share < strategy.min_coverage:
+            if window in WARMED_WINDOWS and share < strategy.min_coverage:
                 return "coverage", Coverage(share, window).short_of(strategy.min_coverage)
     return None
 
