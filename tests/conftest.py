@@ -1,5 +1,7 @@
 """Fixtures for every test; see tests/support/fixtures.py for what there is and how to ask for it."""
 
+import pytest
+
 from tests.support.fixtures import (
     database_url,
     empty_kafka,
@@ -23,3 +25,12 @@ __all__ = [
     "session_broker",
     "session_database",
 ]
+
+
+# Files of several minutes each: begun first, so that no worker is left alone with one at the end.
+LONG = ("tests/e2e/", "tests/services/trade_ingest/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; otherwise the order stays."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
