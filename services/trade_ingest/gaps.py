@@ -27,8 +27,10 @@ class GapBook:
         self.counted = max((gap.last_missing_id for gap in self.open), default=UNKNOWN_ID)
 
     def found(self, first: int, last: int, times: tuple[int, int], cause: str, now_ms: int) -> list[TradeGapChanged]:
-        """Ids between a published and a known newer trade are missing. Nothing new when they are known to be."""
-        if last < first or first == UNKNOWN_ID or any(gap.last_missing_id >= first for gap in self.open):
+        """Ids between a published and a known newer trade are missing. What of them is in a gap already is no news: a predecessor
+        may have left one half filled."""
+        first = max(first, self.counted + 1)
+        if last < first:
             return []
         gap = OpenGap(first, last, times[0], max(times), cause, now_ms)
         self.open.append(gap)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -145,7 +145,9 @@ async def _look(stack: Stack, newest: dict[str, int], ledger: Path) -> Outcome:
     if holes:
         problems.append(f"{holes} holes in band")
     spans = {symbol: (int(story.ids[0]), newest[symbol]) for symbol, story in frames.items()}
-    agreement, disagreements = _compare(never_told(ledger, spans), gaps, _begun(timeline, spans))
+    # What the last connections were told, and what came after that, is not in the ledger.
+    judged = _joined([gap for gap in gaps if gap.first <= newest[gap.symbol]])
+    agreement, disagreements = _compare(never_told(ledger, spans), judged, _begun(timeline, spans))
     problems += disagreements
     total = sum(count for _, _, count in tables.values())
     restarts = sum(gap.cause == "restart" for gap in gaps)
@@ -166,6 +168,18 @@ async def _look(stack: Stack, newest: dict[str, int], ledger: Path) -> Outcome:
 def _begun(stories: dict[str, Story], spans: dict[str, tuple[int, int]]) -> dict[str, int]:
     """From which id on a symbol's stream is judged: what came before its first connection is its beginning."""
     return {symbol: int(stories[symbol].ids[0]) for symbol in spans}
+
+
+def _joined(gaps: list[GapRow]) -> list[GapRow]:
+    """Rows side by side as one: what REST had told ahead of a stream that was then cut, and what was missed behind it."""
+    found: list[GapRow] = []
+    for gap in sorted(gaps, key=lambda one: (one.symbol, one.first)):
+        if found and found[-1].symbol == gap.symbol and found[-1].last + 1 == gap.first:
+            before = found.pop()
+            cause = "restart" if "restart" in (before.cause, gap.cause) else gap.cause
+            gap = replace(before, last=gap.last, cause=cause)
+        found.append(gap)
+    return found
 
 
 def _compare(

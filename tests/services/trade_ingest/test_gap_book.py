@@ -62,8 +62,11 @@ def test_a_successor_closes_what_its_predecessor_left_open() -> None:
     memory.absorb(book.advanced(10, whole=False, now_ms=6)[0])
     assert memory.open_gaps == [OpenGap(12, 14, 3, 4, "silent", 5)]
     assert memory.gaps_filled == 1
-    [closed] = GapBook("BTCUSDT", list(memory.open_gaps), 1).advanced(99, whole=True, now_ms=50)
-    assert (closed.first_missing_id, closed.outcome) == (12, "filled")
+    heir = GapBook("BTCUSDT", list(memory.open_gaps), 1)
+    [more] = heir.found(13, 40, (4, 9), "restart", 45)
+    assert (more.first_missing_id, more.last_missing_id) == (15, 40), "beyond what is known to be missing"
+    closed = heir.advanced(99, whole=True, now_ms=50)
+    assert [(gap.first_missing_id, gap.outcome) for gap in closed] == [(12, "filled"), (15, "filled")]
 
 
 @given(
