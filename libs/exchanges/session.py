@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from picows import WSError
 
@@ -27,6 +28,9 @@ HEALTHY_SECONDS = 5.0
 SHORTEST_SILENCE_SECONDS = 5.0
 # Real seconds that two connections run beside each other: some hundred times what a message needs.
 OVERLAP_SECONDS = 2.0
+
+
+Answer = TypeVar("Answer")
 
 
 class SubscriptionRefused(Exception):
@@ -188,12 +192,17 @@ class StreamSession:
 
     async def _change_over(self, old: Connection) -> Connection | None:
         """Both for a while, so that what is on its way to the old one arrives; the successor must have been heard."""
-        fresh = await self._try_open(Backoff())
+        opening = asyncio.ensure_future(self._try_open(Backoff()))
+        try:
+            fresh = await self._unless_lost(old, opening)
+        except asyncio.CancelledError:
+            opening.cancel()
+            raise
         if fresh is None:
             return None
         subscribed = time.monotonic()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(fresh.closed.wait(), OVERLAP_SECONDS)
+        await self._unless_lost(old, asyncio.ensure_future(_closed_within(fresh, OVERLAP_SECONDS)))
+        self._doubted.discard(fresh)
         if fresh.closed.is_set() or (fresh.last_heard <= subscribed and not self._paused):
             self._lose(fresh, "the successor says nothing", silent=not fresh.closed.is_set())
             self._end(fresh, "it says nothing")
@@ -201,6 +210,17 @@ class StreamSession:
         self._lose(old, "changed over", silent=False)
         self._end(old, "changed over")
         return fresh
+
+    async def _unless_lost(self, old: Connection, work: "asyncio.Future[Answer]") -> Answer:
+        """The result of `work`; the old connection's end is told as soon as it happens."""
+        ending = asyncio.ensure_future(old.closed.wait())
+        try:
+            await asyncio.wait((work, ending), return_when=asyncio.FIRST_COMPLETED)
+            if old.closed.is_set():
+                self._lose(old, old.close_reason, silent=False)
+            return await work
+        finally:
+            ending.cancel()
 
     def _lose(self, connection: Connection, reason: str, *, silent: bool) -> None:
         """It does not count among the healthy ones any more."""
@@ -229,6 +249,11 @@ class StreamSession:
             sample = payload[:SAMPLE_BYTES].decode(errors="replace")
             self._log.warning("a message cannot be read", problem=problem, sample=sample)
         self._handler.on_batch(batch)
+
+
+async def _closed_within(connection: Connection, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(connection.closed.wait(), seconds)
 
 
 def brake(sessions: Iterable[StreamSession], hold: bool) -> None:

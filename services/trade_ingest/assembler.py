@@ -43,6 +43,7 @@ class SymbolFeed:
 
     __slots__ = (
         "builder",
+        "last_price",
         "last_time",
         "misread",
         "next_edge",
@@ -63,6 +64,7 @@ class SymbolFeed:
         self.watermark = Watermark(resume.watermark)
         self.published_watermark = resume.watermark
         self.last_time = resume.last_time
+        self.last_price = ""
         self.builder = builder
         # The newest id that was told in a way that no frame can hold, and that REST was asked for.
         self.misread = UNKNOWN_ID
@@ -88,7 +90,7 @@ class SymbolFeed:
         part = builder.slices.get(self.symbol) or self.open_slice()
         time = trade.trade_time
         if time <= believed_until:
-            self.last_time = time
+            self.last_time, self.last_price = time, trade.price
         effective = self.watermark.admit(time, believed_until)
         if effective != time:
             part.late.append((len(part.trades), effective))

@@ -19,14 +19,20 @@ class Completeness:
 
     def __init__(self, marks: Iterable[IdMark] = ()) -> None:
         self._marks = list(marks)
+        if self._marks:
+            self._thin(self._marks[-1].time_ms)
 
-    @property
-    def marks(self) -> tuple[IdMark, ...]:
-        """What a successor goes on from, oldest first."""
-        return tuple(self._marks)
+    def marks(self, now: IdMark) -> tuple[IdMark, ...]:
+        """What a successor goes on from, oldest first; how far the symbol is now is the last."""
+        if not self._marks or now.time_ms <= self._marks[-1].time_ms:
+            return tuple(self._marks)
+        return (*self._marks, now)
 
     def mark(self, now: IdMark) -> None:
-        """How far the symbol is now; kept when the last mark is old enough. A clock that was put back starts anew."""
+        """How far the symbol is now; kept when the last mark is old enough. A clock that was put back a little is waited for, one
+        that was put back by more starts anew."""
+        if now.time_ms <= 0 or (self._marks and 0 < self._marks[-1].time_ms - now.time_ms < FINE_MS):
+            return
         if self._marks and now.time_ms < self._marks[-1].time_ms:
             self._marks = []
         if not self._marks or now.time_ms - self._marks[-1].time_ms >= FINE_MS:

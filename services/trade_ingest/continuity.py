@@ -54,7 +54,8 @@ class ContinuityTracker:
 
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
     `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them. `told` is
-    the newest id that one of them has told, or that was known at the start: what REST brought beyond it, the stream still owes.
+    the newest id that one of them has told, or that was known at the start: what REST brought beyond it, the stream still owes;
+    `skipped` are published ids that a single line then jumped over.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class ContinuityTracker:
         "expected",
         "generation",
         "lines",
+        "skipped",
         "state",
         "told",
     )
@@ -74,6 +76,7 @@ class ContinuityTracker:
     def __init__(self, expected: int = UNKNOWN_ID, held_limit: int = 50_000) -> None:
         self.expected = expected
         self.told = expected - 1 if expected != UNKNOWN_ID else UNKNOWN_ID
+        self.skipped: list[tuple[int, int]] = []
         self.state = Continuity.DOUBT if expected != UNKNOWN_ID else Continuity.FILLING
         self.duplicates = 0
         self.disbelieved = 0
@@ -96,17 +99,17 @@ class ContinuityTracker:
 
     def gaps(self) -> list[tuple[int, int, AggTrade | None, AggTrade]]:
         """The ids that are known to be missing, oldest first: first, last, the held trade before (None: the last published one)
-        and the one after. Empty before the first id is known. Of several lines, one may still bring what lies behind the first
-        gap, so only that one is known."""
+        and the one after. Empty before the first id is known. Of several lines, one that has not come so far may still bring
+        what lies behind the first gap."""
         found: list[tuple[int, int, AggTrade | None, AggTrade]] = []
         wanted, before = self.expected, None
         if wanted == UNKNOWN_ID or self.state is not Continuity.FILLING:
             return found
         for trade in self._held:
             if trade.agg_id > wanted:
-                found.append((wanted, trade.agg_id - 1, before, trade))
-                if len(self.lines) > 1:
+                if len(self.lines) > 1 and not self._passed_by_all(trade.agg_id - 1):
                     break
+                found.append((wanted, trade.agg_id - 1, before, trade))
             wanted, before = trade.agg_id + 1, trade
         return found
 
@@ -117,13 +120,17 @@ class ContinuityTracker:
         if trade_id == self.expected and self.state is not Continuity.FILLING:
             self.expected = trade_id + 1
             if trade_id > self.told:
+                if trade_id != self.told + 1:
+                    self._skip_to(trade_id)
                 self.told = trade_id
             if self.state is not Continuity.WAITING:
                 self.state = Continuity.LIVE
             self._heard = True
             return True
         if trade_id < self.expected:
-            self.told = max(self.told, trade_id)
+            if trade_id > self.told:
+                self._skip_to(trade_id)
+                self.told = trade_id
             self.duplicates += 1
             return False
         return self._hold(trade, line)
@@ -158,13 +165,21 @@ class ContinuityTracker:
             self.disbelieved += 1
         elif len(self._held) < self._limit:
             self._held.append(trade)
+            self._skip_to(trade.agg_id)
             self.told = max(self.told, trade.agg_id)
             self._heard = True
         return False
 
-    def _passed_by_all(self) -> bool:
-        """Whether each line has jumped over `expected`: then none will bring it."""
-        return all(self._furthest.get(line, UNKNOWN_ID) > self.expected for line in self.lines)
+    def _skip_to(self, agg_id: int) -> None:
+        """The stream tells this id after `told`: what REST has published of those between, it will not tell any more."""
+        last = min(agg_id, self.expected) - 1
+        if self.told < last and self.told != UNKNOWN_ID and len(self.lines) < 2:
+            self.skipped.append((self.told + 1, last))
+
+    def _passed_by_all(self, agg_id: int | None = None) -> bool:
+        """Whether each line has jumped over the id (by default `expected`): then none will bring it."""
+        wanted = self.expected if agg_id is None else agg_id
+        return all(self._furthest.get(line, UNKNOWN_ID) > wanted for line in self.lines)
 
     def _go_back(self, trade: AggTrade) -> None:
         """An id below the newest held one. Of several lines each tells ids in order, but not all of them the same: what one left

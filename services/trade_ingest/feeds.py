@@ -78,7 +78,8 @@ class StreamFeed:
         for symbol in self.symbols:
             tracker = assembler.feeds[symbol].tracker
             if tracker.state is not Continuity.WAITING:
-                self._waiting.pop(symbol, None)
+                if self._waiting.pop(symbol, None) is not None and tracker.state is Continuity.LIVE:
+                    self._ingest.settled(symbol)  # the other connection has brought it
             elif now - self._waiting.setdefault(symbol, now) > LINE_SECONDS and tracker.stop_waiting():
                 assembler.newly_filling.append(symbol)
         if assembler.newly_filling:
@@ -100,5 +101,7 @@ class StreamFeed:
             feed = self._ingest.assembler.feeds[symbol]
             if feed.tracker.state is Continuity.LIVE:
                 self._ingest.settled(symbol)
+            elif feed.tracker.state is Continuity.WAITING:
+                self._waiting.setdefault(symbol, time.monotonic())
             else:
                 self._want(symbol)

@@ -84,7 +84,12 @@ class GapFiller:
         self._market_data = market_data
         self._clock = clock
         self._rules = rules
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        # Two lines of work: hundreds of fresh symbols are no reason for a gap to wait.
+        self._gaps: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
+        self._starts: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
+        self._asked = 0
+        # Since when each symbol has made no progress (monotonic seconds).
+        self._since: dict[str, float] = {}
         self._waiting: set[str] = set()
         self._fresh: set[str] = set()
         self._log = get_logger("gapfill")
@@ -104,17 +109,22 @@ class GapFiller:
         """Ask for a symbol; asking again while it waits or is worked on changes nothing."""
         if symbol not in self._waiting:
             self._waiting.add(symbol)
-            self._queue.put_nowait(symbol)
+            self._since.setdefault(symbol, time.monotonic())
+            self._asked += 1
+            fresh = self._host.assembler.feeds[symbol].tracker.expected == UNKNOWN_ID
+            queue = self._starts if fresh else self._gaps
+            queue.put_nowait((symbol not in self._rules.positions(), self._asked, symbol))
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as workers:
-            for _ in range(WORKERS):
-                workers.create_task(self._work())
+            for queue in (self._gaps, self._starts):
+                for _ in range(WORKERS):
+                    workers.create_task(self._work(queue))
 
-    async def _work(self) -> None:
+    async def _work(self, queue: "asyncio.PriorityQueue[tuple[bool, int, str]]") -> None:
         while True:
-            symbol = await self._queue.get()
+            _, _, symbol = await queue.get()
             feed = self._host.assembler.feeds[symbol]
             try:
                 if feed.tracker.expected == UNKNOWN_ID:
@@ -124,6 +134,8 @@ class GapFiller:
                 self._log.warning("cannot fill yet", symbol=symbol, error=str(error))
                 await asyncio.sleep(1)
             self._waiting.discard(symbol)
+            if feed.tracker.state not in UNSETTLED:
+                self._since.pop(symbol, None)
             if feed.tracker.state is Continuity.LIVE:
                 self._fresh.discard(symbol)
                 self._host.settled(symbol)
@@ -169,18 +181,18 @@ class GapFiller:
 
     async def _mend(self, feed: SymbolFeed) -> None:
         tracker, backoff = feed.tracker, Backoff(first_seconds=REST_LAG_SECONDS, longest_seconds=5.0)
-        progress_at = time.monotonic()
+        progress_at = self._since.get(feed.symbol, time.monotonic())
         while tracker.state in UNSETTLED and self._host.connected(feed.symbol):
             await self._host.room()
             expected = tracker.expected
             problem = await self._ask_once(feed)
             if tracker.expected > expected:
-                progress_at = time.monotonic()
+                progress_at = self._since[feed.symbol] = time.monotonic()
                 backoff.reset()
                 continue
             if time.monotonic() - progress_at > self._rules.patience_seconds:
                 await self._give_up(feed, problem or NEVER_EXISTED)
-                progress_at = time.monotonic()
+                progress_at = self._since[feed.symbol] = time.monotonic()
             await asyncio.sleep(backoff.next_seconds())
 
     async def _ask_once(self, feed: SymbolFeed) -> str:

@@ -58,14 +58,24 @@ class GapBook:
 
     def advanced(self, expected: int, *, whole: bool, now_ms: int) -> list[TradeGapChanged]:
         """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more."""
+        if whole:
+            self._disbelieve_from(expected)
         closed = []
-        while self.open and self.open[0].last_missing_id < expected and (whole or not self._grows(self.open[0])):
+        while self.open and (whole or (self.open[0].last_missing_id < expected and not self._grows(self.open[0]))):
             closed.append(self._close(self.open.pop(0), now_ms))
         if whole or not self.open:
             self.growing = False
         if not self.open:
             self._holes.clear()
         return closed
+
+    def _disbelieve_from(self, expected: int) -> None:
+        """Nothing is missing any more: ids beyond, which a gap was thought to have, were never told truly."""
+        for gap in self.open:
+            if gap.last_missing_id >= expected:
+                first = max(gap.first_missing_id, expected)
+                self._holes.append(Missing(first, gap.last_missing_id, NEVER_EXISTED))
+        self.counted = min(self.counted, expected - 1)
 
     def _grows(self, gap: OpenGap) -> bool:
         return self.growing and gap is self.open[-1]

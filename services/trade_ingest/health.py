@@ -39,7 +39,10 @@ class FeedMemory:
     def absorb(self, event: FeedStatusChanged | TradeGapChanged) -> None:
         """One of its events, in log order."""
         if isinstance(event, FeedStatusChanged):
-            self.open_gaps, self.gaps_filled, self.marks = list(event.open_gaps), event.gaps_filled, event.marks
+            listed = list(event.open_gaps)
+            if event.gaps_open > len(listed):  # a report has room for the oldest ones only
+                listed += [gap for gap in self.open_gaps if gap.first_missing_id > listed[-1].last_missing_id]
+            self.open_gaps, self.gaps_filled, self.marks = listed, event.gaps_filled, event.marks
             return
         first, last = event.first_missing_id, event.last_missing_id
         known = [gap for gap in self.open_gaps if (gap.first_missing_id, gap.last_missing_id) != (first, last)]
@@ -140,6 +143,14 @@ class FeedHealth:
         times = (known.feed.last_time, known.feed.last_time)
         self._brought(symbol, (known.feed.tracker.told + 1, known.next_id - 1), times)
 
+    def _note_skipped(self, symbol: str) -> None:
+        """REST has told these ahead of the stream, and the stream went on behind them: it did not have them."""
+        known = self._symbols[symbol]
+        skipped, known.feed.tracker.skipped = known.feed.tracker.skipped, []
+        for first, last in skipped:
+            self._brought(symbol, (first, last), (known.feed.last_time, known.feed.last_time))
+        self.advanced(symbol)
+
     def _brought(self, symbol: str, ids: tuple[int, int], times: tuple[int, int]) -> None:
         known = self._symbols[symbol]
         if known.begun and known.book.brought(*ids, times, known.cause, self._now_ms()):
@@ -166,6 +177,8 @@ class FeedHealth:
         """Report the figures of every symbol whose turn it is."""
         now_ms, now = self._now_ms(), time.monotonic()
         for symbol, known in self._symbols.items():
+            if known.feed.tracker.skipped:
+                self._note_skipped(symbol)
             if now_ms - known.reported_ms >= REPORT_MS and now - known.reported_at >= SHORTEST_SECONDS:
                 self._report(symbol)
 
@@ -196,7 +209,7 @@ class FeedHealth:
             completeness_1h_ppm=hour,
             completeness_24h_ppm=day,
             open_gaps=tuple(known.book.open[:MOST_OPEN]),
-            marks=known.completeness.marks,
+            marks=known.completeness.marks(mark),
         )
         gauge("perpstream_gaps_open").labels(symbol).set(len(known.book.open))
         for span, ppm in (("1h", hour), ("24h", day)):

@@ -38,6 +38,10 @@ class Listener(Protocol):
 
     def heard(self, trades: Sequence[AggTrade]) -> None: ...
 
+    def forget(self, symbols: Sequence[str]) -> None:
+        """Their stream is gone."""
+        ...
+
 
 class TradeIngest:
     """Ties the pure core to the queue; implements what the gap filler and the silence watch need of their host."""
@@ -90,6 +94,8 @@ class TradeIngest:
         """Their stream is gone, or says nothing."""
         self._open.difference_update(symbols)
         self.assembler.interrupt(symbols)
+        if self.listener is not None:
+            self.listener.forget(symbols)
         for symbol in symbols:
             self._overlay.pop(symbol, None)
             self.health.doubt(symbol, "silent" if silent else "disconnected")

@@ -8,8 +8,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
+from libs.contracts.market import UNKNOWN_TIME
 from libs.exchanges import AggTrade, MarketData, Ticker
 from libs.exchanges.errors import VenueError
 from libs.kit.clock import END_OF_TIME_MS, VenueClock
@@ -31,6 +33,9 @@ QUIET_MS = 10_000
 HALTED_MS, HALTED_INTERVALS = 30_000, 100
 LEARNT_FROM, LEARN_SECONDS = 10, 0.5
 TRADING = "TRADING"
+# So many questions of weight 20 at most before the next look; a stream that is silent as a whole is replaced after the first.
+MOST_VERDICTS = 10
+EMPTY_PAGES = 2
 
 
 class Watched(Protocol):
@@ -68,6 +73,9 @@ class _Look:
 
     suspected_ms: int = -1
     suspected_at: float = 0.0
+    suspected_id: int = -1
+    empty_id: int = -1
+    empty_pages: int = 0
     excused_ms: int = -1
     interval_ms: float = 0.0
     ids: int = -1
@@ -100,7 +108,9 @@ class SilenceWatch:
                 self._learn_intervals()
             quiet = self._quiet()
             newest = max((self.host.heard_until(feed.symbol) for feed in quiet), default=0)
-            if not quiet or newest // GRID_MS <= edge or time.monotonic() - asked_at < SHORTEST_SECONDS:
+            if self.clock.paced:
+                newest = min(newest, self.clock.now_ms())  # one stamp from the future must not be the last that counts
+            if not quiet or newest // GRID_MS == edge or time.monotonic() - asked_at < SHORTEST_SECONDS:
                 continue
             edge, asked_at = newest // GRID_MS, time.monotonic()
             try:
@@ -113,6 +123,11 @@ class SilenceWatch:
         """Trades of the stream: what was silent or halted is not any more."""
         for symbol in {trade.symbol for trade in trades} & (self.silent | self.halted):
             self._recovered(symbol)
+
+    def forget(self, symbols: Iterable[str]) -> None:
+        """Their stream is gone: what was known of it is no longer so."""
+        self.silent.difference_update(symbols)
+        self.halted.difference_update(symbols)
 
     def _recovered(self, symbol: str) -> None:
         self.silent.discard(symbol)
@@ -136,37 +151,52 @@ class SilenceWatch:
         before = {feed.symbol: min(self.host.heard_until(feed.symbol), latest) for feed in quiet}
         prices = await self.market_data.last_prices()
         proven: dict[int, list[str]] = {}
+        overdue: list[tuple[SymbolFeed, Ticker]] = []
         for feed in quiet:
             ticker = prices.get(feed.symbol)
-            if ticker is None or await self._is_behind(feed, ticker):
+            if ticker is None:
                 continue
-            proven.setdefault(before[feed.symbol], []).append(feed.symbol)
+            if not self._is_behind(feed, ticker):
+                proven.setdefault(before[feed.symbol], []).append(feed.symbol)
+            elif self._is_overdue(feed):
+                overdue.append((feed, ticker))
         for heard, symbols in proven.items():
             self.host.assembler.follow(symbols, heard)
+        for feed, ticker in overdue[:MOST_VERDICTS]:
+            await self._verdict(feed, ticker)
         await self._judge_halts(quiet, prices)
 
-    async def _is_behind(self, feed: SymbolFeed, ticker: Ticker) -> bool:
-        """Whether the venue has a newer trade than we: on its way to us for a while, then the stream is silent."""
+    def _is_behind(self, feed: SymbolFeed, ticker: Ticker) -> bool:
+        """Whether the venue has a newer price than we have a trade: on its way to us, or not told. Trades of one millisecond are
+        told apart by their price."""
         look = self._looks.setdefault(feed.symbol, _Look())
-        if ticker.time <= max(feed.last_time, look.excused_ms):
+        newest = max(feed.last_time, look.excused_ms)
+        # After a restart the price of the last trade is not known.
+        same_price = look.excused_ms >= feed.last_time or not feed.last_price or _same(ticker.price, feed.last_price)
+        if ticker.time < newest or (ticker.time == newest and same_price):
             look.suspected_ms = -1
             return False
-        if look.suspected_ms < 0 or feed.last_time >= look.suspected_ms:
+        if look.suspected_ms < 0 or feed.tracker.expected != look.suspected_id:
             look.suspected_ms, look.suspected_at = ticker.time, time.monotonic()
-            return True
-        overtaken_ms = self.host.heard_until(feed.symbol) - look.suspected_ms
-        if time.monotonic() - look.suspected_at < ON_ITS_WAY_SECONDS or overtaken_ms < ON_ITS_WAY_MS:
-            return True
-        look.suspected_ms = -1
-        await self._verdict(feed, look, ticker)
+            look.suspected_id = feed.tracker.expected
         return True
 
-    async def _verdict(self, feed: SymbolFeed, look: _Look, ticker: Ticker) -> None:
-        """Only aggregate trades count: fills of the insurance fund change the last price, but have no id of ours."""
-        expected = feed.tracker.expected
+    def _is_overdue(self, feed: SymbolFeed) -> bool:
+        look = self._looks[feed.symbol]
+        overtaken_ms = self.host.heard_until(feed.symbol) - look.suspected_ms
+        return time.monotonic() - look.suspected_at >= ON_ITS_WAY_SECONDS and overtaken_ms >= ON_ITS_WAY_MS
+
+    async def _verdict(self, feed: SymbolFeed, ticker: Ticker) -> None:
+        """Only aggregate trades count: fills of the insurance fund change the last price, but have no id of ours. One empty page
+        is no proof of that; a second one, at another look, is."""
+        look, expected = self._looks[feed.symbol], feed.tracker.expected
+        look.suspected_ms = -1
         rows = await self.market_data.agg_trades_from(feed.symbol, expected, 1)
         if not rows:
-            look.excused_ms = ticker.time
+            look.empty_pages = look.empty_pages + 1 if look.empty_id == expected else 1
+            look.empty_id = expected
+            if look.empty_pages >= EMPTY_PAGES:
+                look.excused_ms = ticker.time
             return
         if feed.tracker.expected != expected:
             return  # it came meanwhile
@@ -214,9 +244,18 @@ class SilenceWatch:
         for symbol, feed in self.host.assembler.feeds.items():
             look = self._looks.setdefault(symbol, _Look())
             expected, time_ms = feed.tracker.expected, feed.last_time
+            if time_ms == UNKNOWN_TIME:
+                continue
             if look.ids < 0 or expected < look.ids:
                 look.ids, look.ids_at_ms = expected, time_ms
             elif expected >= look.ids + LEARNT_FROM:
                 interval = max(0.0, (time_ms - look.ids_at_ms) / (expected - look.ids))
                 look.interval_ms = interval if not look.interval_ms else 0.8 * look.interval_ms + 0.2 * interval
                 look.ids, look.ids_at_ms = expected, time_ms
+
+
+def _same(price: str, other: str) -> bool:
+    try:
+        return price == other or Decimal(price) == Decimal(other)
+    except InvalidOperation:
+        return False

@@ -88,16 +88,17 @@ def test_completeness_is_that_of_a_span_between_the_one_asked_for_and_an_hour_mo
         if long_enough:
             allowed.add(None if ids <= 0 else (ids - (newest.missing - since.missing)) * 1_000_000 // ids)
     assert kept.ppm(HOUR_MS, newest) in allowed
-    assert Completeness(kept.marks).ppm(DAY_MS, newest) == kept.ppm(DAY_MS, newest), "a successor knows as much"
-    assert len(kept.marks) <= 14 + 27
+    heir = Completeness(kept.marks(newest))
+    assert heir.ppm(DAY_MS, newest) == kept.ppm(DAY_MS, newest), "a successor knows as much"
+    assert len(kept.marks(newest)) <= 15 + 27
 
 
 def test_a_steady_hour_is_measured_over_that_hour() -> None:
     kept = Completeness()
-    for minute in range(200):
+    for minute in range(1, 200):
         kept.mark(IdMark(minute * MINUTE_MS, minute * 10, 5 if minute > 60 else 0))
     assert kept.ppm(HOUR_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 1_000_000, "what is older than that does not count"
-    assert kept.ppm(DAY_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 997_500
+    assert kept.ppm(DAY_MS, IdMark(200 * MINUTE_MS, 2000, 5)) == 997_487
 
 
 def test_what_rest_told_ahead_of_a_stream_that_was_then_lost_is_a_gap() -> None:
@@ -117,3 +118,45 @@ def test_what_rest_told_ahead_of_a_stream_that_was_then_lost_is_a_gap() -> None:
     [gap] = [event for event in sent if isinstance(event, TradeGapChanged)]
     assert (gap.first_missing_id, gap.last_missing_id, gap.outcome) == (4, 6, "filled")
     assert tracker.told == 7
+
+
+def test_a_clock_that_is_put_back_a_little_forgets_nothing() -> None:
+    kept = Completeness([IdMark(1_000_000, 100, 0)])
+    kept.mark(IdMark(999_000, 200, 50))
+    assert kept.ppm(DAY_MS, IdMark(1_001_000, 300, 50)) == 750_000
+    kept.mark(IdMark(0, 300, 50))
+    assert kept.ppm(DAY_MS, IdMark(1_001_000, 300, 50)) == 750_000
+
+
+def test_an_id_that_never_was_true_ends_its_gap_when_the_symbol_is_whole() -> None:
+    book = GapBook("BTCUSDT")
+    book.found(11, 89_999, (1, 2), "not_sent", 3)
+    [ended] = book.advanced(13, whole=True, now_ms=4)
+    assert (ended.outcome, ended.last_missing_id, ended.unfilled) == ("filled", 89_999, 89_987)
+    [next_one] = book.found(13, 19, (5, 6), "not_sent", 7)
+    assert (next_one.first_missing_id, next_one.last_missing_id) == (13, 19)
+
+
+def test_memory_keeps_gaps_that_a_report_had_no_room_for() -> None:
+    memory, book = FeedMemory(), GapBook("BTCUSDT")
+    for number in range(3):
+        for change in book.found(10 * number, 10 * number + 5, (1, 2), "silent", 3):
+            memory.absorb(change)
+    memory.absorb(FeedStatusChanged(
+        event_id="r", event_time_ms=1, feed="trades", symbol="BTCUSDT", state="stale", detail="", last_event_time_ms=1,
+        gaps_open=3, open_gaps=tuple(book.open[:2]),
+    ))  # fmt: skip
+    assert memory.open_gaps == book.open
+
+
+def test_what_rest_told_ahead_and_the_stream_then_jumped_over_is_a_gap() -> None:
+    core = assembler(Resume(0, START, START))
+    sent = list[FeedStatusChanged | TradeGapChanged]()
+    health = FeedHealth(core, {}, lambda: START, lambda event, _: sent.append(event))  # type: ignore[arg-type]
+    core.take([trade(1, START + 1)], 1)
+    health.advanced(SYMBOL)
+    core.fill(SYMBOL, [trade(n, START + n) for n in (2, 3, 4, 5)], Told(True, 0), 2)
+    core.take([trade(n, START + n) for n in (2, 5, 6)], 3)
+    health.tick()
+    [gap] = [event for event in sent if isinstance(event, TradeGapChanged)]
+    assert (gap.first_missing_id, gap.last_missing_id, gap.outcome) == (3, 4, "filled")
