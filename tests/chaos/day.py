@@ -8,12 +8,14 @@ import asyncio
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -33,10 +35,15 @@ class Watched:
     """Memory by service (MB), one value a sample."""
 
     memory: dict[str, list[float]] = field(default_factory=dict)
+    samples: int = 0
+    unready: int = 0
 
     def sample(self, stack: Stack) -> None:
         """Ask the stack once."""
-        for service in json.loads(stack.command("status", "--json"))["services"]:
+        status = _status(stack)
+        self.samples += 1
+        self.unready += not status.get("ready")
+        for service in status.get("services", ()):
             self.memory.setdefault(service["name"], []).append(float(service["memory_mb"]))
 
     def growth(self) -> dict[str, tuple[float, float]]:
@@ -48,6 +55,14 @@ class Watched:
             before, after = float(np.median(warm[:tenth])), float(np.median(warm[-tenth:]))
             found[name] = before, after / before - 1
         return found
+
+
+def _status(stack: Stack) -> dict[str, Any]:
+    """What `perpstream status` says, ready or not."""
+    command = [sys.executable, "-m", "services.console", "status", "--json", "--state-dir", str(stack.state_dir)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    body: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+    return body
 
 
 def warnings(logs: Path) -> Counter[str]:
@@ -87,6 +102,7 @@ def run(hours: float, speed: float, symbols: int, trades: int, folder: Path) -> 
                 f"{passed / 3_600_000:.1f} h in {real / 60:.1f} min: {passed / 1000 / real:.0f} times as fast",
             ),
             ("trades told meanwhile", f"{told:,}"),
+            ("ready", f"{watched.samples - watched.unready} of {watched.samples} times asked"),
             *rows,
         ]
     finally:
