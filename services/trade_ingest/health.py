@@ -96,10 +96,6 @@ class FeedHealth:
                 feed, book, Completeness(memory.marks), missing, feed.tracker.expected != UNKNOWN_ID
             )
 
-    def state_of(self, symbol: str) -> FeedState | None:
-        """The last reported state."""
-        return self._status.state_of(symbol)
-
     def say(self, symbol: str, state: FeedState, detail: str = "", since_ms: int | None = None) -> None:
         """Publish the state, with figures, if it is another than before; it holds since now, or since `since_ms`."""
         if self._status.enter(symbol, state, self._now_ms() if since_ms is None else since_ms, detail):
