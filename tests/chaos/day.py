@@ -46,14 +46,15 @@ class Watched:
         for service in status.get("services", ()):
             self.memory.setdefault(service["name"], []).append(float(service["memory_mb"]))
 
-    def growth(self) -> dict[str, tuple[float, float]]:
-        """By service: MB in the middle of what follows the warm-up's end, and how much that had grown at the end (share)."""
+    def growth(self) -> dict[str, tuple[list[float], float]]:
+        """By service: MB when the warm-up ends and at three later quarters, and how much had been added at the end (share)."""
         found = {}
         for name, values in self.memory.items():
             warm = np.array(values[int(len(values) * WARM_SHARE) :])
-            tenth = max(1, len(warm) // 5)
-            before, after = float(np.median(warm[:tenth])), float(np.median(warm[-tenth:]))
-            found[name] = before, after / before - 1
+            width = max(1, len(warm) // 8)
+            places = np.linspace(0, len(warm) - width, 4).astype(int)
+            levels = [float(np.median(warm[place : place + width])) for place in places]
+            found[name] = levels, levels[-1] / levels[0] - 1
         return found
 
 
@@ -107,8 +108,10 @@ def run(hours: float, speed: float, symbols: int, trades: int, folder: Path) -> 
         ]
     finally:
         stack.down()
-    for name, (megabytes, grown) in watched.growth().items():
-        rows.append((f"memory of {name}", f"{megabytes:.0f} MB, {grown:+.1%} after warm-up"))
+    for name, (levels, grown) in watched.growth().items():
+        rows.append(
+            (f"memory of {name}", f"{', '.join(f'{level:.0f}' for level in levels)} MB: {grown:+.1%} after warm-up")
+        )
         if grown >= 0.05 and name not in ("kafka", "postgres"):
             problems.append(f"{name} has grown by {grown:.1%}")
     rows += [(text, str(count)) for text, count in warnings(folder / "state" / "logs").most_common()]

@@ -66,7 +66,7 @@ class SyntheticMarket:
             history_per_day=_per_day(min(plan.rate, HISTORY_RATE_LIMIT), len(plan.symbols)),
             live_per_day=_per_day(plan.rate, len(plan.symbols)),
         )
-        self._cache = BlockCache()
+        self._cache = BlockCache(self._pace.kept_trades(len(plan.symbols)))
         self._parts: dict[str, SyntheticSymbol] = {}
         for (symbol, profile), minute in zip(profiles.items(), turns(plan.start_ms, len(profiles)), strict=True):
             skeleton = Skeleton(plan.seed, profile, Turn(plan.start_ms, minute))

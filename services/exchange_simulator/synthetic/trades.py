@@ -16,6 +16,7 @@ from services.exchange_simulator.synthetic.skeleton import DAY_MINUTES, MINUTE_M
 LONGEST_DELAY_MS = 80
 _TICKET_MS = 50
 _BLOCK_TRADES = 20_000
+_KEPT_AT_LEAST = 600_000
 _SPLITS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)
 MOST_SPLITS = _SPLITS[-1]
 
@@ -35,11 +36,20 @@ class Pace:
         per_minute = self.live_per_day / DAY_MINUTES
         return next((n for n in _SPLITS if per_minute / n <= _BLOCK_TRADES), MOST_SPLITS)
 
+    def kept_trades(self, symbols: int) -> int:
+        """How many trades a cache should hold: twice what publishing touches at a time (the running block of each symbol and its
+        neighbours), and never less than readers of a small market ask for again (hours of it)."""
+        block = self.live_per_day / DAY_MINUTES / self.live_splits
+        return max(_KEPT_AT_LEAST, round(2 * 3 * block * symbols))
+
 
 class BlockCache:
-    """Minutes of trades, least recently used dropped; bounded by the number of trades, safe for a prefetching thread."""
+    """Minutes of trades, least recently used dropped; bounded by the number of trades, safe for a prefetching thread.
 
-    def __init__(self, capacity: int = 3_000_000) -> None:
+    At 65 bytes a trade.
+    """
+
+    def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._held = 0
         self._blocks: OrderedDict[tuple[str, int], TradeColumns] = OrderedDict()
