@@ -203,7 +203,8 @@ GapOutcome = Literal["open", "filled", "never_existed", "lost"]
 
 class OpenGap(msgspec.Struct, frozen=True, array_like=True):
     """Aggregate ids (both inclusive) that are being asked for. Time span: the last known trade before and the first known trade
-    after, both exclusive; `found_ms`: when it was found. All ms UTC of the venue."""
+    after, both exclusive; `found_ms`: when it was found. All ms UTC of the venue. `unfilled` of the ids are published as holes by
+    now, `lost` of those although the venue had them."""
 
     first_missing_id: int
     last_missing_id: int
@@ -211,6 +212,8 @@ class OpenGap(msgspec.Struct, frozen=True, array_like=True):
     to_ms: int
     cause: str
     found_ms: int
+    unfilled: int = 0
+    lost: int = 0
 
 
 class IdMark(msgspec.Struct, frozen=True, array_like=True):

@@ -139,7 +139,6 @@ class Assembler:
         self.feeds: dict[str, SymbolFeed] = {}
         self.counts = Counts()
         self.newly_filling: list[str] = []
-        self.declared: list[tuple[str, Missing]] = []
         self.in_doubt = False
         self.believed_until = LATEST_MS
         for instrument in instruments:
@@ -194,6 +193,12 @@ class Assembler:
         """Cut the frames that a trade beyond a grid edge made urgent."""
         for builder in tuple(self._edges):
             self._cut(builder)
+
+    def cut_holes(self) -> None:
+        """Cut the frames that have holes, so that what is told of a hole is told behind it."""
+        for builder in self._builders.values():
+            if builder.holes:
+                self._cut(builder)
 
     def begin(self, symbol: str, expected: int, watermark: int, received_us: int) -> None:
         """A fresh symbol starts at `expected`; everything at or below `watermark` stands in its bootstrap."""
@@ -262,7 +267,6 @@ class Assembler:
         from_ms = feed.last_time if feed.last_time != UNKNOWN_TIME else to_ms
         feed.open_slice()
         feed.builder.holes.append(Hole(feed.symbol, missing.first, missing.last, from_ms, to_ms, missing.cause))
-        self.declared.append((feed.symbol, missing))
         self._count_missing(feed.symbol, missing.last - missing.first + 1, missing.cause)
 
     def _count_missing(self, symbol: str, ids: int, cause: str) -> None:

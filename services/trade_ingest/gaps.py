@@ -1,7 +1,8 @@
 """The gaps of one symbol from when they are found to how they end, as events; pure, the caller brings the venue's time."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+import msgspec
 
 from libs.contracts.identity import digest
 from libs.contracts.market import NEVER_EXISTED, GapOutcome, OpenGap, TradeGapChanged
@@ -44,17 +45,17 @@ class GapBook:
         if last < first:
             return False
         if self.growing and self.open[-1].last_missing_id == first - 1:
-            begun = self.open.pop()
-            gap = OpenGap(begun.first_missing_id, last, begun.from_ms, max(times), begun.cause, begun.found_ms)
+            gap = msgspec.structs.replace(self.open.pop(), last_missing_id=last, to_ms=max(times))
         else:
             gap = OpenGap(first, last, times[0], max(times), cause, now_ms)
         self.open.append(gap)
         self.growing, self.counted = True, last
         return True
 
-    def missing(self, holes: Iterable[Missing]) -> None:
-        """These ids were published as holes."""
-        self._holes.extend(holes)
+    def missing(self, hole: Missing) -> bool:
+        """These ids were published as a hole. Whether an open gap has any of them."""
+        self._holes.append(hole)
+        return any(gap.first_missing_id <= hole.last and hole.first <= gap.last_missing_id for gap in self.open)
 
     def advanced(self, expected: int, *, whole: bool, now_ms: int) -> list[TradeGapChanged]:
         """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more."""
@@ -81,14 +82,23 @@ class GapBook:
         return self.growing and gap is self.open[-1]
 
     def _close(self, gap: OpenGap, now_ms: int) -> TradeGapChanged:
+        gap = self._counted(gap)
+        if gap.unfilled < gap.last_missing_id - gap.first_missing_id + 1:
+            self.filled += 1
+            return self._event(gap, "filled", now_ms, gap.unfilled)
+        return self._event(gap, "lost" if gap.lost else "never_existed", now_ms, gap.unfilled)
+
+    def listed(self, most: int) -> tuple[OpenGap, ...]:
+        """The oldest open gaps, each with what of it is published as missing by now: what a successor has to know."""
+        return tuple(self._counted(gap) for gap in self.open[:most])
+
+    def _counted(self, gap: OpenGap) -> OpenGap:
+        """With the holes since this process began; a predecessor's are in it already."""
         first, last = gap.first_missing_id, gap.last_missing_id
         inside = [(min(last, hole.last) - max(first, hole.first) + 1, hole.cause) for hole in self._holes]
-        unfilled = sum(count for count, _ in inside if count > 0)
-        lost = sum(count for count, cause in inside if count > 0 and cause != NEVER_EXISTED)
-        if unfilled < last - first + 1:
-            self.filled += 1
-            return self._event(gap, "filled", now_ms, unfilled)
-        return self._event(gap, "lost" if lost else "never_existed", now_ms, unfilled)
+        unfilled = gap.unfilled + sum(count for count, _ in inside if count > 0)
+        lost = gap.lost + sum(count for count, cause in inside if count > 0 and cause != NEVER_EXISTED)
+        return msgspec.structs.replace(gap, unfilled=min(unfilled, last - first + 1), lost=lost)
 
     def _event(self, gap: OpenGap, outcome: GapOutcome, now_ms: int, unfilled: int = 0) -> TradeGapChanged:
         return TradeGapChanged(

@@ -9,6 +9,7 @@ from libs.contracts.market import (
     UNKNOWN_TIME,
     FeedState,
     FeedStatusChanged,
+    Hole,
     IdMark,
     OpenGap,
     TradeGapChanged,
@@ -47,7 +48,7 @@ class FeedMemory:
         first, last = event.first_missing_id, event.last_missing_id
         known = [gap for gap in self.open_gaps if (gap.first_missing_id, gap.last_missing_id) != (first, last)]
         if event.outcome == "open":
-            known.append(OpenGap(first, last, event.from_ms, event.to_ms, event.cause, event.found_ms))
+            known.append(OpenGap(first, last, event.from_ms, event.to_ms, event.cause, event.found_ms, event.unfilled))
         elif event.outcome == "filled" and len(known) < len(self.open_gaps):
             self.gaps_filled += 1
         self.open_gaps = known
@@ -152,10 +153,12 @@ class FeedHealth:
         if known.begun and known.book.brought(*ids, times, known.cause, self._now_ms()):
             self._report(symbol)
 
-    def declared(self, holes: Sequence[tuple[str, Missing]]) -> None:
-        """These were published as holes."""
-        for symbol, hole in holes:
-            self._symbols[symbol].book.missing([hole])
+    def declared(self, holes: Sequence[Hole]) -> None:
+        """These are published. What is one of an open gap is told at once: a successor would not know of it."""
+        for hole in holes:
+            book = self._symbols[hole.symbol].book
+            if book.missing(Missing(hole.first_missing_id, hole.last_missing_id, hole.cause)):
+                self._report(hole.symbol)
 
     def advanced(self, symbol: str) -> None:
         """The symbol got further: tell which gaps ended."""
@@ -204,7 +207,7 @@ class FeedHealth:
             gaps_filled=known.book.filled,
             completeness_1h_ppm=hour,
             completeness_24h_ppm=day,
-            open_gaps=tuple(known.book.open[:MOST_OPEN]),
+            open_gaps=known.book.listed(MOST_OPEN),
             marks=known.completeness.marks(mark),
         )
         gauge("perpstream_gaps_open").labels(symbol).set(len(known.book.open))

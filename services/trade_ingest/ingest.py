@@ -150,6 +150,7 @@ class TradeIngest:
         self.health.note_gaps(symbol)
         self.assembler.fill(symbol, rows, told, _now_us())
         self.health.brought(symbol, last_time, missed)
+        self.assembler.cut_holes()
         self.pump()
         self.health.advanced(symbol)
 
@@ -167,6 +168,7 @@ class TradeIngest:
     def abandon(self, symbol: str, cause: str) -> None:
         self.health.note_gaps(symbol)
         self.assembler.abandon(symbol, cause, _now_us())
+        self.assembler.cut_holes()
         self.pump()
         self.health.advanced(symbol)
 
@@ -184,11 +186,10 @@ class TradeIngest:
             self._put(event, self._partitions[symbol])
 
     def pump(self) -> None:
-        if self.assembler.declared:
-            declared, self.assembler.declared = self.assembler.declared, []
-            self.health.declared(declared)
         for frame in self.assembler.drain():
             self._put(frame, frame.partition)
+            if frame.holes:
+                self.health.declared(frame.holes)
             counter("perpstream_frames_published_total").labels(str(frame.partition)).inc()
             for part in frame.slices:
                 if part.rows:

@@ -34,7 +34,7 @@ def test_how_a_gap_ends_is_what_became_of_its_ids() -> None:
     ):
         book = GapBook("BTCUSDT")
         book.found(5, 9, (100, 200), "silent", 210)
-        book.missing(holes)
+        assert [book.missing(hole) for hole in holes] == [True] * len(holes)
         [ended] = book.advanced(12, whole=True, now_ms=300)
         assert (ended.outcome, ended.unfilled) == (outcome, unfilled)
 
@@ -67,6 +67,31 @@ def test_a_successor_closes_what_its_predecessor_left_open() -> None:
     assert (more.first_missing_id, more.last_missing_id) == (15, 40), "beyond what is known to be missing"
     closed = heir.advanced(99, whole=True, now_ms=50)
     assert [(gap.first_missing_id, gap.outcome) for gap in closed] == [(12, "filled"), (15, "filled")]
+
+
+def test_a_successor_knows_what_of_an_open_gap_was_published_as_missing() -> None:
+    core, memory = assembler(Resume(0, START, START)), FeedMemory()
+    sent = list[FeedStatusChanged | TradeGapChanged]()
+    health = FeedHealth(core, {}, lambda: START, lambda event, _: sent.append(event))  # type: ignore[arg-type]
+
+    def publish_holes() -> None:
+        core.cut_holes()
+        health.declared([hole for frame in core.drain() for hole in frame.holes])
+
+    core.take([trade(1, START + 1)], 1)
+    health.advanced(SYMBOL)
+    health.say(SYMBOL, "live")
+    core.take([trade(5, START + 5), trade(9, START + 9)], 2)
+    health.note_gaps(SYMBOL)
+    core.fill(SYMBOL, [trade(3, START + 3)], Told(False, 0), 3)
+    publish_holes()
+    for event in sent:
+        memory.absorb(event)
+    assert [(gap.first_missing_id, gap.unfilled, gap.lost) for gap in memory.open_gaps] == [(2, 1, 0), (6, 0, 0)]
+    heir = GapBook(SYMBOL, list(memory.open_gaps))
+    heir.missing(Missing(4, 4, "slow"))
+    [again] = heir.advanced(5, whole=False, now_ms=9)
+    assert (again.outcome, again.unfilled) == ("filled", 2), "one by the predecessor, one by itself"
 
 
 @given(
