@@ -60,7 +60,7 @@ status: setup ## Show every process of the running stack
 	@$(PERPSTREAM) status $(ARGS)
 
 test: setup ## Run all tests
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 clients: | $(UV) ## Read the simulator with three client libraries, in an environment of their own (.venv-clients)
 	@UV_PROJECT_ENVIRONMENT=.venv-clients $(UV) sync --quiet --locked --no-dev --group clients --python "$$($(FIND_PYTHON))"
