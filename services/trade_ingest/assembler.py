@@ -16,6 +16,7 @@ from services.trade_ingest.frame_builder import FrameBuilder, OpenSlice, Origin
 from services.trade_ingest.watermark import Watermark
 
 GRID_MS = 1000
+HELD_BACK = (Continuity.WAITING, Continuity.FILLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Assembler:
                     self._edges.setdefault(feed.builder, received_us)
                 if feed.builder.rows >= rows_per_frame:
                     self._cut(feed.builder)
-                if before is Continuity.WAITING:
+                if before in HELD_BACK:
                     self._release(feed, tracker.follow_up(), received_us)
             elif before is not Continuity.FILLING and tracker.state is Continuity.FILLING:
                 self.newly_filling.append(feed.symbol)

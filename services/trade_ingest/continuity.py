@@ -3,9 +3,10 @@
 Rule 3: a gap is filled, or declared as missing, before anything newer of that symbol is published.
 """
 
-from collections import deque
+from bisect import bisect_left
 from collections.abc import Iterable
 from enum import Enum
+from operator import attrgetter
 from typing import NamedTuple
 
 from libs.contracts.market import NEVER_EXISTED
@@ -15,6 +16,7 @@ from libs.exchanges import AggTrade
 UNKNOWN_ID = -1
 # Several times what any symbol trades in the two days that the venue keeps: further ahead no id is believed.
 FURTHEST_AHEAD = 100_000_000
+_ID = attrgetter("agg_id")
 
 
 class Continuity(Enum):
@@ -55,7 +57,7 @@ class ContinuityTracker:
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
     `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them. `told` is
     the newest id that one of them has told, or that was known at the start: what REST brought beyond it, the stream still owes;
-    `skipped` are published ids that a single line then jumped over.
+    `skipped` are published ids that a single line then jumped over. `held` is in order of ids, each once.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class ContinuityTracker:
         "_heard",
         "_held",
         "_limit",
+        "_only_rest",
         "disbelieved",
         "duplicates",
         "expected",
@@ -84,7 +87,9 @@ class ContinuityTracker:
         self.lines: frozenset[int] = frozenset()
         self._furthest: dict[int, int] = {}
         self._heard = False
-        self._held: deque[AggTrade] = deque()
+        self._held: list[AggTrade] = []
+        # An id that a stream has told in a way that cannot be published.
+        self._only_rest = UNKNOWN_ID
         self._limit = held_limit
 
     @property
@@ -117,13 +122,13 @@ class ContinuityTracker:
         """A trade of the stream, by one of its lines. True: publish it now, and then what `follow_up` gives. False: it is a
         copy, or it waits."""
         trade_id = trade.agg_id
-        if trade_id == self.expected and self.state is not Continuity.FILLING:
+        if trade_id == self.expected and (self.state is not Continuity.FILLING or self._brought_late(trade_id)):
             self.expected = trade_id + 1
             if trade_id > self.told:
                 if trade_id != self.told + 1:
                     self._skip_to(trade_id)
                 self.told = trade_id
-            if self.state is not Continuity.WAITING:
+            if self.state is Continuity.DOUBT:
                 self.state = Continuity.LIVE
             self._heard = True
             return True
@@ -135,9 +140,13 @@ class ContinuityTracker:
             return False
         return self._hold(trade, line)
 
+    def _brought_late(self, agg_id: int) -> bool:
+        """REST is being asked, but one line was only slower than our patience. A single line that goes back is not believed."""
+        return len(self.lines) > 1 and agg_id != self._only_rest
+
     def follow_up(self) -> Release:
         """What waited for the trade that was just published, as far as it is contiguous."""
-        return self._release_held([]) if self.state is Continuity.WAITING else []
+        return self._release_held([]) if self._held else []
 
     def lost_lines(self, lines: frozenset[int]) -> bool:
         """These are left. True: what was waited for cannot come any more, REST shall be asked."""
@@ -185,24 +194,14 @@ class ContinuityTracker:
         """An id below the newest held one. Of several lines each tells ids in order, but not all of them the same: what one left
         out comes in between. A single one that goes back has told a wrong id before: what lies above goes, and REST tells what
         was right of it."""
-        held = self._held
-        if self._holds(trade.agg_id):
+        held, place = self._held, bisect_left(self._held, trade.agg_id, key=_ID)
+        if held[place].agg_id == trade.agg_id:
             self.duplicates += 1
             return
-        above = []
-        while held and held[-1].agg_id > trade.agg_id:
-            above.append(held.pop())
-        held.append(trade)
         if len(self.lines) < 2:
-            self.disbelieved += len(above)
-        else:
-            held.extend(reversed(above))
-
-    def _holds(self, agg_id: int) -> bool:
-        first, last = self._held[0].agg_id, self._held[-1].agg_id
-        if last - first + 1 == len(self._held):
-            return first <= agg_id <= last
-        return any(trade.agg_id == agg_id for trade in self._held)
+            self.disbelieved += len(held) - place
+            del held[place:]
+        held.insert(place, trade)
 
     def forget_held(self) -> None:
         """The venue knows nothing of the held trades: what was right of them will be found missing and fetched."""
@@ -231,6 +230,7 @@ class ContinuityTracker:
 
     def distrust(self) -> bool:
         """The stream told the next trade in a way that cannot be true: REST shall tell it. False when it is asked already."""
+        self._only_rest = self.expected
         if self.state is Continuity.FILLING:
             return False
         self.state = Continuity.FILLING
@@ -238,9 +238,9 @@ class ContinuityTracker:
 
     def take_back(self, agg_id: int, newer: Iterable[AggTrade]) -> None:
         """`agg_id` was released but cannot be published as it was told: REST shall tell it. `newer` were released behind it."""
-        self.expected = agg_id
+        self.expected = self._only_rest = agg_id
         self.state = Continuity.FILLING
-        self._held.extendleft(reversed(list(newer)))
+        self._held[:0] = newer
 
     def fill(self, rows: Iterable[AggTrade], told: Told) -> Release:
         """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good."""
@@ -271,24 +271,25 @@ class ContinuityTracker:
         return self._release_held(out)
 
     def _take_held_below(self, agg_id: int, out: Release, cause: str) -> None:
-        held = self._held
-        while held and held[0].agg_id < agg_id:
-            trade = held.popleft()
+        below = bisect_left(self._held, agg_id, key=_ID)
+        for trade in self._held[:below]:
             if trade.agg_id > self.expected:
                 out.append(Missing(self.expected, trade.agg_id - 1, cause))
             if trade.agg_id >= self.expected:
                 out.append(trade)
                 self.expected = trade.agg_id + 1
+        del self._held[:below]
 
     def _release_held(self, out: Release) -> Release:
         """Release what is contiguous now; when nothing waits any more, the trades of this connection prove continuity."""
-        held = self._held
-        before = len(held)
-        while held and held[0].agg_id <= self.expected:
-            trade = held.popleft()
-            if trade.agg_id == self.expected:
-                out.append(trade)
+        held, taken = self._held, 0
+        while taken < len(held) and held[taken].agg_id <= self.expected:
+            if held[taken].agg_id == self.expected:
+                out.append(held[taken])
                 self.expected += 1
+            taken += 1
+        before = bool(held)
+        del held[:taken]
         if not held and before:
             self.state = Continuity.LIVE if self._heard else Continuity.DOUBT
         elif held and out and not self._passed_by_all():

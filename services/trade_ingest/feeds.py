@@ -77,11 +77,16 @@ class StreamFeed:
         assembler, now = self._ingest.assembler, time.monotonic()
         for symbol in self.symbols:
             tracker = assembler.feeds[symbol].tracker
-            if tracker.state is not Continuity.WAITING:
-                if self._waiting.pop(symbol, None) is not None and tracker.state is Continuity.LIVE:
-                    self._ingest.settled(symbol)  # the other connection has brought it
-            elif now - self._waiting.setdefault(symbol, now) > LINE_SECONDS and tracker.stop_waiting():
-                assembler.newly_filling.append(symbol)
+            if tracker.state is Continuity.WAITING:
+                if now - self._waiting.setdefault(symbol, now) > LINE_SECONDS and tracker.stop_waiting():
+                    assembler.newly_filling.append(symbol)
+            elif symbol in self._waiting:
+                # While REST is asked, the other connection may still bring it.
+                self._waiting[symbol] = now
+                if tracker.state is not Continuity.FILLING:
+                    del self._waiting[symbol]
+                if tracker.state is Continuity.LIVE:
+                    self._ingest.settled(symbol)
         if assembler.newly_filling:
             self._on_gaps(assembler)
 

@@ -94,6 +94,41 @@ def test_whatever_two_connections_leave_out_each_id_comes_once_and_only_common_l
     assert asked <= lost, "what one connection brought was not asked for"
 
 
+@given(two_connections(), st.data())
+def test_while_rest_is_refused_a_slow_connection_still_brings_what_it_has(
+    case: tuple[int, list[tuple[int, int]], set[int]], data: st.DataObject
+) -> None:
+    count, order, lost = case
+    core = assembler(Resume(0, START, START))
+    tracker = core.feeds[SYMBOL].tracker
+    tracker.lines = BOTH
+    for line, agg_id in order:
+        core.take([trade(agg_id, START + agg_id)], 1, line)
+        if data.draw(st.booleans(), label="patience ends"):
+            tracker.stop_waiting()
+    core.flush()
+    until = min(lost, default=count + 1)
+    assert ids_and_holes(core.drain()) == (list(range(1, until)), [])
+    core.fill(SYMBOL, [trade(n, START + n) for n in range(until, count + 1)], Told(True, tracker.generation), 9)
+    core.flush()
+    assert ids_and_holes(core.drain()) == (list(range(until, count + 1)), [])
+    assert tracker.state is Continuity.LIVE
+
+
+def test_an_id_that_no_frame_can_hold_is_for_rest_to_tell_whichever_connection_repeats_it() -> None:
+    core = assembler(Resume(0, START, START))
+    core.feeds[SYMBOL].tracker.lines = BOTH
+    bad = trade(1, START + 1, price="0.123456789012345678")
+    core.take([bad, trade(2, START + 2)], 1, line=0)
+    core.flush()
+    core.take([bad, trade(2, START + 2)], 2, line=1)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([], [])
+    core.fill(SYMBOL, [trade(1, START + 1)], Told(True, 0), 3)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([1, 2], [])
+
+
 def test_every_common_gap_of_two_connections_is_known_when_both_have_passed_it() -> None:
     core = assembler(Resume(9, START, START))
     tracker = core.feeds[SYMBOL].tracker
