@@ -39,6 +39,11 @@ FROM rows WHERE agg_id > id_before + 1 ORDER BY agg_id LIMIT :most
 """
 )
 
+_NEWEST = text(  # of several rows, because time may go backwards
+    "SELECT max(trade_time) FROM"
+    " (SELECT trade_time FROM agg_trades WHERE symbol = :symbol ORDER BY agg_id DESC LIMIT 1000) AS newest"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -85,6 +90,13 @@ class Verification:
     def sound(self) -> bool:
         """There are rows, no id is missing or doubled, and time never goes backwards."""
         return bool(self.days) and not any(day.missing or day.doubled or day.backwards for day in self.days)
+
+
+async def newest_trade(engine: AsyncEngine, symbol: str) -> dt.datetime | None:
+    """When the symbol's newest stored trade was; None without any. Raises `UnreachableError`."""
+    async with read_session(engine, _VERIFY_TIMEOUT_MS) as session:
+        found: dt.datetime | None = (await session.connection.execute(_NEWEST, {"symbol": symbol})).scalar()
+        return found
 
 
 async def verify(

@@ -47,7 +47,10 @@ def verify(
         dt.datetime | None, typer.Option("--from", formats=_FORMATS, help="UTC; by default 24 hours before the end")
     ] = None,
     stop: Annotated[
-        dt.datetime | None, typer.Option("--to", formats=_FORMATS, help="UTC, not included; by default now")
+        dt.datetime | None,
+        typer.Option(
+            "--to", formats=_FORMATS, help="UTC, not included; by default just behind the newest stored trade"
+        ),
     ] = None,
     repair: Annotated[
         str | None,
@@ -61,9 +64,14 @@ def verify(
     With --repair, what is missing is looked for first, written into the tables, and each gap is closed; the timeline stays.
     Exit code 0 when nothing is wrong, 1 when something is or nothing is stored.
     """
+    from libs.store.verification import newest_trade
     from libs.store.verification import verify as ask_the_rows
 
-    until = (stop or dt.datetime.now(dt.UTC)).replace(tzinfo=dt.UTC)
+    if stop is None:
+        # Not our clock: an accelerated venue's time is ahead of it, and an imported history ends long before.
+        newest = with_engine(state_dir, lambda engine: newest_trade(engine, symbol.upper()))
+        stop = newest + dt.timedelta(milliseconds=1) if newest is not None else dt.datetime.now(dt.UTC)
+    until = stop.replace(tzinfo=dt.UTC)
     since = start.replace(tzinfo=dt.UTC) if start is not None else until - dt.timedelta(days=1)
     if since >= until:
         raise typer.BadParameter("it is not before --to", param_hint="--from")

@@ -52,12 +52,11 @@ class TopicState:
                 self.last_times[part.symbol] = int(min(columns.trade_time[last], columns.time[last]))
 
     def resume(self, symbol: str) -> Resume:
-        """Where to go on with one symbol."""
-        return Resume(
-            self.gate.last_ids.get(symbol, UNKNOWN_ID),
-            self.last_times.get(symbol, UNKNOWN_TIME),
-            self.watermarks.get(symbol, UNKNOWN_TIME),
-        )
+        """Where to go on with one symbol. Of a last trade that is far back only the watermark is known: nothing is missing up to
+        there, so a gap begins behind it."""
+        last_id, watermark = self.gate.last_ids.get(symbol, UNKNOWN_ID), self.watermarks.get(symbol, UNKNOWN_TIME)
+        known = UNKNOWN_TIME if last_id == UNKNOWN_ID else watermark
+        return Resume(last_id, self.last_times.get(symbol, known), watermark)
 
     def knows(self, symbol: str) -> bool:
         """Whether a row, a hole or a bootstrap of the symbol was seen."""
@@ -89,6 +88,11 @@ async def _read_partition(log: LogReader, partition: int, symbols: list[str]) ->
     if found is not None:
         position, state = found
         await _absorb_range(log, partition, (position, end), state)
+        if any(symbol not in state.last_times for symbol in symbols):
+            # A heartbeat does not say when the last trades were: that stands in the frames before it.
+            before = TopicState()
+            await _absorb_range(log, partition, (max(beginning, position - FIRST_WINDOW), position), before)
+            state.last_times = before.last_times | state.last_times
         return state
     window = FIRST_WINDOW
     while True:

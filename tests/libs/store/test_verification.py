@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.store.engine import write_session
 from libs.store.partitions import create_partitions, months_between
-from libs.store.verification import Gap, verify
+from libs.store.verification import Gap, newest_trade, verify
 
 EVENING = dt.datetime(2026, 10, 31, 23, 59, 58, tzinfo=dt.UTC)
 START, STOP = dt.datetime(2026, 10, 31, tzinfo=dt.UTC), dt.datetime(2026, 11, 2, tzinfo=dt.UTC)
@@ -61,6 +61,12 @@ async def test_gaps_doubles_and_steps_back_are_counted_on_their_day(engine: Asyn
         Gap(11, 11, _second(0), _second(1), None),
         Gap(14, 15, _second(2), _second(3), "not_at_venue"),
     )
+
+
+async def test_the_newest_trade_is_that_of_the_latest_time_in_any_partition(engine: AsyncEngine) -> None:
+    await _store(engine, [(10, 0), (11, 9), (12, 5)])
+    assert await newest_trade(engine, "BTCUSDT") == _second(9)
+    assert await newest_trade(engine, "ETHUSDT") is None
 
 
 @pytest.mark.parametrize("symbol", ["ETHUSDT", "'; DROP TABLE agg_trades; --"])

@@ -57,6 +57,30 @@ async def test_each_partition_is_resumed_by_its_own_epochs_and_heartbeat(empty_k
     assert state.resume("SOLUSDT") == Resume()
 
 
+@pytest.mark.integration
+async def test_when_the_last_trade_was_is_known_although_the_heartbeat_stands_behind_it(empty_kafka: str) -> None:
+    await ensure_topics(empty_kafka, 1)
+    producer = EventProducer(empty_kafka, service="test")
+    await producer.start()
+    heartbeat = TimelineHeartbeat(
+        event_id="h",
+        event_time_ms=START,
+        partition=0,
+        epoch=1,
+        positions={f"{AGGTRADE.name}:0": 2},
+        watermarks={SYMBOL: START + 2, "ETHUSDT": START + 1},
+        frame_epochs={PRODUCER: 1},
+        last_ids={SYMBOL: 3, "ETHUSDT": 77},
+    )
+    for frame in frames(1, 1, 3).drain():
+        await producer.send(AGGTRADE, frame, key="0", partition=0)
+    await producer.send(TIMELINE, heartbeat, key="0", partition=0)
+    await producer.stop()
+    state = await read_topic_state(empty_kafka, {0: [SYMBOL, "ETHUSDT"]})
+    assert state.resume(SYMBOL) == Resume(3, START + 3, START + 2)
+    assert state.resume("ETHUSDT") == Resume(77, START + 1, START + 1), "nothing is missing up to its watermark"
+
+
 def test_a_symbol_with_bars_but_no_row_goes_on_where_the_bars_end() -> None:
     state = TopicState()
     assert state.rows_begin(SYMBOL) is None
