@@ -91,6 +91,22 @@ class MirrorSettings(SettingsGroup):
     def _none_when_empty(cls, value: object) -> object:
         return value or None
 
+    @field_validator("mirror_database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgresql+")):
+            raise ValueError("it is no URL of a PostgreSQL: write postgresql://USER@HOST:PORT/NAME")
+        return value
+
+    def database(self) -> DatabaseSettings | None:
+        """The second database as a database of its own; None without one."""
+        if self.mirror_database_url is None:
+            return None
+        return DatabaseSettings(
+            database_url=self.mirror_database_url.get_secret_value(),
+            database_password_file=self.mirror_database_password_file,
+        )
+
 
 class SymbolSettings(SettingsGroup):
     """The perpetuals of this installation, in the venue's spelling."""

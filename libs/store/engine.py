@@ -92,9 +92,8 @@ class WriteSession:
     raw: RawConnection
 
 
-def database_url(settings: DatabaseSettings) -> URL:
-    """The URL with the password from its file; `ConfigurationError` for a URL that is not PostgreSQL's."""
-    where = "PERPSTREAM_DATABASE_URL"
+def database_url(settings: DatabaseSettings, where: str = "PERPSTREAM_DATABASE_URL") -> URL:
+    """The URL with the password from its file; `ConfigurationError`, which names `where`, for one that is not PostgreSQL's."""
     try:
         url = make_url(settings.database_url)
     except ArgumentError:
@@ -112,10 +111,16 @@ def database_url(settings: DatabaseSettings) -> URL:
     return url if password is None else url.set(password=password.get_secret_value())
 
 
-def create_engine(settings: DatabaseSettings, *, application: str = "perpstream", connections: int = 5) -> AsyncEngine:
-    """An engine with at most `connections` connections; opens none yet. Callers dispose it."""
+def create_engine(
+    settings: DatabaseSettings,
+    *,
+    application: str = "perpstream",
+    connections: int = 5,
+    where: str = "PERPSTREAM_DATABASE_URL",
+) -> AsyncEngine:
+    """An engine with at most `connections` connections; opens none yet. Callers dispose it. Errors name `where` it was set."""
     return create_async_engine(
-        database_url(settings),
+        database_url(settings, where),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,

@@ -10,10 +10,16 @@ from libs.store.engine import ReadSession
 from libs.store.instants import instant, milliseconds
 
 _FEEDS = text("""
-SELECT * FROM feed_health
+SELECT *, CASE WHEN feed = 'trades' THEN (
+  SELECT coalesce(sum(last_missing_id - first_missing_id + 1), 0)::bigint FROM market_data_gaps AS gap
+  WHERE gap.symbol = feed_health.symbol AND gap.in_band AND gap.outcome = 'lost'
+    AND gap.to_time >= feed_health.event_time - interval '24 hours'
+) END AS lost_24h
+FROM feed_health
 WHERE (CAST(:feed AS text) IS NULL OR feed = :feed) AND (CAST(:symbol AS text) IS NULL OR symbol = :symbol)
 ORDER BY feed, symbol
 """)
+_KNOWN = text("SELECT DISTINCT feed FROM feed_health ORDER BY feed")
 # A gap whose beginning nobody knows begins at the epoch, so that pages have an order.
 _BEGINNING = "greatest(from_time, timestamptz 'epoch')"
 _GAPS = """
@@ -27,7 +33,8 @@ ORDER BY {beginning} DESC, symbol DESC, first_missing_id DESC, last_missing_id D
 @dataclass(frozen=True, slots=True)
 class FeedNow:
     """The last report of a feed and symbol. Times are the venue's in ms: `reported_ms` when it was told, `last_event_ms` of the
-    newest event. Rates and delays are means since the report before; completeness is in parts per million."""
+    newest event. Rates and delays are means since the report before; completeness is in parts per million. `lost_24h`: aggregate
+    ids of the last 24 hours that stand in the timeline as missing and in no table (of the feed of trades)."""
 
     feed: str
     symbol: str
@@ -43,6 +50,7 @@ class FeedNow:
     gaps_filled: int
     completeness_1h_ppm: int | None
     completeness_24h_ppm: int | None
+    lost_24h: int | None
 
     @property
     def live(self) -> bool:
@@ -117,9 +125,15 @@ async def feeds_now(session: ReadSession, feed: str | None = None, symbol: str |
             row.gaps_filled,
             row.completeness_1h_ppm,
             row.completeness_24h_ppm,
+            row.lost_24h,
         )
         for row in rows
     ]
+
+
+async def known_feeds(session: ReadSession) -> list[str]:
+    """The names of the feeds that have ever reported."""
+    return list((await session.connection.execute(_KNOWN)).scalars())
 
 
 async def known_gaps(session: ReadSession, wanted: GapFilter) -> list[KnownGap]:

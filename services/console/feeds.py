@@ -10,10 +10,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from libs.kit.errors import ConfigurationError
 from services.console.database import with_engine
-from services.console.health import duration
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running
-from services.console.watch.words import UNKNOWN, compact, number, parts_per_million, state_style
+from services.console.watch.words import UNKNOWN, compact, delay, duration, number, parts_per_million, state_style
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Six reports of those that come every ten seconds.
 SILENT_MS = 60_000
-_WIDE = 104
+_WIDE = 112
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +55,22 @@ def feeds(
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show each feed's state, rate, delay, gaps and completeness as last reported.
+    """Show each feed's state, delay, gaps, lost trades and completeness as last reported; with 112 columns also rates, clocks and
+    what was filled.
 
     Exit code 0 when all of them are live, 1 when one is not, nobody reports it any more, or none is known.
     """
     from libs.store.engine import read_session
-    from libs.store.feed_questions import feeds_now
+    from libs.store.feed_questions import feeds_now, known_feeds
 
-    async def work(engine: "AsyncEngine") -> "list[FeedNow]":
+    async def work(engine: "AsyncEngine") -> "tuple[list[FeedNow], list[str]]":
         async with read_session(engine) as session:
-            return await feeds_now(session, feed, symbol.upper() if symbol else None)
+            found = await feeds_now(session, feed, symbol.upper() if symbol else None)
+            return found, await known_feeds(session)
 
-    reports = with_engine(state_dir, work)
+    reports, known = with_engine(state_dir, work)
+    if feed is not None and known and feed not in known:
+        raise ConfigurationError(f"no feed {feed} has reported", where="--feed", todo=f"take one of {', '.join(known)}")
     # The clock of a simulated venue is its own: there, what was reported last is now.
     run = running(state_dir)
     wall_ms = time.time_ns() // 1_000_000 if run is not None and run.simulator_url is None else 0
@@ -95,14 +99,15 @@ _WIDTHS = {
     "since": 7,
     "last event": 10,
     "events/s": 8,
-    "delay ms": 8,
+    "delay": 8,
     "clock ms": 8,
     "gaps": 4,
     "filled": 6,
+    "lost": 6,
     "1 h %": 8,
     "24 h %": 8,
 }
-_NARROW = ("state", "since", "last event", "delay ms", "gaps", "1 h %", "24 h %")
+_NARROW = ("state", "since", "last event", "delay", "gaps", "lost", "24 h %")
 
 
 def _picture(rows: list[Row], width: int) -> Group:
@@ -138,10 +143,11 @@ def _cells(row: Row) -> dict[str, Text | str]:
         "since": _age(None if since_ms is None else row.now_ms - since_ms),
         "last event": _age(row.last_event_age_ms),
         "events/s": compact(report.events_per_second),
-        "delay ms": compact(report.delay_ms),
+        "delay": delay(report.delay_ms),
         "clock ms": number(report.clock_offset_ms, 0, signed=True),
         "gaps": Text(str(report.gaps_open), style="yellow" if report.gaps_open else "dim"),
         "filled": str(report.gaps_filled),
+        "lost": Text(compact(report.lost_24h), style="red" if report.lost_24h else "dim"),
         "1 h %": parts_per_million(report.completeness_1h_ppm),
         "24 h %": parts_per_million(report.completeness_24h_ppm),
     }

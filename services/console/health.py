@@ -17,6 +17,7 @@ from infra.local.kafka import answers_as_kafka
 from infra.local.postgres import answers_as_postgres
 from infra.local.runfile import RunFile, ServiceEntry, process_of, running_stack
 from libs.kit.addresses import broker_addresses
+from services.console.watch.words import duration
 
 STARTING_SECONDS = 60.0
 _UNANSWERED = {"endpoint": "does not answer"}
@@ -202,13 +203,3 @@ def waits_for(service: ProcessReport, *, answered_before: bool = False) -> str:
 
 def _mark(value: bool | None) -> str:
     return "–" if value is None else "[green]yes[/green]" if value else "[red]no[/red]"
-
-
-def duration(seconds: float) -> str:
-    """A time span in at most two units: 42s, 3m 05s, 2h 10m."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m {whole % 60:02d}s"
-    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"

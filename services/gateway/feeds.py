@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from libs.contracts.market import GapOutcome
-from libs.store.feed_questions import FeedNow, GapFilter, GapPlace, KnownGap, feeds_now, known_gaps
+from libs.store.feed_questions import FeedNow, GapFilter, GapPlace, KnownGap, feeds_now, known_feeds, known_gaps
 from services.gateway.asking import Shared, Text, TimeMs, answer, check_span, check_symbol, cursor_at, read_cursor
 from services.gateway.models import FeedAnswer, Feeds, GapAnswer, GapPage
 from services.gateway.problems import RESPONSES, BadRequest
@@ -47,6 +47,8 @@ async def feeds(request: Request, shared: Shared, asked: Annotated[FeedQuery, De
     async with shared.question() as session:
         await check_symbol(shared, session, asked.symbol)
         found = await feeds_now(session, asked.feed, asked.symbol)
+        if asked.feed is not None and not found and asked.feed not in (known := await known_feeds(session)):
+            raise BadRequest(f"no feed {asked.feed} has reported; known feeds: {', '.join(known) or 'none yet'}")
     return answer(request, Feeds(feeds=tuple(_feed(row) for row in found)), 1)
 
 

@@ -199,6 +199,10 @@ class FeedAnswer(Answer):
     gaps_filled: int = Field(examples=[2])
     completeness_1h_ppm: int | None = Field(examples=[1_000_000], description="Parts per million of aggregate ids")
     completeness_24h_ppm: int | None = Field(examples=[999_998], description="Parts per million of aggregate ids")
+    lost_24h: int | None = Field(
+        examples=[0],
+        description="Aggregate ids of the last 24 hours that could not be had; null for other feeds than trades",
+    )
 
 
 class Feeds(Answer):

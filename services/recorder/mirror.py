@@ -28,6 +28,7 @@ from services.recorder.settings import RecorderSettings
 from services.recorder.writing import Recorder
 
 GROUP = "recorder-mirror"
+NAMED = "PERPSTREAM_MIRROR_DATABASE_URL"
 RUNNING = "running"
 _LONGEST_PAUSE_SECONDS = 30.0
 _REPORT_SECONDS = 1.0
@@ -64,7 +65,7 @@ async def main(context: ServiceContext) -> None:
     It is ready as soon as it runs, whatever its database does: a start of the stack does not wait for a mirror either. Raises
     `ConfigurationError` for settings that cannot be right, and for nothing that a database can do.
     """
-    engine = create_engine(_database(load_settings(MirrorSettings)), application="perpstream mirror")
+    engine = create_engine(_database(), application="perpstream mirror", where=NAMED)
     context.expect(RUNNING)
     context.fulfil(RUNNING)
     pause = 1.0
@@ -85,15 +86,11 @@ async def main(context: ServiceContext) -> None:
         await engine.dispose()
 
 
-def _database(settings: MirrorSettings) -> DatabaseSettings:
-    if settings.mirror_database_url is None:
-        raise ConfigurationError(
-            "no mirror is named", where="PERPSTREAM_MIRROR_DATABASE_URL", todo="set it, or do not start this process"
-        )
-    return DatabaseSettings(
-        database_url=settings.mirror_database_url.get_secret_value(),
-        database_password_file=settings.mirror_database_password_file,
-    )
+def _database() -> DatabaseSettings:
+    settings = load_settings(MirrorSettings).database()
+    if settings is None:
+        raise ConfigurationError("no mirror is named", where=NAMED, todo="set it, or do not start this process")
+    return settings
 
 
 async def _mirror(context: ServiceContext, engine: Engine) -> None:

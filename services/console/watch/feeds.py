@@ -4,13 +4,18 @@ from rich.table import Table
 from rich.text import Text
 
 from services.console.watch.model import SymbolState, WatchModel
-from services.console.watch.words import UNKNOWN, compact, parts_per_million, state_style
+from services.console.watch.words import UNKNOWN, compact, delay, parts_per_million, state_style
 
 # Six reports, of those that come every ten seconds of venue time.
 REPORTED_SECONDS = 60.0
 _PERCENT_DECIMALS = 3
-_COLUMNS = ((96, ("1 h %", "24 h %", "gaps", "holes")), (80, ("24 h %", "gaps", "holes")), (0, ("24 h %", "gaps")))
-_WIDTHS = {"1 h %": 8, "24 h %": 8, "gaps": 5, "holes": 8}
+_COLUMNS = (
+    (112, ("delay", "1 h %", "24 h %", "gaps", "holes")),
+    (96, ("1 h %", "24 h %", "gaps", "holes")),
+    (80, ("24 h %", "gaps", "holes")),
+    (0, ("24 h %", "gaps")),
+)
+_WIDTHS = {"delay": 8, "1 h %": 8, "24 h %": 8, "gaps": 5, "holes": 8}
 _STATE_WIDTH = 10
 
 
@@ -57,6 +62,7 @@ def _cells(state: SymbolState) -> dict[str, Text]:
     if report is None:
         return dict.fromkeys(_WIDTHS, unknown) | {"holes": holes}
     return {
+        "delay": Text(delay(report.delay_ms)),
         "1 h %": parts_per_million(report.completeness_1h_ppm, _PERCENT_DECIMALS),
         "24 h %": parts_per_million(report.completeness_24h_ppm, _PERCENT_DECIMALS),
         "gaps": Text(str(report.gaps_open), style="yellow" if report.gaps_open else "dim"),

@@ -5,7 +5,6 @@ from rich.table import Table
 from rich.text import Text
 
 from libs.contracts.signals import WindowFeatures
-from services.console.health import duration
 from services.console.watch.feeds import feed_table, feed_width
 from services.console.watch.model import SignalRow, SymbolState, WatchModel
 from services.console.watch.words import (
@@ -18,6 +17,7 @@ from services.console.watch.words import (
     clock,
     compact,
     direction,
+    duration,
     number,
     score_words,
     sensible_decimals,

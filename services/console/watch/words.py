@@ -33,6 +33,23 @@ def compact(value: Decimal | float | int | None, *, signed: bool = False) -> str
     return number(amount, 0 if isinstance(value, int) or abs(amount) >= 1000 else 1, signed=signed)
 
 
+def duration(seconds: float) -> str:
+    """A time span in at most two units: 42s, 3m 05s, 2h 10m."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def delay(milliseconds: float | None) -> str:
+    """A delay as people read it: milliseconds of a stream, a time span of what comes hours after its period."""
+    if milliseconds is None:
+        return UNKNOWN
+    return f"{milliseconds:.0f} ms" if abs(milliseconds) < 10_000 else duration(milliseconds / 1000)
+
+
 def aligned(value: Decimal | float | None) -> str:
     """A signed number for a column: one decimal and a place for the unit in every row, so that the points stand in line."""
     if value is None:

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 import pytest
 
 from infra.local.options import ROOT
-from libs.contracts.market import FeedStatusChanged
+from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, Hole
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
 from libs.store.engine import create_engine, write_session
 from libs.store.feed_questions import FeedNow
 from libs.store.feeds import write_feed_reports
+from libs.store.gaps import write_gaps
 from services.console.feeds import SILENT_MS, Row
+from services.console.watch.words import delay
 
 NOW_MS = 1_723_161_599_000
 
@@ -47,16 +49,17 @@ def database(module_database_url: str) -> str:
     return module_database_url
 
 
-async def _write(url: str, reports: Sequence[FeedStatusChanged]) -> None:
+async def _write(url: str, reports: Sequence[FeedStatusChanged], holes: Sequence[Hole] = ()) -> None:
     engine = create_engine(DatabaseSettings(database_url=url))
     await migrate.upgrade(engine)
     if reports:
         async with write_session(engine) as session:
             await write_feed_reports(session, [(each, -1) for each in reports])
+            await write_gaps(session, holes)
     await engine.dispose()
 
 
-def run(database: str, *arguments: str, columns: int = 110) -> "subprocess.CompletedProcess[str]":
+def run(database: str, *arguments: str, columns: int = 112) -> "subprocess.CompletedProcess[str]":
     environment = {"PERPSTREAM_DATABASE_URL": database, "NO_COLOR": "1", "COLUMNS": str(columns)}
     return subprocess.run(
         [sys.executable, "-m", "services.console", "feeds", *arguments],
@@ -86,7 +89,7 @@ def test_the_table_the_json_and_the_exit_code(database: str) -> None:
     lines = [line.split() for line in done.stdout.splitlines()]
     assert lines[1:4] == [["mark_price"], lines[2], ["trades"]]
     # Ages are cut to seconds; 1 h 01 m and 40 s ago the state began.
-    figures = ["1", "235", "18.3", "-3", "0", "12", "100.0000", "99.9999"]
+    figures = ["1", "235", "18", "ms", "-3", "0", "12", "0", "100.0000", "99.9999"]
     assert lines[4] == ["BTCUSDT", "live", "1h", "01m", "1s", *figures]
     assert lines[5][:2] == ["ETHUSDT", "stale"]
     assert lines[6][:5] == ["SOLUSDT", "no", "report", "1m", "00s"]
@@ -103,7 +106,33 @@ def test_the_table_the_json_and_the_exit_code(database: str) -> None:
     narrow = run(database, columns=80).stdout.splitlines()
     assert max(map(len, narrow)) <= 80
     assert "ETHUSDT" in narrow[5]
-    assert narrow[5].split()[-4:] == ["18.3", "1", "100.0000", "99.9999"]
+    assert narrow[5].split()[-5:] == ["18", "ms", "1", "0", "99.9999"]
+    unknown = run(database, "--feed", "nope")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "take one of mark_price, trades" in " ".join(unknown.stderr.split())
+
+
+def test_lost_trades_of_a_day_are_shown_and_counted(database: str) -> None:
+    day_ms = 86_400_000
+    lost = [
+        Hole("LTCUSDT", 5, 9, NOW_MS - day_ms, NOW_MS - 1_000, "rate_limited"),
+        Hole("LTCUSDT", 20, 29, NOW_MS - 3_000, NOW_MS - 2_000, NEVER_EXISTED),
+        Hole("LTCUSDT", 1, 2, NOW_MS - 2 * day_ms, NOW_MS - day_ms - 1, "rate_limited"),
+    ]
+    asyncio.run(_write(database, [report("trades", "LTCUSDT", "live")], lost))
+    [row] = json.loads(run(database, "--symbol", "LTCUSDT", "--json").stdout)
+    assert row["lost_24h"] == 5
+    assert run(database, "--symbol", "LTCUSDT", columns=80).stdout.splitlines()[-1].split()[-2] == "5"
+
+
+def test_a_delay_of_hours_is_a_time_span() -> None:
+    assert [delay(value) for value in (None, 18.3, -2.6, 9_999, 24_360_000)] == [
+        "–",
+        "18 ms",
+        "-3 ms",
+        "9999 ms",
+        "6h 46m",
+    ]
 
 
 def test_a_feed_that_tells_its_changes_only_is_not_overdue() -> None:
@@ -122,6 +151,7 @@ def test_a_feed_that_tells_its_changes_only_is_not_overdue() -> None:
         gaps_filled=0,
         completeness_1h_ppm=None,
         completeness_24h_ppm=None,
+        lost_24h=None,
     )
     row = Row(known, NOW_MS)
     assert (row.live, row.last_event_age_ms) == (True, None)

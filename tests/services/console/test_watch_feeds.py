@@ -18,11 +18,12 @@ def _report(symbol: str, state: FeedState, **figures: int) -> FeedStatusChanged:
         detail="",
         last_event_time_ms=-1,
         events_per_second=3.0,
+        delay_ms=18.3,
     )
     return msgspec.structs.replace(status, **figures)
 
 
-@pytest.mark.parametrize("width", [100, 80, 70])
+@pytest.mark.parametrize("width", [120, 100, 80, 70])
 def test_feeds_stand_beside_the_scores_with_their_gaps_and_holes(width: int) -> None:
     model = _model()
     model.symbol("1000000MOGUSDT")
@@ -36,6 +37,7 @@ def test_feeds_stand_beside_the_scores_with_their_gaps_and_holes(width: int) -> 
     assert (
         line[line.index("silent") :]
         == {
+            120: ["silent", "18", "ms", "100.000", "99.999", "7", "12"],
             100: ["silent", "100.000", "99.999", "7", "12"],
             80: ["silent", "99.999", "7", "12"],
             70: ["silent", "99.999", "7"],

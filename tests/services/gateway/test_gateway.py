@@ -162,7 +162,9 @@ def test_feeds_say_how_they_were_last_reported(gateway: Caller) -> None:
         "gaps_filled": 3,
         "completeness_1h_ppm": 999_999,
         "completeness_24h_ppm": None,
+        "lost_24h": 0,
     }
+    assert (feeds[0]["lost_24h"], feeds[1]["lost_24h"]) == (None, 600_000 - 200)
 
 
 def test_gaps_page_from_new_to_old_and_say_which_are_holes(gateway: Caller) -> None:
@@ -204,6 +206,7 @@ def test_gaps_page_from_new_to_old_and_say_which_are_holes(gateway: Caller) -> N
         ("/api/signals/history?symbol=NOPE", 400, "NOPE is unknown here"),
         ("/api/signals/history?limit=0", 422, "limit"),
         ("/api/feeds?symbol=NOPE", 400, "NOPE is unknown here"),
+        ("/api/feeds?feed=nope", 400, "known feeds: liquidations, trades"),
         ("/api/feeds?feed=%00", 422, "feed: Value error, must be printable text"),
         ("/api/gaps?outcome=closed", 422, "outcome: Input should be 'open'"),
         ("/api/gaps?from=20&to=10", 400, "from (20) is later than to (10)"),
