@@ -119,7 +119,9 @@ class LiquidationFeed:
                 get_logger(FEED).warning("a forced order cannot be read", detail=error.detail)
                 continue
             if event is not None:
-                self.reports.seen(event.symbol, order.event_time)
+                # A message's own stamp may be absurd where that of its order is not.
+                stamped = order.event_time if self._venue.clock.believes(order.event_time) else order.trade_time
+                self.reports.seen(event.symbol, stamped)
                 self._publisher.put(Outgoing(LIQUIDATION, event, event.symbol, self._partitions[event.symbol]))
 
     def on_close(self, reason: str, silent: bool) -> None:

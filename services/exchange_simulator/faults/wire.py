@@ -61,7 +61,7 @@ class _Overtaken:
 
 
 class _Account:
-    """What one fault did to one stream of one connection."""
+    """What one fault did to one symbol of one stream of one connection."""
 
     __slots__ = ("count", "ids", "stream", "symbol", "times")
 
@@ -88,7 +88,7 @@ class Wire:
         self._order = 0
         self._overtaken: dict[tuple[int, Session, str], list[_Overtaken]] = {}
         # A skewed clock touches every message, so that its account is written once, at its end.
-        self._skewed: dict[tuple[int, int, str], _Account] = {}
+        self._skewed: dict[tuple[int, int, str, str], _Account] = {}
 
     @property
     def busy(self) -> bool:
@@ -125,15 +125,16 @@ class Wire:
             for one in waiting if key[0] == armed.number else ():
                 one.until_ms = now_ms
         self.release(now_ms)
-        for serial, stream in [(key[1], key[2]) for key in self._skewed if key[0] == armed.number]:
-            self._write_down(armed, serial, self._skewed.pop((armed.number, serial, stream)), now_ms)
+        for skewed in [key for key in self._skewed if key[0] == armed.number]:
+            self._write_down(armed, skewed[1], self._skewed.pop(skewed), now_ms)
 
     def _through(self, armed: Armed, session: Session, messages: list[Message], now_ms: int) -> list[Message]:
         fault = armed.fault
         if isinstance(fault, plan.ClockSkew):
             armed.affected += len(messages)
             for message in messages:
-                self._skewed.setdefault((armed.number, session.serial, message.stream), _Account(message)).add(message)
+                key = (armed.number, session.serial, message.stream, message.symbol)
+                self._skewed.setdefault(key, _Account(message)).add(message)
             return [_with_time(message, "E", fault.by_ms) for message in messages]
         assert isinstance(fault, plan.StreamFault)
         out: list[Message] = []
@@ -198,10 +199,11 @@ class Wire:
         return come
 
     def _note(self, armed: Armed, session: Session, hit: list[Message], now_ms: int) -> None:
-        by_stream: dict[str, _Account] = {}
+        # The streams of all symbols carry several in one batch.
+        accounts: dict[tuple[str, str], _Account] = {}
         for message in hit:
-            by_stream.setdefault(message.stream, _Account(message)).add(message)
-        for account in by_stream.values():
+            accounts.setdefault((message.stream, message.symbol), _Account(message)).add(message)
+        for account in accounts.values():
             self._write_down(armed, session.serial, account, now_ms)
 
     def _write_down(self, armed: Armed, serial: int, account: "_Account", now_ms: int) -> None:

@@ -120,7 +120,7 @@ scripts = st.lists(_during(_stream | _stream | _connection | _rest), min_size=1,
 
 
 @asynccontextmanager
-async def ingesting(url: str, connections: int) -> AsyncIterator[tuple[TradeIngest, MemoryBus]]:
+async def ingesting(url: str, connections: int) -> AsyncIterator[tuple[TradeIngest, MemoryBus, OrderedPublisher]]:
     """The running core: streams, filler, silence watch and publisher, with topics in memory."""
     where = VenueSettings(
         binance_rest_url=url,
@@ -147,7 +147,7 @@ async def ingesting(url: str, connections: int) -> AsyncIterator[tuple[TradeInge
 
         work = (publisher.run(), filler.run(), watch.run(), feed.session.run(), tick(), keep_clock(venue))
         tasks = [asyncio.create_task(one) for one in work]
-        yield ingest, bus
+        yield ingest, bus, publisher
         for task in tasks:
             task.cancel()
         assert not [
@@ -165,7 +165,7 @@ async def _core(venue: Venue) -> tuple[TradeIngest, MemoryBus, OrderedPublisher]
 async def play(simulator: Simulator, script: list[dict[str, Any]], connections: int) -> tuple[list[AggTradeFrame], int]:
     """The frames of one script, from a fresh start until every trade of its end is there; and the ledger's last entry before."""
     before = max([entry["seq"] for entry in simulator.ask("/sim/faults/ledger?limit=100000")], default=0)
-    async with ingesting(simulator.url, connections) as (ingest, bus):
+    async with ingesting(simulator.url, connections) as (ingest, bus, publisher):
 
         async def live() -> bool:
             return not ingest.unsettled
@@ -185,7 +185,10 @@ async def play(simulator: Simulator, script: list[dict[str, Any]], connections: 
             return not ingest.unsettled and all(feeds[name].tracker.expected > last for name, last in newest.items())
 
         await eventually(caught_up, 60, lambda: f"{ingest.unsettled} {newest}")
-        await asyncio.sleep(0.1)  # the flush and the publisher's turn: what is not sent then is found missing below
+        # What the flush leaves behind is found missing below.
+        ingest.assembler.flush()
+        ingest.pump()
+        await publisher.settled()
     frames = [decode_as(AggTradeFrame, record.value) for record in bus.records(AGGTRADE.name)
               if record.headers["schema"] == AggTradeFrame.SCHEMA.encode()]  # fmt: skip
     return frames, before
