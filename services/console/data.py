@@ -64,17 +64,9 @@ def verify(
     With --repair, what is missing is looked for first, written into the tables, and each gap is closed; the timeline stays.
     Exit code 0 when nothing is wrong, 1 when something is or nothing is stored.
     """
-    from libs.store.verification import newest_trade
     from libs.store.verification import verify as ask_the_rows
 
-    if stop is None:
-        # Not our clock: an accelerated venue's time is ahead of it, and an imported history ends long before.
-        newest = with_engine(state_dir, lambda engine: newest_trade(engine, symbol.upper()))
-        stop = newest + dt.timedelta(milliseconds=1) if newest is not None else dt.datetime.now(dt.UTC)
-    until = stop.replace(tzinfo=dt.UTC)
-    since = start.replace(tzinfo=dt.UTC) if start is not None else until - dt.timedelta(days=1)
-    if since >= until:
-        raise typer.BadParameter("it is not before --to", param_hint="--from")
+    since, until = _span(state_dir, symbol.upper(), start, stop)
     repairs: list[RepairedGap] = []
     if repair is not None:
         from services.console.data_repair import repair_span
@@ -92,6 +84,23 @@ def verify(
         _print(found)
     if not found.sound:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _span(
+    state_dir: StateDir, symbol: str, start: dt.datetime | None, stop: dt.datetime | None
+) -> tuple[dt.datetime, dt.datetime]:
+    """What was asked for, or the day before the newest stored trade: our clock says nothing about an accelerated venue's time, nor
+    about an imported history."""
+    from libs.store.verification import newest_trade
+
+    if stop is None:
+        newest = with_engine(state_dir, lambda engine: newest_trade(engine, symbol))
+        stop = newest + dt.timedelta(milliseconds=1) if newest is not None else dt.datetime.now(dt.UTC)
+    until = stop.replace(tzinfo=dt.UTC)
+    since = start.replace(tzinfo=dt.UTC) if start is not None else until - dt.timedelta(days=1)
+    if since >= until:
+        raise typer.BadParameter("it is not before --to", param_hint="--from")
+    return since, until
 
 
 def _facts(found: "Verification") -> dict[str, object]:
