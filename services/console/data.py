@@ -89,8 +89,8 @@ def verify(
 def _span(
     state_dir: StateDir, symbol: str, start: dt.datetime | None, stop: dt.datetime | None
 ) -> tuple[dt.datetime, dt.datetime]:
-    """What was asked for, or the day before the newest stored trade: our clock says nothing about an accelerated venue's time, nor
-    about an imported history."""
+    """What was asked for, or the day before the newest stored trade: our clock says nothing about an accelerated venue's time,
+    nor about an imported history."""
     from libs.store.verification import newest_trade
 
     if stop is None:
