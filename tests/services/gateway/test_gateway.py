@@ -249,7 +249,7 @@ def test_health_routes_are_on_the_apis_port_too(gateway: Caller) -> None:
     assert gateway.get("/readyz").json["ready"] is True
     health = gateway.get("/api/health").json
     assert health["status"] == "ok"
-    assert health["components"]["live_rates"]["detail"] == "2 of 4 configured symbols seen on the topic"
+    assert health["components"]["live_rates"]["detail"] == "2 of 4 followed symbols seen on the topic"
     assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in gateway.get("/metrics").body
 
 
