@@ -7,6 +7,8 @@ from libs.contracts.frames import FrameGate
 from libs.contracts.market import AggTradeFrame
 from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
+from services.trade_ingest.membership import Place
+from services.trade_ingest.settings import ShardOf
 from tests.services.trade_ingest.test_assembler import START, SYMBOL, assembler, instrument, trade
 
 OTHER = "SOLUSDT"
@@ -85,3 +87,11 @@ def test_what_a_removed_symbol_had_is_published_and_counted_from_0_again() -> No
     core.take([trade(2, START + 4, OTHER)], 1)
     core.flush()
     assert core.drain() == [], "its trades are nobody's"
+
+
+def test_the_epoch_is_newer_than_what_stands_in_every_partition_of_the_shard() -> None:
+    """A symbol may come to any of them, and frames of an older epoch than known are nobody's."""
+    place, symbols = Place("", 4, ShardOf(1, 2)), ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "ADAUSDT")
+    ours = place.ours(symbols)
+    assert set(place.owned(ours)) == set(place.owned(())) == {1, 3}
+    assert sorted(symbol for members in place.owned(ours).values() for symbol in members) == sorted(ours)
