@@ -1,5 +1,6 @@
 """What a person asked for with `perpstream up`, and the environment each service gets from it."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from libs.kit.settings import DEFAULT_SYMBOLS
 
 # What reads the venue's streams: trade_ingest, liquidation_ingest and indicator_ingest, a connection each.
 INGEST_CONNECTIONS = 3
+# The simulator's well-known perpetuals.
+LISTED = "10"
 ROOT = Path(__file__).resolve().parents[2]
 PortName = Literal["kafka", "controller", "postgres", "simulator", "gateway", "health"]
 # None: any free port will do. The two that people type into other programs have fixed defaults.
@@ -167,6 +170,8 @@ def market_variables(options: StackOptions) -> dict[str, str]:
         variables["PERPSTREAM_SIM_READERS"] = str(INGEST_CONNECTIONS + options.ingest_shards - 1)
     else:
         variables["PERPSTREAM_SIM_SYMBOLS"] = ",".join(options.symbols)
+        # Else there would be none to add while running.
+        variables["PERPSTREAM_SIM_LISTED"] = os.environ.get("PERPSTREAM_SIM_LISTED", LISTED)
     if options.seed is not None:
         variables["PERPSTREAM_SIM_SEED"] = str(options.seed)
     return variables

@@ -1,5 +1,6 @@
-"""Configuration as records of the log: strategies are never read behind the timeline's back."""
+"""Configuration as records of the log: strategies in force behind nobody's back, and symbols with a trail of who changed them."""
 
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -21,3 +22,30 @@ class StrategyActivated(Event, frozen=True, kw_only=True):
     enabled: bool
     definition: msgspec.Raw
     activated_by: str
+
+
+class SymbolFollowed(Event, frozen=True, kw_only=True):
+    """A symbol is followed from now on; with `followed` false it is not any more, wherever it came from.
+
+    `event_time_ms` is when a person decided so, by the clock of their machine. `event_id` is a digest of symbol, followed and
+    that time: who changes their mind twice has said three things.
+    """
+
+    SCHEMA: ClassVar[str] = "symbol_followed/1"
+
+    symbol: str
+    followed: bool
+    changed_by: str
+    reason: str = ""
+
+
+def symbols_in_force(configured: Sequence[str], words: Iterable[SymbolFollowed]) -> tuple[str, ...]:
+    """The configured symbols, then those that were added, oldest first: of each symbol the newest of `words` counts, and
+    without one the configuration."""
+    newest: dict[str, bool] = {}
+    for word in words:
+        newest.pop(word.symbol, None)
+        newest[word.symbol] = word.followed
+    kept = [symbol for symbol in configured if newest.get(symbol, True)]
+    added = [symbol for symbol, followed in newest.items() if followed and symbol not in configured]
+    return (*kept, *added)

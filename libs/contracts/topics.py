@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from libs.contracts.control import StrategyActivated
+from libs.contracts.control import StrategyActivated, SymbolFollowed
 from libs.contracts.event import Event
 from libs.contracts.market import (
     AggTradeFrame,
@@ -126,6 +126,16 @@ STRATEGY_CONTROL = Topic(
     events=(StrategyActivated,),
     producers=("console",),
     consumers=("sequencer",),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+)
+SYMBOL_CONTROL = Topic(
+    name="control.symbol.v1",
+    meaning="Symbols that were added or removed while running, by whom and when; never compacted, kept for ever.",
+    key="symbol",
+    events=(SymbolFollowed,),
+    producers=("console",),
+    consumers=("trade_ingest", "liquidation_ingest", "indicator_ingest", "gateway", "console"),
     family="single",
     retention_ms=KEEP_FOREVER,
 )
@@ -254,6 +264,7 @@ TOPICS: tuple[Topic, ...] = (
     MARKPRICE,
     FEEDSTATUS,
     STRATEGY_CONTROL,
+    SYMBOL_CONTROL,
     TIMELINE,
     SIGNAL_INDICATOR,
     SIGNAL_SCORED,

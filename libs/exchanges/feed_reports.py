@@ -30,6 +30,18 @@ class FeedReports:
         self._meters: dict[str, Meter] = {}
         self._last: dict[str, int] = {}
 
+    def join(self, symbol: str) -> None:
+        """One more symbol; tell its state next."""
+        self._status.follow(symbol)
+        self.symbols = (*self.symbols, symbol)
+
+    def leave(self, symbol: str) -> None:
+        """The symbol is not followed any more: tell that, and nothing of it from then on."""
+        self._status.end(symbol, self._clock.now_ms())
+        self.report(symbol)
+        self._status.forget(symbol)
+        self.symbols = tuple(other for other in self.symbols if other != symbol)
+
     def enter(self, symbol: str, state: FeedState, detail: str = "") -> None:
         """The symbol's feed is so from now on; told when that is news."""
         event = self._status.change(symbol, state, self._clock.now_ms(), detail, self._last.get(symbol, UNKNOWN_TIME))

@@ -11,6 +11,8 @@ from libs.contracts.identity import digest
 from libs.contracts.market import UNKNOWN_TIME, FeedState, FeedStatusChanged, IdMark, OpenGap
 
 REPORT_MS = 10_000
+NO_LONGER_FOLLOWED = "no longer followed"
+"""The detail of the last report of a symbol that somebody has removed."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,18 @@ class FeedStatus:
     def state_of(self, symbol: str) -> FeedState | None:
         """The last reported state."""
         return self._states[symbol]
+
+    def follow(self, symbol: str) -> None:
+        """One more symbol, of which nothing has been reported."""
+        self._states.setdefault(symbol, None)
+
+    def end(self, symbol: str, at_ms: int) -> None:
+        """The symbol is not followed any more; report that, then `forget` it."""
+        self._states[symbol], self._since[symbol], self._details[symbol] = "down", at_ms, NO_LONGER_FOLLOWED
+
+    def forget(self, symbol: str) -> None:
+        """As if it had never been followed."""
+        self._states.pop(symbol, None)
 
     def change(
         self, symbol: str, state: FeedState, at_ms: int, detail: str = "", last_event_ms: int = UNKNOWN_TIME

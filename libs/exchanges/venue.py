@@ -18,7 +18,7 @@ from libs.exchanges.coinbase import urls as coinbase_urls
 from libs.exchanges.errors import RateLimited, VenueError
 from libs.exchanges.limiter import Limiter, open_limiter
 from libs.kit.clock import SystemClock, VenueClock
-from libs.kit.errors import UnreachableError
+from libs.kit.errors import UnreachableError, UserError
 from libs.kit.logging import get_logger
 from libs.kit.settings import VenueSettings
 
@@ -119,12 +119,33 @@ def _at_first(market_data: MarketData) -> MarketData:
     return market_data.at(Priority.GAPS)
 
 
-async def first_instruments(venue: Venue, symbols: Sequence[str]) -> dict[str, Instrument]:
+async def first_instruments(
+    venue: Venue, symbols: Sequence[str], configured: Sequence[str] | None = None
+) -> dict[str, Instrument]:
     """What the venue says of the symbols, at a start: its refusals are waited out for a while.
 
-    Raises `UserError` for a symbol that it does not have, `UnreachableError` when it goes on refusing.
+    Raises `UserError` for a symbol that it does not have, `UnreachableError` when it goes on refusing. One that is not among
+    `configured` was added while running, where a person may have erred without anybody else having to suffer: it is left out.
     """
-    return await _first_answer(lambda: _at_first(venue.market_data).instruments(symbols), venue.addresses.rest)
+    asking, where = _at_first(venue.market_data), venue.addresses.rest
+    required = [symbol for symbol in symbols if configured is None or symbol in configured]
+    added = [symbol for symbol in symbols if symbol not in required]
+    found = await _first_answer(lambda: asking.instruments(required), where)
+    return found | (await _first_answer(lambda: known_instruments(asking, added), where) if added else {})
+
+
+async def known_instruments(market_data: MarketData, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """What the venue says of those that it has; a warning names each of the others. Raises `VenueError`."""
+    try:
+        return await market_data.instruments(symbols)
+    except UserError as error:
+        if len(symbols) == 1:
+            get_logger("venue").warning("a symbol cannot be followed", symbol=symbols[0], error=str(error))
+            return {}
+    found: dict[str, Instrument] = {}
+    for symbol in symbols:
+        found |= await known_instruments(market_data, [symbol])
+    return found
 
 
 async def keep_clock(venue: Venue) -> None:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from services.console import data, database, feeds, stack, strategies, topics
+from services.console import data, database, feeds, stack, strategies, symbols, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
 app.add_typer(data.app, name="data")
 app.add_typer(strategies.app, name="strategy")
+app.add_typer(symbols.app, name="symbols")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

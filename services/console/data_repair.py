@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from infra.local.runfile import read_run_file
 from libs.exchanges.budget import Priority
 from libs.exchanges.venue import open_venue
 from libs.kit.clock import SystemClock
 from libs.kit.errors import ConfigurationError, UserError
-from libs.kit.settings import VenueSettings, load_settings
+from libs.kit.settings import VenueSettings
 from libs.store.market_source import known_source
 from libs.store.verification import verify
 from services.console.database import with_engine
 from services.console.history.archives import find_archives
 from services.console.history.repairing import ArchivedTrades, VenueTrades, repair
-from services.console.output import StateDir, servers, state_dir
+from services.console.output import StateDir
+from services.console.venues import venue_settings
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -45,17 +45,6 @@ def repair_span(folder: StateDir, origin: str, span: tuple[str, dt.datetime, dt.
     for refusal in refusals:
         where.print(f"the venue: {refusal}", style="yellow", markup=False)
     return found
-
-
-def venue_settings(folder: StateDir) -> VenueSettings:
-    """The venue of the running stack; without one, that of the environment."""
-    settings = load_settings(VenueSettings)
-    if not servers(folder).of_stack:
-        return settings
-    run = read_run_file(state_dir(folder))
-    if run is None or run.simulator_url is None:
-        return settings.model_copy(update={"venue": "binance"})
-    return settings.model_copy(update={"venue": "simulator", "binance_rest_url": run.simulator_url})
 
 
 async def _from_venue(

@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from libs.exchanges.feed_status import NO_LONGER_FOLLOWED
 from libs.kit.errors import ConfigurationError
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running
@@ -31,6 +32,11 @@ class Row:
 
     report: "FeedNow"
     now_ms: int
+
+    @property
+    def removed(self) -> bool:
+        """Whether somebody has removed the symbol: then nothing of it is amiss."""
+        return self.report.detail == NO_LONGER_FOLLOWED
 
     @property
     def reported(self) -> bool:
@@ -58,7 +64,8 @@ def feeds(
     """Show each feed's state, delay, gaps, lost trades and completeness as last reported; with 112 columns also rates, clocks and
     what was filled.
 
-    Exit code 0 when all of them are live, 1 when one is not, nobody reports it any more, or none is known.
+    Exit code 0 when all of them are live, 1 when one is not, nobody reports it any more, or none is known. Those of symbols
+    that somebody has removed do not count.
     """
     from libs.store.engine import read_session
     from libs.store.feed_questions import feeds_now, known_feeds
@@ -81,7 +88,7 @@ def feeds(
     else:
         screen = console()
         screen.print(_picture(rows, screen.width) if rows else "no feed has reported yet")
-    if not rows or not all(row.live for row in rows):
+    if not any(row.live for row in rows) or not all(row.live or row.removed for row in rows):
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -90,6 +97,7 @@ def _facts(row: Row) -> dict[str, object]:
         **asdict(row.report),
         "last_event_age_ms": row.last_event_age_ms,
         "reported": row.reported,
+        "removed": row.removed,
         "live": row.live,
     }
 
@@ -136,7 +144,9 @@ def _table(named: int, titles: tuple[str, ...], heading: Text | None) -> Table:
 def _cells(row: Row) -> dict[str, Text | str]:
     report = row.report
     since_ms, state = report.since_ms, Text(report.state, style=state_style(report.state))
-    if not row.reported:
+    if row.removed:
+        state = Text("removed", style="dim")
+    elif not row.reported:
         since_ms, state = report.reported_ms, Text("no report", style="red")
     return {
         "state": state,

@@ -104,7 +104,8 @@ def _synthetic(settings: MarketSettings) -> Simulation:
         now = wall_ms()
         state.anchor = Anchor(settings.start_time or now, now)
         state.save()
-    plan = SyntheticMarketPlan(settings.seed, settings.symbols, settings.rate, state.anchor.venue_ms)
+    further = tuple(symbol for symbol in settings.listed if symbol not in settings.symbols)
+    plan = SyntheticMarketPlan(settings.seed, settings.symbols, settings.rate, state.anchor.venue_ms, further)
     return Simulation(SyntheticMarket(plan), AnchoredTime(speed, state.anchor), state)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from libs.kit.settings import DEFAULT_SYMBOLS, SettingsGroup
@@ -51,6 +51,11 @@ class MarketSettings(SettingsGroup):
     )
     seed: int = Field(default=7, ge=0)
     symbols: Annotated[tuple[str, ...], NoDecode] = Field(default=DEFAULT_SYMBOLS, description="Names, or how many")
+    listed: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further perpetuals that the synthetic market has, each traded like one of the symbols: names, or how many. "
+        "`perpstream up` gives it 10, the well-known ones",
+    )
     rate: float = Field(
         default=60.0, gt=0, le=2_000_000, description="Synthetic aggregate trades a second over all symbols"
     )
@@ -65,7 +70,7 @@ class MarketSettings(SettingsGroup):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("symbols", mode="before")
+    @field_validator("symbols", "listed", mode="before")
     @classmethod
     def _split_symbols(cls, value: object) -> object:
         if isinstance(value, str) and value.strip().isdigit():
@@ -74,10 +79,10 @@ class MarketSettings(SettingsGroup):
             return tuple(part.strip().upper() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("symbols")
+    @field_validator("symbols", "listed")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or len(set(value)) != len(value):
+    def _known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if (not value and info.field_name == "symbols") or len(set(value)) != len(value):
             raise ValueError("name each symbol once, at least one")
         for symbol in value:
             profile_of(symbol)

@@ -1,6 +1,6 @@
 """GET /sim/status: what the simulator is doing, for tests and for the command line; no exchange has this."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from services.exchange_simulator.clock import VenueTime
@@ -22,14 +22,18 @@ class StatusParts:
 
 
 def status(parts: StatusParts) -> dict[str, object]:
-    """The answer's body. `last_ids` are the newest ids that streams have told and REST answers."""
+    """The answer's body. `last_ids` are the newest ids that streams have told and REST answers, of the market's
+    symbols and of further ones that somebody reads."""
     progress, anchor = parts.progress(), parts.state.anchor
     now = parts.clock.now_ms()
+    demand, asked = parts.hub.demand(), parts.state.identity.get("symbols", parts.source.symbols)
+    assert isinstance(asked, Collection), "names"
     last_ids: dict[str, int | None] = {}
-    for symbol in parts.source.symbols:
+    for index, symbol in enumerate(parts.source.symbols):
+        if symbol not in asked and index not in demand.trade_symbols:
+            continue
         trades = parts.source.newest_trades(symbol, 1, now)
         last_ids[symbol] = int(trades.ids[-1]) if len(trades) else None
-    demand = parts.hub.demand()
     return {
         **parts.state.identity,
         "venue_time_ms": now,

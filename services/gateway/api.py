@@ -93,7 +93,7 @@ async def health(shared: Shared) -> Response:
     except UserError as error:
         database = Component(ok=False, detail=error.advice.what)
     seen = sum(symbol in shared.live.newest for symbol in shared.symbols)
-    detail = f"{seen} of {len(shared.symbols)} configured symbols seen on the topic"
+    detail = f"{seen} of {len(shared.symbols)} followed symbols seen on the topic"
     live = Component(ok=shared.live.following, detail=detail)
     components = {"database": database, "live_rates": live}
     body = Health(status="ok" if database.ok and live.ok else "degraded", version=VERSION, components=components)
@@ -102,7 +102,7 @@ async def health(shared: Shared) -> Response:
 
 @router.get("/rates", operation_id="getRates", response_model=Rates, tags=["market"])
 async def rates(request: Request, shared: Shared) -> Response:
-    """Mark and index price, funding estimate and next funding time of the first four configured symbols; at most 3 s old."""
+    """Mark and index price, funding estimate and next funding time of the first four followed symbols; at most 3 s old."""
     if shared.cached_rates is None or time.monotonic() >= shared.cached_until:
         shared.cached_rates = await _newest_rates(shared, shared.symbols[:RATES_SYMBOLS])
         shared.cached_until = time.monotonic() + RATES_CACHE_SECONDS

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import generate_latest
 
+from libs.contracts.topics import SYMBOL_CONTROL
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import REGISTRY
@@ -17,6 +18,7 @@ from libs.kit.service import ServiceContext
 from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, VenueSettings, load_settings
 from libs.store.engine import create_engine
 from libs.store.migrate import require_current
+from libs.streaming.symbols import SymbolControl
 from services.gateway.api import create_api
 from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.patience import PatientProtocol
@@ -96,7 +98,10 @@ async def main(context: ServiceContext) -> None:
     try:
         await require_current(engine)
         live = LiveRates(real_time=load_settings(VenueSettings).venue_speed == 1.0)
-        shared = Gateway(engine, watching, load_settings(SymbolSettings).symbols, live)
+        configured = load_settings(SymbolSettings).symbols
+        # What was added or removed comes as soon as Kafka answers; the database's answers do not wait for that.
+        control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, configured)
+        shared = Gateway(engine, watching, configured, live)
         application = create_api(shared)
         add_health(application, context)
         listener = listen(settings)
@@ -109,6 +114,7 @@ async def main(context: ServiceContext) -> None:
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(shared.live.watch(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(watch_database(context, shared)),
+            asyncio.ensure_future(control.follow(shared)),
         ]
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         context.details["url"] = f"http://{host}:{port}"

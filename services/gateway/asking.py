@@ -55,7 +55,7 @@ def check_span(start: int | None, end: int | None) -> None:
 
 
 async def check_symbol(shared: Gateway, session: ReadSession, symbol: str | None) -> None:
-    """Raises `BadRequest` for a symbol that is neither configured nor stored."""
+    """Raises `BadRequest` for a symbol that is neither followed nor stored."""
     if symbol is None or symbol in shared.symbols:
         return
     known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}

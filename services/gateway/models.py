@@ -60,7 +60,7 @@ class RateAnswer(Answer):
 
 
 class Rates(Answer):
-    """The configured symbols' rates; symbols of which nothing is known yet are named in `missing`."""
+    """The followed symbols' rates; symbols of which nothing is known yet are named in `missing`."""
 
     rates: tuple[RateAnswer, ...]
     missing: tuple[str, ...] = ()

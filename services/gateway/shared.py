@@ -1,7 +1,7 @@
 """What all routes share: the database, of which only so much may be asked at once, and the memory of live rates."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +17,8 @@ WAIT_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Gateway:
-    """What the routes share. `watching` is an engine apart, which only says whether the database answers."""
+    """What the routes share. `watching` is an engine apart, which only says whether the database answers. `symbols` are those
+    in force, which may change while we run."""
 
     engine: Engine
     watching: Engine
@@ -27,6 +28,17 @@ class Gateway:
     cached_until: float = 0.0
     _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUESTIONS))
     _checking: "asyncio.Task[str] | None" = None
+
+    async def add(self, symbols: Sequence[str]) -> None:
+        """These are followed from now on."""
+        self._follow((*self.symbols, *symbols))
+
+    async def remove(self, symbols: Sequence[str]) -> None:
+        """These are not followed any more; what is stored of them is answered all the same."""
+        self._follow(tuple(symbol for symbol in self.symbols if symbol not in symbols))
+
+    def _follow(self, symbols: tuple[str, ...]) -> None:
+        self.symbols, self.cached_rates = symbols, None
 
     @asynccontextmanager
     async def question(self) -> AsyncIterator[ReadSession]:

@@ -9,9 +9,9 @@ from libs.contracts.codec import decode
 from libs.contracts.event import Event
 from libs.contracts.market import IndicatorHistoryCompleted, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.partitioning import partition_of
-from libs.contracts.topics import INDICATOR, INDICATOR_HISTORY, MARKPRICE, Topic
+from libs.contracts.topics import INDICATOR, INDICATOR_HISTORY, MARKPRICE, SYMBOL_CONTROL, Topic
 from libs.exchanges.budget import Priority
-from libs.exchanges.session import StreamSession, brake
+from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
 from libs.kit.service import ServiceContext
@@ -19,10 +19,12 @@ from libs.kit.settings import KafkaSettings, SymbolSettings, VenueSettings, load
 from libs.streaming.liveness import KAFKA
 from libs.streaming.publishing import publishing
 from libs.streaming.records import LogReader
+from libs.streaming.symbols import SymbolControl
 from services.indicator_ingest.backfill import SERIES, Backfill
 from services.indicator_ingest.facts import MarkPriceSampler, Novelty, Series, series_of
 from services.indicator_ingest.history import History
-from services.indicator_ingest.mark_prices import STREAM, MarkPriceFeed
+from services.indicator_ingest.mark_prices import STREAM
+from services.indicator_ingest.membership import MarkPrices, Membership
 from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.polling import Poller
 from services.indicator_ingest.polls import polls
@@ -34,30 +36,29 @@ TAIL_RECORDS = 5000
 async def main(context: ServiceContext) -> None:
     """Publish slow inputs and mark prices until told to stop."""
     kafka, venue_settings = load_settings(KafkaSettings), load_settings(VenueSettings)
-    symbols, settings = load_settings(SymbolSettings).symbols, load_settings(IndicatorSettings)
+    configured, settings = load_settings(SymbolSettings).symbols, load_settings(IndicatorSettings)
     context.expect(KAFKA, "venue", STREAM)
-    sessions: list[StreamSession] = []
+    sessions = SessionGroup()
     async with (
-        publishing(context, kafka.kafka_bootstrap, partial(brake, sessions)) as output,
+        publishing(context, kafka.kafka_bootstrap, sessions.hold) as output,
         open_venue(venue_settings) as venue,
     ):
-        instruments = await first_instruments(venue, symbols)
+        control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, configured)
+        instruments = await first_instruments(venue, await control.at_start(), configured)
         context.fulfil("venue")
-        partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in symbols}
-        known = await read_known(kafka.kafka_bootstrap, set(partitions.values()), settings.history_days)
+        partitions = {symbol: partition_of(symbol, kafka.market_partitions) for symbol in instruments}
+        # Of every partition: a symbol may come to any while we run.
+        known = await read_known(kafka.kafka_bootstrap, range(kafka.market_partitions), settings.history_days)
         outlet = Outlet(output.publisher, partitions, known.novelty, venue_settings.venue, venue.clock, known.history)
         rounds = FirstRounds(context)
         pollers = [Poller(poll, outlet, rounds.of(poll.feed)) for poll in polls(venue, instruments, settings)]
         backfill = Backfill(venue.market_data.at(Priority.WARM_UP), outlet, rounds.over)
-        size = settings.symbols_per_connection
-        feeds: list[MarkPriceFeed] = []
-        for start in range(0, len(symbols), size):
-            feeds.append(feed := MarkPriceFeed(context, venue, outlet, known.sampler))
-            sessions.append(feed.session(symbols[start : start + size], settings.silence_seconds))
-        streams = (*(session.run() for session in sessions), *(feed.reports.run() for feed in feeds))
-        await output.run(keep_clock(venue), backfill.run(), *(poller.run() for poller in pollers), *streams)
-        for feed in feeds:
-            feed.release()
+        marks = MarkPrices(context, venue, outlet, known.sampler, settings, sessions)
+        marks.open(tuple(instruments))
+        members = Membership(kafka.market_partitions, instruments, pollers, backfill, marks)
+        asking = (poller.run() for poller in pollers)
+        await output.run(keep_clock(venue), backfill.run(), *asking, sessions.run(), control.follow(members))
+        marks.release()
         await output.drain()
 
 

@@ -44,22 +44,23 @@ class HistorySource(Protocol):
 
 @dataclass(slots=True)
 class Backfill:
-    """Fetches what is missing until cancelled; `begin` is set when it may. A series that fails waits, twice as long each time."""
+    """Fetches what is missing until cancelled; `begin` is set when it may, `more` when a symbol has come. A series that
+    fails waits, twice as long each time."""
 
     source: HistorySource
     outlet: Outlet
     begin: asyncio.Event
+    more: asyncio.Event = field(default_factory=asyncio.Event)
     _pause: dict[Series, float] = field(default_factory=dict)
     _not_before: dict[Series, int] = field(default_factory=dict)
 
     async def run(self) -> None:
         await self.begin.wait()
         clock, log = self.outlet.clock, get_logger("backfill")
-        everything = [(symbol, *kind) for symbol in self.outlet.partitions for kind in SERIES]
         seconds = max(PAGE_SECONDS, FASTEST_REAL_SECONDS * clock.speed)
         told = False
         while True:
-            todo = self._todo(everything)
+            todo = self._todo([(symbol, *kind) for symbol in self.outlet.partitions for kind in SERIES])
             if bool(todo) != told:
                 told = bool(todo)
                 log.info("fetching history" if told else "history is complete", series=len(todo))
@@ -67,7 +68,17 @@ class Backfill:
                 await self._page(series)
                 await clock.sleep(seconds)
             if not todo:
-                await clock.sleep(IDLE_SECONDS)
+                self.more.clear()
+                await self._idle()
+
+    async def _idle(self) -> None:
+        """A minute of the venue's, or until there is more to do."""
+        waits = [asyncio.ensure_future(self.outlet.clock.sleep(IDLE_SECONDS)), asyncio.ensure_future(self.more.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     def _todo(self, everything: Sequence[Series]) -> list[Series]:
         """What is missing and may be asked for now; says how much there is."""

@@ -24,7 +24,7 @@ AFTER_EDGE_SECONDS = 0.3
 
 
 class MarkPriceFeed:
-    """The `StreamHandler` of one connection's mark prices."""
+    """The `StreamHandler` of one connection's mark prices. `trouble`: why it is not open, None while it is or has not been."""
 
     def __init__(self, context: ServiceContext, venue: Venue, outlet: Outlet, sampler: MarkPriceSampler) -> None:
         self._context = context
@@ -33,6 +33,7 @@ class MarkPriceFeed:
         self._sampler = sampler
         self.reports = FeedReports(FEED, (), venue.clock, self._tell)
         self._waiting: list[Outgoing] = []
+        self.trouble: str | None = None
 
     def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
         """The supervised stream of these symbols."""
@@ -47,12 +48,13 @@ class MarkPriceFeed:
         """Copies of several lines are one event here."""
 
     def on_open(self) -> None:
+        self.trouble = None
         self._context.fulfil(STREAM)
 
     def on_batch(self, batch: StreamBatch) -> None:
         for mark in batch.mark_prices:
             partition = self._outlet.partitions.get(mark.symbol)
-            if partition is None:
+            if partition is None or mark.symbol not in self.reports.symbols:
                 continue
             try:
                 if mark.event_time < 0 or not self._venue.clock.believes(mark.event_time):
@@ -70,6 +72,7 @@ class MarkPriceFeed:
                 self._wait(Outgoing(MARKPRICE, event, mark.symbol, partition))
 
     def on_close(self, reason: str, silent: bool) -> None:
+        self.trouble = reason
         self._context.miss(STREAM, reason)
         self.reports.enter_all("silent" if silent else "down", reason)
 

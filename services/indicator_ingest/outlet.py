@@ -22,7 +22,8 @@ CHUNK = 50
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """Where events go: the ordered publisher, the symbols' partitions, what was published, and the name of the source."""
+    """Where events go: the ordered publisher, the partitions of the symbols that are followed now, what was published, and the
+    name of the source."""
 
     publisher: OrderedPublisher
     partitions: dict[str, int]
@@ -52,6 +53,8 @@ class Outlet:
         """
         events = [event for event in self._usable(values, schedule).values() if not self.novelty.knows(event.event_id)]
         for start in range(0, len(events), CHUNK):
+            if any(event.symbol not in self.partitions for event in events[start:]):
+                raise BadMessage("unknown_symbol", "nobody follows it any more")
             for event in events[start : start + CHUNK]:
                 self._put(event)
             await self.publisher.settled()

@@ -53,6 +53,20 @@ class Poller:
         self._newest: dict[str, int] = {}
         self._log = get_logger(f"polling.{poll.feed}")
 
+    async def begin(self, symbols: Sequence[str]) -> None:
+        """A round at once for symbols that have just come."""
+        for symbol in symbols:
+            self._status.follow(symbol)
+        now, every = self._outlet.clock.now_ms(), int(self._schedule.every_seconds * 1000)
+        await self._round(symbols, next_due(now, every, int(self._schedule.offset_seconds * 1000)) - every)
+
+    def end(self, symbol: str) -> None:
+        """The symbol is followed no more: say so, before the outlet forgets it."""
+        now = self._outlet.clock.now_ms()
+        self._status.end(symbol, now)
+        self._tell(symbol, now, Figures())
+        self._status.forget(symbol)
+
     async def run(self) -> None:
         clock = self._outlet.clock
         every, offset = int(self._schedule.every_seconds * 1000), int(self._schedule.offset_seconds * 1000)
@@ -92,7 +106,7 @@ class Poller:
             self._report(symbol, "stale", str(error)[:200])
             return True
         except (VenueError, BadMessage) as error:
-            if self._status.state_of(symbol) != "down":
+            if symbol in self._outlet.partitions and self._status.state_of(symbol) != "down":
                 self._log.warning("no answer", symbol=symbol, error=str(error))
             self._report(symbol, "down", str(error)[:200])
             return False
@@ -113,8 +127,13 @@ class Poller:
 
     def _report(self, symbol: str, state: FeedState, detail: str) -> None:
         """The state, with the figures of this answer."""
+        if symbol not in self._outlet.partitions:
+            return  # removed while the venue was asked
         now, last = self._outlet.clock.now_ms(), self._newest.get(symbol, -1)
         self._status.enter(symbol, state, now, detail)
-        event = self._status.report(symbol, now, last, Figures(delay_ms=float(now - last) if last >= 0 else None))
+        self._tell(symbol, now, Figures(delay_ms=float(now - last) if last >= 0 else None))
+
+    def _tell(self, symbol: str, now_ms: int, figures: Figures) -> None:
+        event = self._status.report(symbol, now_ms, self._newest.get(symbol, -1), figures)
         if event is not None:
             self._outlet.publisher.put(Outgoing(FEEDSTATUS, event, symbol, self._outlet.partitions[symbol]))

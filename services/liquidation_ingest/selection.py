@@ -18,9 +18,17 @@ class LiquidationSelection:
     """Two connections deliver byte-identical copies, so the content is the key; the newest `REMEMBERED` ids are known."""
 
     def __init__(self, symbols: Iterable[str], known: Iterable[str] = ()) -> None:
-        self._symbols = frozenset(symbols)
+        self._symbols = set(symbols)
         self._seen: OrderedDict[str, None] = OrderedDict.fromkeys(known)
         self.duplicates = 0
+
+    def add(self, symbol: str) -> None:
+        """The symbol is ours from now on."""
+        self._symbols.add(symbol)
+
+    def remove(self, symbol: str) -> None:
+        """The symbol is not ours any more; what is known of it stays known."""
+        self._symbols.discard(symbol)
 
     def select(self, order: ForcedOrder) -> LiquidationObserved | None:
         """The event, or None for a copy, a symbol that is not ours, or an inverse contract (its quantity is contracts).

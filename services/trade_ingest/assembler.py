@@ -112,6 +112,11 @@ class Counts:
     never_existed: dict[str, int] = field(default_factory=dict)
     disbelieved: dict[str, int] = field(default_factory=dict)
 
+    def forget(self, symbol: str) -> None:
+        """Count the symbol from 0 again."""
+        for counts in (self.published, self.missing, self.never_existed, self.disbelieved):
+            counts.pop(symbol, None)
+
 
 class Assembler:
     """All symbols of one process. Frames come out of `drain` in the order in which they must be sent.
@@ -142,13 +147,28 @@ class Assembler:
         self.newly_filling: list[str] = []
         self.in_doubt = False
         self.believed_until = LATEST_MS
+        self._origin = origin
         for instrument in instruments:
-            symbol = instrument.symbol
-            partition = partition_of(symbol, options.market_partitions)
-            builder = self._builders.setdefault(partition, FrameBuilder(partition, origin))
-            feed = SymbolFeed(instrument, resumes.get(symbol, Resume()), builder, options.held_limit)
-            self.feeds[symbol] = feed
-            self._members.setdefault(partition, []).append(feed)
+            self.add(instrument, resumes.get(instrument.symbol, Resume()))
+
+    def add(self, instrument: Instrument, resume: Resume) -> SymbolFeed:
+        """One more symbol, which goes on where its rows on the topic end."""
+        symbol = instrument.symbol
+        partition = partition_of(symbol, self._options.market_partitions)
+        builder = self._builders.setdefault(partition, FrameBuilder(partition, self._origin))
+        feed = self.feeds[symbol] = SymbolFeed(instrument, resume, builder, self._options.held_limit)
+        self._members.setdefault(partition, []).append(feed)
+        return feed
+
+    def remove(self, symbol: str) -> None:
+        """The symbol is ours no more: what it has in the open frame is cut, what it holds back is REST's to tell again."""
+        feed = self.feeds[symbol]
+        if symbol in feed.builder.slices:
+            self._cut(feed.builder)
+        del self.feeds[symbol]
+        self._members[feed.builder.partition].remove(feed)
+        self.newly_filling = [other for other in self.newly_filling if other != symbol]
+        self.counts.forget(symbol)
 
     @property
     def grace_ms(self) -> int:

@@ -21,12 +21,19 @@ class StreamFeed:
     def __init__(self, ingest: TradeIngest, symbols: Sequence[str], want: Callable[[str], None]) -> None:
         self._ingest = ingest
         self.symbols = tuple(symbols)
+        self._left: frozenset[str] = frozenset()
         self._want = want
         self._check: asyncio.TimerHandle | None = None
         self.session: StreamSession | None = None
         self.newest = 0
         self._waiting: dict[str, float] = {}
         ingest.sources.update(dict.fromkeys(self.symbols, self))
+
+    def leave(self, symbol: str) -> None:
+        """The connection goes on telling it until it is closed; whoever follows it again has another one for that."""
+        self.symbols = tuple(other for other in self.symbols if other != symbol)
+        self._left |= {symbol}
+        self._waiting.pop(symbol, None)
 
     def replace(self) -> None:
         if self.session is not None:
@@ -54,6 +61,8 @@ class StreamFeed:
 
     def on_batch(self, batch: StreamBatch) -> None:
         ingest, assembler = self._ingest, self._ingest.assembler
+        if self._left:
+            batch.trades = [trade for trade in batch.trades if trade.symbol not in self._left]
         if batch.trades:
             assembler.believed_until = ingest.clock.latest_believable_ms()
             assembler.take(batch.trades, time.time_ns() // 1000, batch.line)

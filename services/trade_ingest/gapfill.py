@@ -85,21 +85,22 @@ class GapFiller:
         self._clock = clock
         self._rules = rules
         # Two lines of work: hundreds of fresh symbols are no reason for a gap to wait.
-        self._gaps: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
-        self._starts: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
+        self._gaps: asyncio.PriorityQueue[tuple[bool, int, SymbolFeed]] = asyncio.PriorityQueue()
+        self._starts: asyncio.PriorityQueue[tuple[bool, int, SymbolFeed]] = asyncio.PriorityQueue()
         self._asked = 0
-        # Since when each symbol has made no progress (monotonic seconds).
-        self._since: dict[str, float] = {}
-        self._waiting: set[str] = set()
-        self._fresh: set[str] = set()
+        # By feed, not by name: a symbol that was removed and added again is another one. Since when each has made no
+        # progress (monotonic seconds).
+        self._since: dict[SymbolFeed, float] = {}
+        self._waiting: set[SymbolFeed] = set()
+        self._fresh: set[SymbolFeed] = set()
         self._log = get_logger("gapfill")
 
-    def _asking(self, symbol: str, patience_seconds: float | None = None) -> MarketData:
+    def _asking(self, feed: SymbolFeed, patience_seconds: float | None = None) -> MarketData:
         """The venue, asked with what the symbol is worth. A turn that does not come within our patience is no answer: a hole is
         declared then, so that the symbol goes on. What a fresh one owes is nobody's loss yet, and waits."""
-        if symbol in self._rules.positions():
+        if feed.symbol in self._rules.positions():
             priority = Priority.POSITIONS
-        elif symbol in self._fresh:
+        elif feed in self._fresh:
             return self._market_data.at(Priority.WARM_UP)
         else:
             priority = Priority.GAPS
@@ -107,13 +108,25 @@ class GapFiller:
 
     def want(self, symbol: str) -> None:
         """Ask for a symbol; asking again while it waits or is worked on changes nothing."""
-        if symbol not in self._waiting:
-            self._waiting.add(symbol)
-            self._since.setdefault(symbol, time.monotonic())
+        feed = self._host.assembler.feeds[symbol]
+        if feed not in self._waiting:
+            self._waiting.add(feed)
+            self._since.setdefault(feed, time.monotonic())
             self._asked += 1
-            fresh = self._host.assembler.feeds[symbol].tracker.expected == UNKNOWN_ID
-            queue = self._starts if fresh else self._gaps
-            queue.put_nowait((symbol not in self._rules.positions(), self._asked, symbol))
+            queue = self._starts if feed.tracker.expected == UNKNOWN_ID else self._gaps
+            queue.put_nowait((symbol not in self._rules.positions(), self._asked, feed))
+
+    def owes(self, symbol: str, begin_ms: int) -> None:
+        """The symbol's bootstrap is on the topic, and its trades are owed since then."""
+        self._rules.rows_begin[symbol] = begin_ms
+
+    def _followed(self, feed: SymbolFeed) -> bool:
+        """Whether nobody has removed the symbol meanwhile: after each answer, what came belongs to this feed or to none."""
+        return self._host.assembler.feeds.get(feed.symbol) is feed
+
+    def _needs(self, feed: SymbolFeed) -> bool:
+        """Whether REST can do something for it now."""
+        return feed.tracker.state in UNSETTLED and self._followed(feed) and self._host.connected(feed.symbol)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -122,36 +135,41 @@ class GapFiller:
                 for _ in range(WORKERS):
                     workers.create_task(self._work(queue))
 
-    async def _work(self, queue: "asyncio.PriorityQueue[tuple[bool, int, str]]") -> None:
+    async def _work(self, queue: "asyncio.PriorityQueue[tuple[bool, int, SymbolFeed]]") -> None:
         while True:
-            _, _, symbol = await queue.get()
-            feed = self._host.assembler.feeds[symbol]
+            _, _, feed = await queue.get()
             try:
-                if feed.tracker.expected == UNKNOWN_ID:
+                if feed.tracker.expected == UNKNOWN_ID and self._followed(feed):
                     await self._start_fresh(feed)
                 await self._mend(feed)
             except VenueError as error:
-                self._log.warning("cannot fill yet", symbol=symbol, error=str(error))
+                self._log.warning("cannot fill yet", symbol=feed.symbol, error=str(error))
                 await asyncio.sleep(1)
-            self._waiting.discard(symbol)
-            if feed.tracker.state not in UNSETTLED:
-                self._since.pop(symbol, None)
-            if feed.tracker.state is Continuity.LIVE:
-                self._fresh.discard(symbol)
-                self._host.settled(symbol)
-            elif feed.tracker.state in UNSETTLED and self._host.connected(symbol):
-                self.want(symbol)
+            self._waiting.discard(feed)
+            followed = self._followed(feed)
+            if feed.tracker.state not in UNSETTLED or not followed:
+                self._since.pop(feed, None)
+            if feed.tracker.state is Continuity.LIVE or not followed:
+                self._fresh.discard(feed)
+            if feed.tracker.state is Continuity.LIVE and followed:
+                self._host.settled(feed.symbol)
+            elif self._needs(feed):
+                self.want(feed.symbol)
 
     async def _start_fresh(self, feed: SymbolFeed) -> None:
         """Bootstrap bars up to M, then the first trade at or after M is the first row."""
         symbol = feed.symbol
-        self._fresh.add(symbol)
+        self._fresh.add(feed)
         begin_ms = self._rules.rows_begin.get(symbol)
         if begin_ms is None:
             begin_ms = (await self._begun_ms(feed) - self._rules.history_ms) // MINUTE_MS * MINUTE_MS
             await self._host.bootstrap(symbol, begin_ms)
+            if not self._followed(feed):
+                return
             self._rules.rows_begin[symbol] = begin_ms
-        expected = await self._first_id(symbol, begin_ms)
+        expected = await self._first_id(feed, begin_ms)
+        if not self._followed(feed):
+            return
         self._log.info("fresh start", symbol=symbol, rows_begin_ms=begin_ms, first_id=expected)
         self._host.assembler.begin(symbol, expected, begin_ms - 1, _now_us())
         self._host.pump()
@@ -162,13 +180,13 @@ class GapFiller:
         Asked, not taken from our clock: a recording's time stands still until it has a reader, and one that is told as fast
         as possible is elsewhere at once.
         """
-        now = await self._asking(feed.symbol).server_time()
+        now = await self._asking(feed).server_time()
         held = feed.tracker.first_held
         return now if held is None else min(now, held.trade_time)
 
-    async def _first_id(self, symbol: str, begin_ms: int) -> int:
+    async def _first_id(self, feed: SymbolFeed, begin_ms: int) -> int:
         """The first id at or after `begin_ms`; the id after the newest when nothing was traded since."""
-        asking = self._asking(symbol)
+        symbol, asking = feed.symbol, self._asking(feed)
         if rows := await asking.agg_trades_between(symbol, begin_ms, begin_ms + HOUR_MS - 1, 1):
             return rows[0].agg_id
         newest = await asking.newest_agg_trades(symbol)
@@ -181,18 +199,18 @@ class GapFiller:
 
     async def _mend(self, feed: SymbolFeed) -> None:
         tracker, backoff = feed.tracker, Backoff(first_seconds=REST_LAG_SECONDS, longest_seconds=5.0)
-        progress_at = self._since.get(feed.symbol, time.monotonic())
-        while tracker.state in UNSETTLED and self._host.connected(feed.symbol):
+        progress_at = self._since.get(feed, time.monotonic())
+        while self._needs(feed):
             await self._host.room()
             expected = tracker.expected
             problem = await self._ask_once(feed)
             if tracker.expected > expected:
-                progress_at = self._since[feed.symbol] = time.monotonic()
+                progress_at = self._since[feed] = time.monotonic()
                 backoff.reset()
                 continue
             if time.monotonic() - progress_at > self._rules.patience_seconds:
                 await self._give_up(feed, problem or NEVER_EXISTED)
-                progress_at = self._since[feed.symbol] = time.monotonic()
+                progress_at = self._since[feed] = time.monotonic()
             await asyncio.sleep(backoff.next_seconds())
 
     async def _ask_once(self, feed: SymbolFeed) -> str:
@@ -200,7 +218,7 @@ class GapFiller:
         tracker = feed.tracker
         generation, expected = tracker.generation, tracker.expected
         try:
-            rows = await self._asking(feed.symbol).agg_trades_from(feed.symbol, expected, PAGE)
+            rows = await self._asking(feed).agg_trades_from(feed.symbol, expected, PAGE)
         except RateLimited as error:
             self._log.warning("gap waits for the rate limit", symbol=feed.symbol, until_ms=error.until_ms)
             return "rate_limited"
@@ -219,7 +237,7 @@ class GapFiller:
         """The ids are older than the venue's history: go on with the oldest trade that it still has."""
         try:
             now = self._clock.now_ms()
-            rows = await _first_rows(self._asking(feed.symbol), feed.symbol, now - HISTORY_MS, now)
+            rows = await _first_rows(self._asking(feed), feed.symbol, now - HISTORY_MS, now)
         except VenueError:
             return "venue_unavailable"
         if not rows or rows[0].agg_id <= feed.tracker.expected:
@@ -231,9 +249,11 @@ class GapFiller:
         """A time that our clock does not believe has the clock compared first: then it is the clock, or the venue, that errs."""
         newest = max((row.trade_time for row in rows), default=0)
         if not self._clock.believes(newest):
-            await synchronise(self._asking(feed.symbol), self._clock)
+            await synchronise(self._asking(feed), self._clock)
             if not self._clock.believes(newest):
                 self._log.error("the venue's history has an absurd time", symbol=feed.symbol, time_ms=newest)
+        if not self._followed(feed):
+            return
         self._host.assembler.believed_until = self._clock.latest_believable_ms()
         self._host.fill(feed.symbol, rows, told)
 
@@ -241,7 +261,10 @@ class GapFiller:
         first = feed.tracker.first_held
         if first is None:
             return
-        if not await self._confirmed(first):
+        confirmed = await self._confirmed(feed, first)
+        if not self._followed(feed):
+            return
+        if not confirmed:
             self._log.error("ids that the venue does not know are dropped", symbol=feed.symbol, first=first.agg_id)
             feed.tracker.forget_held()
             return
@@ -250,10 +273,10 @@ class GapFiller:
         )
         self._host.abandon(feed.symbol, cause)
 
-    async def _confirmed(self, held: AggTrade) -> bool:
+    async def _confirmed(self, feed: SymbolFeed, held: AggTrade) -> bool:
         """Whether the venue has come as far as a trade that its stream told; true when it does not say."""
         try:
-            newest = await self._asking(held.symbol, CONFIRM_SECONDS).newest_agg_trades(held.symbol)
+            newest = await self._asking(feed, CONFIRM_SECONDS).newest_agg_trades(held.symbol)
         except VenueError:
             return True
         return not newest or newest[-1].agg_id >= held.agg_id

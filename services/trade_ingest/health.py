@@ -89,13 +89,24 @@ class FeedHealth:
         self._status = FeedStatus(FEED, assembler.feeds)
         self.clock_offset_ms: float | None = None
         self._symbols: dict[str, _Symbol] = {}
-        for symbol, feed in assembler.feeds.items():
-            memory = memories.get(symbol, FeedMemory())
-            book = GapBook(symbol, list(memory.open_gaps), memory.gaps_filled)
-            missing = memory.marks[-1].missing if memory.marks else 0
-            self._symbols[symbol] = _Symbol(
-                feed, book, Completeness(memory.marks), missing, feed.tracker.expected != UNKNOWN_ID
-            )
+        for symbol in assembler.feeds:
+            self.add(symbol, memories.get(symbol, FeedMemory()))
+
+    def add(self, symbol: str, memory: FeedMemory) -> None:
+        """One more symbol of the assembler's, which goes on from what its feed has last said."""
+        feed = self._assembler.feeds[symbol]
+        book = GapBook(symbol, list(memory.open_gaps), memory.gaps_filled)
+        missing = memory.marks[-1].missing if memory.marks else 0
+        begun = feed.tracker.expected != UNKNOWN_ID
+        self._symbols[symbol] = _Symbol(feed, book, Completeness(memory.marks), missing, begun)
+        self._status.follow(symbol)
+
+    def remove(self, symbol: str) -> None:
+        """Report the symbol for the last time."""
+        self._status.end(symbol, self._now_ms())
+        self._report(symbol)
+        self._status.forget(symbol)
+        del self._symbols[symbol]
 
     def say(self, symbol: str, state: FeedState, detail: str = "", since_ms: int | None = None) -> None:
         """Publish the state, with figures, if it is another than before; it holds since now, or since `since_ms`."""

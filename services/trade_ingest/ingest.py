@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from libs.contracts.event import Event
@@ -13,7 +14,7 @@ from libs.exchanges.venue import Venue
 from libs.kit.clock import SystemClock, VenueClock
 from libs.kit.metrics import counter, gauge
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.trade_ingest.assembler import Assembler
+from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.bootstrap import fetch_bootstrap
 from services.trade_ingest.continuity import Continuity, Told
 from services.trade_ingest.frame_builder import Origin
@@ -73,6 +74,28 @@ class TradeIngest:
         """Go on from what the topic says of the feeds; before anything runs."""
         self.health = FeedHealth(self.assembler, memories, self.venue_ms, self._send)
 
+    def add(self, instrument: Instrument, resume: Resume, memory: FeedMemory) -> None:
+        """One more symbol, while the others run; its stream is opened next."""
+        symbol = instrument.symbol
+        self._instruments[symbol] = instrument
+        self._partitions[symbol] = self.assembler.add(instrument, resume).builder.partition
+        self.health.add(symbol, memory)
+
+    def remove(self, symbol: str) -> None:
+        """The symbol is not followed any more: publish what was taken, say so, and know nothing of it from then on."""
+        self.assembler.flush()
+        self.pump()
+        self._interrupt([symbol], "disconnected")
+        self.report_metrics()
+        self.health.remove(symbol)
+        self.assembler.remove(symbol)
+        self._counted.pop(symbol, None)
+        self.sources.pop(symbol, None)
+        with suppress(KeyError):
+            gauge("perpstream_watermark_age_seconds").remove(symbol)
+            gauge("perpstream_feed_age_seconds").remove(FEED, symbol)
+            gauge("perpstream_gaps_open").remove(symbol)
+
     @property
     def clock(self) -> VenueClock:
         """The venue's time."""
@@ -92,15 +115,19 @@ class TradeIngest:
 
     def lost(self, symbols: Sequence[str], *, silent: bool, reason: str) -> None:
         """Their stream is gone, or says nothing."""
+        self._interrupt(symbols, "silent" if silent else "disconnected")
+        for symbol in symbols:
+            self.health.say(symbol, "silent" if silent else "down", reason)
+
+    def _interrupt(self, symbols: Sequence[str], cause: str) -> None:
         self._open.difference_update(symbols)
         self.assembler.interrupt(symbols)
         if self.listener is not None:
             self.listener.forget(symbols)
         for symbol in symbols:
             self._overlay.pop(symbol, None)
-            self.health.doubt(symbol, "silent" if silent else "disconnected")
+            self.health.doubt(symbol, cause)
             self.health.interrupted(symbol)
-            self.health.say(symbol, "silent" if silent else "down", reason)
 
     def heard(self, trades: Sequence[AggTrade]) -> None:
         """Trades of one socket read were taken: note the delay of the last one, and who is not silent any more."""
@@ -181,7 +208,10 @@ class TradeIngest:
         await self._publisher.room()
 
     async def bootstrap(self, symbol: str, until_ms: int) -> None:
+        feed = self.assembler.feeds[symbol]
         event = await fetch_bootstrap(self._venue.market_data, self._instruments[symbol], until_ms, self._origin)
+        if self.assembler.feeds.get(symbol) is not feed:
+            return  # removed meanwhile
         if event.minute_bars or event.candle_bars:
             self._put(event, self._partitions[symbol])
 

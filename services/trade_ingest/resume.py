@@ -125,6 +125,8 @@ async def _absorb_range(log: LogReader, partition: int, span: tuple[int, int], s
 async def read_feed_memories(bootstrap: str, members: dict[int, list[str]]) -> dict[str, FeedMemory]:
     """What the named symbols' feeds have last said of themselves, by partition; those that never did are left out."""
     memories: dict[str, FeedMemory] = {}
+    if not members:
+        return memories  # the client cannot be ended at once after its start
     async with LogReader(bootstrap) as log:
         for partition, symbols in members.items():
             beginning, end = await log.beginning(FEEDSTATUS.name, partition), await log.end(FEEDSTATUS.name, partition)

@@ -35,6 +35,11 @@ def _read_shard(text: object) -> object:
 Shard = Annotated[ShardOf, NoDecode, BeforeValidator(_read_shard), PlainSerializer(str)]
 
 
+def has_symbol(shard: ShardOf, symbol: str, partitions: int) -> bool:
+    """Whether the process ingests the symbol: it has whole partitions."""
+    return partition_of(symbol, partitions) % shard.of == shard.number
+
+
 def shard_symbols(symbols: Sequence[str], shard: ShardOf, partitions: int) -> tuple[str, ...]:
     """The symbols of one process. Whole partitions, so that each has one writer: raises `ConfigurationError` for more processes
     than partitions, and for one that would have no symbol."""
@@ -43,7 +48,7 @@ def shard_symbols(symbols: Sequence[str], shard: ShardOf, partitions: int) -> tu
         raise ConfigurationError(
             f"{shard.of} shards share {partitions} partitions", where="PERPSTREAM_TRADES_SHARD", todo=todo
         )
-    mine = tuple(symbol for symbol in symbols if partition_of(symbol, partitions) % shard.of == shard.number)
+    mine = tuple(symbol for symbol in symbols if has_symbol(shard, symbol, partitions))
     if not mine:
         raise ConfigurationError(f"no symbol belongs to shard {shard}", where="PERPSTREAM_TRADES_SHARD", todo=todo)
     return mine

@@ -150,6 +150,7 @@ class SilenceWatch:
         latest = self.clock.now_ms() if self.clock.paced else END_OF_TIME_MS
         before = {feed.symbol: min(self.host.heard_until(feed.symbol), latest) for feed in quiet}
         prices = await self.market_data.last_prices()
+        quiet = [feed for feed in quiet if self._followed(feed)]
         proven: dict[int, list[str]] = {}
         overdue: list[tuple[SymbolFeed, Ticker]] = []
         for feed in quiet:
@@ -165,6 +166,10 @@ class SilenceWatch:
         for feed, ticker in overdue[:MOST_VERDICTS]:
             await self._verdict(feed, ticker)
         await self._judge_halts(quiet, prices)
+
+    def _followed(self, feed: SymbolFeed) -> bool:
+        """Whether nobody has removed the symbol while we asked."""
+        return self.host.assembler.feeds.get(feed.symbol) is feed
 
     def _is_behind(self, feed: SymbolFeed, ticker: Ticker) -> bool:
         """Whether the venue has a newer price than we have a trade: on its way to us, or not told. Trades of one millisecond are
@@ -200,6 +205,8 @@ class SilenceWatch:
             return
         if feed.tracker.expected != expected:
             return  # it came meanwhile
+        if not self._followed(feed):
+            return
         self.silent.add(feed.symbol)
         self.host.silent(
             feed.symbol,
@@ -225,7 +232,7 @@ class SilenceWatch:
         if now - self._statuses_ms >= STATUS_MS:
             self._statuses, self._statuses_ms = await self.market_data.statuses(), now
         others_trade = now - max((ticker.time for ticker in prices.values()), default=0) < QUIET_MS
-        for symbol in still:
+        for symbol in (symbol for symbol in still if symbol in self.host.assembler.feeds):
             status, usual = self._statuses.get(symbol, TRADING), self._looks[symbol].interval_ms
             if status != TRADING:
                 self._halt(symbol, f"the venue says {status}")

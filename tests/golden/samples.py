@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from libs.contracts.codec import encode
-from libs.contracts.control import StrategyActivated
+from libs.contracts.control import StrategyActivated, SymbolFollowed
 from libs.contracts.event import Event
 from libs.contracts.identity import digest, indicator_id, liquidation_id, signal_id
 from libs.contracts.market import (
@@ -175,6 +175,9 @@ EVENTS: tuple[Event, ...] = (
         enabled=True,
         definition=msgspec.Raw(b'{"name":"v51","threshold":60.0,"factors":{"cvd_5m":{"weight":30}}}'),
         activated_by="console",
+    ),
+    SymbolFollowed(
+        event_id="symbol:1", event_time_ms=MIDNIGHT, symbol="SOLUSDT", followed=True, changed_by="ada", reason="why"
     ),
     TimelineFenced(event_id="fence:1:4", event_time_ms=MIDNIGHT, partition=1, epoch=4, owner="sequencer-0"),
     TimelineHeartbeat(

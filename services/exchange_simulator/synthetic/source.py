@@ -33,12 +33,17 @@ _SLICE_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SyntheticMarketPlan:
-    """The identity of a synthetic market: `rate` is aggregate trades a second over all symbols, `start_ms` its live start."""
+    """The identity of a synthetic market: `rate` is aggregate trades a second over all symbols, `start_ms` its live start.
+
+    `further` perpetuals are listed beside them and each traded as much as one of them. They are no part of the identity: what
+    one trades follows from its own name, and changes nothing of the others.
+    """
 
     seed: int
     symbols: tuple[str, ...]
     rate: float
     start_ms: int
+    further: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,8 @@ class SyntheticMarket:
 
     def __init__(self, plan: SyntheticMarketPlan) -> None:
         self._plan = plan
-        self._symbols = plan.symbols
-        profiles = {symbol: profile_of(symbol) for symbol in plan.symbols}
+        self._symbols = (*plan.symbols, *plan.further)
+        profiles = {symbol: profile_of(symbol) for symbol in self._symbols}
         self._rules: dict[str, SymbolRules] = {symbol: profile.rules for symbol, profile in profiles.items()}
         start_minute = plan.start_ms // MINUTE_MS
         self._pace = Pace(
@@ -68,7 +73,9 @@ class SyntheticMarket:
         )
         self._cache = BlockCache(self._pace.kept_trades(len(plan.symbols)))
         self._parts: dict[str, SyntheticSymbol] = {}
-        for (symbol, profile), minute in zip(profiles.items(), turns(plan.start_ms, len(profiles)), strict=True):
+        minutes = turns(plan.start_ms, len(plan.symbols))
+        for place, (symbol, profile) in enumerate(profiles.items()):
+            minute = minutes[place] if place < len(minutes) else minutes[0]
             skeleton = Skeleton(plan.seed, profile, Turn(plan.start_ms, minute))
             tape = TradeTape(plan.seed, skeleton, self._pace, self._cache)
             facts = SlowFacts(plan.seed, skeleton)

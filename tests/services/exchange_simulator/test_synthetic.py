@@ -158,3 +158,17 @@ def test_symbols_move_together() -> None:
         closes[symbol] = np.diff(np.log([bar.close for bar in bars]))
     correlation = np.corrcoef(closes["BTCUSDT"], closes["ETHUSDT"])[0, 1]
     assert 0.3 < correlation < 0.98
+
+
+def test_further_perpetuals_change_nothing_of_the_others_and_trade_as_much_however_many_there_are() -> None:
+    few, many = (
+        SyntheticMarket(SyntheticMarketPlan(3, SYMBOLS, 40.0, START_MS, further))
+        for further in (("XRPUSDT",), ("ADAUSDT", "SOLUSDT", "XRPUSDT"))
+    )
+    assert few.symbols == (*SYMBOLS, "XRPUSDT")
+    span = (START_MS - 60_000, START_MS + 60_000, START_MS + 120_000)
+    for symbol in SYMBOLS:
+        assert same(SHARED.trades_between(symbol, *span), many.trades_between(symbol, *span))
+    further = few.trades_between("XRPUSDT", *span)
+    assert same(further, many.trades_between("XRPUSDT", *span))
+    assert len(further) > len(SHARED.trades_between("BTCUSDT", *span)) / 3

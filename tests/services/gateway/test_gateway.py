@@ -1,10 +1,13 @@
 """Every route over real HTTP: what it says, what it refuses, and how it says no."""
 
+import asyncio
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from decimal import Decimal
@@ -12,6 +15,8 @@ from decimal import Decimal
 import pytest
 
 from infra.local.ports import free_port
+from libs.kit.settings import DEFAULT_SYMBOLS
+from services.console.following import Change, change
 from services.gateway.openapi import DEFAULT_FILE, document
 from services.gateway.patience import HEAD_SECONDS
 from tests.services.gateway.conftest import Caller
@@ -249,7 +254,7 @@ def test_health_routes_are_on_the_apis_port_too(gateway: Caller) -> None:
     assert gateway.get("/readyz").json["ready"] is True
     health = gateway.get("/api/health").json
     assert health["status"] == "ok"
-    assert health["components"]["live_rates"]["detail"] == "2 of 4 configured symbols seen on the topic"
+    assert health["components"]["live_rates"]["detail"] == "2 of 4 followed symbols seen on the topic"
     assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in gateway.get("/metrics").body
 
 
@@ -327,3 +332,20 @@ def test_a_client_that_never_finishes_its_head_is_hung_up_on(gateway: Caller) ->
             connection.settimeout(HEAD_SECONDS + 5)
             assert connection.recv(1) == b""
     assert gateway.get("/api/health").status == 200
+
+
+def test_a_symbol_that_is_added_is_known_and_one_that_is_removed_is_not(gateway: Caller) -> None:
+    path, patience = "/api/kline?symbol=XRPUSDT", threading.Event()
+
+    def until(status: int) -> None:
+        deadline = time.monotonic() + 30
+        while gateway.get(path).status != status:
+            assert time.monotonic() < deadline, gateway.get(path).body
+            patience.wait(0.1)
+
+    assert gateway.get(path).status == 400
+    asyncio.run(change(gateway.bootstrap, DEFAULT_SYMBOLS, Change(("XRPUSDT",), followed=True)))
+    until(200)
+    assert "of 5 followed symbols" in gateway.get("/api/health").json["components"]["live_rates"]["detail"]
+    asyncio.run(change(gateway.bootstrap, DEFAULT_SYMBOLS, Change(("XRPUSDT",), followed=False)))
+    until(400)

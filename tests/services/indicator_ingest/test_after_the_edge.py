@@ -34,7 +34,9 @@ def _feed(bus: MemoryBus, *, paced: bool = True) -> tuple[MarkPriceFeed, Ordered
     publisher, clock = OrderedPublisher(MemoryProducer(bus), _nobody), VenueClock(NOW, paced=paced)
     outlet = Outlet(publisher, {"BTCUSDT": 0}, Novelty(), "binance", clock)
     venue = cast(Venue, SimpleNamespace(clock=clock))
-    return MarkPriceFeed(cast(ServiceContext, SimpleNamespace()), venue, outlet, MarkPriceSampler()), publisher
+    feed = MarkPriceFeed(cast(ServiceContext, SimpleNamespace()), venue, outlet, MarkPriceSampler())
+    feed.reports.join("BTCUSDT")
+    return feed, publisher
 
 
 async def test_mark_prices_follow_behind_the_evaluations_of_their_second() -> None:

@@ -205,6 +205,7 @@ async def test_an_absurd_mark_price_is_counted_and_the_next_one_passes(change: d
     context = ServiceContext("indicator_ingest", ProcessSettings())
     venue = cast(Venue, SimpleNamespace(clock=places.clock))
     feed, before = MarkPriceFeed(context, venue, places, MarkPriceSampler()), dropped(reason, "mark_price")
+    feed.reports.join("BTCUSDT")
     fields: dict[str, object] = {
         "symbol": "BTCUSDT",
         "event_time": NOW,

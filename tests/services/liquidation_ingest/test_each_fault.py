@@ -20,7 +20,7 @@ from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.liquidation_ingest.app import FEED, LiquidationFeed
+from services.liquidation_ingest.feed import FEED, Channel, LiquidationFeed
 from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import Running, running
@@ -268,7 +268,7 @@ async def rig(folder: Path, speed: float, all_market: bool) -> AsyncIterator[Rig
     ):
         context = ServiceContext("liquidation_ingest", ProcessSettings())
         kept, selection = Kept(), LiquidationSelection(OURS)
-        feed = LiquidationFeed(context, venue, kept, selection, dict.fromkeys(OURS, 0))
+        feed = LiquidationFeed(Channel(context, venue, kept, selection, 1))
         settings = load_settings(LiquidationSettings).model_copy(update={"all_market": all_market})
         session = feed.session(OURS, settings)
         work = [asyncio.create_task(one) for one in (session.run(), feed.reports.run(), keep_clock(venue))]

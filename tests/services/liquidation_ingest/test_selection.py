@@ -17,7 +17,7 @@ from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.liquidation_ingest.app import LiquidationFeed
+from services.liquidation_ingest.feed import Channel, LiquidationFeed
 from services.liquidation_ingest.selection import LiquidationSelection
 
 ORDER = ForcedOrder(
@@ -124,7 +124,8 @@ async def test_a_forced_order_of_the_future_is_counted_and_the_next_one_passes()
     clock, kept, before = VenueClock(ORDER.trade_time), Kept(), dropped()
     context = ServiceContext("liquidation_ingest", ProcessSettings())
     selection = LiquidationSelection(["ETHUSDT"])
-    feed = LiquidationFeed(context, cast(Venue, SimpleNamespace(clock=clock)), kept, selection, {"ETHUSDT": 0})
+    feed = LiquidationFeed(Channel(context, cast(Venue, SimpleNamespace(clock=clock)), kept, selection, 1))
+    feed.join("ETHUSDT")
     future = replace(ORDER, trade_time=4_070_908_800_000)
     feed.on_batch(StreamBatch(forced_orders=[future, ORDER]))
     assert [item.event.event_time_ms for item in kept.kept] == [ORDER.trade_time]

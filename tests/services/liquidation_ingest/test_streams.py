@@ -12,7 +12,7 @@ from libs.exchanges.venue import open_venue
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.liquidation_ingest.app import LiquidationFeed
+from services.liquidation_ingest.feed import Channel, LiquidationFeed
 from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import running
@@ -43,7 +43,7 @@ async def test_every_order_of_ours_comes_once_over_two_sockets_and_nothing_else(
     async with running(tmp_path, speed=SPEED) as run, open_venue(venue_settings(run.url, SPEED)) as venue:
         context = ServiceContext("liquidation_ingest", ProcessSettings())
         kept, selection = Kept(), LiquidationSelection(ours)
-        feeds = [LiquidationFeed(context, venue, kept, selection, dict.fromkeys(ours, 0)) for _ in range(2)]
+        feeds = [LiquidationFeed(Channel(context, venue, kept, selection, 1)) for _ in range(2)]
         settings = load_settings(LiquidationSettings).model_copy(update={"all_market": all_market})
         work = [asyncio.create_task(feed.session(ours, settings).run()) for feed in feeds]
 

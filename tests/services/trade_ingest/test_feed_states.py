@@ -39,17 +39,17 @@ def start(empty_kafka: str, tmp_path: Path) -> Iterator[Start]:
         stack.__exit__(None, None, None)
 
 
-def _ask(url: str, body: object = None) -> Any:
+def ask(url: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     with urllib.request.urlopen(url, data=data, timeout=10) as answer:
         return json.load(answer)
 
 
 def fault(stack: IngestStack, **fault: object) -> None:
-    _ask(f"{stack.url}/sim/faults", fault)
+    ask(f"{stack.url}/sim/faults", fault)
 
 
-def _counted(stack: IngestStack, metric: str, label: str) -> int:
+def counted(stack: IngestStack, metric: str, label: str) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{stack.health_port}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return sum(int(float(line.split()[-1])) for line in lines if line.startswith(metric) and label in line)
@@ -57,12 +57,12 @@ def _counted(stack: IngestStack, metric: str, label: str) -> int:
 
 def questions(stack: IngestStack, path: str) -> int:
     """How often the service has asked the venue for it."""
-    return _counted(stack, "perpstream_requests_total", path)
+    return counted(stack, "perpstream_requests_total", path)
 
 
 def reconnects(stack: IngestStack) -> int:
     """How many connections it has opened after the first."""
-    return _counted(stack, "perpstream_reconnects_total", "trades")
+    return counted(stack, "perpstream_reconnects_total", "trades")
 
 
 async def reports(stack: IngestStack, symbol: str) -> list[FeedStatusChanged]:
@@ -90,7 +90,7 @@ async def until_rows(stack: IngestStack, symbol: str, more: int) -> None:
 async def test_a_stream_that_is_subscribed_but_silent_is_noticed_and_nothing_is_proven_by_it(start: Start) -> None:
     stack = start()
     await until_said(stack, ETH, "live")
-    begun = _ask(f"{stack.url}/fapi/v1/time")["serverTime"]
+    begun = ask(f"{stack.url}/fapi/v1/time")["serverTime"]
     fault(stack, kind="silent", symbols=[ETH], for_ms=60_000)
     report = await until_said(stack, ETH, "silent")
     assert report.event_time_ms - begun < 30_000

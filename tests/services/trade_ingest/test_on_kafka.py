@@ -1,7 +1,7 @@
 """trade_ingest as a process against the simulated venue and a real broker: killed, orphaned, and still complete."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def stack(empty_kafka: str, tmp_path: Path) -> Iterator[IngestStack]:
         yield started
 
 
-async def _rows_beyond(stack: IngestStack, counts: dict[str, int]) -> None:
+async def rows_beyond(stack: IngestStack, counts: dict[str, int]) -> None:
     async def enough() -> bool:
         seen = await published(stack.bootstrap)
         return all(len(seen.ids(symbol)) > count for symbol, count in counts.items())
@@ -32,10 +32,10 @@ async def _rows_beyond(stack: IngestStack, counts: dict[str, int]) -> None:
     await eventually(enough, 60, stack.logs)
 
 
-def check_complete(stack: IngestStack, seen: Published) -> None:
+def check_complete(stack: IngestStack, seen: Published, symbols: Sequence[str] = SYMBOLS) -> None:
     """Each id exactly once, without holes, equal to what the venue's history says."""
     assert not [hole for frame in seen.frames for hole in frame.holes]
-    for symbol in SYMBOLS:
+    for symbol in symbols:
         ids = seen.ids(symbol)
         assert ids == list(range(ids[0], ids[-1] + 1)), f"{symbol}: ids skipped or doubled"
         price_decimals, quantity_decimals = seen.scale(symbol)
@@ -49,12 +49,12 @@ def check_complete(stack: IngestStack, seen: Published) -> None:
 async def test_a_killed_ingest_publishes_each_trade_once_over_its_lives(stack: IngestStack) -> None:
     counts = dict.fromkeys(SYMBOLS, 100)
     for _ in range(4):
-        await _rows_beyond(stack, counts)
+        await rows_beyond(stack, counts)
         stack.ingest.kill()
         seen = await published(stack.bootstrap)
         counts = {symbol: len(seen.ids(symbol)) + 150 for symbol in SYMBOLS}
         stack.ingest.start()
-    await _rows_beyond(stack, counts)
+    await rows_beyond(stack, counts)
     assert stack.ingest.stop() == 0
     seen = await published(stack.bootstrap)
     check_complete(stack, seen)
@@ -83,13 +83,13 @@ async def _all_say(stack: IngestStack, state: str) -> None:
 
 
 async def test_the_venue_dies_and_returns(stack: IngestStack) -> None:
-    await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
+    await rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
     await _all_say(stack, "live")
     stack.venue.kill()
     await _all_say(stack, "down")
     seen = await published(stack.bootstrap)
     stack.venue.start()
-    await _rows_beyond(stack, {symbol: len(seen.ids(symbol)) + 300 for symbol in SYMBOLS})
+    await rows_beyond(stack, {symbol: len(seen.ids(symbol)) + 300 for symbol in SYMBOLS})
     await _all_say(stack, "live")
     assert stack.ingest.stop() == 0
     check_complete(stack, await published(stack.bootstrap))
@@ -107,7 +107,7 @@ async def test_the_venue_dies_and_returns(stack: IngestStack) -> None:
 
 
 async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, tmp_path: Path) -> None:
-    await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
+    await rows_beyond(stack, dict.fromkeys(SYMBOLS, 100))
     doubled = ServiceProcess(
         "trade_ingest",
         stack.ingest.environment | {"PERPSTREAM_HEALTH_PORT": "0"},
@@ -115,7 +115,7 @@ async def test_two_ingests_at_once_are_one_to_every_reader(stack: IngestStack, t
     )
     doubled.start()
     try:
-        await _rows_beyond(stack, dict.fromkeys(SYMBOLS, 2500))
+        await rows_beyond(stack, dict.fromkeys(SYMBOLS, 2500))
     finally:
         doubled.stop()
     assert stack.ingest.stop() == 0
