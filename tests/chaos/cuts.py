@@ -131,6 +131,9 @@ async def _look(stack: Stack, newest: dict[str, int], ledger: Path) -> Outcome:
     frames, holes = await ingested(run_file.kafka_bootstrap)
     timeline = await sequenced(run_file.kafka_bootstrap)
     tables, gaps = await stored(stack.database_url())
+    # What the last connections were told, and what came after that, is not in the ledger.
+    gaps = [gap for gap in gaps if gap.first <= newest[gap.symbol]]
+    judged = _joined(gaps)
     problems = [
         *(f"{place}, {symbol}: {problem}"
           for place, stories in (("market.aggtrade.v1", frames), ("market.timeline.v1", timeline))
@@ -145,11 +148,13 @@ async def _look(stack: Stack, newest: dict[str, int], ledger: Path) -> Outcome:
     if holes:
         problems.append(f"{holes} holes in band")
     spans = {symbol: (int(story.ids[0]), newest[symbol]) for symbol, story in frames.items()}
-    # What the last connections were told, and what came after that, is not in the ledger.
-    judged = _joined([gap for gap in gaps if gap.first <= newest[gap.symbol]])
     ends = {(symbol, last) for symbol, told in told_spans(ledger).items() for _, last in told}
-    on_the_way = [gap for gap in judged if (gap.symbol, gap.last) in ends]
-    agreement, disagreements = _compare(never_told(ledger, spans), judged, _begun(timeline, spans), on_the_way)
+    excused = Excused(
+        _begun(timeline, spans),
+        {symbol: story.handovers for symbol, story in frames.items()},
+        [gap for gap in judged if (gap.symbol, gap.last) in ends],
+    )
+    agreement, disagreements = _compare(never_told(ledger, spans), judged, excused)
     problems += disagreements
     total = sum(count for _, _, count in tables.values())
     restarts = sum(gap.cause == "restart" for gap in gaps)
@@ -184,37 +189,59 @@ def _joined(gaps: list[GapRow]) -> list[GapRow]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """Why a gap of ours need not be one of the venue's, and the other way round. `handovers`: the last published id of each
+    process that was killed, by symbol. `on_the_way`: gaps that end where a connection was cut."""
+
+    begun: dict[str, int]
+    handovers: dict[str, set[int]]
+    on_the_way: list[GapRow]
+
+    def killed_before(self, gap: GapRow) -> bool:
+        """It begins where a killed process had stopped: told to it, and not published yet."""
+        return gap.first - 1 in self.handovers[gap.symbol]
+
+
 def _compare(
-    missing: dict[str, list[tuple[int, int]]], gaps: list[GapRow], begun: dict[str, int], on_the_way: list[GapRow]
+    missing: dict[str, list[tuple[int, int]]], gaps: list[GapRow], excused: Excused
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """The simulator's own log against our rows: each span that it told nobody must lie in exactly one gap of ours; a gap of ours
-    that it knows nothing of can only be what a killed process had been told and had not published yet."""
+    """The simulator's own log against our rows: what it told nobody must lie in gaps of ours, except what REST had told ahead of
+    the stream to a process that published it and was killed; a gap of ours that the venue knows nothing of can only be what a
+    killed process had been told and had not published yet, or what a cut connection had not delivered."""
     problems, matched = [], set[GapRow]()
     intervals = ahead = 0
     for symbol, spans in missing.items():
-        for first, last in spans[1:] if spans and spans[0][0] == begun[symbol] else spans:
+        for first, last in spans[1:] if spans and spans[0][0] == excused.begun[symbol] else spans:
             intervals += 1
             around = [gap for gap in gaps if gap.symbol == symbol and gap.first <= last and gap.last >= first]
             matched.update(around)
-            covered = sum(min(last, gap.last) - max(first, gap.first) + 1 for gap in around)
-            if any(gap.cause == "restart" for gap in around):
-                # What REST told ahead of the stream and was published before the kill, nobody counts as missed.
-                ahead += last - first + 1 - covered
-            elif covered != last - first + 1:
-                problems.append(f"{symbol}: the venue told nobody of {first} to {last}; our gaps there are {around}")
+            for begin, end in uncovered((first, last), [(gap.first, gap.last) for gap in around]):
+                ahead += end - begin + 1
+                if end not in excused.handovers[symbol]:
+                    problems.append(f"{symbol}: the venue told nobody of {begin} to {end}; our gaps there are {around}")
     only_ours = [gap for gap in gaps if gap not in matched]
-    cut = [gap for gap in only_ours if gap in on_the_way and gap.cause != "restart"]
+    killed = [gap for gap in only_ours if excused.killed_before(gap)]
+    cut = [gap for gap in only_ours if gap in excused.on_the_way and gap not in killed]
     problems += [
-        f"a gap that the venue knows nothing of: {gap}"
-        for gap in only_ours
-        if gap.cause != "restart" and gap not in on_the_way
+        f"a gap that the venue knows nothing of: {gap}" for gap in only_ours if gap not in killed and gap not in cut
     ]
     return [
         ("spans that the venue told nobody", f"{intervals:,}, all of them in {len(matched):,} gaps of ours"),
-        ("told to a process that was killed before it published", f"{len(only_ours) - len(cut)} gaps"),
+        ("told to a process that was killed before it published", f"{len(killed)} gaps"),
         ("told on a connection that was cut before they arrived", f"{len(cut)} gaps"),
         ("told by REST first, published, and then killed", f"{ahead} ids"),
     ], problems
+
+
+def uncovered(span: tuple[int, int], parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of a span no part has, as spans."""
+    found, position = [], span[0]
+    for first, last in sorted(parts):
+        if first > position:
+            found.append((position, first - 1))
+        position = max(position, last + 1)
+    return [*found, (position, span[1])] if position <= span[1] else found
 
 
 def main() -> int:

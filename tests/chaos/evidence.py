@@ -22,10 +22,14 @@ Ids = NDArray[np.int64]
 
 @dataclass(slots=True)
 class Story:
-    """One symbol's ids in the order in which a reader meets them, and how many trades were late."""
+    """One symbol's ids in the order in which a reader meets them, and how many trades were late. `handovers`: the last id of each
+    producer that another one followed; what was on its mind beyond that is unknown to its successor."""
 
     parts: list[Ids] = field(default_factory=list)
     late: int = 0
+    handovers: set[int] = field(default_factory=set)
+    epoch: int = -1
+    last: int = -1
 
     @property
     def ids(self) -> Ids:
@@ -73,7 +77,12 @@ async def sequenced(bootstrap: str) -> dict[str, Story]:
 def _note(stories: dict[str, Story], frame: AggTradeFrame, index: NDArray[np.uint16], ids: Ids) -> None:
     for number, part in enumerate(frame.slices):
         story = stories.setdefault(part.symbol, Story())
-        story.parts.append(ids[index == number])
+        mine = ids[index == number]
+        if len(mine):
+            if story.last >= 0 and frame.epoch != story.epoch:
+                story.handovers.add(story.last)
+            story.epoch, story.last = frame.epoch, int(mine[-1])
+        story.parts.append(mine)
     story.late += len(frame.late_row) // 4
 
 
