@@ -243,21 +243,25 @@ class ContinuityTracker:
         self._held[:0] = newer
 
     def fill(self, rows: Iterable[AggTrade], told: Told) -> Release:
-        """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good."""
+        """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good. A row that cannot be true ends
+        the answer: nothing of it or behind it is believed, and it is asked for again. What the stream has told stays."""
         out: Release = []
+        whole = True
         for row in rows:
             if row.agg_id < self.expected:
                 continue
-            if self.expected != UNKNOWN_ID and row.agg_id - self.expected > FURTHEST_AHEAD:
+            far = self.expected != UNKNOWN_ID and row.agg_id - self.expected > FURTHEST_AHEAD
+            if far or not 0 <= row.trade_time < LATEST_MS:
                 self.disbelieved += 1
+                whole = False
                 break
             self._take_held_below(row.agg_id, out, told.cause)
             if row.agg_id > self.expected:
                 out.append(Missing(self.expected, row.agg_id - 1, told.cause))
-            out.append(row if 0 <= row.trade_time < LATEST_MS else Missing(row.agg_id, row.agg_id, "absurd_time"))
+            out.append(row)
             self.expected = row.agg_id + 1
         self._release_held(out)
-        if not self._held and told.caught_up and told.generation == self.generation:
+        if not self._held and whole and told.caught_up and told.generation == self.generation:
             self.state = Continuity.LIVE
         return out
 

@@ -20,6 +20,7 @@ from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 PAGE = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+NOT_BELIEVED = "not_believed"
 HISTORY_MS = 24 * HOUR_MS - 5 * MINUTE_MS
 WORKERS = 4
 REST_LAG_SECONDS = 0.25
@@ -231,7 +232,8 @@ class GapFiller:
         if not rows and self._clock.now_ms() - known_until > HISTORY_MS and not await self._ask_oldest(feed):
             return ""
         await self._fill(feed, rows, Told(len(rows) < PAGE, generation))
-        return "" if rows else NEVER_EXISTED
+        # Rows that bring us no further are none that the assembler believes.
+        return NOT_BELIEVED if rows else NEVER_EXISTED
 
     async def _ask_oldest(self, feed: SymbolFeed) -> str:
         """The ids are older than the venue's history: go on with the oldest trade that it still has."""

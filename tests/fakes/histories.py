@@ -1,11 +1,12 @@
 """A venue's history of one symbol that takes its time to answer."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from libs.exchanges import AggTrade
+from libs.exchanges import AggTrade, ClockReading
 
 
 @dataclass
@@ -26,6 +27,9 @@ class SlowHistory:
         self.asked.append(question)
         await asyncio.sleep(self.seconds)
         return rows
+
+    async def read_clock(self) -> ClockReading:
+        return ClockReading(venue_ms=self.now_ms, asked=time.monotonic(), answered=time.monotonic())
 
     async def server_time(self) -> int:
         await self._answer("time", [])

@@ -184,14 +184,25 @@ def test_an_id_beyond_all_that_a_venue_trades_is_not_held_at_all() -> None:
     assert ids_and_holes(core.drain()) == ([1], [])
 
 
-def test_a_time_that_no_frame_can_carry_is_a_missing_trade_and_keeps_the_others() -> None:
+def test_an_answer_with_a_time_that_cannot_be_true_takes_nothing_from_the_stream() -> None:
     core = assembler(Resume(0, NOW, NOW))
-    core.take([trade(1, NOW + 1)], 1)
-    rows = [trade(2, NOW * 1000), trade(3, NOW + 3), trade(4, -5)]
-    core.take([rows[0]], 2)
-    core.fill(SYMBOL, rows, Told(True, 0), 2)
+    core.take([trade(n, NOW + n) for n in (1, 5, 6, 7)], 1)
+    nonsense = [trade(n, 2**63 - 1) for n in range(2, 8)]
+    core.fill(SYMBOL, [trade(2, NOW + 2), *nonsense[1:]], Told(True, 0), 2)
     core.flush()
-    frames = core.drain()
-    assert ids_and_holes(frames) == ([1, 3], [(2, 2), (4, 4)])
-    assert max(frame.event_time_ms for frame in frames) == NOW + 3
-    assert all(NOW <= hole.from_ms <= hole.to_ms <= NOW + 3 for frame in frames for hole in frame.holes)
+    assert ids_and_holes(core.drain()) == ([1, 2], []), "what comes before the first false row is believed"
+    assert core.feeds[SYMBOL].tracker.state is Continuity.FILLING
+    core.fill(SYMBOL, [trade(n, NOW + n) for n in range(3, 8)], Told(True, 0), 3)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([3, 4, 5, 6, 7], []), "and the next answer mends it"
+    assert core.feeds[SYMBOL].tracker.state is Continuity.LIVE
+
+
+async def test_what_rest_only_tells_with_false_times_is_one_hole_when_patience_ends() -> None:
+    core = assembler(Resume(0, NOW, NOW))
+    core.take([trade(n, NOW + n) for n in (1, 5, 6)], 1)
+    nonsense = [trade(n, 2**63 - 1) for n in (2, 3, 4)]
+    history = SlowHistory([*nonsense, trade(5, NOW + 5), trade(6, NOW + 6)], NOW + 9)
+    host = await fill(core, history, lambda: core.feeds[SYMBOL].tracker.expected == 7, patience=0.5)
+    assert ids_and_holes(host.frames) == ([1, 5, 6], [(2, 4)])
+    assert [hole.cause for frame in host.frames for hole in frame.holes] == ["not_believed"]
