@@ -243,8 +243,8 @@ class ContinuityTracker:
         self._held[:0] = newer
 
     def fill(self, rows: Iterable[AggTrade], told: Told) -> Release:
-        """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good. A row that cannot be true ends
-        the answer: nothing of it or behind it is believed, and it is asked for again. What the stream has told stays."""
+        """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good. A row that cannot be true
+        ends the answer: nothing of it or behind it is believed, and it is asked for again. What the stream has told stays."""
         out: Release = []
         whole = True
         for row in rows:

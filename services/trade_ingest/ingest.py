@@ -22,6 +22,8 @@ from services.trade_ingest.health import FEED, FeedHealth, FeedMemory
 
 # How long a trade beyond a grid edge waits for those of its partition's other symbols; docs/decisions/0013-ingest.md.
 EDGE_SECONDS = 0.005
+# Real seconds, or venue seconds where those are longer: how late a trade may be told that happened before a connection was open.
+ON_ITS_WAY_SECONDS = 1.0
 
 
 class Source(Protocol):
@@ -182,15 +184,17 @@ class TradeIngest:
         self.health.advanced(symbol)
 
     def _missed(self, symbol: str, rows: Sequence[AggTrade]) -> list[AggTrade]:
-        """The rows that the stream should have told: those that it has jumped over are known as gaps, and what happened after
-        its connection was open is only earlier by REST than by the stream."""
+        """The rows that the stream will not tell, as far as that is certain now: it has told nothing since its connection was
+        opened, and they happened well before. The others it may still tell, later than REST; the tracker notices what it leaves
+        out when it tells something newer, or is lost."""
         tracker = self.assembler.feeds[symbol].tracker
+        if tracker.first_held is not None:
+            return []  # what was left out before that is known as a gap
         unheard = [row for row in rows if row.agg_id > tracker.told and row.agg_id >= tracker.expected]
-        if tracker.state is Continuity.FILLING and tracker.first_held is None:
-            return unheard
         if not self.clock.paced:
-            return unheard if tracker.first_held is None else []
-        return [row for row in unheard if row.trade_time <= self._opened_ms.get(symbol, 0)]
+            return unheard
+        until_ms = self._opened_ms.get(symbol, 0) - ON_ITS_WAY_SECONDS * 1000 * max(1.0, self.clock.speed)
+        return [row for row in unheard if row.trade_time <= until_ms]
 
     def abandon(self, symbol: str, cause: str) -> None:
         self.health.note_gaps(symbol)

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import urllib.request
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +33,8 @@ PAUSE_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much trouble: `trades` at least, `cuts` of 1 to 120 s of venue time, `kills` of trade_ingest."""
+    """How much trouble: `trades` at least, `cuts` of 1 to 120 s of venue time, `kills` of trade_ingest. `keep`: where the
+    evidence goes."""
 
     trades: int = 1_000_000
     cuts: int = 50
@@ -39,6 +42,7 @@ class Plan:
     speed: float = 20.0
     symbols: int = 8
     seed: int = 1
+    keep: Path | None = None
 
     @property
     def rate(self) -> float:
@@ -73,7 +77,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
         _close_all(stack, ledger, newest)
         os.kill(stack.pid_of("exchange_simulator"), signal.SIGSTOP)  # nothing new while we look
         try:
-            return asyncio.run(_look(stack, newest, ledger))
+            return asyncio.run(_look(stack, newest, ledger, plan.keep))
         finally:
             os.kill(stack.pid_of("exchange_simulator"), signal.SIGCONT)
     finally:
@@ -126,7 +130,7 @@ def _open_gaps(url: str) -> list[GapRow]:
     return [gap for gap in asyncio.run(stored(url))[1] if gap.outcome == "open"]
 
 
-async def _look(stack: Stack, newest: dict[str, int], ledger: Path) -> Outcome:
+async def _look(stack: Stack, newest: dict[str, int], ledger: Path, keep: Path | None) -> Outcome:
     run_file = stack.run_file()
     frames, holes = await ingested(run_file.kafka_bootstrap)
     timeline = await sequenced(run_file.kafka_bootstrap)
@@ -154,6 +158,11 @@ async def _look(stack: Stack, newest: dict[str, int], ledger: Path) -> Outcome:
         {symbol: story.handovers for symbol, story in frames.items()},
         [gap for gap in judged if (gap.symbol, gap.last) in ends],
     )
+    if keep is not None:
+        facts = {"spans": spans, "handovers": excused.handovers, "told": told_spans(ledger), "gaps": gaps}
+        (keep / "evidence.json").write_bytes(msgspec.json.encode(facts))
+        shutil.copy(ledger, keep)
+        shutil.copytree(stack.state_dir / "logs", keep / "logs", dirs_exist_ok=True)
     agreement, disagreements = _compare(never_told(ledger, spans), judged, excused)
     problems += disagreements
     total = sum(count for _, _, count in tables.values())
@@ -250,6 +259,7 @@ def main() -> int:
     for name in ("trades", "cuts", "kills", "symbols", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(Plan(), name))
     parser.add_argument("--speed", type=float, default=Plan().speed)
+    parser.add_argument("--keep", type=Path, help="A folder for what was judged, the simulator's ledger and the logs")
     chosen = Plan(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory(prefix="perpstream-cuts-") as folder:
         outcome = run(chosen, Path(folder))
