@@ -44,13 +44,13 @@ def feed_of(event: MarketIndicatorObserved) -> str:
 class Kept(OrderedPublisher):
     """Keeps what is put, values with the venue's time at which that was."""
 
-    run: Running
+    venue: Running
     values: list[tuple[int, MarketIndicatorObserved]] = field(default_factory=list)
     status: list[FeedStatusChanged] = field(default_factory=list)
 
     def put(self, item: Outgoing) -> None:
         if isinstance(item.event, MarketIndicatorObserved):
-            self.values.append((self.run.simulation.clock.now_ms(), item.event))
+            self.values.append((self.venue.simulation.clock.now_ms(), item.event))
         elif isinstance(item.event, FeedStatusChanged):
             self.status.append(item.event)
 

@@ -103,6 +103,7 @@ def test_no_fact_is_available_before_it_was(case: tuple[str, Outcome]) -> None:
     off_ms = LATE_SECONDS * 1000 * after.group.speed
     for put, event in after.values:
         schedule = SCHEDULES[feed_of(event)]
+        assert event.available_ms is not None
         assert event.available_ms >= event.event_time_ms
         if event.availability_assumed:
             assert event.available_ms == event.event_time_ms + 120_000

@@ -78,6 +78,7 @@ def test_a_premium_is_of_its_two_prices_and_comes_once(outcomes: Outcomes, name:
         assert abs(coinbase - ours) <= 5_000
         assert event.event_time_ms % 2_000 == 0
         assert not event.availability_assumed
+        assert event.available_ms is not None
         assert max(coinbase, ours, event.event_time_ms) <= event.available_ms + UNDER_WAY_MS
         assert event.event_time_ms <= event.available_ms <= put + UNDER_WAY_MS
         assert event.raw == legs(after, event)
