@@ -78,8 +78,9 @@ class Poller:
         while clock.paced:
             await clock.sleep(max(WATCH_SECONDS, SHORTEST_SECONDS * clock.speed))
             for symbol in self._newest:
-                if self._status.state_of(symbol) == "live" and self._age_seconds(symbol) > self._schedule.stale_seconds:
-                    self._judge(symbol)
+                newest = self._newest[symbol]
+                if self._status.state_of(symbol) == "live" and self._age_seconds(newest) > self._schedule.stale_seconds:
+                    self._judge(symbol, newest)
 
     async def _rounds(self) -> None:
         clock = self._outlet.clock
@@ -129,15 +130,15 @@ class Poller:
             return True
         newest = max(value.time for value in values)
         self._newest[symbol] = max(newest, self._newest.get(symbol, newest))
-        self._judge(symbol)
+        self._judge(symbol, newest)
         return not self._schedule.awaits_period or newest >= period_end
 
-    def _age_seconds(self, symbol: str) -> float:
-        return (self._outlet.clock.now_ms() - self._newest[symbol]) / 1000
+    def _age_seconds(self, instant_ms: int) -> float:
+        return (self._outlet.clock.now_ms() - instant_ms) / 1000
 
-    def _judge(self, symbol: str) -> None:
-        """Live or stale, by the age of the newest value."""
-        age, limit = self._age_seconds(symbol), self._schedule.stale_seconds
+    def _judge(self, symbol: str, newest_ms: int) -> None:
+        """Live or stale, by the age of the newest value of an answer, or of all."""
+        age, limit = self._age_seconds(newest_ms), self._schedule.stale_seconds
         gauge("perpstream_feed_age_seconds").labels(self._poll.feed, symbol).set(age)
         if age > limit:
             self._report(symbol, "stale", f"the newest value is {age:.0f} s old, the limit is {limit:g} s")
