@@ -39,8 +39,8 @@ class FeedStatus:
         self._details: dict[str, str] = {}
 
     def state_of(self, symbol: str) -> FeedState | None:
-        """The last reported state."""
-        return self._states[symbol]
+        """The last reported state; None before the first, and of a symbol that is not followed."""
+        return self._states.get(symbol)
 
     def follow(self, symbol: str) -> None:
         """One more symbol, of which nothing has been reported."""

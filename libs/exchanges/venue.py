@@ -12,6 +12,7 @@ import aiohttp
 from libs.exchanges import ClockReading, Instrument, MarketData, MarketStreams, SpotTicker
 from libs.exchanges.binance import BinanceMarketData, BinanceSpot, BinanceStreams
 from libs.exchanges.binance import urls as binance_urls
+from libs.exchanges.binance.rest import SPOT_PATIENCE_SECONDS
 from libs.exchanges.budget import Priority
 from libs.exchanges.coinbase import CoinbaseSpot
 from libs.exchanges.coinbase import urls as coinbase_urls
@@ -182,7 +183,13 @@ async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
             clock=clock,
             market_data=BinanceMarketData(session, where.rest, clock, limiter("binance", where.rest)),
             streams=BinanceStreams(where.websocket, clock),
-            spot=BinanceSpot(session, where.spot_rest, clock, limiter("binance_spot", where.spot_rest)),
+            spot=BinanceSpot(
+                session,
+                where.spot_rest,
+                clock,
+                limiter("binance_spot", where.spot_rest),
+                SPOT_PATIENCE_SECONDS / speed,
+            ),
             coinbase=CoinbaseSpot(session, where.coinbase_rest, clock, limiter("coinbase", where.coinbase_rest)),
         )
         await _first_answer(lambda: synchronise(_at_first(venue.market_data), clock), where.rest)

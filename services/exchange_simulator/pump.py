@@ -64,8 +64,11 @@ class PacedPump:
             _log.warning("venue time has jumped", from_ms=self.progress.told_ms, to_ms=now_ms)
             self.progress.told_ms = now_ms
         while (after := self.progress.told_ms) < now_ms:
-            until = min(now_ms, after + _LONGEST_STEP_MS)
-            publish(self._source, self._hub, self._hub.demand(), after, until)
+            demand = self._hub.demand()
+            # Where nobody listens there is nothing to spread: a fast venue that is only asked needs no steps.
+            listened = demand.trade_symbols or demand.side_names
+            until = min(now_ms, after + _LONGEST_STEP_MS) if listened else now_ms
+            publish(self._source, self._hub, demand, after, until)
             self.progress.told_ms = until
             if until < now_ms:
                 # After a stall there is more than clients can take at once: give them the time they need to read.

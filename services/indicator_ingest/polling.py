@@ -17,6 +17,8 @@ from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.schedules import Schedule
 
 AT_ONCE = 4
+# How often ages are looked at: in venue time, but not more often than so many real seconds.
+WATCH_SECONDS, SHORTEST_SECONDS = 10.0, 0.1
 
 
 class StaleAnswer(Exception):
@@ -68,6 +70,19 @@ class Poller:
         self._status.forget(symbol)
 
     async def run(self) -> None:
+        await asyncio.gather(self._rounds(), self._watch())
+
+    async def _watch(self) -> None:
+        """A value grows too old without an answer, too: a question waits for as long as the venue bans the whole address."""
+        clock = self._outlet.clock
+        while clock.paced:
+            await clock.sleep(max(WATCH_SECONDS, SHORTEST_SECONDS * clock.speed))
+            for symbol in self._newest:
+                newest = self._newest[symbol]
+                if self._status.state_of(symbol) == "live" and self._age_seconds(newest) > self._schedule.stale_seconds:
+                    self._judge(symbol, newest)
+
+    async def _rounds(self) -> None:
         clock = self._outlet.clock
         every, offset = int(self._schedule.every_seconds * 1000), int(self._schedule.offset_seconds * 1000)
         due = next_due(clock.now_ms(), every, offset) - every
@@ -115,15 +130,20 @@ class Poller:
             return True
         newest = max(value.time for value in values)
         self._newest[symbol] = max(newest, self._newest.get(symbol, newest))
-        age = (self._outlet.clock.now_ms() - newest) / 1000
+        self._judge(symbol, newest)
+        return not self._schedule.awaits_period or newest >= period_end
+
+    def _age_seconds(self, instant_ms: int) -> float:
+        return (self._outlet.clock.now_ms() - instant_ms) / 1000
+
+    def _judge(self, symbol: str, newest_ms: int) -> None:
+        """Live or stale, by the age of the newest value of an answer, or of all."""
+        age, limit = self._age_seconds(newest_ms), self._schedule.stale_seconds
         gauge("perpstream_feed_age_seconds").labels(self._poll.feed, symbol).set(age)
-        if age > self._schedule.stale_seconds:
-            self._report(
-                symbol, "stale", f"the newest value is {age:.0f} s old, the limit is {self._schedule.stale_seconds:g} s"
-            )
+        if age > limit:
+            self._report(symbol, "stale", f"the newest value is {age:.0f} s old, the limit is {limit:g} s")
         else:
             self._report(symbol, "live", "")
-        return not self._schedule.awaits_period or newest >= period_end
 
     def _report(self, symbol: str, state: FeedState, detail: str) -> None:
         """The state, with the figures of this answer."""

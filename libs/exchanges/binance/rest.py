@@ -27,6 +27,7 @@ from libs.kit.errors import UserError
 WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 AGG_TRADES_WEIGHT = 20
 SPOT_TRADES_WEIGHT = 4
+SPOT_PATIENCE_SECONDS = 2.0
 HISTORY_ROWS = 500
 FUNDING_ROWS = 1000
 # Nobody asks for positions or gaps in the other pools: there schedules leave something to nobody, and the past to schedules.
@@ -193,12 +194,26 @@ class BinanceMarketData:
 
 
 class BinanceSpot:
-    """The port's `SpotTicker` for Binance spot; its request pool is the spot API's own."""
+    """The port's `SpotTicker` for Binance spot; its request pool is the spot API's own.
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, clock: Clock, limiter: Limiter) -> None:
+    Whoever asks has another price to take, and a late one would be of another time than the premium's other leg: so a question
+    that has no turn within `patience_seconds` (real ones) is refused.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        clock: Clock,
+        limiter: Limiter,
+        patience_seconds: float = SPOT_PATIENCE_SECONDS,
+    ) -> None:
         self._http = HttpClient(session, base_url, clock, limiter)
+        self._turn = Turn(patience_seconds=patience_seconds)
 
     async def ticker(self, product: str) -> Ticker:
         """The last aggregate trade: the spot price ticker says no time."""
-        question = Question("/api/v3/aggTrades", {"symbol": product, "limit": 1}, SPOT_TRADES_WEIGHT, SPOT_POOL)
+        question = Question(
+            "/api/v3/aggTrades", {"symbol": product, "limit": 1}, SPOT_TRADES_WEIGHT, SPOT_POOL, self._turn
+        )
         return answers.parse_last_spot_trade(await self._http.get(question), product)

@@ -1,7 +1,10 @@
-"""indicator_ingest under each fault alone: mark prices go on one each two seconds, and polls when the venue answers again."""
+"""Mark prices under each fault alone: one each two seconds, exactly those that the venue's ledger leaves.
+
+What the polls make of faults of REST stands in `test_polls_under_fault.py` and `test_premium_under_fault.py`.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,17 +12,14 @@ from typing import Any
 
 import pytest
 
-from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved, MarkPriceObserved
-from libs.exchanges.venue import Venue, first_instruments, keep_clock, open_venue
+from libs.contracts.market import FeedStatusChanged, MarkPriceObserved
+from libs.exchanges.venue import keep_clock, open_venue
 from libs.kit.service import ServiceContext
-from libs.kit.settings import ProcessSettings, load_settings
+from libs.kit.settings import ProcessSettings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.indicator_ingest.facts import MARK_PRICE_MS, MarkPriceSampler, Novelty
 from services.indicator_ingest.mark_prices import MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
-from services.indicator_ingest.polling import Poller
-from services.indicator_ingest.polls import polls
-from services.indicator_ingest.settings import IndicatorSettings
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.ingest_stack import venue_settings
 from tests.services.processes import eventually
@@ -36,21 +36,14 @@ class Kept(OrderedPublisher):
     """Keeps what is put, in order."""
 
     marks: list[MarkPriceObserved] = field(default_factory=list)
-    values: list[MarketIndicatorObserved] = field(default_factory=list)
     status: list[FeedStatusChanged] = field(default_factory=list)
 
     def put(self, item: Outgoing) -> None:
         match item.event:
             case MarkPriceObserved():
                 self.marks.append(item.event)
-            case MarketIndicatorObserved():
-                self.values.append(item.event)
             case FeedStatusChanged():
                 self.status.append(item.event)
-
-    def steps(self, symbol: str) -> list[int]:
-        """The two-second steps that have a mark price, in the order of publishing."""
-        return [mark.event_time_ms // MARK_PRICE_MS for mark in self.marks if mark.symbol == symbol]
 
     def states(self, since_ms: int) -> set[str]:
         return {event.state for event in self.status if event.event_time_ms >= since_ms}
@@ -66,23 +59,30 @@ class Rig:
     def now_ms(self) -> int:
         return self.run.simulation.clock.now_ms()
 
-    async def all_newer(self, times: str, than_ms: int) -> None:
-        """Every symbol has a mark or value from behind that time."""
+    async def all_newer(self, than_ms: int) -> None:
+        """Every symbol has a mark from behind that time."""
 
         async def there() -> bool:
-            events = self.kept.marks if times == "marks" else self.kept.values
-            newest = {event.symbol: event.event_time_ms for event in events}
+            newest = {event.symbol: event.event_time_ms for event in self.kept.marks}
             return all(newest.get(symbol, 0) > than_ms for symbol in SYMBOLS)
 
         await eventually(there, 40, lambda: f"{self.kept.status[-3:]}")
 
+    def told(self, symbol: str, first_ms: int, last_ms: int) -> list[int]:
+        """The event times (both inclusive) that the venue has told of, or would have without a fault."""
+        names = frozenset((f"{symbol.lower()}@markPrice@1s",))
+        return [event.event_ms for event in self.run.simulation.market.side_events(first_ms - 1, last_ms, names)]
+
     async def over(self, kind: str, **fields: Any) -> dict[str, Any]:
         """Ask for a fault and wait for its end; how it stands then."""
-        number = await self.run.fault(kind, **fields)
+        number = await self.run.fault(kind, **{name: one for name, one in fields.items() if one is not None})
 
         async def ended() -> bool:
             faults = await self.run.get("/sim/faults")
-            return any(one["number"] == number and one["state"] == "ended" for one in faults)
+            states = {one["number"]: one for one in faults}
+            # What is for good is waited for as long as the others last.
+            over = states[number]["begin_ms"] + 10_000 < self.now_ms()
+            return states[number]["state"] == "ended" or (states[number]["end_ms"] is None and over)
 
         await eventually(ended, 40, lambda: f"fault {kind} does not end")
         [found] = [one for one in await self.run.get("/sim/faults") if one["number"] == number]
@@ -90,13 +90,15 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path, what: str, speed: float) -> AsyncIterator[Rig]:
-    async with running(folder, speed=speed, symbols=SYMBOLS, weight_limit=1_000_000) as run:
-        settings = venue_settings(run.url, speed).model_copy(update={"requests_dir": folder / "requests"})
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    async with running(folder / "venue", speed=SPEED, symbols=SYMBOLS, weight_limit=1_000_000) as run:
+        settings = venue_settings(run.url, SPEED).model_copy(update={"requests_dir": folder / "requests"})
         async with open_venue(settings) as venue:
-            kept = Kept()
+            kept, context = Kept(), ServiceContext("indicator_ingest", ProcessSettings())
             outlet = Outlet(kept, dict.fromkeys(SYMBOLS, 0), Novelty(), "binance", venue.clock)
-            work = [asyncio.create_task(one) for one in (*await _parts(what, venue, outlet), keep_clock(venue))]
+            feed = MarkPriceFeed(context, venue, outlet, MarkPriceSampler())
+            parts = (feed.session(SYMBOLS, 15.0).run(), feed.reports.run(), keep_clock(venue))
+            work = [asyncio.create_task(part) for part in parts]
             try:
                 yield Rig(run, kept)
                 assert not [task for task in work if task.done()], "a part of the service has ended"
@@ -107,112 +109,168 @@ async def rig(folder: Path, what: str, speed: float) -> AsyncIterator[Rig]:
                         await task
 
 
-async def _parts(what: str, venue: Venue, outlet: Outlet) -> list[Coroutine[Any, Any, None]]:
-    if what == "marks":
-        context = ServiceContext("indicator_ingest", ProcessSettings())
-        feed = MarkPriceFeed(context, venue, outlet, MarkPriceSampler())
-        return [feed.session(SYMBOLS, 15.0).run(), feed.reports.run()]
-    instruments = await first_instruments(venue, SYMBOLS)
-    found = polls(venue, instruments, load_settings(IndicatorSettings))
-    return [Poller(poll, outlet, lambda: None).run() for poll in found if poll.feed == "open_interest"]
+# --- what may be missing ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Aftermath:
+    """One symbol's marks when a case is over: event times the venue told, those that the fault touched, those published.
+
+    `away`: from the fault until the connection was there again.
+    """
+
+    told: list[int]
+    touched: set[int]
+    published: list[int]
+    away: range
+    by_ms: int
+
+    @property
+    def lacking(self) -> set[int]:
+        """Steps without a mark."""
+        return {time // MARK_PRICE_MS for time in self.told} - {time // MARK_PRICE_MS for time in self.published}
+
+
+def first_of_each_step(times: list[int]) -> list[int]:
+    """What is to be published of messages that come in this order."""
+    found: list[int] = []
+    for time in times:
+        if not found or time // MARK_PRICE_MS > found[-1] // MARK_PRICE_MS:
+            found.append(time)
+    return found
+
+
+def nothing_lost(after: Aftermath) -> None:
+    assert after.published == first_of_each_step(after.told)
+
+
+def exactly_these_lost(after: Aftermath) -> None:
+    assert after.touched
+    assert after.published == first_of_each_step([time for time in after.told if time not in after.touched])
+
+
+def told_at_other_times(after: Aftermath) -> None:
+    """The stamp counts: what it says of steps that are over is left out, also when the clock is right again."""
+    assert after.touched
+    stated = [time + after.by_ms * (time in after.touched) for time in after.told]
+    assert after.published == first_of_each_step(stated)
+
+
+def only_overtaken_lost(after: Aftermath) -> None:
+    """A mark that newer ones have overtaken is of no use; all others come."""
+    assert after.touched
+    assert set(after.published) <= set(after.told)
+    assert after.lacking <= {time // MARK_PRICE_MS for time in after.touched}
+
+
+def lost_while_away(after: Aftermath) -> None:
+    """What was told between the fault and the next connection nobody brings."""
+    assert set(after.published) <= set(after.told)
+    assert {step for step in after.lacking if step * MARK_PRICE_MS not in after.away} == set()
+
+
+# --- the cases --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fault and what must happen; `loses`: steps may be missing while it lasts."""
+    """A fault, what must happen, and the states that the feed must show."""
 
     name: str
     fault: dict[str, Any]
     must: str
+    then: Callable[[Aftermath], None]
     states: frozenset[str] = frozenset()
-    loses: bool = False
+    for_ms: int | None = 10_000
 
 
-LIVE_AGAIN = frozenset({"live"})
-MARKS = (
-    Case("drop", {"kind": "drop", "probability": 0.5}, "go on", loses=True),
-    Case("silent", {"kind": "silent"}, "go on when it ends", loses=True),
-    Case("duplicate", {"kind": "duplicate", "copies": 3}, "publish one of a step"),
-    Case("reorder", {"kind": "reorder", "probability": 0.5}, "never go back in time", loses=True),
-    Case("delay", {"kind": "delay", "by_ms": 3000}, "go on"),
-    Case("late burst", {"kind": "late_burst"}, "publish what comes late"),
-    Case("too old", {"kind": "wrong_time", "by_ms": -HOUR_MS}, "leave out steps that are over", loses=True),
-    Case("in the future", {"kind": "wrong_time", "by_ms": HOUR_MS}, "not believe it", loses=True),
-    Case("clock ahead", {"kind": "clock_skew", "by_ms": 5000}, "go on", loses=True),
-    Case("clock behind", {"kind": "clock_skew", "by_ms": -5000}, "go on", loses=True),
-    Case("malformed", {"kind": "malformed", "probability": 0.5}, "lose the spoilt", loses=True),
-    Case("truncated", {"kind": "truncated", "probability": 0.5}, "lose the spoilt", loses=True),
-    Case("unknown fields", {"kind": "unknown_fields"}, "read them"),
-    Case("missing fields", {"kind": "missing_fields", "fields": ["ap"]}, "read them"),
-    Case("halt", {"kind": "halt", "symbols": ["ETHUSDT"]}, "go on through it"),
-    Case("status", {"kind": "status", "status": "BREAK"}, "go on"),
-    Case("rotation", {"kind": "rotation"}, "connect again", frozenset({"down", "live"}), True),
-    Case("disconnect", {"kind": "disconnect"}, "connect again", frozenset({"down", "live"}), True),
-    Case("half open", {"kind": "half_open"}, "say silent and connect again", frozenset({"silent", "live"}), True),
+LOST = frozenset({"down", "live"})
+SILENT = frozenset({"silent", "live"})
+CASES = (
+    Case("drop", {"kind": "drop", "probability": 0.5}, "lose those of the ledger and no other", exactly_these_lost),
+    Case("silent", {"kind": "silent"}, "lose those of the ledger and no other", exactly_these_lost),
+    Case("all silent", {"kind": "silent"}, "say silent and connect again", lost_while_away, SILENT, 160_000),
+    Case("duplicate", {"kind": "duplicate", "copies": 3}, "publish one of a step", nothing_lost),
+    Case("reorder", {"kind": "reorder", "probability": 0.5}, "never go back in time", only_overtaken_lost),
+    Case("delay", {"kind": "delay", "by_ms": 3000}, "publish what is not overtaken", only_overtaken_lost),
+    Case("late burst", {"kind": "late_burst"}, "publish what comes late", nothing_lost),
+    Case("too old", {"kind": "wrong_time", "by_ms": -HOUR_MS}, "leave out steps that are over", exactly_these_lost),
+    Case("in the future", {"kind": "wrong_time", "by_ms": HOUR_MS}, "not believe it", exactly_these_lost),
+    Case("clock ahead", {"kind": "clock_skew", "by_ms": 5000}, "go by the stamps", told_at_other_times),
+    Case("clock behind", {"kind": "clock_skew", "by_ms": -5000}, "go by the stamps", told_at_other_times),
+    Case("malformed", {"kind": "malformed", "probability": 0.5}, "lose the spoilt", exactly_these_lost),
+    Case("truncated", {"kind": "truncated", "probability": 0.5}, "lose the spoilt", exactly_these_lost),
+    Case("unknown fields", {"kind": "unknown_fields"}, "read them", nothing_lost),
+    Case("missing fields", {"kind": "missing_fields", "fields": ["ap"]}, "read them", nothing_lost),
+    Case("halt", {"kind": "halt", "symbols": ["ETHUSDT"]}, "go on through it", nothing_lost),
+    Case("status", {"kind": "status", "status": "BREAK"}, "go on", nothing_lost),
+    Case(
+        "delisting",
+        {"kind": "delisting", "symbols": ["ETHUSDT"]},
+        "go on for as long as the venue tells them",
+        nothing_lost,
+        for_ms=None,
+    ),
+    Case("rotation", {"kind": "rotation"}, "connect again", lost_while_away, LOST),
+    Case("disconnect", {"kind": "disconnect"}, "connect again", lost_while_away, LOST),
+    Case("half open", {"kind": "half_open"}, "say silent and connect again", lost_while_away, SILENT),
 )
 OF_MESSAGES = {"drop", "silent", "duplicate", "reorder", "delay", "late_burst", "wrong_time", "malformed", "truncated",
                "unknown_fields", "missing_fields"}  # fmt: skip
 
 
-@pytest.mark.parametrize("case", MARKS, ids=[f"{case.name}: {case.must}" for case in MARKS])
-async def test_mark_prices_go_on_one_each_two_seconds(tmp_path: Path, case: Case) -> None:
+async def live_through(folder: Path, case: Case) -> list[Aftermath]:
+    """From before the fault until marks of behind it are there; what holds of every case is checked here."""
     fields = dict(case.fault) | ({"streams": ["markPrice"]} if case.fault["kind"] in OF_MESSAGES else {})
-    async with rig(tmp_path, "marks", SPEED) as here:
-        await here.all_newer("marks", here.now_ms())
-        fault = await here.over(fields.pop("kind"), for_ms=10_000, **fields)
-        end_ms = max(fault["end_ms"], here.now_ms())
-        if "silent" in case.states:
-            await eventually(lambda: _said(here, "silent"), 30, lambda: "nobody says silent")
-            end_ms = here.now_ms()
-        await here.all_newer("marks", end_ms + 2 * EDGE_MS)
+    async with rig(folder) as here:
+        await here.all_newer(here.now_ms())
+        fault = await here.over(fields.pop("kind"), for_ms=case.for_ms, **fields)
+        if case.states:
+            await eventually(lambda: _back(here, case, fault), 30, lambda: f"{here.kept.status[-4:]}")
+        end_ms = here.now_ms()
+        await here.all_newer(end_ms + 2 * EDGE_MS)
         assert max(mark.event_time_ms for mark in here.kept.marks) <= here.now_ms() + EDGE_MS, "a time that cannot be"
-    if "live" in case.states:
-        # What was told before the new connection nobody brings.
-        end_ms = max(end_ms, *(event.event_time_ms for event in here.kept.status if event.state == "live"))
-    assert fault["affected"] or case.fault["kind"] in ("halt", "status", "clock_skew")
-    for symbol in SYMBOLS:
-        steps = here.kept.steps(symbol)
-        assert steps == sorted(set(steps)), "a step twice, or out of order"
-        lacking = set(range(steps[0], steps[-1] + 1)) - set(steps)
-        times = [step * MARK_PRICE_MS for step in lacking]
-        spoilt = [time for time in times if fault["begin_ms"] - EDGE_MS <= time <= end_ms + EDGE_MS]
-        assert times == (spoilt if case.loses else [])
-    assert case.states <= here.kept.states(fault["begin_ms"])
-
-
-async def _said(here: Rig, state: str) -> bool:
-    return any(event.state == state for event in here.kept.status)
-
-
-BAD = frozenset({"down", "live"})
-ANSWERS = (
-    Case("429 with Retry-After", {"kind": "rate_limited", "retry_after_s": 30}, "be asked later", BAD),
-    Case("418", {"kind": "banned"}, "not be asked during the ban", BAD),
-    *(
-        Case(f"503 {text}", {"kind": "unavailable", "text": text}, "be asked again", BAD)
-        for text in ("unknown", "unavailable", "internal", "throttled")
-    ),
-    Case("502", {"kind": "server_error"}, "be asked again", BAD),
-    Case("slow body", {"kind": "slow_body", "seconds": 1.0}, "be waited for", LIVE_AGAIN),
-    Case("half a page", {"kind": "truncated_page"}, "not be read", BAD),
-)
-
-
-@pytest.mark.parametrize("case", ANSWERS, ids=[f"{case.name}: {case.must}" for case in ANSWERS])
-async def test_open_interest_comes_again_when_the_venue_answers(tmp_path: Path, case: Case) -> None:
-    async with rig(tmp_path, "polls", 60.0) as here:
-        await here.all_newer("values", 0)
-        fields = dict(case.fault)
-        fault = await here.over(fields.pop("kind"), for_ms=200_000, paths=["/fapi/v1/openInterest"], **fields)
-        await here.all_newer("values", fault["end_ms"])
         entries = await here.run.ledger(fault["number"])
-    assert entries, "the fault met no question"
-    assert case.states <= here.kept.states(fault["begin_ms"])
-    facts = [(event.symbol, event.event_time_ms) for event in here.kept.values]
-    assert len(set(facts)) == len(facts), "a fact twice"
-    for event in here.kept.values:
-        assert event.raw is not None
-        assert event.raw["symbol"] == event.symbol
-        assert event.raw["time"] == event.event_time_ms
-    if case.fault["kind"] == "banned":
-        assert len(entries) <= len(SYMBOLS), "asked during the ban"
+        aftermaths = [_aftermath(here, symbol, fault, entries, end_ms) for symbol in SYMBOLS]
+    assert fault["affected"] or case.fault["kind"] in ("halt", "status", "clock_skew", "delisting")
+    return aftermaths
+
+
+@pytest.fixture(scope="module")
+def lived_through(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Aftermath] | BaseException]:
+    """All cases at once, each with its own venue: they wait most of the time."""
+
+    async def all_of_them(folder: Path) -> list[list[Aftermath] | BaseException]:
+        return await asyncio.gather(*(live_through(folder / case.name, case) for case in CASES), return_exceptions=True)
+
+    found = asyncio.run(all_of_them(tmp_path_factory.mktemp("marks")))
+    return {case.name: one for case, one in zip(CASES, found, strict=True)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case.name}: {case.must}" for case in CASES])
+def test_mark_prices_go_on_one_each_two_seconds(
+    lived_through: dict[str, list[Aftermath] | BaseException], case: Case
+) -> None:
+    found = lived_through[case.name]
+    if isinstance(found, BaseException):
+        raise found
+    for after in found:
+        case.then(after)
+
+
+def _aftermath(here: Rig, symbol: str, fault: dict[str, Any], entries: list[dict[str, Any]], end_ms: int) -> Aftermath:
+    published = [mark.event_time_ms for mark in here.kept.marks if mark.symbol == symbol]
+    assert len(published) == len(first_of_each_step(published)), "a step twice, or out of order"
+    return Aftermath(
+        here.told(symbol, published[0], published[-1]),
+        {time for one in entries if one.get("symbol") == symbol for time in one.get("times", [])},
+        published,
+        range(fault["begin_ms"] - EDGE_MS, end_ms + EDGE_MS),
+        fault["fault"].get("by_ms", 0),
+    )
+
+
+async def _back(here: Rig, case: Case, fault: dict[str, Any]) -> bool:
+    """The feed has said what it must, and the last that was said of each symbol is that it delivers."""
+    last = {event.symbol: event.is_live for event in here.kept.status}
+    return case.states <= here.kept.states(fault["begin_ms"]) and all(last.values())

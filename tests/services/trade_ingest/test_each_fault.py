@@ -71,7 +71,7 @@ class Case:
 TRADES = {"symbols": ["BTCUSDT"]}
 WIRE = (
     Case("drop", ({"kind": "drop", "probability": 0.2},), filled_gaps("drop")),
-    Case("silent", ({"kind": "silent", **TRADES},), only_these_are_late("silent"), may_be_late=True),
+    Case("silent", ({"kind": "silent", **TRADES},), filled("silent")),
     Case("duplicate", ({"kind": "duplicate", "copies": 3, "probability": 0.5},), filled("duplicate")),
     Case("reorder", ({"kind": "reorder", "behind": 4, "probability": 0.2},), filled("reorder")),
     Case(
