@@ -86,7 +86,7 @@ class MirrorSettings(SettingsGroup):
         default=None, description="A file that holds the mirror's password"
     )
 
-    @field_validator("mirror_database_url", mode="before")
+    @field_validator("mirror_database_url", "mirror_database_password_file", mode="before")
     @classmethod
     def _none_when_empty(cls, value: object) -> object:
         return value or None
