@@ -57,12 +57,12 @@ class ContinuityTracker:
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
     `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them. `told` is
     the newest id that one of them has told, or that was known at the start: what REST brought beyond it, the stream still owes;
-    `skipped` are published ids that a single line then jumped over. `held` is in order of ids, each once.
+    `skipped` are published ids that a single line then jumped over. `heard`: the stream has told something new since it was
+    opened. `held` is in order of ids, each once.
     """
 
     __slots__ = (
         "_furthest",
-        "_heard",
         "_held",
         "_limit",
         "_only_rest",
@@ -70,6 +70,7 @@ class ContinuityTracker:
         "duplicates",
         "expected",
         "generation",
+        "heard",
         "lines",
         "skipped",
         "state",
@@ -86,7 +87,7 @@ class ContinuityTracker:
         self.generation = 0
         self.lines: frozenset[int] = frozenset()
         self._furthest: dict[int, int] = {}
-        self._heard = False
+        self.heard = False
         self._held: list[AggTrade] = []
         # An id that a stream has told in a way that cannot be published.
         self._only_rest = UNKNOWN_ID
@@ -130,7 +131,7 @@ class ContinuityTracker:
                 self.told = trade_id
             if self.state is Continuity.DOUBT:
                 self.state = Continuity.LIVE
-            self._heard = True
+            self.heard = True
             return True
         if trade_id < self.expected:
             if trade_id > self.told:
@@ -163,7 +164,7 @@ class ContinuityTracker:
     def _hold(self, trade: AggTrade, line: int) -> bool:
         if self.expected == UNKNOWN_ID and self.state is Continuity.LIVE:
             self.expected, self.told = trade.agg_id + 1, trade.agg_id
-            self._heard = True
+            self.heard = True
             return True
         self._furthest[line] = max(trade.agg_id, self._furthest.get(line, UNKNOWN_ID))
         if self.state is not Continuity.FILLING:
@@ -176,7 +177,7 @@ class ContinuityTracker:
             self._held.append(trade)
             self._skip_to(trade.agg_id)
             self.told = max(self.told, trade.agg_id)
-            self._heard = True
+            self.heard = True
         return False
 
     def _skip_to(self, agg_id: int) -> None:
@@ -221,7 +222,7 @@ class ContinuityTracker:
     def interrupt(self) -> None:
         """The connection is lost: what follows the last trade is unknown."""
         self.generation += 1
-        self._heard = False
+        self.heard = False
         self._furthest.clear()
         if self.state is Continuity.LIVE:
             self.state = Continuity.DOUBT
@@ -295,7 +296,7 @@ class ContinuityTracker:
         before = bool(held)
         del held[:taken]
         if not held and before:
-            self.state = Continuity.LIVE if self._heard else Continuity.DOUBT
+            self.state = Continuity.LIVE if self.heard else Continuity.DOUBT
         elif held and out and not self._passed_by_all():
             self.state = Continuity.WAITING
         return out

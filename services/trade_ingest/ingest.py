@@ -184,13 +184,15 @@ class TradeIngest:
         self.health.advanced(symbol)
 
     def _missed(self, symbol: str, rows: Sequence[AggTrade]) -> list[AggTrade]:
-        """The rows that the stream will not tell, as far as that is certain now: it has told nothing since its connection was
-        opened, and they happened well before. The others it may still tell, later than REST; the tracker notices what it leaves
-        out when it tells something newer, or is lost."""
+        """The rows that the stream will not tell, as far as that is certain now: it is lost, or it has told nothing since its
+        connection was opened and they happened well before. The others it may still tell, later than REST; the tracker notices
+        what it leaves out when it tells something newer, or is lost."""
         tracker = self.assembler.feeds[symbol].tracker
-        if tracker.first_held is not None:
-            return []  # what was left out before that is known as a gap
         unheard = [row for row in rows if row.agg_id > tracker.told and row.agg_id >= tracker.expected]
+        if symbol not in self._open:
+            return unheard
+        if tracker.heard:
+            return []  # what was left out before that is known as a gap
         if not self.clock.paced:
             return unheard
         until_ms = self._opened_ms.get(symbol, 0) - ON_ITS_WAY_SECONDS * 1000 * max(1.0, self.clock.speed)
