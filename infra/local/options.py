@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from infra.local.ports import HOST, free_port, promise, require_free
 from libs.kit.errors import ConfigurationError
@@ -113,11 +113,15 @@ def split_password(url: str) -> tuple[str, str | None]:
             where="--database",
             todo="write postgresql+asyncpg://USER@HOST:PORT/NAME",
         )
-    if parts.password is None:
+    parameters = parse_qsl(parts.query, keep_blank_values=True)
+    among = [value for name, value in parameters if name == "password"]  # the driver prefers these
+    if parts.password is None and not among:
         return url, None
-    place = parts.netloc.rpartition("@")[2]
-    bare = urlunsplit(parts._replace(scheme="postgresql+asyncpg", netloc=f"{parts.username}@{place}"))
-    return bare, unquote(parts.password)
+    user, _, place = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}@{place}" if user else place
+    query = urlencode([pair for pair in parameters if pair[0] != "password"])
+    bare = urlunsplit(parts._replace(scheme="postgresql+asyncpg", netloc=netloc, query=query))
+    return bare, among[-1] if among else unquote(parts.password or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from infra.local.settings import StackSettings
 from infra.local.supervisor import Server, StackPlan, Supervisor
 from libs.kit.addresses import broker_addresses
 from libs.kit.errors import UnreachableError
+from libs.kit.secrets import masked
 from libs.kit.service import VERSION
 from libs.kit.settings import DatabaseSettings, MirrorSettings, load_settings
 
@@ -189,7 +190,9 @@ def given_database(options: StackOptions) -> tuple[str, Path | None]:
     url, password = split_password(options.database)
     place = urlsplit(url)
     if not answers_as_postgres(place.hostname or "", place.port or 5432, timeout_seconds=5):
-        raise UnreachableError("no PostgreSQL server answers", where=url, todo="start it, or correct --database")
+        raise UnreachableError(
+            "no PostgreSQL server answers", where=masked(url), todo="start it, or correct --database"
+        )
     if password is None and (given := load_settings(DatabaseSettings).password()) is not None:
         password = given.get_secret_value()
     if password is None:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import sys
 import time
 from collections.abc import Mapping, MutableMapping
@@ -10,8 +9,9 @@ from typing import Any, Literal
 
 import structlog
 
+from libs.kit.secrets import HIDDEN, masked, sounds_secret
+
 LogFormat = Literal["console", "json"]
-_SECRET_WORDS = ("password", "secret", "token", "api_key", "signature", "authorization", "webhook")
 _NOISY = (
     "aiokafka",
     "kafka",
@@ -25,19 +25,18 @@ _NOISY = (
     "picows",
 )
 _CALM_SECONDS, _MOST_KINDS = 10.0, 1000
-_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
 
 
 def _hidden(key: str, value: Any) -> Any:
-    if any(word in key.lower() for word in _SECRET_WORDS):
-        return "***"
+    if sounds_secret(key):
+        return HIDDEN
     if isinstance(value, Mapping):
         return {name: _hidden(str(name), content) for name, content in value.items()}
-    return _URL_PASSWORD.sub(r"\1***@", value) if isinstance(value, str) else value
+    return masked(value) if isinstance(value, str) else value
 
 
 def _hide_secrets(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Mask values of keys that sound secret, at any depth, and passwords inside URLs, exception texts included."""
+    """Mask values of keys that sound secret, at any depth, and secrets inside URLs, exception texts included."""
     return {key: _hidden(key, value) for key, value in event.items()}
 
 

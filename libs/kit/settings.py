@@ -54,8 +54,9 @@ class DatabaseSettings(SettingsGroup):
     )
     database_password_file: Path | None = Field(default=None, description="A file that holds the password")
 
-    def password(self) -> SecretStr | None:
-        """The content of the password file without its line end; `ConfigurationError` when it cannot be read."""
+    def password(self, variable: str = "PERPSTREAM_DATABASE_PASSWORD_FILE") -> SecretStr | None:
+        """The content of the password file without its line end; `ConfigurationError`, which names `variable`, when it cannot
+        be read."""
         if self.database_password_file is None:
             return None
         try:
@@ -64,7 +65,7 @@ class DatabaseSettings(SettingsGroup):
             raise ConfigurationError(
                 f"the database password file cannot be read: {error.strerror}",
                 where=str(self.database_password_file),
-                todo="set PERPSTREAM_DATABASE_PASSWORD_FILE to a readable file",
+                todo=f"set {variable} to a readable file",
             ) from None
 
 

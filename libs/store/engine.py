@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from libs.kit.errors import ConfigurationError, UnreachableError
 from libs.kit.logging import get_logger
+from libs.kit.secrets import masked
 from libs.kit.settings import DatabaseSettings
 
 Engine: TypeAlias = AsyncEngine
@@ -39,17 +40,18 @@ _END_PAUSED = text(
     " AND pid IN (SELECT pid FROM pg_locks WHERE granted AND mode <> 'AccessShareLock'"
     " AND locktype IN ('relation', 'transactionid', 'advisory'))"
 )
-_ASK_FOR_SERVER = "start it, or correct PERPSTREAM_DATABASE_URL"
+_ASK_FOR_SERVER = "start it, or correct {variable}_URL"
+_VARIABLE = "perpstream_variable"
 _ADVICE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     (
         (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
         "the database refuses our name or password",
-        "correct PERPSTREAM_DATABASE_PASSWORD_FILE",
+        "correct {variable}_PASSWORD_FILE",
     ),
     (
         (asyncpg.InvalidCatalogNameError,),
         "the database does not exist on that server",
-        "create it, or correct PERPSTREAM_DATABASE_URL",
+        "create it, or correct {variable}_URL",
     ),
     ((asyncpg.UndefinedTableError,), "the database has no tables of ours", "run: perpstream db migrate"),
     (
@@ -96,7 +98,7 @@ def database_url(settings: DatabaseSettings, where: str = "PERPSTREAM_DATABASE_U
     """The URL with the password from its file; `ConfigurationError`, which names `where`, for one that is not PostgreSQL's."""
     try:
         url = make_url(settings.database_url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # no URL at all, or a port that is no number
         raise ConfigurationError(
             "the database URL cannot be read", where=where, todo="write postgresql://USER@HOST:PORT/NAME"
         ) from None
@@ -107,7 +109,7 @@ def database_url(settings: DatabaseSettings, where: str = "PERPSTREAM_DATABASE_U
             todo="write postgresql://USER@HOST:PORT/NAME",
         )
     url = url.set(drivername="postgresql+asyncpg")
-    password = settings.password()
+    password = settings.password(f"{_stem(where)}_PASSWORD_FILE")
     return url if password is None else url.set(password=password.get_secret_value())
 
 
@@ -125,6 +127,7 @@ def create_engine(
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        execution_options={_VARIABLE: _stem(where)},
         connect_args={
             "timeout": CONNECT_TIMEOUT_SECONDS,
             "server_settings": {"application_name": application, "timezone": "UTC", "jit": "off"},
@@ -132,13 +135,23 @@ def create_engine(
     )
 
 
-def _where(engine: AsyncEngine) -> str:
-    return engine.url.render_as_string(hide_password=True)
+def _stem(variable: str) -> str:
+    return variable.removesuffix("_URL")
+
+
+def place(engine: AsyncEngine) -> str:
+    """The engine's URL for people, without any secret."""
+    return masked(engine.url.render_as_string(hide_password=True))
+
+
+def _advised(todo: str, engine: AsyncEngine) -> str:
+    """What to do, with the variables that this engine was made from: a mirror has its own."""
+    return todo.format(variable=engine.sync_engine.get_execution_options().get(_VARIABLE, "PERPSTREAM_DATABASE"))
 
 
 def busy(engine: AsyncEngine) -> DatabaseBusy:
     """What to raise when no connection became free in time."""
-    return DatabaseBusy("the database is busy with other questions", where=_where(engine), todo="ask again later")
+    return DatabaseBusy("the database is busy with other questions", where=place(engine), todo="ask again later")
 
 
 def _driver_error(error: Exception) -> BaseException | None:
@@ -157,9 +170,11 @@ def explain(error: Exception, engine: AsyncEngine) -> UnreachableError | None:
         return None  # asyncpg's own complaint about an argument is an InterfaceError too
     for kinds, what, todo in _ADVICE:
         if isinstance(driver_error, kinds):
-            return UnreachableError(what, where=_where(engine), todo=todo)
+            return UnreachableError(what, where=place(engine), todo=_advised(todo, engine))
     if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return UnreachableError("the database closed the connection", where=_where(engine), todo=_ASK_FOR_SERVER)
+        return UnreachableError(
+            "the database closed the connection", where=place(engine), todo=_advised(_ASK_FOR_SERVER, engine)
+        )
     return None
 
 
@@ -215,7 +230,7 @@ async def write_session(engine: AsyncEngine) -> AsyncIterator[WriteSession]:
             raise
         await _end_paused_sessions(engine)
         what = "another session keeps rows locked that we need"
-        raise DatabaseBusy(what, where=_where(engine), todo="ask again in some seconds") from error
+        raise DatabaseBusy(what, where=place(engine), todo="ask again in some seconds") from error
 
 
 async def _end_paused_sessions(engine: AsyncEngine) -> None:

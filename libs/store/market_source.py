@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
-from libs.store.engine import read_session, write_session
+from libs.store.engine import place, read_session, write_session
 
 _KNOWN = text("SELECT identity FROM market_source")
 
@@ -23,7 +23,7 @@ async def claim_source(engine: AsyncEngine, market: str) -> None:
     if known != market:
         raise ConfigurationError(
             f"the database belongs to another market: {known}, not {market}",
-            where=engine.url.render_as_string(hide_password=True),
+            where=place(engine),
             todo="use a fresh database, or go on with the market it belongs to",
         )
 

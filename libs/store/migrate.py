@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
-from libs.store.engine import explained
+from libs.store.engine import explained, place
 from libs.store.history_tables import metadata
 from libs.store.partitions import is_partition_name
 
@@ -74,7 +74,7 @@ async def require_current(engine: AsyncEngine) -> None:
     if current != head:
         raise ConfigurationError(
             f"the database's schema is at {current or 'nothing'}, this code needs {head}",
-            where=engine.url.render_as_string(hide_password=True),
+            where=place(engine),
             todo="run: perpstream db migrate",
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.table import Table
 
+from libs.kit.secrets import masked
 from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 
     current = with_engine(state_dir, current_revision)
     facts = {
-        "url": servers(state_dir).database.database_url,
+        "url": masked(servers(state_dir).database.database_url),
         "revision": current,
         "newest": head_revision(),
         "current": current == head_revision(),

@@ -17,6 +17,7 @@ from infra.local.kafka import answers_as_kafka
 from infra.local.postgres import answers_as_postgres
 from infra.local.runfile import RunFile, ServiceEntry, process_of, running_stack
 from libs.kit.addresses import broker_addresses
+from libs.kit.secrets import masked
 from services.console.watch.words import duration
 
 STARTING_SECONDS = 60.0
@@ -73,7 +74,7 @@ async def ask_everything(state_dir: Path) -> StackReport:
         supervisor_pid=run.supervisor_pid,
         gateway_url=run.gateway_url,
         kafka_bootstrap=run.kafka_bootstrap,
-        database_url=run.database_url,
+        database_url=masked(run.database_url),
         memory_mb=round(sum(service.memory_mb or 0 for service in services) + (memory or 0), 1),
         ready=bool(services) and all(service.ready for service in services) and _complete(run, services),
         services=services,

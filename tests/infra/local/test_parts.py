@@ -165,6 +165,9 @@ def test_the_password_of_a_given_database_may_come_from_a_file(tmp_path: Path, m
 def test_a_password_is_taken_out_of_a_database_url() -> None:
     assert split_password("postgresql://me:pw@host:5/db") == ("postgresql+asyncpg://me@host:5/db", "pw")
     assert split_password("postgresql://me@host/db")[1] is None
+    among = "postgresql://me:no@host/db?password=p%40w&x=1"
+    assert split_password(among) == ("postgresql+asyncpg://me@host/db?x=1", "p@w"), "as the driver reads it"
+    assert split_password("postgresql://host/db?password=pw&user=u") == ("postgresql+asyncpg://host/db?user=u", "pw")
     assert split_password("postgresql://me:p%40%2Fw@host/db")[1] == "p@/w"
     for wrong in ("mysql://me@host/db", "postgresql://me@host:port/db", "postgresql://me@[::1/db"):
         with pytest.raises(ConfigurationError):

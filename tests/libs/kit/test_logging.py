@@ -28,6 +28,7 @@ try:
     raise ValueError("cannot reach amqp://me:hunter2@queue")
 except ValueError:
     log.exception("failed")
+log.warning("the mirror waits", why="(postgresql://127.0.0.1:1/x?password=hunter2&user=u): start it")
 """
 
 
@@ -57,7 +58,7 @@ def on_a_terminal(**environment: str) -> str:
 
 def test_json_lines() -> None:
     lines = [json.loads(line) for line in run("json").splitlines()]
-    started, library, expected, unexpected, absent, failed = lines
+    started, library, expected, unexpected, absent, failed, waits = lines
     assert absent["event"] == "Unable connect to node 0", "what a library repeats is said once in ten seconds"
     assert [line["level"] for line in (expected, unexpected)] == ["info", "error"]
     assert expected["event"] == "Group Coordinator Request failed: now"
@@ -70,6 +71,7 @@ def test_json_lines() -> None:
     assert started["url"] == "postgresql://user:***@host/db"
     assert started["timestamp"].endswith("Z")
     assert library["event"] == "from a library at redis://:***@cache/0"
+    assert waits["why"] == "(postgresql://127.0.0.1:1/x?password=***&user=u): start it"
     assert "ValueError: cannot reach amqp://me:***@queue" in failed["exception"]
 
 

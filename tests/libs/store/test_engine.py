@@ -17,6 +17,7 @@ from libs.store.engine import (
     check_reachable,
     create_engine,
     database_url,
+    place,
     read_session,
     write_session,
 )
@@ -103,6 +104,34 @@ async def test_unreachable_says_where_without_the_password() -> None:
     assert "PERPSTREAM_DATABASE_URL" in line
 
 
+@pytest.mark.parametrize("name", ["password", "passw%6Frd", "sslpassword", "passfile"])
+async def test_a_secret_among_the_parameters_is_not_told_either(name: str) -> None:
+    engine = create_engine(
+        DatabaseSettings(database_url=f"postgresql://127.0.0.1:{free_port()}/x?{name}=S3cretPw&user=u")
+    )
+    assert "S3cretPw" not in place(engine)
+    assert place(engine).endswith("=***&user=u")
+    if name == "password":
+        with pytest.raises(UnreachableError) as caught:
+            await check_reachable(engine)
+        assert "S3cretPw" not in str(caught.value)
+
+
+async def test_a_second_database_is_advised_by_its_own_variables(own_postgres: Database, tmp_path: Path) -> None:
+    settings = DatabaseSettings(database_url=f"postgresql://u@127.0.0.1:{free_port()}/x")
+    with pytest.raises(UnreachableError, match="correct PERPSTREAM_MIRROR_DATABASE_URL"):
+        await check_reachable(create_engine(settings, where="PERPSTREAM_MIRROR_DATABASE_URL"))
+    url = database_url(DatabaseSettings(database_url=own_postgres.url)).set(password="wrong")
+    wrong = url.render_as_string(hide_password=False)
+    with pytest.raises(UnreachableError, match="correct PERPSTREAM_MIRROR_DATABASE_PASSWORD_FILE"):
+        await check_reachable(
+            create_engine(DatabaseSettings(database_url=wrong), where="PERPSTREAM_MIRROR_DATABASE_URL")
+        )
+    absent = DatabaseSettings(database_url=own_postgres.url, database_password_file=tmp_path / "absent")
+    with pytest.raises(ConfigurationError, match="PERPSTREAM_MIRROR_DATABASE_PASSWORD_FILE"):
+        create_engine(absent, where="PERPSTREAM_MIRROR_DATABASE_URL")
+
+
 async def test_the_password_comes_from_its_file(own_postgres: Database, tmp_path: Path) -> None:
     bare = str(database_url(DatabaseSettings(database_url=own_postgres.url)).set(password=None))
     right = DatabaseSettings(database_url=bare, database_password_file=own_postgres.password_file)
@@ -126,7 +155,7 @@ async def test_a_missing_database_and_missing_tables_are_named(own_postgres: Dat
     await engine.dispose()
 
 
-@pytest.mark.parametrize("url", ["not a url", "mysql://root@localhost/x"])
+@pytest.mark.parametrize("url", ["not a url", "mysql://root@localhost/x", "postgresql://u@127.0.0.1:abc/x"])
 def test_a_wrong_url_is_a_configuration_error(url: str) -> None:
     with pytest.raises(ConfigurationError, match="PERPSTREAM_DATABASE_URL"):
         database_url(DatabaseSettings(database_url=url))
