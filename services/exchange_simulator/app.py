@@ -21,6 +21,7 @@ from services.exchange_simulator.faults.market import AlteredMarket
 from services.exchange_simulator.faults.market_account import MarketAccount
 from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.frames import text_frame
+from services.exchange_simulator.guard import guarded
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.market import MarketSource
 from services.exchange_simulator.payloads import encode_json
@@ -145,7 +146,7 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     async def show_status(_: web.Request) -> web.Response:
         return reply(status(parts))
 
-    application = web.Application(middlewares=[misbehaving(desk, simulation.clock)])
+    application = web.Application(middlewares=[guarded(settings.host), misbehaving(desk, simulation.clock)])
     endpoints = (*trades.ENDPOINTS, *reference.ENDPOINTS, *positioning.ENDPOINTS)
     application.add_routes([web.get(endpoint.path, endpoint.handler(venue)) for endpoint in endpoints])
     application.add_routes([web.get("/sim/status", show_status)])

@@ -101,7 +101,8 @@ def _trouble(plan: Plan, stack: Stack) -> None:
 
 def _fault(stack: Stack, fault: dict[str, object]) -> None:
     url = f"{stack.run_file().simulator_url}/sim/faults"
-    with urllib.request.urlopen(url, data=json.dumps(fault).encode(), timeout=10) as answer:
+    asked = urllib.request.Request(url, json.dumps(fault).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         assert answer.status < 300
 
 

@@ -77,7 +77,15 @@ class Running:
 @asynccontextmanager
 async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     """Start a simulator with the given market settings; everything is closed at the end."""
-    server_names = ("weight_limit", "history_hours", "buffer_megabytes", "connection_hours", "readers", "faults")
+    server_names = (
+        "weight_limit",
+        "history_hours",
+        "buffer_megabytes",
+        "connection_hours",
+        "readers",
+        "faults",
+        "host",
+    )
     server = ServerSettings(port=0, **{name: settings.pop(name) for name in server_names if name in settings})
     settings.setdefault("start_time", None if settings.get("recording") else START_MS)
     simulation = open_simulation(MarketSettings(state_dir=folder, **settings))

@@ -110,7 +110,8 @@ class Desk:
     def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
         """The JSON of an answer; that of a refusal too."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._url + path, data, {"X-MBX-APIKEY": "test"}, method=method)
+        headers = {"X-MBX-APIKEY": "test", "Content-Type": "application/json"}
+        request = urllib.request.Request(self._url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.load(answer)

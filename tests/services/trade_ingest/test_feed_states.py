@@ -41,7 +41,8 @@ def start(empty_kafka: str, tmp_path: Path) -> Iterator[Start]:
 
 def ask(url: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(url, data=data, timeout=10) as answer:
+    asked = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         return json.load(answer)
 
 

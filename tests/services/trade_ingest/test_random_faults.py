@@ -46,7 +46,8 @@ class Simulator:
 
     def ask(self, path: str, body: object = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(f"{self.url}{path}", data=data, timeout=10) as answer:
+        asked = urllib.request.Request(f"{self.url}{path}", data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=10) as answer:
             return json.load(answer)
 
 

@@ -73,7 +73,8 @@ def stack(empty_kafka: str, tmp_path: Path) -> Iterator[IngestStack]:
 
 def _ask(stack: IngestStack, path: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(f"{stack.url}{path}", data=data, timeout=10) as answer:
+    asked = urllib.request.Request(f"{stack.url}{path}", data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         return json.load(answer)
 
 
