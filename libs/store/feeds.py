@@ -18,6 +18,8 @@ WITH added AS (
   ON CONFLICT DO NOTHING RETURNING 1)
 SELECT count(*) FROM added
 """
+# Reports come in the order of the log. One that lies far behind the known one is no late one: either that was absurd, and would
+# be the newest for ever, or the log is read again, and the rest of it follows.
 _HEALTH = """
 INSERT INTO feed_health AS kept
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::timestamptz[],
@@ -27,7 +29,7 @@ ON CONFLICT (feed, symbol) DO UPDATE SET (state, since, detail, event_time, last
   = (EXCLUDED.state, EXCLUDED.since, EXCLUDED.detail, EXCLUDED.event_time, EXCLUDED.last_event_time,
      EXCLUDED.events_per_second, EXCLUDED.delay_ms, EXCLUDED.clock_offset_ms, EXCLUDED.gaps_open, EXCLUDED.gaps_filled,
      EXCLUDED.completeness_1h_ppm, EXCLUDED.completeness_24h_ppm)
-WHERE EXCLUDED.event_time >= kept.event_time
+WHERE EXCLUDED.event_time >= kept.event_time OR EXCLUDED.event_time < kept.event_time - interval '1 hour'
 """
 
 

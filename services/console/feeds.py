@@ -1,5 +1,6 @@
 """`perpstream feeds`: how each feed of each symbol was last reported, and whether somebody still reports."""
 
+import asyncio
 import time
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -11,7 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from libs.exchanges.feed_status import NO_LONGER_FOLLOWED
+from libs.kit.clock import BELIEVABLE_AHEAD_MS
 from libs.kit.errors import ConfigurationError
+from libs.kit.settings import VenueSettings, load_settings
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running
 from services.console.watch.words import UNKNOWN, compact, delay, duration, number, parts_per_million, state_style
@@ -19,6 +22,7 @@ from services.console.watch.words import UNKNOWN, compact, delay, duration, numb
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from infra.local.runfile import RunFile
     from libs.store.feed_questions import FeedNow
 
 # Six reports of those that come every ten seconds.
@@ -40,8 +44,10 @@ class Row:
 
     @property
     def reported(self) -> bool:
-        """Whether a report is due no longer than usual. A feed without a rate tells its changes only."""
-        return self.report.events_per_second is None or self.now_ms - self.report.reported_ms <= SILENT_MS
+        """Whether a report is due no longer than usual. A feed without a rate tells its changes only. What says to come from
+        later than now is no report."""
+        age_ms = self.now_ms - self.report.reported_ms
+        return age_ms >= -BELIEVABLE_AHEAD_MS and (self.report.events_per_second is None or age_ms <= SILENT_MS)
 
     @property
     def live(self) -> bool:
@@ -78,11 +84,8 @@ def feeds(
     reports, known = with_engine(state_dir, work)
     if feed is not None and known and feed not in known:
         raise ConfigurationError(f"no feed {feed} has reported", where="--feed", todo=f"take one of {', '.join(known)}")
-    # The clock of a simulated venue is its own: there, what was reported last is now.
-    run = running(state_dir)
-    wall_ms = time.time_ns() // 1_000_000 if run is not None and run.simulator_url is None else 0
-    now_ms = max((report.reported_ms for report in reports), default=0)
-    rows = [Row(report, max(now_ms, wall_ms)) for report in reports]
+    now_ms = _now_ms([report.reported_ms for report in reports], running(state_dir))
+    rows = [Row(report, now_ms) for report in reports]
     if as_json:
         print_json([_facts(row) for row in rows])
     else:
@@ -90,6 +93,22 @@ def feeds(
         screen.print(_picture(rows, screen.width) if rows else "no feed has reported yet")
     if not any(row.live for row in rows) or not all(row.live or row.removed for row in rows):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _now_ms(reported: list[int], run: "RunFile | None") -> int:
+    """The venue's time. The clock of a simulated venue is its own, and goes on when a recording is over: there, what was reported
+    last is now, unless it is later than that clock."""
+    wall_ms = time.time_ns() // 1_000_000
+    if run is not None and run.simulator_url is None:
+        return wall_ms
+    if run is not None:
+        from services.console.venues import latest_simulated_ms
+
+        latest_ms = asyncio.run(latest_simulated_ms(run))
+    else:
+        latest_ms = wall_ms + BELIEVABLE_AHEAD_MS if load_settings(VenueSettings).venue_speed == 1.0 else None
+    believed = [each for each in reported if latest_ms is None or each <= latest_ms]
+    return max(believed or reported, default=0)
 
 
 def _facts(row: Row) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, TIMELINE
 from libs.kit.clock import SystemClock
 from libs.kit.service import ServiceContext
-from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
+from libs.kit.settings import DatabaseSettings, KafkaSettings, VenueSettings, load_settings
 from libs.store.engine import check_reachable, create_engine
 from libs.store.migrate import require_current
 from libs.store.offsets import PostgresOffsets
@@ -29,7 +29,8 @@ async def main(context: ServiceContext) -> None:
         await check_reachable(engine)
         await require_current(engine)
         await producer.start()
-        recorder = Recorder(kafka.kafka_bootstrap, engine, producer, DeadLetters(producer, GROUP))
+        real_time = load_settings(VenueSettings).venue_speed == 1.0
+        recorder = Recorder(kafka.kafka_bootstrap, engine, producer, DeadLetters(producer, GROUP), real_time)
         consumer = BatchConsumer(
             kafka.kafka_bootstrap,
             GROUP,

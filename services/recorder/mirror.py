@@ -14,7 +14,14 @@ from libs.contracts.topics import Topic
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext, run_service
-from libs.kit.settings import DatabaseSettings, KafkaSettings, MarketSourceSettings, MirrorSettings, load_settings
+from libs.kit.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    MarketSourceSettings,
+    MirrorSettings,
+    VenueSettings,
+    load_settings,
+)
 from libs.store.engine import Engine, create_engine
 from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
@@ -101,7 +108,8 @@ async def _mirror(context: ServiceContext, engine: Engine) -> None:
         await claim_source(engine, market)
     kafka, settings = load_settings(KafkaSettings), load_settings(RecorderSettings)
     unheard = Unheard()
-    recorder = Recorder(kafka.kafka_bootstrap, engine, unheard, DeadLetters(unheard, GROUP))
+    real_time = load_settings(VenueSettings).venue_speed == 1.0
+    recorder = Recorder(kafka.kafka_bootstrap, engine, unheard, DeadLetters(unheard, GROUP), real_time)
     options = ConsumerOptions(collect_ms=settings.recorder_collect_ms, max_records=settings.recorder_batch_records)
     consumer = BatchConsumer(kafka.kafka_bootstrap, GROUP, TOPICS, PostgresOffsets(engine), recorder.handle, options)
     telling = asyncio.ensure_future(_tell(context, consumer))

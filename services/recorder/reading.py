@@ -20,6 +20,7 @@ from libs.contracts.market import (
     TradeGapChanged,
 )
 from libs.contracts.topics import TIMELINE
+from libs.kit.clock import BELIEVABLE_AHEAD_MS
 from libs.kit.errors import BadMessage
 from libs.kit.metrics import counter
 from libs.store.market_facts import Placed
@@ -42,11 +43,15 @@ class Reading:
 
 @dataclass(slots=True)
 class PartitionReader:
-    """The gates of one partition and the readings that are not committed yet, by offset."""
+    """The gates of one partition and the readings that are not committed yet, by offset.
+
+    `real_time`: the venue's clock runs as fast as the broker's. A recording played faster may be ahead of it, and is believed.
+    """
 
     bootstrap: str
     partition: int
     dead_letters: DeadLetters
+    real_time: bool = True
     _cursor: TimelineCursor | None = None
     _next_offset: int = -1
     _pending: dict[int, Reading | None] = field(default_factory=dict)
@@ -78,6 +83,8 @@ class PartitionReader:
         try:
             taken = self._cursor.accept(record)
             reading = None if taken is None else _reading(taken)
+            if self.real_time and taken is not None:
+                _believe(taken, record)
             if self._cursor.frames.dropped != dropped_before:
                 reading = reading or Reading()
                 reading.dropped = _dropped_rows(record, taken)
@@ -87,6 +94,13 @@ class PartitionReader:
         if reading is None:
             counter("perpstream_records_dropped_total").labels(record.topic, "stale_or_repeated").inc()
         return reading
+
+
+def _believe(taken: Accepted, record: Record) -> None:
+    """Raises `BadMessage` for a report that says to be from later than it was written: it would be the newest for ever."""
+    report, latest_ms = taken.event, record.timestamp_ms + BELIEVABLE_AHEAD_MS
+    if isinstance(report, FeedStatusChanged) and max(report.event_time_ms, report.since_ms) > latest_ms:
+        raise BadMessage("implausible", f"{report.feed} of {report.symbol} is reported from beyond {latest_ms}")
 
 
 def _reading(taken: Accepted) -> Reading:

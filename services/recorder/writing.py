@@ -44,6 +44,7 @@ class Recorder:
     engine: Engine
     producer: Publisher
     dead_letters: DeadLetters
+    real_time: bool = True
     known_months: set[Month] = field(default_factory=set)
     _readers: dict[tuple[int, str], PartitionReader] = field(default_factory=dict)
 
@@ -58,7 +59,8 @@ class Recorder:
         place = (batch.partition, commit.generation)
         reader = self._readers.get(place)
         if reader is None:
-            reader = self._readers[place] = PartitionReader(self.bootstrap, batch.partition, self.dead_letters)
+            reader = PartitionReader(self.bootstrap, batch.partition, self.dead_letters, self.real_time)
+            self._readers[place] = reader
         readings = await reader.read(batch.records) if batch.records else []
         async with sorted_trouble():
             trades = group_by_symbol([reading.rows for reading in readings if reading.rows is not None])

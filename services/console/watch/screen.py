@@ -22,6 +22,7 @@ from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.streaming.records import LogReader
 from libs.streaming.tail import TailConsumer
 from services.console.health import answers, ask, waits_for
+from services.console.venues import SimulatorStatus
 from services.console.watch.model import Rate, ServiceState, VenueClock, WatchModel
 from services.console.watch.render import frame
 
@@ -30,12 +31,6 @@ ONCE_SECONDS = 90.0
 _LOOK_BACK = 40
 _DRAW_SECONDS, _ASK_SECONDS = 0.5, 2.0
 _LAG_METRIC = "perpstream_consumer_lag_records"
-
-
-class _VenueStatus(msgspec.Struct):
-    venue_time_ms: int
-    speed: float | str = 1.0
-    ended: bool = False
 
 
 async def run_watch(state_dir: Path, *, once: bool) -> None:
@@ -133,9 +128,8 @@ async def _ask_venue(run: RunFile, model: WatchModel) -> None:
             else:
                 with suppress(aiohttp.ClientError, TimeoutError, msgspec.MsgspecError):  # it starts, or starts again
                     async with session.get(f"{run.simulator_url}/sim/status") as answer:
-                        status = msgspec.json.decode(await answer.read(), type=_VenueStatus)
-                    speed = None if status.speed == "max" else float(status.speed)
-                    model.venue_clock = VenueClock(time.monotonic(), status.venue_time_ms, speed)
+                        status = msgspec.json.decode(await answer.read(), type=SimulatorStatus)
+                    model.venue_clock = VenueClock(time.monotonic(), status.venue_time_ms, status.pace)
                     model.recording_ended = status.ended
             await asyncio.sleep(_ASK_SECONDS)
 

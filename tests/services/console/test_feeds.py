@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from infra.local.options import ROOT
+from infra.local.runfile import RunFile
 from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, Hole
+from libs.kit.clock import BELIEVABLE_AHEAD_MS
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
 from libs.store.engine import create_engine, write_session
@@ -18,7 +21,9 @@ from libs.store.feed_questions import FeedNow
 from libs.store.feeds import write_feed_reports
 from libs.store.gaps import write_gaps
 from services.console.feeds import SILENT_MS, Row
+from services.console.venues import latest_simulated_ms
 from services.console.watch.words import delay
+from tests.services.exchange_simulator.running import running
 
 NOW_MS = 1_723_161_599_000
 
@@ -123,6 +128,30 @@ def test_lost_trades_of_a_day_are_shown_and_counted(database: str) -> None:
     [row] = json.loads(run(database, "--symbol", "LTCUSDT", "--json").stdout)
     assert row["lost_24h"] == 5
     assert run(database, "--symbol", "LTCUSDT", columns=80).stdout.splitlines()[-1].split()[-2] == "5"
+
+
+def test_a_report_from_the_far_future_spoils_no_other_and_gives_way_to_the_next(database: str) -> None:
+    def states() -> list[tuple[bool, bool]]:
+        rows = json.loads(run(database, "--feed", "funding", "--json").stdout)
+        return [(row["reported"], row["live"]) for row in rows]
+
+    later = 4_070_908_800_000
+    asyncio.run(_write(database, [report("funding", "BTCUSDT", "live"), report("funding", "ETHUSDT", "live", later)]))
+    assert states() == [(True, True), (False, False)]
+    asyncio.run(_write(database, [report("funding", "ETHUSDT", "live")]))
+    assert states() == [(True, True), (True, True)]
+    asyncio.run(_write(database, [report("funding", "ETHUSDT", "stale", NOW_MS - 1_000)]))
+    assert states() == [(True, True), (True, True)], "what is a little late is older"
+
+
+async def test_the_simulator_says_how_late_it_can_be(tmp_path: Path) -> None:
+    async with running(tmp_path, symbols=("BTCUSDT",), rate=1.0, speed=10.0) as venue:
+        of_stack = RunFile(version="", supervisor_pid=0, supervisor_started_at=0, simulator_url=venue.url)
+        latest = await latest_simulated_ms(of_stack)
+        now = (await venue.get("/sim/status"))["venue_time_ms"]
+        assert latest is not None
+        assert now < latest <= now + 10 * BELIEVABLE_AHEAD_MS
+    assert await latest_simulated_ms(of_stack) is None
 
 
 def test_a_delay_of_hours_is_a_time_span() -> None:

@@ -59,9 +59,13 @@ class Installation:
                 await asyncio.sleep(0.05)
 
     @asynccontextmanager
-    async def recording(self, group: str = "recorder", max_records: int = 2000) -> AsyncIterator["asyncio.Task[None]"]:
+    async def recording(
+        self, group: str = "recorder", max_records: int = 2000, *, real_time: bool = True
+    ) -> AsyncIterator["asyncio.Task[None]"]:
         """A recorder at work inside the block; errors that end it are raised at the block's end."""
-        recorder = Recorder(self.bootstrap, self.engine, self.producer, DeadLetters(self.producer, "recorder"))
+        recorder = Recorder(
+            self.bootstrap, self.engine, self.producer, DeadLetters(self.producer, "recorder"), real_time
+        )
         wanted = ConsumerOptions(collect_ms=20, max_records=max_records)
         consumer = BatchConsumer(self.bootstrap, group, TOPICS, PostgresOffsets(self.engine), recorder.handle, wanted)
         stopping = asyncio.Event()
@@ -72,9 +76,9 @@ class Installation:
             stopping.set()
             await running
 
-    async def record_all(self, group: str = "recorder", max_records: int = 2000) -> None:
+    async def record_all(self, group: str = "recorder", max_records: int = 2000, *, real_time: bool = True) -> None:
         """Run a recorder until it has read everything; fails at once when it ends early."""
-        async with self.recording(group, max_records) as running:
+        async with self.recording(group, max_records, real_time=real_time) as running:
             read = asyncio.create_task(self.until_read(group))
             await asyncio.wait({running, read}, return_when=asyncio.FIRST_COMPLETED)
             if running.done():

@@ -1,5 +1,6 @@
 """From the timeline to the tables: everything once, nothing silently dropped, bad records put aside."""
 
+import time
 from decimal import Decimal
 
 import msgspec
@@ -16,6 +17,7 @@ from tests.services.recorder.conftest import Installation
 from tests.services.recorder.timelines import (
     START_MS,
     TimelineWriter,
+    feed_report,
     frame,
     garbled,
     liquidation,
@@ -118,6 +120,27 @@ async def test_bad_records_go_to_the_dead_letters_and_the_stream_goes_on(install
         "unknown_schema",
     ]
     assert {letter.value for letter in letters} >= {b"{}", records[2].value, records[5].value}
+
+
+async def test_a_feed_report_of_the_far_future_is_put_aside(installation: Installation) -> None:
+    """It would be the newest for ever: what is true would never replace it."""
+    owner, later = TimelineWriter(), LATEST_MS - 1
+    reports = [feed_report(later), feed_report(START_MS), feed_report(START_MS + 1, symbol="ETHUSDT", since_ms=later)]
+    await installation.append([owner.fence(), *map(owner.copy, reports)])
+    await installation.record_all()
+    assert await installation.all("SELECT symbol, (extract(epoch FROM event_time) * 1000)::int8 FROM feed_health") == [
+        ("BTCUSDT", START_MS)
+    ]
+    assert await installation.all("SELECT count(*) FROM feed_status") == [(1,)]
+    letters = await read_tail(installation.bootstrap, TIMELINE.dead_letter, 0, 20)
+    assert [letter.headers["dlq-reason"] for letter in letters] == [b"implausible"] * 2
+
+
+async def test_a_venue_whose_time_is_accelerated_may_be_ahead_of_ours(installation: Installation) -> None:
+    ahead, owner = time.time_ns() // 1_000_000 + 86_400_000, TimelineWriter()
+    await installation.append([owner.fence(), owner.copy(feed_report(ahead))])
+    await installation.record_all(real_time=False)
+    assert await installation.all("SELECT count(*) FROM feed_health") == [(1,)]
 
 
 async def test_a_frame_that_the_engine_counts_is_recorded_whatever_its_age(installation: Installation) -> None:

@@ -10,9 +10,16 @@ import numpy as np
 from libs.contracts.codec import Encoded, encode
 from libs.contracts.event import Event
 from libs.contracts.identity import digest, liquidation_id
-from libs.contracts.market import AggTradeFrame, Hole, LiquidationObserved, MarkPriceObserved, SymbolSlice
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedStatusChanged,
+    Hole,
+    LiquidationObserved,
+    MarkPriceObserved,
+    SymbolSlice,
+)
 from libs.contracts.timeline import HEADER_EFFECTIVE_AT, HEADER_EPOCH, HEADER_SOURCE, TimelineFenced
-from libs.contracts.topics import AGGTRADE, LIQUIDATION, MARKPRICE
+from libs.contracts.topics import AGGTRADE, FEEDSTATUS, LIQUIDATION, MARKPRICE
 
 START_MS = 1_723_075_199_000  # 2024-08-07T23:59:59Z
 
@@ -91,7 +98,26 @@ def mark_price(number: int, *, symbol: str = "BTCUSDT") -> MarkPriceObserved:
     )
 
 
-_SOURCES = {AggTradeFrame: AGGTRADE, LiquidationObserved: LIQUIDATION, MarkPriceObserved: MARKPRICE}
+def feed_report(at_ms: int, *, symbol: str = "BTCUSDT", since_ms: int = START_MS) -> FeedStatusChanged:
+    """The trade feed is live, told at that time."""
+    return FeedStatusChanged(
+        event_id=digest("report", symbol, at_ms),
+        event_time_ms=at_ms,
+        feed="trades",
+        symbol=symbol,
+        state="live",
+        detail="",
+        last_event_time_ms=START_MS,
+        since_ms=since_ms,
+    )
+
+
+_SOURCES = {
+    FeedStatusChanged: FEEDSTATUS,
+    AggTradeFrame: AGGTRADE,
+    LiquidationObserved: LIQUIDATION,
+    MarkPriceObserved: MARKPRICE,
+}
 
 
 @dataclass(slots=True)
