@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import re
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from libs.contracts.plausible import LATEST_MS
 from libs.store import queries
@@ -14,7 +16,18 @@ from libs.store.engine import ReadSession
 from services.gateway.problems import BadRequest
 from services.gateway.shared import Gateway
 
-TimeMs = Annotated[int, Query(ge=0, lt=LATEST_MS)]
+_INTEGER = re.compile(r"-?[0-9]{1,20}")
+
+
+def _plain_digits(text: object) -> object:
+    """Python reads "1_000", " 1", "1.0" and other scripts' digits as integers; whoever sends them means something else."""
+    if isinstance(text, str) and not _INTEGER.fullmatch(text):
+        raise PydanticCustomError("int_parsing", "Input should be a valid integer, in plain digits")
+    return text
+
+
+Whole = Annotated[int, BeforeValidator(_plain_digits)]
+TimeMs = Annotated[Whole, Query(ge=0, lt=LATEST_MS)]
 
 
 def _printable(text: str) -> str:

@@ -8,7 +8,17 @@ from fastapi.responses import Response
 
 from libs.contracts.market import GapOutcome
 from libs.store.feed_questions import FeedNow, GapFilter, GapPlace, KnownGap, feeds_now, known_feeds, known_gaps
-from services.gateway.asking import Shared, Text, TimeMs, answer, check_span, check_symbol, cursor_at, read_cursor
+from services.gateway.asking import (
+    Shared,
+    Text,
+    TimeMs,
+    Whole,
+    answer,
+    check_span,
+    check_symbol,
+    cursor_at,
+    read_cursor,
+)
 from services.gateway.models import FeedAnswer, Feeds, GapAnswer, GapPage
 from services.gateway.problems import RESPONSES, BadRequest
 
@@ -33,7 +43,7 @@ class GapQuery:
         TimeMs | None, Query(alias="from", description="Gaps that reach to this instant or beyond, ms")
     ] = None
     end: Annotated[TimeMs | None, Query(alias="to", description="Gaps that begin before this instant, ms")] = None
-    limit: Annotated[int, Query(ge=1, le=500)] = 100
+    limit: Annotated[Whole, Query(ge=1, le=500)] = 100
     cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
 
 

@@ -1,7 +1,7 @@
 """/sim/faults: ask for faults, see them, end them, and read what they affected. No exchange has this."""
 
+import json
 from collections.abc import Sequence
-from json import JSONDecodeError
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -10,7 +10,8 @@ from services.exchange_simulator.clock import VenueTime
 from services.exchange_simulator.faults.desk import FaultDesk
 from services.exchange_simulator.faults.market import AlteredMarket
 from services.exchange_simulator.faults.plan import FAULTS, AnyFault, explain
-from services.exchange_simulator.rest.errors import reply
+from services.exchange_simulator.rest.errors import VenueError, reply
+from services.exchange_simulator.rest.parameters import Parameters
 
 _MOST_ENTRIES = 10_000
 _MOST_FAULTS = 1_000
@@ -31,7 +32,7 @@ class FaultApi:
             web.post("/sim/faults", self._add),
             web.delete("/sim/faults", self._remove_all),
             web.get("/sim/faults/ledger", self._ledger),
-            web.delete("/sim/faults/{number:[0-9]+}", self._remove),
+            web.delete("/sim/faults/{number:[0-9]{1,18}}", self._remove),
         ]
 
     async def _list(self, _: web.Request) -> web.Response:
@@ -39,12 +40,12 @@ class FaultApi:
 
     async def _add(self, request: web.Request) -> web.Response:
         try:
-            content = await request.json()
+            content = json.loads(await request.read())
             faults = FAULTS.validate_python(content if isinstance(content, list) else [content])
             self._check(faults)
             now_ms = self._clock.now_ms()
             armed = [self._desk.add(fault, now_ms) for fault in faults]
-        except JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             return _refused("the body is no JSON", str(error))
         except ValidationError as error:
             return _refused("no such fault", explain(error))
@@ -72,10 +73,11 @@ class FaultApi:
 
     async def _ledger(self, request: web.Request) -> web.Response:
         try:
-            after, limit = int(request.query.get("after", 0)), int(request.query.get("limit", _MOST_ENTRIES))
-        except ValueError:
-            return _refused("after and limit are whole numbers", str(request.query_string))
-        return reply(self._desk.ledger.after(after, max(1, min(limit, _MOST_ENTRIES))))
+            asked = Parameters(request.query)
+            after, limit = asked.integer("after") or 0, asked.integer("limit") or _MOST_ENTRIES
+        except VenueError:
+            return _refused("after and limit are whole numbers", request.query_string)
+        return reply(self._desk.ledger.after(after, min(limit, _MOST_ENTRIES)))
 
 
 def _refused(what: str, detail: str) -> web.Response:

@@ -8,10 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from libs.contracts.plausible import LATEST_MS
 from services.exchange_simulator.market import StreamKind
 
 Text503 = Literal["unknown", "unavailable", "internal", "throttled"]
 TradeField = Literal["E", "T"]
+LONGEST_MS = 366 * 86_400_000
+MOST = 1_000_000_000
 
 
 class Fault(BaseModel):
@@ -19,9 +22,11 @@ class Fault(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    at_ms: int | None = Field(default=None, ge=0, description="Venue time of the beginning, ms")
-    after_ms: int | None = Field(default=None, ge=0, description="Beginning, ms after the request or the first start")
-    for_ms: int | None = Field(default=None, ge=1, description="How long it lasts, ms of venue time")
+    at_ms: int | None = Field(default=None, ge=0, lt=LATEST_MS, description="Venue time of the beginning, ms")
+    after_ms: int | None = Field(
+        default=None, ge=0, le=LONGEST_MS, description="Beginning, ms after the request or the first start"
+    )
+    for_ms: int | None = Field(default=None, ge=1, le=LONGEST_MS, description="How long it lasts, ms of venue time")
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Self:
@@ -65,7 +70,7 @@ class StreamFault(Fault):
         default="all", description="oldest or newest: of those that are open when the fault begins"
     )
     probability: float = Field(default=1.0, gt=0, le=1)
-    most: int | None = Field(default=None, ge=1, description="At most so many messages")
+    most: int | None = Field(default=None, ge=1, le=MOST, description="At most so many messages")
 
 
 class Silent(StreamFault):
@@ -117,7 +122,7 @@ class WrongTime(StreamFault):
     """Event time (E) or trade time (T) of messages is wrong by `by_ms`; REST tells the right one."""
 
     kind: Literal["wrong_time"]
-    by_ms: int
+    by_ms: int = Field(ge=-LONGEST_MS, le=LONGEST_MS)
     field: TradeField = "E"
 
 
@@ -182,7 +187,7 @@ class TickSize(MarketFault):
 
     kind: Literal["tick_size"]
     price_decimals: int = Field(ge=0, le=8)
-    tick: int = Field(ge=1)
+    tick: int = Field(ge=1, le=MOST)
 
 
 class ClockSkew(Fault):
@@ -203,14 +208,14 @@ class RestFault(Fault):
 
     paths: tuple[str, ...] = ("/fapi", "/futures")
     probability: float = Field(default=1.0, gt=0, le=1)
-    most: int | None = Field(default=None, ge=1, description="At most so many answers")
+    most: int | None = Field(default=None, ge=1, le=MOST, description="At most so many answers")
 
 
 class RateLimited(RestFault):
     """429, with Retry-After when `retry_after_s` is given."""
 
     kind: Literal["rate_limited"]
-    retry_after_s: int | None = Field(default=None, ge=0)
+    retry_after_s: int | None = Field(default=None, ge=0, le=LONGEST_MS // 1000)
 
 
 class Banned(RestFault):
@@ -250,7 +255,7 @@ class TruncatedPage(RestFault):
     """A list answer with only the first `rows` rows, or (None) a body that ends in the middle."""
 
     kind: Literal["truncated_page"]
-    rows: int | None = Field(default=None, ge=0)
+    rows: int | None = Field(default=None, ge=0, le=MOST)
 
 
 class HistoryExpired(RestFault):
@@ -258,7 +263,7 @@ class HistoryExpired(RestFault):
 
     kind: Literal["history_expired"]
     paths: tuple[str, ...] = ("/fapi/v1/aggTrades",)
-    keep_ms: int = Field(default=0, ge=0)
+    keep_ms: int = Field(default=0, ge=0, le=LONGEST_MS)
 
 
 AnyFault = Annotated[

@@ -344,6 +344,15 @@ async def test_a_script_is_armed_once_and_wrong_ones_are_refused(tmp_path: Path)
         ({"kind": "late_burst"}, "for_ms"),
         ({"kind": "drop", "at_ms": 1}, "past"),
         ({"kind": "tick_size", "price_decimals": 0, "tick": 1}, "decimals"),
+        ({"kind": "drop", "for_ms": 10**30}, "for_ms"),
+        ({"kind": "drop", "after_ms": 10**30}, "after_ms"),
+        ({"kind": "drop", "at_ms": 10**30}, "at_ms"),
+        ({"kind": "drop", "most": 10**30}, "most"),
+        ({"kind": "wrong_time", "by_ms": 10**30}, "by_ms"),
+        ({"kind": "wrong_time", "by_ms": -(10**30)}, "by_ms"),
+        ({"kind": "tick_size", "price_decimals": 2, "tick": 10**30}, "tick"),
+        ({"kind": "rate_limited", "retry_after_s": 10**30}, "retry_after_s"),
+        ({"kind": "history_expired", "keep_ms": 10**30}, "keep_ms"),
     ],
 )
 async def test_a_fault_that_cannot_be_is_refused_with_its_reason(
@@ -356,6 +365,26 @@ async def test_a_fault_that_cannot_be_is_refused_with_its_reason(
         assert answer.status == 400
         assert words in (await answer.json())["detail"]
         assert await venue.get("/sim/faults") == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"{", b"\xff", b"", b'{"kind": "drop", "for_ms": ' + b"1" * 5000 + b"}"]
+)
+async def test_what_is_no_json_is_refused(tmp_path: Path, body: bytes) -> None:
+    headers = {"Content-Type": "application/json; charset=nonsense"}
+    async with (
+        running(tmp_path, **SETTINGS) as venue,
+        venue.http.post(f"{venue.url}/sim/faults", data=body, headers=headers) as answer,
+    ):
+        assert answer.status == 400
+
+
+async def test_numbers_in_the_paths_of_faults_are_plain_and_short(tmp_path: Path) -> None:
+    async with running(tmp_path, **SETTINGS) as venue:
+        for query in ("after=1_000", "limit=%2B1", "after=-1", f"limit={'9' * 5000}"):
+            assert (await venue.refused(f"/sim/faults/ledger?{query}"))[0] == 400
+        async with venue.http.delete(f"{venue.url}/sim/faults/{'9' * 5000}") as answer:
+            assert answer.status == 404
 
 
 def test_the_page_on_the_simulator_names_every_fault() -> None:
