@@ -18,11 +18,16 @@ from libs.kit.errors import BadMessage
 LATEST_MS = 4_102_444_800_000  # 2100-01-01
 MOST_DECIMALS = 18
 """Decimals of a price or a quantity."""
+MOST_MISSING = 10**12
+"""Ids of one gap: more than any market has had, and sums of them fit 64 bits."""
 LONGEST_SYMBOL = 40
 _MOST_DIGITS = 40  # before the point, and zeros after it
 _FORBIDDEN = frozenset("|:")  # separators of ids and of places
 _INTEGERS = range(-(1 << 63), 1 << 63)
 _TIMES = range(-1, LATEST_MS)
+_COUNTS = range(1 << 63)
+_COUNTED = frozenset(("first_missing_id", "last_missing_id", "unfilled", "lost", "gaps_open", "gaps_filled"))
+_GAP = frozenset(("first_missing_id", "last_missing_id"))
 
 Check = Callable[[Any], str | None]
 """Says what is wrong with a value, or None."""
@@ -44,10 +49,11 @@ class _Range(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How a struct is checked: integers by their bounds, then every other field by itself."""
+    """How a struct is checked: integers by their bounds, then every other field by itself; then, of a gap, how they agree."""
 
     ranges: tuple[_Range, ...]
     others: tuple[tuple[str, Check], ...]
+    is_gap: bool
 
 
 def _wrong_in(value: msgspec.Struct) -> str | None:
@@ -61,7 +67,18 @@ def _wrong_in(value: msgspec.Struct) -> str | None:
     for name, check_one in plan.others:
         if (what := check_one(getattr(value, name))) is not None:
             return f"{name} {what}"
-    return None
+    return _wrong_gap(value) if plan.is_gap else None
+
+
+def _wrong_gap(gap: Any) -> str | None:
+    """Missing ids are counted as trades that nobody has: a gap of fewer than none, or with more of it unfilled, would be too."""
+    first, last = gap.first_missing_id, gap.last_missing_id
+    if last < first:
+        return f"last_missing_id {last} is before the first, {first}"
+    if last - first >= MOST_MISSING:
+        return f"last_missing_id {last} is further from the first than {MOST_MISSING}"
+    unfilled = getattr(gap, "unfilled", 0)
+    return f"unfilled {unfilled} is more than the gap has" if unfilled > last - first + 1 else None
 
 
 @cache
@@ -75,12 +92,12 @@ def _plan(kind: type[msgspec.Struct]) -> _Plan:
     }
     ranges = tuple(
         _Range(names, _reader(names), allowed, wrong)
-        for wrong, allowed in ((_wrong_integer, _INTEGERS), (_wrong_time, _TIMES))
+        for wrong, allowed in ((_wrong_integer, _INTEGERS), (_wrong_time, _TIMES), (_wrong_count, _COUNTS))
         if (names := tuple(name for name, check_one in found.items() if check_one is wrong))
     )
     together = {name for bounds in ranges for name in bounds.names}
     others = tuple((name, one) for name, one in found.items() if one is not None and name not in together)
-    return _Plan(ranges, others)
+    return _Plan(ranges, others, found.keys() >= _GAP)
 
 
 def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[int, ...]]:
@@ -97,6 +114,8 @@ def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
     if isinstance(info, inspect.DecimalType):
         return _wrong_price if name.endswith("price") else wrong_decimal
     if isinstance(info, inspect.IntType):
+        if name in _COUNTED:
+            return _wrong_count
         # An age is a difference of times and may be negative.
         return _wrong_time if name.endswith("_ms") and name != "age_ms" else _wrong_integer
     if isinstance(info, inspect.StrType):
@@ -168,6 +187,10 @@ def _wrong_text(value: str) -> str | None:
 
 def _wrong_integer(value: int) -> str | None:
     return None if value in _INTEGERS else "does not fit 64 bits"
+
+
+def _wrong_count(value: int) -> str | None:
+    return _wrong_integer(value) or ("is negative" if value < 0 else None)
 
 
 def _wrong_time(value: int) -> str | None:

@@ -1,6 +1,6 @@
 """Hypothesis strategies for events: any event type of the table, and trade frames that are consistent as ingest makes them."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import msgspec
@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from libs.contracts.event import Event
 from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
-from libs.contracts.plausible import LATEST_MS
+from libs.contracts.plausible import LATEST_MS, MOST_MISSING
 
 Row = tuple[str, int, int]  # symbol, aggregate id, price; enough to recognise a trade
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
 PRICES = DECIMALS.map(abs)
+COUNTS = st.integers(0, 2**63 - 1)
 TIMES_MS = st.integers(-1, LATEST_MS - 1)
 AMOUNTS = PRICES.filter(bool)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -32,7 +33,17 @@ def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
 def _struct(kind: type[Any]) -> st.SearchStrategy[Any]:
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
-    return st.builds(kind, **{field.name: _field(kind, field) for field in info.fields})
+    fields = {field.name: _field(kind, field) for field in info.fields}
+    if "first_missing_id" not in fields:
+        return st.builds(kind, **fields)
+    ends = st.tuples(COUNTS, st.integers(0, MOST_MISSING - 1)).filter(lambda gap: sum(gap) < 2**63)
+    return ends.flatmap(lambda gap: st.builds(kind, **fields | _of_gap(gap, fields)))
+
+
+def _of_gap(gap: tuple[int, int], fields: Container[str]) -> dict[str, st.SearchStrategy[int]]:
+    """The fields that depend on each other, from a gap's first id and how many there are behind it."""
+    unfilled = {"unfilled": st.integers(0, gap[1])} if "unfilled" in fields else {}
+    return {"first_missing_id": st.just(gap[0]), "last_missing_id": st.just(sum(gap))} | unfilled
 
 
 def _field(kind: type[Any], field: Any) -> st.SearchStrategy[Any]:
@@ -44,6 +55,8 @@ def _plausible(info: Any, name: str) -> st.SearchStrategy[Any] | None:
     inspect = msgspec.inspect
     if isinstance(info, inspect.IntType) and name.endswith("_ms"):
         return TIMES_MS
+    if isinstance(info, inspect.IntType) and name in ("lost", "gaps_open", "gaps_filled"):
+        return COUNTS
     if isinstance(info, inspect.DecimalType) and name.endswith("price"):
         return PRICES
     return SYMBOLS if isinstance(info, inspect.StrType) and name == "symbol" else None

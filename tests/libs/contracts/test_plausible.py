@@ -7,7 +7,16 @@ import msgspec
 import pytest
 
 from libs.contracts.codec import MAX_RECORD_BYTES, decode, decode_as, encode, encode_value, header_map
-from libs.contracts.market import AggTradeFrame, Hole, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.market import (
+    AggTradeFrame,
+    FeedStatusChanged,
+    Hole,
+    LiquidationObserved,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+    OpenGap,
+    TradeGapChanged,
+)
 from libs.contracts.plausible import LATEST_MS, check
 from libs.contracts.signals import IndicatorComputed
 from libs.kit.errors import BadMessage
@@ -95,6 +104,38 @@ def test_the_parts_of_a_frame_are_looked_at_too() -> None:
     ):
         with pytest.raises(BadMessage, match="implausible"):
             decode_as(AggTradeFrame, encode_value(frame))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"first_missing_id": -10}, "first_missing_id is negative"),
+        ({"first_missing_id": -10, "last_missing_id": -1}, "missing_id is negative"),
+        ({"first_missing_id": 9, "last_missing_id": 5}, "last_missing_id 5 is before the first, 9"),
+        ({"first_missing_id": 1, "last_missing_id": 10**12 + 1}, "last_missing_id 1000000000001 is further"),
+        ({"unfilled": -5}, "unfilled is negative"),
+        ({"first_missing_id": 5, "last_missing_id": 9, "unfilled": 6}, "unfilled 6 is more than the gap has"),
+        ({"last_missing_id": 2**63}, "last_missing_id does not fit 64 bits"),
+    ],
+)
+def test_gaps_of_ids_that_no_trade_can_have(fields: dict[str, int], words: str) -> None:
+    gap = sample(TradeGapChanged)
+    with pytest.raises(BadMessage, match=rf"implausible: TradeGapChanged\.\w*{words}"):
+        decode_as(TradeGapChanged, _changed(gap, **fields))
+    known = OpenGap(0, 9, 0, 0, "retention", 0)
+    report = sample(FeedStatusChanged)
+    with pytest.raises(BadMessage, match=f"open_gaps .*{words}"):
+        check(msgspec.structs.replace(report, open_gaps=(msgspec.structs.replace(known, **fields),)))
+    if "unfilled" not in fields:
+        hole = msgspec.structs.replace(Hole(FRAME.slices[0].symbol, 0, 9, 0, 0, "retention"), **fields)
+        with pytest.raises(BadMessage, match=f"holes .*{words}"):
+            check(msgspec.structs.replace(FRAME, holes=(hole,)))
+
+
+def test_a_gap_of_one_id_none_of_which_was_filled() -> None:
+    gap = sample(TradeGapChanged)
+    fields = {"first_missing_id": 0, "last_missing_id": 0, "unfilled": 1}
+    assert decode_as(TradeGapChanged, _changed(gap, **fields)).unfilled == 1
 
 
 def test_a_header_without_a_value_is_an_empty_one() -> None:
