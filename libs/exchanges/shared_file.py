@@ -1,7 +1,9 @@
 """A small file that the processes of one machine change together: nobody serves it, and whoever dies leaves it whole."""
 
+import errno
 import fcntl
 import os
+import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +14,19 @@ from libs.kit.logging import get_logger
 T = TypeVar("T")
 Change = Callable[[bytes | None], tuple[bytes, T]]
 _MARK = b"perpstream-shared-1"
+_MODE = 0o600
 # What processes keep here has a few kilobytes; more is not ours.
-LARGEST_BYTES = 4 * 1024 * 1024
+LARGEST_BYTES = 1024 * 1024
+# A link may lead to any file of ours, and a pipe with that name must not make us wait.
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class SharedFile:
     """Content under a checksum, changed in place under `flock`: the kernel takes the lock from the dead.
 
-    A file that does not fit its checksum (torn by a power failure, or somebody else's) counts as empty. Nothing is forced to the
-    disk: what is lost with the machine's power is learned again.
+    A file that does not fit its checksum (torn by a power failure, or somebody else's) or is larger than `LARGEST_BYTES`
+    counts as empty, and is so after the next change. Nothing is forced to the disk: what is lost with the machine's power is
+    learned again. Nobody but its user may read or write it; a link, or anything else that is no file, is not used.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,6 +43,9 @@ class SharedFile:
         try:
             content = self._content(file)
             changed, answer = change(content)
+            if content is None:
+                # What is not ours is not carried along: each change writes as much as the file has.
+                os.ftruncate(file, 0)
             if changed != content:
                 self._write(file, changed)
             return answer
@@ -59,7 +68,13 @@ class SharedFile:
     def _opened(self) -> int:
         if self._file is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(self.path, _FLAGS, _MODE)
+            try:
+                _claim(file)
+            except OSError:
+                os.close(file)
+                raise
+            self._file = file
         return self._file
 
     def _locked(self) -> int:
@@ -72,8 +87,8 @@ class SharedFile:
             self.close()
 
     def _content(self, file: int, *, quiet: bool = False) -> bytes | None:
-        held = os.pread(file, LARGEST_BYTES, 0)
-        if not held:
+        held = b"" if os.fstat(file).st_size > LARGEST_BYTES else os.pread(file, LARGEST_BYTES, 0)
+        if not held and not os.fstat(file).st_size:
             return None
         mark, _, rest = held.partition(b" ")
         checksum, _, padded = rest.partition(b" ")
@@ -90,6 +105,15 @@ class SharedFile:
         written = 0
         while written < len(text):
             written += os.pwrite(file, text[written:], written)
+
+
+def _claim(file: int) -> None:
+    """Raises `OSError` for what is no file, or one that others may change and that we cannot keep from them."""
+    state = os.fstat(file)
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    if stat.S_IMODE(state.st_mode) != _MODE:
+        os.fchmod(file, _MODE)
 
 
 def _checksum(content: bytes) -> bytes:
