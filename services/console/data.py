@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Stored market data: import, verify, repair, export, publish again.", no_args_is_help=True)
 _SHOWN_GAPS = 20
+# Where the times of all events lie: the day before and after each is a date too, in whatever zone.
+_YEARS = range(1970, 2101)
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
@@ -93,6 +95,9 @@ def _span(
     nor about an imported history."""
     from libs.store.verification import newest_trade
 
+    for option, asked in (("--from", start), ("--to", stop)):
+        if asked is not None and asked.year not in _YEARS:
+            raise typer.BadParameter("it is no time between 1970 and 2100", param_hint=option)
     if stop is None:
         newest = with_engine(state_dir, lambda engine: newest_trade(engine, symbol))
         stop = newest + dt.timedelta(milliseconds=1) if newest is not None else dt.datetime.now(dt.UTC)

@@ -73,6 +73,10 @@ def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp
         (("up", "--recording", "missing.gz"), "the recording does not exist (--recording missing.gz)"),
         (("up", "--symbols", "BTC/USDT", "--kafka", "127.0.0.1:1"), "is no symbol"),
         (("topics", "tail", "market"), "could be"),
+        (("data", "verify", "BTCUSDT", "--to", "0001-01-01"), "--to: it is no time between 1970 and 2100"),
+        (("data", "verify", "BTCUSDT", "--from", "0001-01-01", "--to", "9999-12-31"), "--from: it is no time"),
+        (("data", "verify", "BTCUSDT", "--to", "9999-12-31"), "--to: it is no time between 1970 and 2100"),
+        (("data", "verify", "BTCUSDT", "--from", "2024-01-02", "--to", "2024-01-02"), "it is not before --to"),
     ],
 )
 def test_wrong_usage_exits_with_two(arguments: tuple[str, ...], hint: str, tmp_path: Path) -> None:
