@@ -1,4 +1,4 @@
-"""`perpstream db`: migrations, partitions and the state of the schema."""
+"""`perpstream db`: migrations, partitions, the state of the schema, and further databases."""
 
 import datetime as dt
 import time
@@ -54,6 +54,40 @@ def migrate(
         return await (upgrade(engine) if revision == HEAD else downgrade(engine, revision))
 
     console().print(f"schema at {with_engine(state_dir, work) or 'nothing'}")
+
+
+@app.command(epilog="Example: `perpstream db create research`")
+def create(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and _, like research")],
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create another database on the same server, with this version's schema, and say how commands use it.
+
+    For imported history beside a stack that runs: its tables belong to no market until something is imported.
+    """
+    from libs.store.databases import create_database
+    from libs.store.engine import create_engine
+    from libs.store.migrate import upgrade
+
+    given = servers(state_dir).database
+
+    async def work(engine: "AsyncEngine") -> tuple[str, str | None]:
+        await create_database(engine, name)
+        url = engine.url.set(database=name).render_as_string(hide_password=False)
+        fresh = create_engine(given.model_copy(update={"database_url": url}), application="perpstream-console")
+        try:
+            return masked(url), await upgrade(fresh)
+        finally:
+            await fresh.dispose()
+
+    url, revision = with_engine(state_dir, work)
+    if as_json:
+        print_json({"url": url, "revision": revision})
+        return
+    screen = console()
+    screen.print(f"created {name}, schema at {revision}; commands of this terminal use it after", markup=False)
+    screen.print(f"  export PERPSTREAM_DATABASE_URL={url}", markup=False, soft_wrap=True)
 
 
 @app.command(epilog="Examples: `perpstream db partitions`, `perpstream db partitions --ahead 6 --json`")

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +20,7 @@ from rich.console import Console
 from infra.local.runfile import RunFile, process_of, read_run_file, running_stack
 from infra.local.settings import stack_settings
 from libs.kit.errors import UnreachableError, UserError
+from libs.kit.secrets import HIDDEN, masked
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 
 EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
@@ -71,9 +73,11 @@ def running(folder: Path | None) -> RunFile | None:
 
 
 def servers(folder: Path | None) -> Servers:
-    """The servers of the running stack; else those of the environment (PERPSTREAM_KAFKA_BOOTSTRAP, PERPSTREAM_DATABASE_URL).
+    """The servers that are named in the environment (PERPSTREAM_KAFKA_BOOTSTRAP, PERPSTREAM_DATABASE_URL), each for itself; what
+    is not named there is the running stack's, or has its default.
 
-    Raises `NotRunning` for a named folder without a stack: other servers would answer for it.
+    A variable wins over the stack: whoever names a database must never work on another one. Raises `NotRunning` for a named
+    folder without a stack: other servers would answer for it.
     """
     if folder is not None:
         running_stack(folder)
@@ -81,9 +85,35 @@ def servers(folder: Path | None) -> Servers:
     run = running(folder)
     if run is None:
         return Servers(kafka.kafka_bootstrap, kafka.market_partitions, database, of_stack=False)
+    bootstrap = kafka.kafka_bootstrap if "kafka_bootstrap" in kafka.model_fields_set else run.kafka_bootstrap
+    if bootstrap != run.kafka_bootstrap:
+        _say_once(f"the broker is {bootstrap} (PERPSTREAM_KAFKA_BOOTSTRAP), not the running stack's")
+    return Servers(bootstrap, kafka.market_partitions, _database(database, run), of_stack=True)
+
+
+def _database(given: DatabaseSettings, run: RunFile) -> DatabaseSettings:
+    """The database of the environment, else the stack's; the stack's password opens every database of its server."""
     password = Path(run.database_password_file) if run.database_password_file else None
-    given = {"database_url": run.database_url, "database_password_file": password}
-    return Servers(run.kafka_bootstrap, kafka.market_partitions, database.model_copy(update=given), of_stack=True)
+    if "database_url" not in given.model_fields_set:
+        return given.model_copy(update={"database_url": run.database_url, "database_password_file": password})
+    named, of_stack = _bare(given.database_url), _bare(run.database_url)
+    if named != of_stack:
+        _say_once(f"the database is {named} (PERPSTREAM_DATABASE_URL), not the running stack's")
+    same_server = named.rpartition("/")[0] == of_stack.rpartition("/")[0]
+    if same_server and named == given.database_url and given.database_password_file is None:
+        return given.model_copy(update={"database_password_file": password})
+    return given
+
+
+def _bare(url: str) -> str:
+    """The URL of a database without its password, as run files have it."""
+    return masked(url).replace(f":{HIDDEN}@", "@")
+
+
+@cache
+def _say_once(line: str) -> None:
+    """A line that a person needs and a pipe does not, however often the command asks for its servers."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"perpstream: {line}", style="yellow", markup=False)
 
 
 def ask(given: Servers, work: Coroutine[Any, Any, T]) -> T:
