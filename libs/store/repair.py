@@ -23,23 +23,39 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, false)
 ON CONFLICT (symbol, first_missing_id, last_missing_id) DO UPDATE SET outcome = EXCLUDED.outcome, closed_at = EXCLUDED.closed_at,
   unfilled_count = EXCLUDED.unfilled_count WHERE kept.outcome IN ('open', 'lost')
 """
-# Each gap that touches the span, judged by the rows that there are now and by what is known never to have existed.
+# Each gap that touches the span, judged by the rows that there are now and by what is known never to have existed. A verdict of
+# "never existed" ends where a row has come, and says nothing more about the ids beside it. What was filled stays so.
 _CLOSE = """
-WITH judged AS (
-  SELECT g.symbol, g.first_missing_id, g.last_missing_id, g.last_missing_id - g.first_missing_id + 1 AS size,
+WITH touched AS (
+  SELECT g.*, g.last_missing_id - g.first_missing_id + 1 AS size,
     (SELECT count(DISTINCT k.agg_id) FROM agg_trades k WHERE k.symbol = g.symbol
-      AND k.agg_id BETWEEN g.first_missing_id AND g.last_missing_id) AS present,
+      AND k.agg_id BETWEEN g.first_missing_id AND g.last_missing_id) AS present
+  FROM market_data_gaps g WHERE g.symbol = $1 AND g.first_missing_id <= $3 AND g.last_missing_id >= $2),
+judged AS (
+  SELECT t.symbol, t.first_missing_id, t.last_missing_id, t.size - t.present AS unfilled, t.present,
     (SELECT coalesce(sum(upper(part) - lower(part)), 0) FROM unnest(
       (SELECT range_agg(int8range(n.first_missing_id, n.last_missing_id, '[]')) FROM market_data_gaps n
-        WHERE n.symbol = g.symbol AND n.outcome = 'never_existed')
-      * int8multirange(int8range(g.first_missing_id, g.last_missing_id, '[]'))) AS part) AS never
-  FROM market_data_gaps g
-  WHERE g.symbol = $1 AND g.first_missing_id <= $3 AND g.last_missing_id >= $2 AND g.outcome IN ('open', 'lost'))
-UPDATE market_data_gaps AS kept SET unfilled_count = size - present,
-  outcome = CASE WHEN present + never < size THEN 'lost' WHEN present > 0 THEN 'filled' ELSE 'never_existed' END,
-  closed_at = $4
-FROM judged WHERE kept.symbol = judged.symbol AND kept.first_missing_id = judged.first_missing_id
-  AND kept.last_missing_id = judged.last_missing_id
+        WHERE n.symbol = t.symbol AND n.outcome = 'never_existed'
+          AND n.first_missing_id <= t.last_missing_id AND n.last_missing_id >= t.first_missing_id
+          AND NOT EXISTS (SELECT FROM agg_trades k WHERE k.symbol = n.symbol
+            AND k.agg_id BETWEEN n.first_missing_id AND n.last_missing_id))
+      * int8multirange(int8range(t.first_missing_id, t.last_missing_id, '[]'))) AS part) AS never
+  FROM touched t),
+ended AS (
+  SELECT *, CASE WHEN never < unfilled THEN 'lost' WHEN present > 0 THEN 'filled' ELSE 'never_existed' END AS outcome
+  FROM judged)
+UPDATE market_data_gaps AS kept SET unfilled_count = unfilled,
+  outcome = CASE WHEN kept.outcome = 'filled' THEN kept.outcome ELSE ended.outcome END, closed_at = $4
+FROM ended WHERE kept.symbol = ended.symbol AND kept.first_missing_id = ended.first_missing_id
+  AND kept.last_missing_id = ended.last_missing_id AND (kept.outcome IN ('open', 'lost')
+    OR (kept.outcome = 'never_existed' AND present > 0) OR (kept.outcome = 'filled' AND kept.unfilled_count > unfilled))
+"""
+# Of the ids in these ranges, those that never existed, as the rows say after `_CLOSE`.
+_NEVER_EXISTED = """
+SELECT coalesce(sum(upper(part) - lower(part)), 0)::int8 FROM unnest(
+  (SELECT range_agg(int8range(first_missing_id, last_missing_id, '[]')) FROM market_data_gaps
+    WHERE symbol = $1 AND outcome = 'never_existed' AND first_missing_id <= $3 AND last_missing_id >= $2)
+  * (SELECT range_agg(int8range(first_id, last_id, '[]')) FROM unnest($4::int8[], $5::int8[]) AS t (first_id, last_id))) AS part
 """
 _IS_KNOWN = """
 SELECT EXISTS (SELECT FROM market_data_gaps WHERE symbol = $1 AND first_missing_id <= $2 AND last_missing_id >= $3)
@@ -81,7 +97,8 @@ class RepairedGap:
 async def close_gap(session: WriteSession, gap: SearchedGap, closed_at: dt.datetime) -> RepairedGap:
     """Write how the gap ended into every row of market_data_gaps that touches it, or make one; counts the missing ids anew.
 
-    The trades that were found are in agg_trades already. Raises asyncpg errors.
+    The trades that were found are in agg_trades already. What is returned is what the rows say then, so also what an earlier
+    search has proven. Raises asyncpg errors.
     """
     await lock_symbols(session, [gap.symbol])
     left = await session.raw.fetch(_STILL_MISSING, gap.symbol, gap.first_id, gap.last_id)
@@ -102,5 +119,7 @@ async def close_gap(session: WriteSession, gap: SearchedGap, closed_at: dt.datet
         await keep(gap.first_id, gap.last_id, FOUND_BY_VERIFY, outcome)
     await session.raw.execute(_CLOSE, gap.symbol, gap.first_id, gap.last_id, closed_at)
     await count_missing(session, [gap.symbol])
-    never, lost = (missing, 0) if gap.proven else (0, missing)
-    return RepairedGap(gap.first_id, gap.last_id, outcome, filled, never, lost)
+    ends = [row["first_id"] for row in left], [row["last_id"] for row in left]
+    never = await session.raw.fetchval(_NEVER_EXISTED, gap.symbol, gap.first_id, gap.last_id, *ends)
+    ended: RepairOutcome = "lost" if never < missing else "filled" if filled else "never_existed"
+    return RepairedGap(gap.first_id, gap.last_id, ended, filled, never, missing - never)

@@ -21,6 +21,10 @@ HOLE = text(
     "INSERT INTO market_data_gaps (symbol, first_missing_id, last_missing_id, from_time, to_time, cause)"
     " VALUES ('BTCUSDT', 14, 15, :time, :time, 'not_at_venue')"
 )
+VERDICT = text(
+    "INSERT INTO market_data_gaps (symbol, first_missing_id, last_missing_id, from_time, to_time, cause, outcome)"
+    " VALUES (:symbol, :first, :last, :time, :time, :cause, :outcome)"
+)
 
 
 def _second(number: int) -> dt.datetime:
@@ -61,6 +65,46 @@ async def test_gaps_doubles_and_steps_back_are_counted_on_their_day(engine: Asyn
         Gap(11, 11, _second(0), _second(1), None),
         Gap(14, 15, _second(2), _second(3), "not_at_venue"),
     )
+
+
+async def test_ids_that_never_existed_are_no_gap_in_the_history(engine: AsyncEngine) -> None:
+    # 12 to 14 are missing before midnight, 16 and 17 and 19 to 22 after it.
+    await _store(engine, [(10, 0), (11, 1), (15, 1), (18, 2), (23, 3)])
+    verdicts = [("BTCUSDT", 12, 14, "archive_has_a_gap", "lost"), ("BTCUSDT", 12, 13, "not_at_venue", "never_existed")]
+    verdicts += [("BTCUSDT", 13, 14, "not_at_venue", "never_existed"), ("BTCUSDT", 16, 17, "gap", "never_existed")]
+    await _judge(engine, verdicts)
+    found = await verify(engine, "BTCUSDT", START, STOP)
+    assert [(day.missing, day.never_existed, day.completeness_ppm) for day in found.days] == [
+        (0, 3, 1_000_000),
+        (4, 2, 333_333),
+    ]
+    assert [(gap.first_id, gap.missing, gap.never_existed) for gap in found.gaps] == [
+        (12, 0, 3),
+        (16, 0, 2),
+        (19, 4, 0),
+    ]
+    assert not found.sound
+    # Of another symbol, with another verdict, and one that a row contradicts: they say nothing. The last one does.
+    await _judge(
+        engine,
+        [
+            ("ETHUSDT", 19, 22, "gap", "never_existed"),
+            ("BTCUSDT", 19, 22, "gap", "lost"),
+            ("BTCUSDT", 18, 21, "gap", "never_existed"),
+            ("BTCUSDT", 22, 22, "gap", "never_existed"),
+        ],
+    )
+    assert (await verify(engine, "BTCUSDT", START, STOP)).days[1].missing == 3
+    await _judge(engine, [("BTCUSDT", 19, 21, "gap", "never_existed")])
+    found = await verify(engine, "BTCUSDT", START, STOP)
+    assert (found.sound, [day.never_existed for day in found.days]) == (True, [3, 6])
+
+
+async def _judge(engine: AsyncEngine, verdicts: Sequence[tuple[str, int, int, str, str]]) -> None:
+    async with write_session(engine) as session:
+        for symbol, first, last, cause, outcome in verdicts:
+            values = {"symbol": symbol, "first": first, "last": last, "cause": cause, "outcome": outcome}
+            await session.connection.execute(VERDICT, {**values, "time": _second(0)})
 
 
 async def test_the_newest_trade_is_that_of_the_latest_time_in_any_partition(engine: AsyncEngine) -> None:
