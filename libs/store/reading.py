@@ -37,6 +37,18 @@ _DAYS = text(
     " WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :stop ORDER BY day"
 )
 _SYMBOLS = text("SELECT symbol FROM agg_trades_meta WHERE row_count > 0 ORDER BY symbol")
+# One step of the index a symbol, not a row of the table.
+_SLOW_SYMBOLS = """
+(WITH RECURSIVE known AS (
+  SELECT min(symbol) AS symbol FROM {table}
+  UNION ALL SELECT (SELECT min(symbol) FROM {table} WHERE symbol > known.symbol) FROM known WHERE known.symbol IS NOT NULL)
+SELECT symbol FROM known WHERE symbol IS NOT NULL)
+"""
+_STORED_SYMBOLS = text(
+    "SELECT symbol FROM agg_trades_meta WHERE row_count > 0 UNION "  # noqa: S608 - the tables are constants
+    + " UNION ".join(_SLOW_SYMBOLS.format(table=table) for table in ("liquidation_events", "market_indicators"))
+    + " ORDER BY symbol"
+)
 _CAUSES = text(
     "SELECT first_missing_id, cause FROM market_data_gaps WHERE symbol = :symbol AND first_missing_id BETWEEN :first AND :last"
 )
@@ -59,6 +71,12 @@ async def traded_symbols(engine: Engine) -> list[str]:
     """The symbols with rows in agg_trades, in name order."""
     async with read_session(engine) as session:
         return list((await session.connection.execute(_SYMBOLS)).scalars())
+
+
+async def stored_symbols(engine: Engine) -> list[str]:
+    """The symbols with trades, liquidations or slow inputs, in name order."""
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        return list((await session.connection.execute(_STORED_SYMBOLS)).scalars())
 
 
 async def traded_days(engine: Engine, symbol: str, start: dt.datetime, stop: dt.datetime) -> list[dt.date]:

@@ -8,19 +8,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from services.console import data_files, data_replay
+from services.console import data_export, data_import, data_replay
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json
+from services.console.time_options import refuse_empty, refuse_impossible, utc
 
 if TYPE_CHECKING:
     from libs.store.repair import RepairedGap
-    from libs.store.verification import Verification
+    from libs.store.verification import Gap, Verification
 
 app = typer.Typer(help="Stored market data: import, verify, repair, export, publish again.", no_args_is_help=True)
 _SHOWN_GAPS = 20
-# Where the times of all events lie: the day before and after each is a date too, in whatever zone.
-_YEARS = range(1970, 2101)
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 @app.callback()
@@ -31,9 +29,9 @@ def data() -> None:
 app.command(
     "import",
     epilog="Examples: `perpstream data import BTCUSDT-aggTrades-2024-08.zip`, `perpstream data import archive/ --allow-gaps`",
-)(data_files.import_files)
-app.command(epilog="Example: `perpstream data export parquet --from 2024-08-01 --to 2024-08-31 --symbols BTCUSDT`")(
-    data_files.export
+)(data_import.import_files)
+app.command(epilog="Example: `perpstream data export parquet --from 2024-08-01 --to 2024-09-01 --symbols BTCUSDT`")(
+    data_export.export
 )
 app.command(epilog="Example: `perpstream data replay --from 2024-08-08T12:00 --to 2024-08-08T13:00 --symbols BTCUSDT`")(
     data_replay.replay
@@ -46,12 +44,18 @@ app.command(epilog="Example: `perpstream data replay --from 2024-08-08T12:00 --t
 def verify(
     symbol: Annotated[str, typer.Argument(help="A perpetual, like BTCUSDT")],
     start: Annotated[
-        dt.datetime | None, typer.Option("--from", formats=_FORMATS, help="UTC; by default 24 hours before the end")
+        dt.datetime | None,
+        typer.Option(
+            "--from", parser=utc, metavar="TIME", help="UTC, like 2026-11-01; by default 24 hours before the end"
+        ),
     ] = None,
     stop: Annotated[
         dt.datetime | None,
         typer.Option(
-            "--to", formats=_FORMATS, help="UTC, not included; by default just behind the newest stored trade"
+            "--to",
+            parser=utc,
+            metavar="TIME",
+            help="UTC, not included; a date alone is its 00:00; by default just behind the newest stored trade",
         ),
     ] = None,
     repair: Annotated[
@@ -63,6 +67,7 @@ def verify(
 ) -> None:
     """Read every stored trade of a symbol: missing and doubled ids, time that goes backwards, completeness per day.
 
+    Ids that are known never to have existed stand in a column of their own and lower nothing.
     With --repair, what is missing is looked for first, written into the tables, and each gap is closed; the timeline stays.
     Exit code 0 when nothing is wrong, 1 when something is or nothing is stored.
     """
@@ -95,17 +100,13 @@ def _span(
     nor about an imported history."""
     from libs.store.verification import newest_trade
 
-    for option, asked in (("--from", start), ("--to", stop)):
-        if asked is not None and asked.year not in _YEARS:
-            raise typer.BadParameter("it is no time between 1970 and 2100", param_hint=option)
+    refuse_impossible(start, stop)
     if stop is None:
         newest = with_engine(state_dir, lambda engine: newest_trade(engine, symbol))
         stop = newest + dt.timedelta(milliseconds=1) if newest is not None else dt.datetime.now(dt.UTC)
-    until = stop.replace(tzinfo=dt.UTC)
-    since = start.replace(tzinfo=dt.UTC) if start is not None else until - dt.timedelta(days=1)
-    if since >= until:
-        raise typer.BadParameter("it is not before --to", param_hint="--from")
-    return since, until
+    since = start if start is not None else stop - dt.timedelta(days=1)
+    refuse_empty(since, stop)
+    return since, stop
 
 
 def _facts(found: "Verification") -> dict[str, object]:
@@ -120,17 +121,37 @@ def _print(found: "Verification") -> None:
     if not found.days:
         screen.print(f"{span}: no trade is stored")
         return
-    table = Table(title=span, box=None, pad_edge=False)
-    for name in ("day", "rows", "first id", "last id", "missing", "doubled", "backwards", "complete %"):
+    # In two lines where a word is longer than its numbers: all of it stands in 80 columns, ids of ten digits too.
+    table = Table(title=span, box=None, pad_edge=False, collapse_padding=True)
+    names = (
+        "day",
+        "rows",
+        "first id",
+        "last id",
+        "missing",
+        "never\nexisted",
+        "doubled",
+        "back-\nwards",
+        "complete\n%",
+    )
+    for name in names:
         table.add_column(name, justify="left" if name == "day" else "right", no_wrap=True)
     for day in found.days:
-        counts = (day.rows, day.first_id, day.last_id, day.missing, day.doubled, day.backwards)
+        gone = (day.missing, day.never_existed)
+        counts = (day.rows, day.first_id, day.last_id, *gone, day.doubled, day.backwards)
         table.add_row(str(day.day), *map(str, counts), f"{day.completeness_ppm / 10_000:.4f}")
     screen.print(table)
     for gap in found.gaps[:_SHOWN_GAPS]:
         times = f"{gap.after:%Y-%m-%d %H:%M:%S} and {gap.before:%Y-%m-%d %H:%M:%S}Z"
-        cause = f"the stream said: {gap.cause}" if gap.cause else "nothing was said about it"
-        screen.print(f"missing {gap.first_id} to {gap.last_id}, between {times}; {cause}")
+        known = f"known as: {gap.cause}" if gap.cause else "nothing is known about it"
+        screen.print(f"{_what(gap)}, between {times}; {known}")
     if len(found.gaps) > _SHOWN_GAPS:
         screen.print(f"and {len(found.gaps) - _SHOWN_GAPS} more gaps: see --json")
     screen.print("complete" if found.sound else "not complete")
+
+
+def _what(gap: "Gap") -> str:
+    ids = f"{gap.first_id} to {gap.last_id}"
+    if gap.missing == 0:
+        return f"never existed: {ids}"
+    return f"missing {ids}" + (f", {gap.never_existed} of them never existed" if gap.never_existed else "")

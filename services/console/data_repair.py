@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 VENUE = "venue"
 _MOST_GAPS = 100_000
+_DAY_MS = 86_400_000
 
 
 def repair_span(folder: StateDir, origin: str, span: tuple[str, dt.datetime, dt.datetime]) -> "list[RepairedGap]":
@@ -40,7 +41,8 @@ def repair_span(folder: StateDir, origin: str, span: tuple[str, dt.datetime, dt.
             settings = venue_settings(folder)
             found, refusals = with_engine(folder, lambda engine: _from_venue(engine, settings, span))
         else:
-            archives = ArchivedTrades(find_archives([Path(origin)], symbol))
+            newest_ms = SystemClock().now_ms() + _DAY_MS
+            archives = ArchivedTrades(find_archives([Path(origin)], symbol).archives, newest_ms)
             found, refusals = with_engine(folder, lambda engine: _from_archives(engine, archives, span)), []
     for refusal in refusals:
         where.print(f"the venue: {refusal}", style="yellow", markup=False)

@@ -16,16 +16,16 @@ from libs.contracts.market import LiquidationObserved, MarketIndicatorObserved, 
 from libs.contracts.topics import AGGTRADE, INDICATOR, LIQUIDATION, MARKPRICE
 from libs.kit.errors import UserError
 from libs.store.instants import milliseconds
-from services.console.data_files import split_words
+from services.console.data_export import require_stored, split_words
 from services.console.database import with_engine
 from services.console.output import AsJson, StateDir, console, print_json, servers
+from services.console.time_options import Start, Stop, refuse_empty
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from services.console.history.replaying import Replayed, TimedEvent
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 _TOPICS = (AGGTRADE, LIQUIDATION, INDICATOR, MARKPRICE)
 # A live ingest publishes at least once a second, whatever the market does.
 _LIVE_MS = 60_000
@@ -42,8 +42,8 @@ class Wanted(NamedTuple):
 
 
 def replay(
-    start: Annotated[dt.datetime, typer.Option("--from", formats=_FORMATS, help="UTC")],
-    stop: Annotated[dt.datetime, typer.Option("--to", formats=_FORMATS, help="UTC, not included")],
+    start: Start,
+    stop: Stop,
     symbols: Annotated[str, typer.Option(help="Comma separated; by default all that are stored")] = "",
     trades_only: Annotated[bool, typer.Option("--trades-only", help="Leave the slow inputs out")] = False,
     anyway: Annotated[
@@ -58,11 +58,8 @@ def replay(
     Meant for a fresh broker. Readers drop trades whose ids they have seen, so what is older than a topic's last ids changes
     nothing there. Ids that the tables do not have are published as holes.
     """
-    wanted = Wanted(
-        split_words(symbols.upper()), start.replace(tzinfo=dt.UTC), stop.replace(tzinfo=dt.UTC), not trades_only, anyway
-    )
-    if wanted.start >= wanted.stop:
-        raise typer.BadParameter("it is not before --to", param_hint="--from")
+    refuse_empty(start, stop)
+    wanted = Wanted(split_words(symbols.upper()), start, stop, not trades_only, anyway)
     kafka = servers(state_dir).kafka
     with Console(stderr=True, quiet=as_json).status(f"publishing to {kafka}"):
         done = with_engine(state_dir, lambda engine: publish(engine, kafka, wanted))
@@ -79,6 +76,7 @@ async def publish(engine: "AsyncEngine", kafka: str, wanted: Wanted) -> "Replaye
     from libs.streaming.producer import EventProducer
     from services.console.history.replaying import Replayer, TradeFeed
 
+    await require_stored(engine, wanted.symbols)
     now_ms = time.time_ns() // 1_000_000
     partitions = await _usable_partitions(kafka, wanted.anyway, now_ms)
     feeds = []

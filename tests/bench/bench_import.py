@@ -17,7 +17,7 @@ from rich.table import Table
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine
 from services.console.history.archives import find_archives, line_blocks, opened
-from services.console.history.importing import Importer, ImportOptions
+from services.console.history.importing import Importer, ImportOptions, planned
 from services.console.history.trade_lines import Continuity, TradeParser
 from tests.services.console.archive_files import HEADER, trade_lines
 from tests.services.console.history_database import NoProgress
@@ -66,7 +66,9 @@ def _memory() -> int:
 async def _import(url: str, path: Path) -> int:
     engine = create_engine(DatabaseSettings(database_url=url), connections=1)
     try:
-        [report] = await Importer(engine, ImportOptions(), NoProgress()).run(find_archives([path]))
+        archives = find_archives([path]).archives
+        [report] = reports = planned(archives)
+        await Importer(engine, ImportOptions(), NoProgress()).run(archives, reports)
         return report.added
     finally:
         await engine.dispose()

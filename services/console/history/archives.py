@@ -4,6 +4,7 @@ Names follow the exchange's public archive, `SYMBOL-aggTrades-2024-08-08.zip`, `
 `SYMBOL-fundingRate-2024-08.zip`, plain, gzipped or zipped; other names say symbol and kind between `-`, `_` or `.`.
 """
 
+import datetime as dt
 import gzip
 import hashlib
 import re
@@ -21,6 +22,10 @@ Kind = Literal["trades", "klines", "funding"]
 # A block is parsed, checked and written as one: some 80,000 trades, which is one transaction of half a second.
 BLOCK_BYTES = 4 * 1024 * 1024
 CHECKSUM = ".CHECKSUM"
+KINDS = (
+    "files of aggregate trades (SYMBOL-aggTrades-2024-08.zip), bars (SYMBOL-1m-2024-08.zip) or funding rates"
+    " (SYMBOL-fundingRate-2024-08.zip), as csv, gz or zip"
+)
 _DIGEST_BYTES = 1024 * 1024
 _SUFFIXES = (".csv", ".zip", ".gz")
 _INTERVAL = re.compile(r"(?:1|3|5|15|30)m|(?:1|2|4|6|8|12)h|[13]d|1w|1mo")
@@ -30,6 +35,16 @@ _SYMBOL = re.compile(r"[A-Za-z0-9]{2,15}(?:USDT|USDC|BUSD)", re.IGNORECASE)
 
 class BrokenFile(UserError):
     """A file cannot be taken as it is: which line, and why."""
+
+
+def not_yet(time_ms: int, where: str) -> BrokenFile:
+    """For a time that no file can know of."""
+    when = f"{dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC):%Y-%m-%d %H:%M:%S}Z"
+    return BrokenFile(
+        f"the time is more than a day from now: {when}",
+        where=where,
+        todo="fetch the file again, or set this machine's clock",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,56 +73,98 @@ class Stream:
     position: Callable[[], int]
 
 
-def find_archives(paths: Sequence[Path], symbol: str | None = None) -> list[Archive]:
-    """The files named, and those below the folders named, in name order. Raises `ConfigurationError` for what is none."""
+class Selection(NamedTuple):
+    """The archives that were found, and the files below folders that are none."""
+
+    archives: list[Archive]
+    skipped: list[Path]
+
+
+def find_archives(paths: Sequence[Path], symbol: str | None = None) -> Selection:
+    """The files named, and those below the folders named, in name order.
+
+    A folder may hold other files too: they are skipped. Raises `ConfigurationError` for files that are named and cannot be
+    recognised, all of them at once, and when nothing is left.
+    """
     found: dict[Path, Archive] = {}
+    skipped: list[Path] = []
+    refused: dict[Path, str] = {}
     for path in paths:
-        if not path.exists():
-            raise ConfigurationError("the file does not exist", where=str(path), todo="check the path")
-        inside = sorted(item for item in path.rglob("*") if item.suffix in _SUFFIXES) if path.is_dir() else [path]
-        for file in inside:
-            found[file.resolve()] = recognise(file, symbol)
+        if path.is_dir():
+            for file in sorted(item for item in path.rglob("*") if item.is_file() and item.suffix != CHECKSUM):
+                archive = recognise(file, symbol)
+                if isinstance(archive, Archive):
+                    found[file.resolve()] = archive
+                else:
+                    skipped.append(file)
+            continue
+        archive = recognise(path, symbol) if path.exists() else "it does not exist"
+        if isinstance(archive, Archive):
+            found[path.resolve()] = archive
+        else:
+            refused[path] = archive
+    if refused:
+        what = "; ".join(f"{path}: {why}" for path, why in refused.items())
+        raise ConfigurationError(f"no archive that is read: {what}", todo=f"name {KINDS}")
     if not found:
         named = ", ".join(map(str, paths))
-        raise ConfigurationError("there is no csv, zip or gz file", where=named, todo="name archive files or a folder")
-    return sorted(
+        raise ConfigurationError(
+            f"there is no archive file among {len(skipped)} files",
+            where=named,
+            todo=f"name {KINDS}, or a folder of them",
+        )
+    archives = sorted(
         found.values(), key=lambda archive: (archive.kind, archive.symbol, archive.interval, archive.path.name)
     )
+    return Selection(archives, skipped)
 
 
-def recognise(path: Path, symbol: str | None = None) -> Archive:
-    """What a file holds, by its name; `symbol` overrides the name's. Raises `ConfigurationError` when that is not enough."""
+def recognise(path: Path, symbol: str | None = None) -> Archive | str:
+    """What a file holds, by its name, or why that cannot be told; `symbol` overrides the name's."""
+    if path.suffix not in _SUFFIXES:
+        return "it is no csv, zip or gz file"
     parts = [part for part in re.split(r"[-_.]", path.name) if part]
+    lowered = [part.lower() for part in parts]
+    interval = next((part for part in parts if _INTERVAL.fullmatch(part)), "")
+    kind: Kind
+    if "aggtrades" in lowered:
+        kind, interval = "trades", ""
+    elif "fundingrate" in lowered:
+        kind, interval = "funding", ""
+    elif interval:
+        kind = "klines"
+    else:
+        return "its name says neither aggTrades nor fundingRate nor an interval like 1m"
     official = _OFFICIAL.match(path.name)
     named = official.group(1) if official else next((part for part in parts if _SYMBOL.fullmatch(part)), None)
-    name = symbol or named
-    if path.suffix not in _SUFFIXES:
-        raise ConfigurationError("is no csv, zip or gz file", where=str(path), todo="name archive files")
-    if name is None:
-        raise ConfigurationError("the file's name has no symbol", where=str(path), todo="name it with --symbol")
-    lowered = [part.lower() for part in parts]
-    if "aggtrades" in lowered:
-        return Archive(path, "trades", name.upper())
-    if "fundingrate" in lowered:
-        return Archive(path, "funding", name.upper())
-    interval = next((part for part in parts if _INTERVAL.fullmatch(part)), None)
-    if interval is None:
-        raise ConfigurationError(
-            "the file's name says neither aggTrades nor fundingRate nor an interval like 1m",
-            where=str(path),
-            todo="rename it like BTCUSDT-aggTrades-2024-08-08.csv",
-        )
-    return Archive(path, "klines", name.upper(), interval)
+    if (name := symbol or named) is None:
+        return "its name has no symbol (--symbol names one)"
+    return Archive(path, kind, name.upper(), interval)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of the file as it lies there. Raises `BrokenFile` when it cannot be read."""
+    with _readable(path):
+        return path.stat().st_size
 
 
 def digest_of(path: Path, advance: Callable[[int], object] = lambda _: None) -> str:
-    """The SHA-256 of the file as it lies there; `advance` is told each piece's size."""
+    """The SHA-256 of the file as it lies there; `advance` is told each piece's size. Raises `BrokenFile`."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with _readable(path), path.open("rb") as file:
         while piece := file.read(_DIGEST_BYTES):
             digest.update(piece)
             advance(len(piece))
     return digest.hexdigest()
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise BrokenFile(f"the file cannot be read: {why}", where=str(path), todo="check the file's rights") from None
 
 
 def check_digest(path: Path, digest: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from libs.contracts.plausible import LATEST_MS
 from libs.store.imports import Bar, FundingRate
-from services.console.history.archives import BrokenFile, LineBlock
+from services.console.history.archives import BrokenFile, LineBlock, not_yet
 
 _UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 _KLINE_COLUMNS = (
@@ -41,7 +41,8 @@ def step_of(interval: str) -> int | None:
 
 @dataclass(slots=True)
 class RowParser(Generic[R]):
-    """Rows of one file in time order. `keep_going`: leave unreadable lines out and count missing bars, instead of refusing."""
+    """Rows of one file in time order. `keep_going`: leave unreadable lines out and count missing bars, instead of refusing.
+    A row at `newest_ms` or later is refused in any case."""
 
     path: Path
     columns: tuple[str, ...]
@@ -50,6 +51,7 @@ class RowParser(Generic[R]):
     step_ms: int | None = None
     keep_going: bool = False
     last_time: int = -1
+    newest_ms: int = LATEST_MS
 
     def parse_all(self, blocks: Iterable[LineBlock]) -> Generator[ParsedRows[R], None, None]:
         """The blocks in order. Raises `BrokenFile`."""
@@ -86,6 +88,8 @@ class RowParser(Generic[R]):
                     raise BrokenFile(str(fault), where=f"{self.path}:{number}", todo=todo) from None
                 refused.append((number, str(fault)))
             else:
+                if self.last_time >= self.newest_ms:
+                    raise not_yet(self.last_time, f"{self.path}:{number}")
                 rows.append(row)
         return ParsedRows(tuple(rows), number, missing, tuple(refused))
 
@@ -106,7 +110,7 @@ class RowParser(Generic[R]):
             raise _Faulty(f"time {time} comes after {before}")
         missing = 0 if step is None or before < 0 else (time - before) // step - 1
         if missing and not self.keep_going:
-            raise _Faulty(f"{missing} bars are missing before it")
+            raise _Faulty(f"{'a bar is' if missing == 1 else f'{missing} bars are'} missing before it")
         self.last_time = time
         return missing
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from libs.store.partitions import Month, create_partitions
 from libs.store.trades import write_trades
 from services.console.history.archives import (
     Archive,
+    BrokenFile,
     LineBlock,
     Stream,
     after_line,
@@ -36,6 +37,7 @@ from services.console.history.archives import (
     digest_of,
     line_blocks,
     opened,
+    size_of,
 )
 from services.console.history.bar_lines import ParsedRows, RowParser, funding_parser, kline_parser
 from services.console.history.trade_lines import Continuity, ParsedBlock, TradeParser
@@ -63,15 +65,20 @@ class ImportOptions:
     again: bool = False
 
 
+FileState = Literal["imported", "resumed", "known", "broken", "interrupted", "not_reached"]
+
+
 @dataclass(slots=True)
 class FileReport:
-    """What became of one file. `state`: imported, resumed, or known (it was finished before). `rows` were read now; `known`
-    and `conflicts` are rows that the table had, with the same and with other content. `refused` lines were left out."""
+    """What became of one file. As a state, `known`: it was finished before; `broken`: `problem` says why, and what came before
+    that line is stored; `interrupted`: it goes on at its last block. `rows` were read now; `known` and `conflicts` are rows that
+    the table had, with the same and with other content. `refused` lines were left out."""
 
     file: str
     kind: str
     symbol: str
-    state: str = "imported"
+    state: FileState = "not_reached"
+    problem: str = ""
     checksum: bool = False
     rows: int = 0
     added: int = 0
@@ -85,13 +92,22 @@ class FileReport:
     seconds: float = 0.0
 
 
+def planned(archives: Sequence[Archive]) -> list[FileReport]:
+    """A report of each file, before it is reached."""
+    return [FileReport(archive.path.name, archive.kind, archive.symbol) for archive in archives]
+
+
 @dataclass(slots=True)
 class Importer:
-    """Imports files one after the other; continuity of a symbol's trades is followed from file to file."""
+    """Imports files one after the other; continuity of a symbol's trades is followed from file to file.
+
+    Nothing is believed that happened at `newest_ms` or later: a day from now.
+    """
 
     engine: Engine
     options: ImportOptions
     progress: Progress
+    newest_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000 + _DAY_MS)
     _following: dict[str, Continuity] = field(default_factory=dict)
     _months: set[Month] = field(default_factory=set)
 
@@ -107,21 +123,32 @@ class Importer:
             raise ConfigurationError(
                 advice.what,
                 where=advice.where,
-                todo="import into a database of its own (PERPSTREAM_DATABASE_URL); if the files are of that market, name it"
-                " with --market",
+                todo="import into a database of its own (`perpstream db create NAME` makes one and says how to name it); if the"
+                " files are of that market, name it with --market",
             ) from None
 
-    async def run(self, archives: Sequence[Archive]) -> list[FileReport]:
-        """Import all of them. Raises `BrokenFile`; what came before the broken line is in the tables then."""
-        await self.prepare()
-        return [await self._import(archive) for archive in archives]
+    async def run(self, archives: Sequence[Archive], reports: Sequence[FileReport]) -> None:
+        """Import all of them, and say in its report (see `planned`) what became of each, also when this is interrupted.
 
-    async def _import(self, archive: Archive) -> FileReport:
-        began = time.monotonic()
-        size = archive.path.stat().st_size
+        A broken file does not stop the others; what came before its broken line is in the tables then.
+        """
+        await self.prepare()
+        for archive, report in zip(archives, reports, strict=True):
+            began = time.monotonic()
+            report.state = "interrupted"
+            try:
+                await self._import(archive, report)
+            except BrokenFile as error:
+                report.state, report.problem = "broken", str(error)
+                # The next file of the symbol is judged by itself: it is not to blame for what this one misses.
+                self._following.pop(archive.symbol, None)
+            report.seconds = round(time.monotonic() - began, 3)
+
+    async def _import(self, archive: Archive, report: FileReport) -> None:
+        if not (size := size_of(archive.path)):
+            raise _without_rows("the file is empty", archive)
         self.progress.start(archive.path.name, "checking", size)
         digest = await asyncio.to_thread(self._digest, archive.path)
-        report = FileReport(archive.path.name, archive.kind, archive.symbol)
         report.checksum = check_digest(archive.path, digest)
         kind = f"klines {archive.interval}" if archive.kind == "klines" else archive.kind
         file = ImportedFile(digest, archive.symbol, kind, archive.path.name)
@@ -130,11 +157,10 @@ class Importer:
             report.state = "known"
             if archive.kind == "trades":
                 self._follower(archive.symbol).go_on(archive.path, place.last_id, place.last_time_ms)
-            return report
+            return
         if place.finished:
             place = ImportPlace(0, -1, -1)
-        elif place.lines_done:
-            report.state = "resumed"
+        resumed = place.lines_done > 0
         with opened(archive.path) as stream:
             self.progress.start(archive.path.name, "importing", stream.total)
             work = _Work(self.engine, file, report, place)
@@ -142,9 +168,10 @@ class Importer:
                 await self._import_trades(archive, stream, work)
             else:
                 await self._import_rows(archive, stream, work)
+            if not (resumed or report.rows or report.refused):
+                raise _without_rows("the file holds no row", archive)
             await work.finish()
-        report.seconds = round(time.monotonic() - began, 3)
-        return report
+        report.state = "resumed" if resumed else "imported"
 
     def _digest(self, path: Path) -> str:
         done = 0
@@ -160,7 +187,7 @@ class Importer:
         return self._following.setdefault(symbol, Continuity(self.options.allow_gaps))
 
     async def _import_trades(self, archive: Archive, stream: Stream, work: "_Work") -> None:
-        parser = TradeParser(archive.path, archive.symbol, self.options.allow_gaps)
+        parser = TradeParser(archive.path, archive.symbol, self.options.allow_gaps, self.newest_ms)
         following = self._follower(archive.symbol)
         if work.place.lines_done:
             following.go_on(archive.path, work.place.last_id, work.place.last_time_ms)
@@ -169,6 +196,8 @@ class Importer:
         async def store(block: ParsedBlock) -> None:
             holes = following.holes(archive.path, block)
             trades, report = block.trades, work.report
+            if not (len(trades) or block.refused):
+                return  # nothing was seen: a header alone is no place to go on from
             if len(trades):
                 await self._make_months(trades)
             async with write_session(self.engine) as session:
@@ -199,10 +228,13 @@ class Importer:
             parser = kline_parser(archive.path, archive.interval, keep_going=self.options.allow_gaps)
         else:
             parser = funding_parser(archive.path, keep_going=self.options.allow_gaps)
+        parser.newest_ms = self.newest_ms
         parser.last_time = work.place.last_time_ms
 
         async def store(parsed: "ParsedRows[Any]") -> None:
             rows = parsed.rows
+            if not (rows or parsed.refused):
+                return
             last = parser.time_of(rows[-1]) if rows else work.place.last_time_ms
             async with write_session(self.engine) as session:
                 if rows and isinstance(rows[0], Bar):
@@ -258,6 +290,10 @@ class _Work:
         place = self.place
         async with write_session(self.engine) as session:
             await self.advance(session, ImportPlace(place.lines_done, place.last_id, place.last_time_ms, True), 0)
+
+
+def _without_rows(what: str, archive: Archive) -> BrokenFile:
+    return BrokenFile(what, where=str(archive.path), todo="fetch it again: a download may have failed")
 
 
 def _blocks(stream: Stream, done: int, read_header: Callable[[LineBlock], None]) -> Iterator[LineBlock]:

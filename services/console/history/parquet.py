@@ -6,6 +6,7 @@ or not at all. Symbol and day stand in the folders' names only.
 """
 
 import datetime as dt
+import errno
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ MONEY = pa.decimal128(18, DECIMALS)
 _INSTANT = pa.timestamp("ms", tz="UTC")
 _DAY = dt.timedelta(days=1)
 _MOST_SCALED = 10**18
+_TODO = (
+    dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space, or name another folder")
+    | dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a folder that you may write to")
+    | dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file: name a folder")
+)
 TRADES = pa.schema(
     [
         pa.field("agg_id", pa.int64(), nullable=False),
@@ -86,20 +92,10 @@ class ExportedFile:
 
 @dataclass(frozen=True, slots=True)
 class ExportSpan:
-    """Whole UTC days: `first` to `last`, both included."""
+    """Whole UTC days: both ends are midnights, and `stop` is not included."""
 
-    first: dt.date
-    last: dt.date
-
-    @property
-    def start(self) -> dt.datetime:
-        """Where it begins."""
-        return dt.datetime.combine(self.first, dt.time(), dt.UTC)
-
-    @property
-    def stop(self) -> dt.datetime:
-        """Where it ends, not included."""
-        return dt.datetime.combine(self.last, dt.time(), dt.UTC) + _DAY
+    start: dt.datetime
+    stop: dt.datetime
 
 
 @dataclass(slots=True)
@@ -159,7 +155,7 @@ class _NewFile:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = parquet.ParquetWriter(self._unfinished, self._schema, compression="zstd")
         except OSError as error:
-            raise _unwritable(error, self._path) from None
+            raise unwritable(error, self._path) from None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
@@ -168,7 +164,7 @@ class _NewFile:
             if kind is None:
                 self._unfinished.replace(self._path)
         except OSError as failure:
-            raise _unwritable(failure, self._path) from None
+            raise unwritable(failure, self._path) from None
         finally:
             self._unfinished.unlink(missing_ok=True)
 
@@ -177,7 +173,7 @@ class _NewFile:
         try:
             self._writer.write_table(table)
         except OSError as error:
-            raise _unwritable(error, self._path) from None
+            raise unwritable(error, self._path) from None
         self._rows += table.num_rows
 
     def ended(self) -> ExportedFile:
@@ -185,12 +181,10 @@ class _NewFile:
         return ExportedFile(str(self._path), self._rows, self._path.stat().st_size)
 
 
-def _unwritable(error: OSError, path: Path) -> UserError:
-    return UserError(
-        f"the file cannot be written: {error.strerror or error}",
-        where=str(path),
-        todo="free space, or name another folder",
-    )
+def unwritable(error: OSError, path: Path) -> UserError:
+    """What a person can do about it: only a full disk is helped by space."""
+    why = f"the file cannot be written: {error.strerror or error}"
+    return UserError(why, where=str(path), todo=_TODO.get(error.errno or 0, "name another folder"))
 
 
 def _trade_table(page: SymbolTrades) -> pa.Table:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from libs.contracts.frames import Int64
+from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.decimals import scaled
 from libs.exchanges.errors import VenueError
@@ -69,9 +70,10 @@ class VenueTrades:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedTrades:
-    """Archive files, each read once from beginning to end. Raises `BrokenFile`."""
+    """Archive files, each read once from beginning to end; nothing at `newest_ms` or later is believed. Raises `BrokenFile`."""
 
     archives: Sequence[Archive]
+    newest_ms: int = LATEST_MS
 
     async def search(self, symbol: str, gaps: Sequence[Gap]) -> AsyncIterator[Found]:
         """Every block of the symbol's files that holds ids of a gap or beside one."""
@@ -79,15 +81,15 @@ class ArchivedTrades:
         for archive in self.archives:
             if archive.symbol != symbol or archive.kind != "trades":
                 continue
-            with opened(archive.path) as stream, closing(_parsed(archive, stream)) as blocks:
+            with opened(archive.path) as stream, closing(self._parsed(archive, stream)) as blocks:
                 while (block := await asyncio.to_thread(_next, blocks)) is not None:
                     ids = block.trades.agg_id
                     if len(ids) and any(ids[0] <= last and ids[-1] >= first for first, last in spans):
                         yield Found(str(archive.path), block.trades)
 
-
-def _parsed(archive: Archive, stream: Stream) -> Generator[ParsedBlock, None, None]:
-    return TradeParser(archive.path, archive.symbol).parse_all(line_blocks(stream.file))
+    def _parsed(self, archive: Archive, stream: Stream) -> Generator[ParsedBlock, None, None]:
+        parser = TradeParser(archive.path, archive.symbol, newest_ms=self.newest_ms)
+        return parser.parse_all(line_blocks(stream.file))
 
 
 def _next(blocks: Iterator[ParsedBlock]) -> ParsedBlock | None:

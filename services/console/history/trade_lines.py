@@ -21,7 +21,7 @@ from libs.contracts.frames import MOST_NOTIONAL, Int64
 from libs.contracts.market import Hole
 from libs.contracts.plausible import LATEST_MS
 from libs.store.copy_format import SymbolTrades
-from services.console.history.archives import BrokenFile, LineBlock
+from services.console.history.archives import BrokenFile, LineBlock, not_yet
 
 COLUMNS = ("agg_id", "price", "quantity", "first_trade_id", "last_trade_id", "trade_time", "buyer_is_maker")
 MOST_ARCHIVE_DECIMALS = 8
@@ -50,12 +50,14 @@ class ParsedBlock:
 class TradeParser:
     """Turns blocks of one file into columns. `keep_going`: leave unreadable lines out and list them, instead of refusing.
 
+    A trade at `newest_ms` or later is refused in any case: nobody knows what else is wrong then.
     The scale is the fewest decimals that hold every value so far, so prices look as the exchange writes them.
     """
 
     path: Path
     symbol: str
     keep_going: bool = False
+    newest_ms: int = LATEST_MS
     _names: tuple[str, ...] = COLUMNS
     _decimals: tuple[int, int] = (0, 0)
 
@@ -73,12 +75,15 @@ class TradeParser:
     def parse(self, block: LineBlock) -> ParsedBlock:
         """One block without a header. Raises `BrokenFile` with the first line that is no trade."""
         last_line = block.first_line + block.content.count(b"\n") - block.content.endswith(b"\n")
+        if not block.content.strip():
+            return ParsedBlock(self._columns(_EMPTY), np.empty(0, np.int64), last_line)
         try:
             table = self._read(block.content)
             trades, fault = self._columns(table), ""
             rows = len(trades)
             if rows == last_line - block.first_line + 1 and not _implausible(trades).any():
                 lines = np.arange(block.first_line, last_line + 1, dtype=np.int64)
+                self._refuse_later(trades, lines)
                 return ParsedBlock(trades, lines, last_line)
         except pa.ArrowInvalid as error:
             fault = str(error)
@@ -164,7 +169,14 @@ class TradeParser:
             raise BrokenFile(fault, where=f"{self.path}:{block.first_line}", todo="fetch the file again")
         content = b"".join(line + b"\n" for line in good)
         trades = self._columns(self._read(content)) if good else self._columns(_EMPTY)
+        self._refuse_later(trades, np.array(lines, np.int64))
         return ParsedBlock(trades, np.array(lines, np.int64), last_line, tuple(refused))
+
+    def _refuse_later(self, trades: SymbolTrades, lines: Int64) -> None:
+        later = trades.trade_time >= self.newest_ms
+        if later.any():
+            row = int(np.argmax(later))
+            raise not_yet(int(trades.trade_time[row]), f"{self.path}:{int(lines[row])}")
 
     def _fault_of(self, line: bytes) -> str:
         """Why a line is no trade; empty when it is one."""
@@ -249,7 +261,8 @@ class Continuity:
         now, step, pause = int(block.trades.agg_id[row]), int(steps[row]), int(pauses[row])
         todo = "use --allow-gaps to record it and go on, or fetch the file again"
         if step > 1:
-            why = f"the ids {now - step + 1} to {now - 1} are missing before it"
+            first, last = now - step + 1, now - 1
+            why = f"{f'id {last} is' if first == last else f'the ids {first} to {last} are'} missing before it"
         elif step < 1:
             why, todo = f"id {now} comes after id {now - step}", "fetch the file again, or sort it by id"
         else:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine, read_session
 from services.console.history.archives import find_archives
-from services.console.history.importing import FileReport, Importer, ImportOptions
+from services.console.history.importing import FileReport, Importer, ImportOptions, planned
 
 
 class NoProgress:
@@ -38,7 +38,10 @@ async def import_all(
     engine: AsyncEngine, paths: Sequence[Path], options: ImportOptions | None = None
 ) -> list[FileReport]:
     """Import files as the command does."""
-    return await Importer(engine, options or ImportOptions(), NoProgress()).run(find_archives(paths))
+    archives = find_archives(paths).archives
+    reports = planned(archives)
+    await Importer(engine, options or ImportOptions(), NoProgress()).run(archives, reports)
+    return reports
 
 
 async def rows_of(engine: AsyncEngine, statement: str) -> list[tuple[Any, ...]]:

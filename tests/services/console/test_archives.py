@@ -9,6 +9,7 @@ import pytest
 
 from libs.kit.errors import ConfigurationError
 from services.console.history.archives import (
+    Archive,
     BrokenFile,
     after_line,
     check_digest,
@@ -144,14 +145,40 @@ def test_continuity_goes_from_file_to_file(tmp_path: Path) -> None:
 )
 def test_names_say_what_a_file_is(name: str, kind: str, symbol: str, interval: str) -> None:
     archive = recognise(Path(name))
+    assert isinstance(archive, Archive)
     assert (archive.kind, archive.symbol, archive.interval) == (kind, symbol, interval)
 
 
-@pytest.mark.parametrize("name", ["trades.csv", "BTCUSDT.csv", "notes.txt"])
-def test_a_name_that_says_too_little_is_refused(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("1")
-    with pytest.raises(ConfigurationError):
-        find_archives([tmp_path / name])
+def test_files_named_that_say_too_little_are_refused_together(tmp_path: Path) -> None:
+    names = ("trades.csv", "BTCUSDT.csv", "notes.txt", "coinbase_ws_20210417T1643.raw.gz", "aggTrades-2024-08.csv")
+    for name in (*names, "BTCUSDT-aggTrades-2024-08.csv"):
+        (tmp_path / name).write_text("1")
+    with pytest.raises(ConfigurationError) as raised:
+        find_archives([*(tmp_path / name for name in names), tmp_path / "gone.zip", *tmp_path.glob("BTCUSDT-*.csv")])
+    said = str(raised.value)
+    assert "coinbase_ws_20210417T1643.raw.gz: its name says neither aggTrades nor fundingRate nor an interval" in said
+    assert "aggTrades-2024-08.csv: its name has no symbol (--symbol names one)" in said
+    assert "gone.zip: it does not exist" in said
+    assert "SYMBOL-fundingRate-2024-08.zip" in said, "which kinds are read"
+    assert all(name in said for name in names)
+    assert "BTCUSDT-aggTrades" not in said
+
+
+def test_a_folder_may_hold_other_files_too(tmp_path: Path) -> None:
+    for name in (
+        "coinbase_ws.raw.gz",
+        "README.md",
+        "below/BTCUSDT-1m-2024-08.csv",
+        "below/BTCUSDT-1m-2024-08.csv.CHECKSUM",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("1")
+    archives, skipped = find_archives([tmp_path])
+    assert [archive.path.name for archive in archives] == ["BTCUSDT-1m-2024-08.csv"]
+    assert [file.name for file in skipped] == ["README.md", "coinbase_ws.raw.gz"]
+    archives[0].path.unlink()
+    with pytest.raises(ConfigurationError, match="no archive file among 2 files"):
+        find_archives([tmp_path])
 
 
 def test_klines_and_funding_are_read_with_and_without_header(tmp_path: Path) -> None:
@@ -163,7 +190,7 @@ def test_klines_and_funding_are_read_with_and_without_header(tmp_path: Path) -> 
         parser.read_header(blocks[0])
         [parsed] = parser.parse_all(blocks)
     assert (len(parsed.rows), parsed.missing, str(parsed.rows[0].taker_buy_volume)) == (2, 1, "4")
-    with pytest.raises(BrokenFile, match=f"1 bars are missing before it.*{path}:2"):
+    with pytest.raises(BrokenFile, match=f"a bar is missing before it.*{path}:2"):
         list(kline_parser(path, "1m", keep_going=False).parse_all(blocks))
     path = write_file(
         tmp_path / "ADAUSDT-fundingRate-2024-08.csv", ["calc_time,last_funding_rate", "1723075200000,-0.0001"]

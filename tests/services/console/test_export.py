@@ -1,6 +1,7 @@
 """Parquet files hold exactly what the tables hold, appear whole, and read as one table."""
 
 import datetime as dt
+import errno
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.kit.errors import UserError
 from libs.store.engine import write_session
 from libs.store.market_facts import Placed, write_market_facts
+from services.console.data_export import require_stored
 from services.console.history import parquet as exporting
 from services.console.history.parquet import Exporter, ExportSpan
 from tests.services.console.archive_files import trade_lines, write_file
@@ -20,7 +22,7 @@ from tests.services.console.history_database import NoProgress, import_all, open
 from tests.services.recorder.timelines import liquidation
 from tests.services.signal_engine.timelines import open_interest
 
-SPAN = ExportSpan(dt.date(2024, 8, 7), dt.date(2024, 8, 8))
+SPAN = ExportSpan(dt.datetime(2024, 8, 7, tzinfo=dt.UTC), dt.datetime(2024, 8, 9, tzinfo=dt.UTC))
 ROWS = (
     "SELECT symbol, agg_id, price, quantity, first_trade_id, last_trade_id, trade_time, buyer_is_maker, effective_time"
     " FROM agg_trades ORDER BY symbol, agg_id"
@@ -99,6 +101,38 @@ async def test_a_file_that_cannot_be_finished_leaves_the_one_before(engine: Asyn
     with pytest.raises(UserError, match="more than 8 decimals"):
         assert [file async for file in exporter.trades("PEPEUSDT", SPAN)]
     assert _sizes(before.path) == {"trades.parquet": before.bytes}
+
+
+async def test_the_last_day_is_not_included(engine: AsyncEngine, tmp_path: Path) -> None:
+    exporter = Exporter(engine, tmp_path / "out", NoProgress())
+    first = ExportSpan(SPAN.start, SPAN.start + dt.timedelta(days=1))
+    files = [file async for file in exporter.trades("BTCUSDT", first)]
+    assert [(Path(file.path).parent.name, file.rows) for file in files] == [("day=2024-08-07", 10_000)]
+
+
+async def test_a_symbol_that_is_not_stored_is_refused_with_those_that_are(engine: AsyncEngine) -> None:
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(open_interest("DOGEUSDT", 1_723_075_200_000, "1"), 7)])
+    await require_stored(engine, [])
+    await require_stored(engine, ["ETHUSDT", "DOGEUSDT"])
+    with pytest.raises(UserError, match=r"nothing is stored of NOPE .*: BTCUSDT, DOGEUSDT, ETHUSDT, PEPEUSDT"):
+        await require_stored(engine, ["BTCUSDT", "NOPE"])
+
+
+async def test_a_folder_that_is_none_is_not_answered_with_free_space(engine: AsyncEngine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(UserError, match="a part of the path is a file: name a folder") as raised:
+            assert [file async for file in Exporter(engine, folder, NoProgress()).trades("PEPEUSDT", SPAN)]
+        assert "free space" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.EACCES, "you may write to"), (errno.ENOSPC, "free space"), (errno.EIO, "another folder")],
+)
+def test_advice_fits_what_the_system_says(number: int, advice: str) -> None:
+    assert advice in str(exporting.unwritable(OSError(number, "no"), Path("parquet")))
 
 
 def _sizes(path: str) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """Archive files in PostgreSQL: every row once, also after a cut, with holes as facts and other markets refused."""
 
 import asyncio
+import re
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -14,9 +16,8 @@ from libs.store.engine import WriteSession, write_session
 from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
 from services.console.history import archives, importing
-from services.console.history.archives import BrokenFile
 from services.console.history.importing import ImportOptions
-from tests.services.console.archive_files import HEADER, trade_line, trade_lines, write_file
+from tests.services.console.archive_files import HEADER, START_MS, trade_line, trade_lines, write_file
 from tests.services.console.history_database import import_all, opened_engine, rows_of
 
 META = (
@@ -90,8 +91,9 @@ async def test_an_import_that_was_cut_goes_on_at_its_place(
 
 async def test_a_hole_is_refused_with_its_line_or_recorded(engine: AsyncEngine, tmp_path: Path) -> None:
     path = _day(tmp_path, 8, [*trade_lines(0, 100), *trade_lines(120, 100)])
-    with pytest.raises(BrokenFile, match=rf"the ids 100 to 119 are missing before it \({path}:102\)"):
-        await import_all(engine, [path])
+    [broken] = await import_all(engine, [path])
+    assert broken.state == "broken"
+    assert f"the ids 100 to 119 are missing before it ({path}:102)" in broken.problem
     assert await rows_of(engine, "SELECT count(*) FROM agg_trades") == [(0,)]
     [report] = await import_all(engine, [path], ImportOptions(allow_gaps=True))
     assert (report.added, report.gaps, report.missing) == (200, 1, 20)
@@ -100,6 +102,58 @@ async def test_a_hole_is_refused_with_its_line_or_recorded(engine: AsyncEngine, 
     # What another file brings makes the hole smaller.
     await import_all(engine, [write_file(tmp_path / "BTCUSDT-aggTrades-2024-09.csv", trade_lines(100, 15))])
     assert await rows_of(engine, META) == [(0, 219, 215, 5, 0)]
+
+
+async def test_a_broken_file_stops_no_other_and_each_says_what_became_of_it(
+    engine: AsyncEngine, tmp_path: Path
+) -> None:
+    _day(tmp_path, 1, trade_lines(0, 50))
+    await import_all(engine, [tmp_path])
+    _day(tmp_path, 2, [*trade_lines(50, 20), *trade_lines(80, 20)])
+    _day(tmp_path, 3, trade_lines(100, 50))
+    _day(tmp_path, 4, trade_lines(151, 50))
+    write_file(tmp_path / "ETHUSDT-aggTrades-2024-08.csv", trade_lines(7, 5))
+    write_file(tmp_path / "ADAUSDT-1m-2024-08.csv", ["1723075200000,1.0,2.0,0.5,1.5,10,1723075259999,15,3,4,6,0"])
+    reports = await import_all(engine, [tmp_path])
+    assert [(report.symbol, report.state, report.added) for report in reports] == [
+        ("ADAUSDT", "imported", 1),
+        ("BTCUSDT", "known", 0),
+        ("BTCUSDT", "broken", 0),
+        ("BTCUSDT", "imported", 50),
+        ("BTCUSDT", "broken", 0),
+        ("ETHUSDT", "imported", 5),
+    ]
+    assert "the ids 70 to 79 are missing" in reports[2].problem
+    assert "id 150 is missing before it" in reports[4].problem
+
+
+@pytest.mark.parametrize("lines", [(), (HEADER,)])
+@pytest.mark.parametrize("name", ["BTCUSDT-aggTrades-2024-08.csv", "BTCUSDT-fundingRate-2024-08.csv.gz"])
+async def test_a_file_without_rows_is_a_failed_download(
+    engine: AsyncEngine, tmp_path: Path, name: str, lines: tuple[str, ...]
+) -> None:
+    header = ("calc_time,last_funding_rate",) if "funding" in name and HEADER in lines else lines
+    path = write_file(tmp_path / name, header)
+    for _ in range(2):
+        [report] = await import_all(engine, [path], ImportOptions(allow_gaps=True))
+        assert report.state == "broken"
+        assert re.search(r"the file (is empty|holds no row) \(.*fetch it again", report.problem)
+
+
+async def test_what_has_not_happened_yet_is_refused_in_any_case(engine: AsyncEngine, tmp_path: Path) -> None:
+    late_ms = time.time_ns() // 1_000_000 + 2 * 86_400_000
+    lines = trade_lines(0, 10)
+    lines[7] = lines[7].replace(str(START_MS), str(late_ms))
+    assert lines[7] != trade_line(7)
+    path = write_file(tmp_path / "BTCUSDT-aggTrades-2024-08.csv", [*lines[:9], "garbage"])
+    bar = f"{late_ms},1.0,2.0,0.5,1.5,10,1723075259999,15,3,4,6,0"
+    bars = write_file(tmp_path / "BTCUSDT-1m-2024-08.csv", [bar])
+    reports = await import_all(engine, [bars, path], ImportOptions(allow_gaps=True))
+    assert [report.state for report in reports] == ["broken", "broken"]
+    for report, where in zip(reports, (f"{bars}:1", f"{path}:8"), strict=True):
+        assert "the time is more than a day from now: " in report.problem
+        assert f"({where})" in report.problem
+    assert await rows_of(engine, "SELECT count(*) FROM agg_trades") == [(0,)]
 
 
 async def test_unreadable_lines_become_holes_when_asked(engine: AsyncEngine, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ async def test_an_archive_fills_what_it_has_and_proves_what_never_was(engine: As
     lines = [*trade_lines(50, 152), *trade_lines(205, 50)]
     (tmp_path / "archive").mkdir()
     archive = write_file(tmp_path / "archive" / "BTCUSDT-aggTrades-2024-08.zip", lines)
-    source = ArchivedTrades(find_archives([archive]))
+    source = ArchivedTrades(find_archives([archive]).archives)
     ended = await repair(engine, source, "BTCUSDT", await _gaps(engine), SystemClock())
     assert [(end.first_id, end.last_id, end.outcome, end.filled, end.never_existed, end.lost) for end in ended] == [
         (100, 109, "filled", 10, 0, 0),
@@ -79,7 +79,7 @@ async def test_an_archive_fills_what_it_has_and_proves_what_never_was(engine: As
 
 async def test_a_gap_that_never_was_ends_as_such(engine: AsyncEngine, tmp_path: Path) -> None:
     await _with_gaps(engine, tmp_path)
-    source = ArchivedTrades(find_archives([tmp_path / "BTCUSDT-aggTrades-2024-08-08.csv"]))
+    source = ArchivedTrades(find_archives([tmp_path / "BTCUSDT-aggTrades-2024-08-08.csv"]).archives)
     ended = await repair(engine, source, "BTCUSDT", await _gaps(engine), SystemClock())
     assert [(end.outcome, end.never_existed) for end in ended] == [
         ("never_existed", 10),
@@ -88,6 +88,41 @@ async def test_a_gap_that_never_was_ends_as_such(engine: AsyncEngine, tmp_path: 
     ]
     assert await rows_of(engine, META) == [(300, 0)]
     assert {row[2] for row in await rows_of(engine, GAPS)} == {"never_existed"}
+
+
+async def test_what_a_better_file_brings_ends_the_verdict_of_a_worse_one(engine: AsyncEngine, tmp_path: Path) -> None:
+    await _with_gaps(engine, tmp_path)
+    worse = ArchivedTrades(find_archives([tmp_path / "BTCUSDT-aggTrades-2024-08-08.csv"]).archives)
+    await repair(engine, worse, "BTCUSDT", await _gaps(engine), SystemClock())
+    assert (await verify(engine, "BTCUSDT", START, STOP)).sound
+    # All of 100 to 109; of 200 to 204 only the first, and not what follows; 305 is not looked at.
+    (tmp_path / "better").mkdir()
+    lines = [*trade_lines(50, 100), *trade_lines(199, 2)]
+    better = ArchivedTrades(
+        find_archives([write_file(tmp_path / "better" / "BTCUSDT-aggTrades-2024-08.csv", lines)]).archives
+    )
+    ended = await repair(engine, better, "BTCUSDT", await _gaps(engine), SystemClock())
+    assert [(end.outcome, end.filled, end.never_existed, end.lost) for end in ended] == [
+        ("filled", 10, 0, 0),
+        ("lost", 1, 0, 4),
+        ("never_existed", 0, 1, 0),
+    ]
+    assert [(row[0], row[2], row[5]) for row in await rows_of(engine, GAPS)] == [
+        (100, "filled", 0),
+        (200, "lost", 4),
+        (305, "never_existed", 1),
+    ]
+    assert await rows_of(engine, META) == [(311, 4)]
+    assert [day.missing for day in (await verify(engine, "BTCUSDT", START, STOP)).days] == [4]
+    # The rest as well: what was proven before stays said.
+    lines = trade_lines(199, 7)
+    rest = ArchivedTrades(
+        find_archives([write_file(tmp_path / "better" / "BTCUSDT-aggTrades-2024-09.csv", lines)]).archives
+    )
+    ended = await repair(engine, rest, "BTCUSDT", await _gaps(engine), SystemClock())
+    assert [(end.first_id, end.outcome) for end in ended] == [(201, "filled"), (305, "never_existed")]
+    assert [row[2] for row in await rows_of(engine, GAPS)] == ["filled", "filled", "never_existed"]
+    assert (await verify(engine, "BTCUSDT", START, STOP)).sound
 
 
 async def test_the_venue_fills_a_gap_over_several_pages(engine: AsyncEngine, tmp_path: Path) -> None:

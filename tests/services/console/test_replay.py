@@ -28,6 +28,7 @@ from tests.support.servers import Database
 PATIENCE_SECONDS = 120.0
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 START, STOP = dt.datetime(2024, 8, 7, tzinfo=dt.UTC), dt.datetime(2024, 8, 9, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
 EVERYTHING = Wanted([], START, STOP, slow_inputs=True, anyway=False)
 CONTENTS = (
     "SELECT symbol, agg_id, trade_time, price, quantity, first_trade_id, last_trade_id, buyer_is_maker, effective_time"
@@ -113,5 +114,7 @@ async def test_topics_in_use_are_left_alone_unless_told(engine: AsyncEngine, emp
 
 async def test_nothing_stored_is_said(engine: AsyncEngine, empty_kafka: str) -> None:
     await ensure_topics(empty_kafka, 1)
-    with pytest.raises(UserError, match="no trade is stored"):
+    with pytest.raises(UserError, match=r"nothing is stored of XRPUSDT .*known symbols: BTCUSDT, ETHUSDT, SOLUSDT"):
         await asyncio.wait_for(publish(engine, empty_kafka, EVERYTHING._replace(symbols=["XRPUSDT"])), 30)
+    with pytest.raises(UserError, match="no trade is stored"):
+        await asyncio.wait_for(publish(engine, empty_kafka, EVERYTHING._replace(start=STOP, stop=STOP + DAY)), 30)
