@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.table import Table
 
-from libs.kit.secrets import masked
+from libs.kit.secrets import HIDDEN, masked
 from services.console.output import AsJson, StateDir, ask, console, print_json, servers
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def create(
         url = engine.url.set(database=name).render_as_string(hide_password=False)
         fresh = create_engine(given.model_copy(update={"database_url": url}), application="perpstream-console")
         try:
-            return masked(url), await upgrade(fresh)
+            shown = masked(url).replace(f":{HIDDEN}@", "@") if given.database_password_file else masked(url)
+            return shown, await upgrade(fresh)
         finally:
             await fresh.dispose()
 

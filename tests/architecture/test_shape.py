@@ -47,8 +47,8 @@ EXCEPTIONS: dict[str, str] = {
             for command in (
                 "stack.py:up",
                 "data.py:verify",
-                "data_files.py:export",
-                "data_files.py:import_files",
+                "data_export.py:export",
+                "data_import.py:import_files",
                 "data_replay.py:replay",
             )
         ),

@@ -29,7 +29,7 @@ MONEY = pa.decimal128(18, DECIMALS)
 _INSTANT = pa.timestamp("ms", tz="UTC")
 _DAY = dt.timedelta(days=1)
 _MOST_SCALED = 10**18
-_TODO = (
+_ADVICE = (
     dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free space, or name another folder")
     | dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a folder that you may write to")
     | dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file: name a folder")
@@ -184,7 +184,7 @@ class _NewFile:
 def unwritable(error: OSError, path: Path) -> UserError:
     """What a person can do about it: only a full disk is helped by space."""
     why = f"the file cannot be written: {error.strerror or error}"
-    return UserError(why, where=str(path), todo=_TODO.get(error.errno or 0, "name another folder"))
+    return UserError(why, where=str(path), todo=_ADVICE.get(error.errno or 0, "name another folder"))
 
 
 def _trade_table(page: SymbolTrades) -> pa.Table:
