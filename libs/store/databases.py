@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError, UserError
+from libs.kit.secrets import masked
 from libs.store.engine import explained
 
 # What needs no quotes anywhere: in SQL, in a URL, in a shell.
@@ -21,7 +22,7 @@ async def create_database(engine: AsyncEngine, name: str) -> None:
         raise ConfigurationError(
             "that is no name of a database", where=name, todo="take a-z, 0-9 and _, a letter first, like research"
         )
-    place = engine.url.set(database=name).render_as_string(hide_password=True)
+    place = masked(engine.url.set(database=name).render_as_string(hide_password=True))
     try:
         async with explained(engine), engine.connect() as connection:
             # PostgreSQL creates no database inside a transaction.
