@@ -5,6 +5,7 @@ Types alone let `NaN`, 10^1000000, the year 40000, a NUL and a symbol with a lin
 which would then meet the same record again at its next start. So the codec refuses them for everybody.
 """
 
+import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -22,7 +23,9 @@ MOST_MISSING = 10**12
 """Ids of one gap: more than any market has had, and sums of them fit 64 bits."""
 LONGEST_SYMBOL = 40
 _MOST_DIGITS = 40  # before the point, and zeros after it
-_FORBIDDEN = frozenset("|:")  # separators of ids and of places
+_MOST_AMOUNT_DIGITS = 20  # before the point, of what was traded and at which price
+_IN_SYMBOLS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_OTHER_LETTERS = ("Lu", "Lo")  # capital letters of other scripts, and letters of scripts without capitals
 _INTEGERS = range(-(1 << 63), 1 << 63)
 _TIMES = range(-1, LATEST_MS)
 _COUNTS = range(1 << 63)
@@ -119,7 +122,7 @@ def _check_of(name: str, info: msgspec.inspect.Type) -> Check | None:
         # An age is a difference of times and may be negative.
         return _wrong_time if name.endswith("_ms") and name != "age_ms" else _wrong_integer
     if isinstance(info, inspect.StrType):
-        return _wrong_symbol if name == "symbol" else _wrong_text
+        return wrong_symbol if name == "symbol" else _wrong_text
     if isinstance(info, inspect.DictType):
         return _both(_each(_check_of("", info.key_type), iter), _each(_check_of("", info.value_type), dict.values))
     if isinstance(info, inspect.VarTupleType):
@@ -177,7 +180,11 @@ def _wrong_price(value: Decimal) -> str | None:
 
 
 def _wrong_amount(value: Decimal) -> str | None:
-    return wrong_decimal(value) or (None if value > 0 else "is not positive")
+    if (what := wrong_decimal(value)) is not None:
+        return what
+    if value <= 0:
+        return "is not positive"
+    return None if value.adjusted() < _MOST_AMOUNT_DIGITS else f"is not below 10^{_MOST_AMOUNT_DIGITS}"
 
 
 def _wrong_text(value: str) -> str | None:
@@ -198,7 +205,16 @@ def _wrong_time(value: int) -> str | None:
 
 
 @lru_cache(4096)
-def _wrong_symbol(value: str) -> str | None:
-    if 0 < len(value) <= LONGEST_SYMBOL and value.isprintable() and " " not in value and not _FORBIDDEN & set(value):
+def wrong_symbol(value: str) -> str | None:
+    """What is wrong with a symbol, or None.
+
+    Capitals, digits and `_`, and letters of other scripts, which the venue has too. Symbols become names of folders and parts of
+    ids, so no separator of either may stand in one.
+    """
+    if 0 < len(value) <= LONGEST_SYMBOL and all(map(_in_symbols, value)):
         return None
     return f"{value[:LONGEST_SYMBOL]!r} is no symbol"
+
+
+def _in_symbols(character: str) -> bool:
+    return character in _IN_SYMBOLS or (not character.isascii() and unicodedata.category(character) in _OTHER_LETTERS)

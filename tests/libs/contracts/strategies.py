@@ -19,7 +19,7 @@ COUNTS = st.integers(0, 2**63 - 1)
 TIMES_MS = st.integers(-1, LATEST_MS - 1)
 AMOUNTS = PRICES.filter(bool)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
-SYMBOLS = st.text("ABCXYZ0189_-币", min_size=1, max_size=12)
+SYMBOLS = st.text("ABCXYZ0189_币", min_size=1, max_size=12)
 RAW_DEFINITIONS = st.dictionaries(st.text(max_size=5), st.integers(0, 9), max_size=3).map(
     lambda value: msgspec.Raw(msgspec.json.encode(value))
 )

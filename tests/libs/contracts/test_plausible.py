@@ -59,6 +59,13 @@ def test_a_liquidation_of_nothing_or_for_nothing_is_none(field: str, number: str
         decode_as(LiquidationObserved, _changed(FORCED, **{field: number}))
 
 
+@pytest.mark.parametrize("field", ["quantity", "average_price"])
+def test_a_liquidation_of_more_than_there_is(field: str) -> None:
+    with pytest.raises(BadMessage, match=rf"implausible: LiquidationObserved\.{field} is not below 10\^20"):
+        decode_as(LiquidationObserved, _changed(FORCED, **{field: "1E+40"}))
+    assert decode_as(LiquidationObserved, _changed(FORCED, **{field: "99999999999999999999"}))
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.SCHEMA)
 def test_text_that_the_database_cannot_hold_is_refused_in_every_field_of_every_event(event: msgspec.Struct) -> None:
     names = [name for name in event.__struct_fields__ if isinstance(getattr(event, name), str)]
@@ -85,7 +92,27 @@ def test_times_outside_of_this_era(time: int) -> None:
             decode_as(MarkPriceObserved, _changed(MARK, **{field: time}))
 
 
-@pytest.mark.parametrize("symbol", ["", "A|B", "A:0", "A B", "A\x00B", "A\n", "A" * 41])
+@pytest.mark.parametrize(
+    "symbol",
+    [
+        "",
+        "A|B",
+        "A:0",
+        "A B",
+        "A\x00B",
+        "A\n",
+        "A" * 41,
+        "../../ESCAPE",
+        "/A",
+        "A\\B",
+        "..",
+        "A.B",
+        "a",
+        "A=B",
+        "A\u202eB",
+        "A\uff0fB",
+    ],
+)
 def test_symbols_that_ids_and_tables_cannot_carry(symbol: str) -> None:
     with pytest.raises(BadMessage, match="is no symbol"):
         decode_as(MarkPriceObserved, _changed(MARK, symbol=symbol))

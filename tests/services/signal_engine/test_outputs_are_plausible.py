@@ -43,14 +43,14 @@ TOPICS = {
 }
 
 
-def numbers(*, positive: bool) -> st.SearchStrategy[Decimal]:
+def numbers(*, positive: bool, largest: int = 40) -> st.SearchStrategy[Decimal]:
     """As large and as small as the codec lets pass, with up to 30 digits."""
     made = st.builds(
         lambda digits, adjusted: Decimal(f"{digits}E{adjusted - len(str(digits)) + 1}"),  # scaleb would round
         st.integers(1, 10**30),
-        st.integers(-40, 40) | st.sampled_from((-40, 40)),
+        st.integers(-40, largest) | st.sampled_from((-40, largest)),
     )
-    return made if positive else made | made.map(lambda number: -number)
+    return made if positive else made | made.map(Decimal.copy_negate)  # which does not round
 
 
 def liquidation(start_ms: int, at_ms: int, quantity: Decimal, price: Decimal) -> LiquidationObserved:
@@ -122,8 +122,9 @@ def read(out: Outputs) -> tuple[list[IndicatorComputed], list[SignalScored]]:
 
 
 INSTANTS = st.integers(-3_600_000, STEPS * GRID_MS)
+AMOUNTS = numbers(positive=True, largest=19)
 SHAPES = st.one_of(
-    st.tuples(st.just("liquidation"), INSTANTS, numbers(positive=True), numbers(positive=True)),
+    st.tuples(st.just("liquidation"), INSTANTS, AMOUNTS, AMOUNTS),
     st.tuples(st.just("mark"), INSTANTS, numbers(positive=True), numbers(positive=False)),
     st.tuples(st.just("open_interest"), INSTANTS, numbers(positive=False), numbers(positive=False)),
 )
@@ -147,7 +148,8 @@ def test_every_output_passes_the_codec(start_ms: int, shapes: list[tuple[str, in
 
 
 def test_a_sum_that_no_event_can_carry_is_unknown_until_it_has_left_the_window() -> None:
-    out = run(START_MS, [liquidation(START_MS, 1_000, Decimal("1e30"), Decimal("1e30"))])
+    most = Decimal("99e18")
+    out = run(START_MS, [liquidation(START_MS, 1_000 + number, most, most) for number in range(11)])
     indicators, _ = read(out)
     known = ["long_liquidations" in {part.name for part in row.slow_inputs} for row in indicators]
     assert known == [False] * 20 + [True] * (STEPS - 20)
