@@ -54,6 +54,10 @@ _CAUSES = text(
 )
 
 
+class UnfitRow(UserError):
+    """A stored row that cannot leave the database exactly: which one, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSpan:
     """The ids of a symbol's rows in [start, stop), and the scales in which they are stored."""
@@ -106,7 +110,7 @@ async def gap_causes(engine: Engine, span: StoredSpan) -> dict[int, str]:
 async def trade_pages(engine: Engine, span: StoredSpan, page_rows: int = PAGE_ROWS) -> AsyncIterator[SymbolTrades]:
     """The span's rows in id order, at most `page_rows` at a time, each page in a transaction of its own.
 
-    Raises `UserError` when a value has more decimals than the span's scale, or does not fit 64 bits.
+    Raises `UnfitRow` when a value has more decimals than the span's scale, or does not fit 64 bits.
     """
     first = span.first_id
     while first <= span.last_id:
@@ -119,7 +123,7 @@ async def trade_pages(engine: Engine, span: StoredSpan, page_rows: int = PAGE_RO
             what = (
                 f"a value of {span.symbol} {at} has more than {span.price_decimals}/{span.quantity_decimals} decimals"
             )
-            raise UserError(what, where="agg_trades", todo="leave that span out")
+            raise UnfitRow(what, where="agg_trades", todo="leave that span out")
         yield SymbolTrades(
             symbol=span.symbol,
             price_decimals=span.price_decimals,

@@ -27,6 +27,20 @@ _COLUMNS = {
 }
 
 
+async def slow_days(
+    engine: Engine, table: SlowTable, symbols: list[str], start: dt.datetime, stop: dt.datetime
+) -> list[dt.date]:
+    """The UTC days in [start, stop) with rows of the symbols (of all when none is named)."""
+    time, _ = _ORDER[table]
+    question = text(
+        f"SELECT DISTINCT ({time} AT TIME ZONE 'UTC')::date AS day FROM {table}"  # noqa: S608 - constants of this file
+        f" WHERE {time} >= :start AND {time} < :stop AND (:every OR symbol = ANY(:symbols)) ORDER BY day"
+    )
+    asked = {"start": start, "stop": stop, "every": not symbols, "symbols": symbols}
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        return list((await session.connection.execute(question, asked)).scalars())
+
+
 async def slow_rows(
     engine: Engine, table: SlowTable, symbols: list[str], start: dt.datetime, stop: dt.datetime
 ) -> AsyncIterator[list[dict[str, Any]]]:

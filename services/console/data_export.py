@@ -9,7 +9,7 @@ import typer
 from libs.kit.errors import UserError
 from services.console.database import with_engine
 from services.console.file_progress import file_progress
-from services.console.output import AsJson, StateDir, console, print_json
+from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_error, print_json
 from services.console.time_options import Start, Stop, refuse_empty
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def export(
     """Write stored trades, liquidations and slow inputs to Parquet files, by symbol and UTC day.
 
     Whole days: --from 2024-08-01 --to 2024-09-01 is August. Files of days that are there already are replaced; each appears
-    whole or not at all. Exit code 1 when nothing is stored there.
+    whole or not at all. Exit code 1 when nothing is stored there, and when a row fits no file: which is said, and the others are
+    written.
     """
     from services.console.history.parquet import Exporter, ExportSpan
 
@@ -46,16 +47,20 @@ def export(
     span = ExportSpan(start, stop)
     with file_progress(as_json) as progress:
 
-        async def work(engine: "AsyncEngine") -> "list[ExportedFile]":
+        async def work(engine: "AsyncEngine") -> "tuple[list[ExportedFile], list[UserError]]":
             await require_stored(engine, named)
             exporter = Exporter(engine, folder, progress)
-            return await _export(exporter, span, wanted, named)
+            return await _export(exporter, span, wanted, named), exporter.left_out
 
-        files = with_engine(state_dir, work)
+        files, left_out = with_engine(state_dir, work)
     if as_json:
         print_json(files)
     for file in () if as_json else files:
         console().print(f"{file.path}: {file.rows} rows, {file.bytes / 1e6:.1f} MB", markup=False)
+    for error in left_out:
+        print_error(error)
+    if left_out:
+        raise typer.Exit(EXIT_FAILED)
     if not files:
         where = f"{start:%Y-%m-%d} to {stop:%Y-%m-%d}, not included"
         raise UserError("nothing is stored there", where=where, todo="see `perpstream db query` on agg_trades_meta")

@@ -9,7 +9,7 @@ import datetime as dt
 import errno
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from libs.contracts.plausible import wrong_symbol
 from libs.kit.errors import UserError
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine
-from libs.store.reading import StoredSpan, stored_span, trade_pages, traded_days
-from libs.store.slow_rows import SlowTable, slow_rows
+from libs.store.reading import StoredSpan, UnfitRow, stored_span, trade_pages, traded_days
+from libs.store.slow_rows import SlowTable, slow_days, slow_rows
 
 DECIMALS = 8
 MONEY = pa.decimal128(18, DECIMALS)
@@ -34,6 +35,7 @@ _ADVICE = (
     | dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a folder that you may write to")
     | dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file: name a folder")
 )
+_SHOWN_KEY = 120
 TRADES = pa.schema(
     [
         pa.field("agg_id", pa.int64(), nullable=False),
@@ -100,34 +102,47 @@ class ExportSpan:
 
 @dataclass(slots=True)
 class Exporter:
-    """Writes below `folder`; a file that is there already is replaced."""
+    """Writes below `folder`; a file that is there already is replaced.
+
+    One row that does not fit costs the file it belongs to and no other: `left_out` says which files, and why.
+    """
 
     engine: Engine
     folder: Path
     progress: Progress
+    left_out: list[UserError] = field(default_factory=list)
 
     async def trades(self, symbol: str, span: ExportSpan) -> AsyncIterator[ExportedFile]:
-        """A file for each day of the symbol that has trades, rows in id order. Raises `UserError` for what does not fit."""
+        """A file for each day of the symbol that has trades, rows in id order. Raises `UserError` for a full disk."""
         for day in await traded_days(self.engine, symbol, span.start, span.stop):
             start = dt.datetime.combine(day, dt.time(), dt.UTC)
             stored = await stored_span(self.engine, symbol, start, start + _DAY)
-            if stored is not None:
-                yield await self._trade_day(stored, day)
+            if stored is None:
+                continue
+            try:
+                file = await self._trade_day(stored, day)
+            except UnfitRow as error:
+                self._leave_out("trades", symbol, day, error)
+            else:
+                yield file
 
     async def slow(self, table: SlowTable, symbols: list[str], span: ExportSpan) -> AsyncIterator[ExportedFile]:
         """A file for each symbol and day of a table that has few rows: a day is in memory at a time."""
         name, schema = ("liquidations", LIQUIDATIONS) if table == "liquidation_events" else ("indicators", INDICATORS)
-        day = span.start
-        while day < span.stop:
+        for day in await slow_days(self.engine, table, symbols, span.start, span.stop):
+            start = dt.datetime.combine(day, dt.time(), dt.UTC)
             by_symbol: dict[str, list[dict[str, Any]]] = {}
-            async for page in slow_rows(self.engine, table, symbols, day, day + _DAY):
+            async for page in slow_rows(self.engine, table, symbols, start, start + _DAY):
                 for row in page:
                     by_symbol.setdefault(row["symbol"], []).append(row)
             for symbol, rows in sorted(by_symbol.items()):
-                with self._file(name, symbol, day.date(), schema) as file:
-                    file.write(_slow_table(rows, schema))
-                yield file.ended()
-            day += _DAY
+                try:
+                    with self._file(name, symbol, day, schema) as file:
+                        file.write(_slow_table(rows, schema))
+                except UnfitRow as error:
+                    self._leave_out(name, symbol, day, error)
+                else:
+                    yield file.ended()
 
     async def _trade_day(self, stored: StoredSpan, day: dt.date) -> ExportedFile:
         total = stored.last_id - stored.first_id + 1
@@ -138,7 +153,19 @@ class Exporter:
                 self.progress.move(int(page.agg_id[-1]) - stored.first_id + 1)
         return file.ended()
 
+    def _leave_out(self, name: str, symbol: str, day: dt.date, error: UnfitRow) -> None:
+        self.left_out.append(
+            UserError(
+                f"not exported: {error.advice.what}",
+                where=f"{name} of {symbol!r}, {day}",
+                todo="export that day with SQL, or remove the row and export again",
+            )
+        )
+
     def _file(self, name: str, symbol: str, day: dt.date, schema: pa.Schema) -> "_NewFile":
+        # Rows may be older than the check of the symbols that come in, and this name becomes a folder.
+        if (what := wrong_symbol(symbol)) is not None:
+            raise _unfit(what)
         return _NewFile(self.folder / name / f"symbol={symbol}" / f"day={day}" / f"{name}.parquet", schema)
 
 
@@ -207,18 +234,20 @@ def _money(page: SymbolTrades, name: str, decimals: int) -> pa.Array:
     values = getattr(page, name)
     step = 10 ** abs(DECIMALS - decimals)
     if decimals > DECIMALS and np.any(values % step):
-        raise _unfit(f"a {name} of {page.symbol} has more than {DECIMALS} decimals")
+        row = int(np.argmax(values % step != 0))
+        raise _unfit(f"the {name} of agg_id {page.agg_id[row]} has more than {DECIMALS} decimals")
     limit = _MOST_SCALED // step if decimals <= DECIMALS else _MOST_SCALED
     if len(values) and int(values.max()) >= limit:
-        raise _unfit(f"a {name} of {page.symbol} is above 10^{18 - DECIMALS}")
+        row = int(np.argmax(values >= limit))
+        raise _unfit(f"the {name} of agg_id {page.agg_id[row]} is not below 10^{18 - DECIMALS}")
     scaled = values * step if decimals <= DECIMALS else values // step
     halves = np.zeros((len(values), 2), "<i8")
     halves[:, 0], halves[:, 1] = scaled, np.where(scaled < 0, -1, 0)
     return pa.Array.from_buffers(MONEY, len(values), [None, pa.py_buffer(halves.tobytes())])
 
 
-def _unfit(what: str) -> UserError:
-    return UserError(what, where="agg_trades", todo="leave that day out, or export it with SQL")
+def _unfit(what: str) -> UnfitRow:
+    return UnfitRow(what, where="export", todo="export that day with SQL")
 
 
 def _slow_table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -231,8 +260,16 @@ def _slow_table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
             ]
         try:
             columns.append(pa.array(values, column.type))
-        except pa.ArrowInvalid as error:
-            raise UserError(
-                f"{column.name} does not fit {column.type}: {error}", where="export", todo="leave that day out"
-            ) from None
+        except pa.ArrowInvalid:
+            row = next(row for row, value in enumerate(values) if not _fits(value, column.type))
+            key = str(rows[row]["event_id"])[:_SHOWN_KEY]
+            raise _unfit(f"the {column.name} of {key!r}, {values[row]}, does not fit {column.type}") from None
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    try:
+        pa.array([value], kind)
+    except pa.ArrowInvalid:
+        return False
+    return True

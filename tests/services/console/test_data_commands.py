@@ -1,22 +1,29 @@
 """The commands of `perpstream data` as a person sees them: a line for every file, exit codes, and 80 columns."""
 
+import asyncio
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import Progress
 
 from infra.local.options import ROOT
+from libs.store.engine import write_session
+from libs.store.market_facts import Placed, write_market_facts
+from libs.store.migrate import upgrade
 from services.console.file_progress import FileProgress, progress_bar
 from tests.services.console.archive_files import HEADER, trade_lines, write_file
 from tests.services.console.history_database import opened_engine, rows_of
 from tests.services.processes import eventually
+from tests.services.recorder.timelines import liquidation
 
 SPAN = ("--from", "2024-08-07", "--to", "2024-08-09Z")
 BEGUN = "SELECT lines_done FROM data_imports WHERE lines_done > 0 AND finished_at IS NULL"
@@ -123,3 +130,20 @@ def test_the_bar_stays_on_one_line(width: int) -> None:
     text = "".join(part.text for part in lines[0])
     assert "impor" in text
     assert "12%" in text
+
+
+@pytest.mark.integration
+async def test_an_export_names_what_it_left_out_and_writes_the_rest(
+    perpstream: CommandLine, database_url: str, tmp_path: Path
+) -> None:
+    huge = replace(liquidation(1), event_id="l:huge", quantity=Decimal("1E+40"))
+    fits = replace(liquidation(2), symbol="ETHUSDT")
+    async with opened_engine(database_url) as engine:
+        await upgrade(engine)
+        async with write_session(engine) as session:
+            await write_market_facts(session, [Placed(huge, -1), Placed(fits, -1)])
+    always = ("--from", "1970-01-01", "--to", "2100-01-01")
+    code, out, said = await asyncio.to_thread(perpstream.run, "export", str(tmp_path / "out"), *always, "--json")
+    assert (code, [file["rows"] for file in json.loads(out)]) == (1, [1]), said
+    assert "the quantity of 'l:huge'" in said
+    assert "(liquidations of 'BTCUSDT', 2024-08-08)" in said

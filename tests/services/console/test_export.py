@@ -1,5 +1,6 @@
 """Parquet files hold exactly what the tables hold, appear whole, and read as one table."""
 
+import asyncio
 import datetime as dt
 import errno
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from pathlib import Path
 import pyarrow.dataset as dataset
 import pyarrow.parquet as parquet
 import pytest
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import UserError
@@ -98,8 +100,9 @@ async def test_a_file_that_cannot_be_finished_leaves_the_one_before(engine: Asyn
     [before] = [file async for file in exporter.trades("PEPEUSDT", SPAN)]
     async with write_session(engine) as session:
         await session.raw.execute("UPDATE agg_trades SET price = 0.0000000001 WHERE symbol = 'PEPEUSDT' AND agg_id = 2")
-    with pytest.raises(UserError, match="more than 8 decimals"):
-        assert [file async for file in exporter.trades("PEPEUSDT", SPAN)]
+    assert [file async for file in exporter.trades("PEPEUSDT", SPAN)] == []
+    [said] = map(str, exporter.left_out)
+    assert "the price of agg_id 2 has more than 8 decimals (trades of 'PEPEUSDT', 2024-08-07)" in said
     assert _sizes(before.path) == {"trades.parquet": before.bytes}
 
 
@@ -133,6 +136,46 @@ async def test_a_folder_that_is_none_is_not_answered_with_free_space(engine: Asy
 )
 def test_advice_fits_what_the_system_says(number: int, advice: str) -> None:
     assert advice in str(exporting.unwritable(OSError(number, "no"), Path("parquet")))
+
+
+async def test_one_row_that_does_not_fit_costs_its_own_file_only(engine: AsyncEngine, tmp_path: Path) -> None:
+    huge, fits = liquidation(1), replace(liquidation(2), symbol="ETHUSDT")
+    huge = replace(huge, event_id="l:huge", quantity=Decimal("1E+40"))
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(fact, -1) for fact in (liquidation(3), huge, fits)])
+    exporter = Exporter(engine, tmp_path / "out", NoProgress())
+    files = [file async for file in exporter.slow("liquidation_events", [], SPAN)]
+    assert [(Path(file.path).relative_to(tmp_path / "out").parts[1], file.rows) for file in files] == [
+        ("symbol=ETHUSDT", 1)
+    ]
+    [said] = map(str, exporter.left_out)
+    assert "the quantity of 'l:huge', 1" in said
+    assert "does not fit decimal128(18, 8) (liquidations of 'BTCUSDT', 2024-08-08)" in said
+
+
+async def test_no_symbol_leads_out_of_the_folder(engine: AsyncEngine, tmp_path: Path) -> None:
+    away = replace(liquidation(1), symbol="../../../../ESCAPE")
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(away, -1), Placed(liquidation(2), -1)])
+    exporter = Exporter(engine, tmp_path / "a" / "b" / "out", NoProgress())
+    assert [file.rows async for file in exporter.slow("liquidation_events", [], SPAN)] == [1]
+    assert [file async for file in exporter.trades("../../../../ESCAPE", SPAN)] == []
+    assert ["'../../../../ESCAPE' is no symbol" in str(error) for error in exporter.left_out] == [True]
+    assert not _below(tmp_path, "ESCAPE")
+
+
+async def test_a_span_of_all_days_asks_for_those_that_are_stored(engine: AsyncEngine, tmp_path: Path) -> None:
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(liquidation(1), -1)])
+    always = ExportSpan(dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
+    exporter = Exporter(engine, tmp_path / "out", NoProgress())
+    async with asyncio.timeout(60):
+        assert [file.rows async for file in exporter.trades("PEPEUSDT", always)] == [3]
+        assert [file.rows async for file in exporter.slow("liquidation_events", [], always)] == [1]
+
+
+def _below(folder: Path, name: str) -> list[Path]:
+    return [path for path in folder.rglob("*") if name in path.name]
 
 
 def _sizes(path: str) -> dict[str, int]:
