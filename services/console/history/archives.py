@@ -22,6 +22,7 @@ Kind = Literal["trades", "klines", "funding"]
 # A block is parsed, checked and written as one: some 80,000 trades, which is one transaction of half a second.
 BLOCK_BYTES = 4 * 1024 * 1024
 CHECKSUM = ".CHECKSUM"
+MOST_BLANK_LINES = 5_000
 KINDS = (
     "files of aggregate trades (SYMBOL-aggTrades-2024-08.zip), bars (SYMBOL-1m-2024-08.zip) or funding rates"
     " (SYMBOL-fundingRate-2024-08.zip), as csv, gz or zip"
@@ -210,6 +211,11 @@ def _only_csv(packed: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
             f"the zip holds {len(members)} csv files, not one", where=str(path), todo="unpack it and name the csv files"
         )
     return members[0]
+
+
+def too_blank(where: str) -> BrokenFile:
+    """For a file of hardly anything but blank lines, which packs so well that looking at each would take minutes."""
+    return BrokenFile(f"more than {MOST_BLANK_LINES} lines are blank", where=where, todo="fetch the file again")
 
 
 def line_blocks(file: IO[bytes], size: int = BLOCK_BYTES) -> Iterator[LineBlock]:

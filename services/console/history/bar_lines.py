@@ -1,5 +1,8 @@
 """Klines and settled funding rates from lines of csv: a month is a few thousand rows, so exactness counts and speed does not."""
 
+import datetime as dt
+import io
+import re
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -8,9 +11,18 @@ from typing import Generic, TypeVar
 
 from libs.contracts.plausible import LATEST_MS
 from libs.store.imports import Bar, FundingRate
-from services.console.history.archives import BrokenFile, LineBlock, not_yet
+from services.console.history.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, not_yet, too_blank
 
-_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+_DAY_MS = 86_400_000
+_MONDAY_MS = 4 * _DAY_MS  # the epoch was a Thursday
+# Decimal and int would take underscores and digits of other scripts besides, and what no column holds.
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
+_MOST_DIGITS, _MOST_DECIMALS = 20, 40
+_MOST_HOURS = 24 * 366
+_SHOWN = 40
+_LONGEST_NUMBER = 80
+_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": _DAY_MS, "w": 7 * _DAY_MS}
 _KLINE_COLUMNS = (
     *("open_time", "open", "high", "low", "close", "volume", "close_time"),
     *("quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore"),
@@ -39,6 +51,17 @@ def step_of(interval: str) -> int | None:
     return None if interval.endswith("mo") else int(interval[:-1]) * _UNIT_MS[interval[-1]]
 
 
+def on_grid(time_ms: int, interval: str) -> bool:
+    """Whether bars of the interval may begin at this time: weeks on Mondays, months on the first, days at midnight (on which
+    day those of three begin is not known), the others at multiples since the epoch."""
+    step = step_of(interval)
+    if step is None:
+        return time_ms % _DAY_MS == 0 and dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).day == 1
+    if interval.endswith("w"):
+        return (time_ms - _MONDAY_MS) % step == 0
+    return time_ms % min(step, _DAY_MS) == 0
+
+
 @dataclass(slots=True)
 class RowParser(Generic[R]):
     """Rows of one file in time order. `keep_going`: leave unreadable lines out and count missing bars, instead of refusing.
@@ -48,9 +71,10 @@ class RowParser(Generic[R]):
     columns: tuple[str, ...]
     make: Callable[[Mapping[str, str]], R]
     time_of: Callable[[R], int]
-    step_ms: int | None = None
+    interval: str = ""
     keep_going: bool = False
     last_time: int = -1
+    _blank: int = 0
     newest_ms: int = LATEST_MS
 
     def parse_all(self, blocks: Iterable[LineBlock]) -> Generator[ParsedRows[R], None, None]:
@@ -75,9 +99,12 @@ class RowParser(Generic[R]):
         rows: list[R] = []
         refused: list[tuple[int, str]] = []
         missing, number = 0, block.first_line
-        for number, line in enumerate(block.content.removesuffix(b"\n").split(b"\n"), block.first_line):
+        for number, line in enumerate(io.BytesIO(block.content), block.first_line):
             text = line.strip().removeprefix(b"\xef\xbb\xbf").decode(errors="replace")
-            if not text or (number == 1 and not text[:1].isdigit()):
+            if not text:
+                self._saw_blank(number)
+                continue
+            if number == 1 and not text[:1].isdigit():
                 continue
             try:
                 row = self._row(text.split(","))
@@ -93,22 +120,32 @@ class RowParser(Generic[R]):
                 rows.append(row)
         return ParsedRows(tuple(rows), number, missing, tuple(refused))
 
+    def _saw_blank(self, number: int) -> None:
+        self._blank += 1
+        if self._blank > MOST_BLANK_LINES:
+            raise too_blank(f"{self.path}:{number}")
+
     def _row(self, cells: Sequence[str]) -> R:
         if len(cells) != len(self.columns):
             raise _Faulty(f"{len(cells)} columns instead of {len(self.columns)}")
         try:
             row = self.make(dict(zip(self.columns, (cell.strip().strip('"') for cell in cells), strict=True)))
         except (InvalidOperation, ValueError, KeyError) as error:
-            raise _Faulty(f"a value cannot be read: {error}") from None
+            raise _Faulty(f"a value cannot be taken: {error}") from None
         if not 0 <= self.time_of(row) < LATEST_MS:
             raise _Faulty(f"the time is not milliseconds before 2100: {self.time_of(row)}")
         return row
 
     def _follow(self, time: int) -> int:
-        before, step = self.last_time, self.step_ms
+        before, step = self.last_time, step_of(self.interval) if self.interval else None
+        if self.interval and not on_grid(time, self.interval):
+            raise _Faulty(f"no bar of {self.interval} begins at {time}")
         if time <= before:
             raise _Faulty(f"time {time} comes after {before}")
-        missing = 0 if step is None or before < 0 else (time - before) // step - 1
+        passed, uneven = (1, 0) if step is None or before < 0 else divmod(time - before, step)
+        if uneven:
+            raise _Faulty(f"no bar of {self.interval} begins at {time}, when one begins at {before}")
+        missing = passed - 1
         if missing and not self.keep_going:
             raise _Faulty(f"{'a bar is' if missing == 1 else f'{missing} bars are'} missing before it")
         self.last_time = time
@@ -117,23 +154,38 @@ class RowParser(Generic[R]):
 
 def kline_parser(path: Path, interval: str, *, keep_going: bool) -> RowParser[Bar]:
     """For a file of bars of one interval."""
-    return RowParser(path, _KLINE_COLUMNS, _bar, lambda bar: bar.open_time_ms, step_of(interval), keep_going)
+    return RowParser(path, _KLINE_COLUMNS, _bar, lambda bar: bar.open_time_ms, interval, keep_going)
 
 
 def funding_parser(path: Path, *, keep_going: bool) -> RowParser[FundingRate]:
     """For a file of settled rates; their distance may change, so none can be called missing."""
-    return RowParser(path, _FUNDING_COLUMNS, _rate, lambda rate: rate.funding_time_ms, None, keep_going)
+    return RowParser(path, _FUNDING_COLUMNS, _rate, lambda rate: rate.funding_time_ms, "", keep_going)
 
 
 def _number(row: Mapping[str, str], name: str) -> Decimal:
-    value = Decimal(row[name])
-    if not value.is_finite():
-        raise ValueError(f"{name} is {value}")
+    if _DECIMAL.fullmatch(row[name][:_LONGEST_NUMBER]):
+        value = Decimal(row[name][:_LONGEST_NUMBER])
+        exponent = value.as_tuple().exponent
+        if len(row[name]) <= _LONGEST_NUMBER and value.adjusted() < _MOST_DIGITS and int(exponent) >= -_MOST_DECIMALS:
+            return value
+    what = f"{name} is no number of at most {_MOST_DIGITS} digits and {_MOST_DECIMALS} decimals"
+    raise ValueError(f"{what}: {row[name][:_SHOWN]!r}")
+
+
+def _whole(row: Mapping[str, str], name: str) -> int:
+    if not _WHOLE.fullmatch(row[name]):
+        raise ValueError(f"{name} is no whole number of at most 18 digits: {row[name][:_SHOWN]!r}")
+    return int(row[name])
+
+
+def _volume(row: Mapping[str, str], name: str) -> Decimal:
+    if (value := _number(row, name)) < 0:
+        raise ValueError(f"{name} is negative: {value}")
     return value
 
 
-def _optional(row: Mapping[str, str], name: str) -> Decimal | None:
-    return _number(row, name) if row.get(name) else None
+def _optional_volume(row: Mapping[str, str], name: str) -> Decimal | None:
+    return _volume(row, name) if row.get(name) else None
 
 
 def _bar(row: Mapping[str, str]) -> Bar:
@@ -141,19 +193,21 @@ def _bar(row: Mapping[str, str]) -> Bar:
     if not 0 < low <= min(first, last) <= max(first, last) <= high:
         raise ValueError("high and low do not enclose open and close")
     return Bar(
-        int(row["open_time"]),
+        _whole(row, "open_time"),
         first,
         high,
         low,
         last,
-        _number(row, "volume"),
-        _optional(row, "quote_volume"),
-        int(row["count"]) if row.get("count") else None,
-        _optional(row, "taker_buy_volume"),
-        _optional(row, "taker_buy_quote_volume"),
+        _volume(row, "volume"),
+        _optional_volume(row, "quote_volume"),
+        _whole(row, "count") if row.get("count") else None,
+        _optional_volume(row, "taker_buy_volume"),
+        _optional_volume(row, "taker_buy_quote_volume"),
     )
 
 
 def _rate(row: Mapping[str, str]) -> FundingRate:
-    hours = row.get("funding_interval_hours")
-    return FundingRate(int(row["calc_time"]), _number(row, "last_funding_rate"), int(hours) if hours else None)
+    hours = _whole(row, "funding_interval_hours") if row.get("funding_interval_hours") else None
+    if hours is not None and not 0 < hours <= _MOST_HOURS:
+        raise ValueError(f"funding_interval_hours is not between 1 and {_MOST_HOURS}: {hours}")
+    return FundingRate(_whole(row, "calc_time"), _number(row, "last_funding_rate"), hours)
