@@ -7,7 +7,9 @@ Names follow the exchange's public archive, `SYMBOL-aggTrades-2024-08-08.zip`, `
 import datetime as dt
 import gzip
 import hashlib
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, cast
 
+from libs.contracts.plausible import wrong_symbol
 from libs.kit.errors import ConfigurationError, UserError
 
 Kind = Literal["trades", "klines", "funding"]
@@ -28,6 +31,11 @@ KINDS = (
     " (SYMBOL-fundingRate-2024-08.zip), as csv, gz or zip"
 )
 _DIGEST_BYTES = 1024 * 1024
+# Each packing has its own; UnicodeDecodeError is for a zip's names, struct.error for its fields.
+_DAMAGES = (
+    *(OSError, EOFError, RuntimeError, UnicodeDecodeError),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+)
 _SUFFIXES = (".csv", ".zip", ".gz")
 _INTERVAL = re.compile(r"(?:1|3|5|15|30)m|(?:1|2|4|6|8|12)h|[13]d|1w|1mo")
 _OFFICIAL = re.compile(r"([A-Z0-9]+(?:_[0-9]+)?)-(?:aggTrades|fundingRate|[0-9]+[mhdw]o?)[-.]")
@@ -87,6 +95,8 @@ def find_archives(paths: Sequence[Path], symbol: str | None = None) -> Selection
     A folder may hold other files too: they are skipped. Raises `ConfigurationError` for files that are named and cannot be
     recognised, all of them at once, and when nothing is left.
     """
+    if symbol is not None and (what := wrong_symbol(symbol.upper())) is not None:
+        raise ConfigurationError(what, where="--symbol", todo="name it as the exchange does, like BTCUSDT")
     found: dict[Path, Archive] = {}
     skipped: list[Path] = []
     refused: dict[Path, str] = {}
@@ -173,7 +183,8 @@ def check_digest(path: Path, digest: str) -> bool:
     beside = path.with_name(path.name + CHECKSUM)
     if not beside.exists():
         return False
-    said = beside.read_text(errors="replace").split()
+    with _readable(beside):
+        said = beside.read_text(errors="replace").split()
     if not said or not re.fullmatch(r"[0-9a-fA-F]{64}", said[0]):
         raise BrokenFile("the checksum file holds no SHA-256", where=str(beside), todo="fetch it again")
     if said[0].lower() != digest:
@@ -200,7 +211,7 @@ def opened(path: Path) -> Iterator[Stream]:
                     yield Stream(cast("IO[bytes]", unpacked), size, raw.tell)
             else:
                 yield Stream(raw, size, raw.tell)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+    except _DAMAGES as error:
         raise BrokenFile(f"the file cannot be read: {error}", where=str(path), todo="fetch the file again") from None
 
 
