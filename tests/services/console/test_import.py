@@ -146,7 +146,7 @@ async def test_what_has_not_happened_yet_is_refused_in_any_case(engine: AsyncEng
     lines[7] = lines[7].replace(str(START_MS), str(late_ms))
     assert lines[7] != trade_line(7)
     path = write_file(tmp_path / "BTCUSDT-aggTrades-2024-08.csv", [*lines[:9], "garbage"])
-    bar = f"{late_ms},1.0,2.0,0.5,1.5,10,1723075259999,15,3,4,6,0"
+    bar = f"{late_ms // 60_000 * 60_000 + 60_000},1.0,2.0,0.5,1.5,10,1723075259999,15,3,4,6,0"
     bars = write_file(tmp_path / "BTCUSDT-1m-2024-08.csv", [bar])
     reports = await import_all(engine, [bars, path], ImportOptions(allow_gaps=True))
     assert [report.state for report in reports] == ["broken", "broken"]
