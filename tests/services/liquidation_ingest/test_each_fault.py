@@ -256,6 +256,14 @@ class Rig:
 
         await eventually(there, 40, lambda: f"{venue_ms} has not come")
 
+    async def read_up_to(self, venue_ms: int) -> None:
+        """Until an order from then on is published: a stream is in order, so what was told before has come, however late."""
+
+        async def there() -> bool:
+            return any(order.trade_time_ms >= venue_ms for order in self.kept.orders)
+
+        await eventually(there, 40, lambda: f"no order since {venue_ms}")
+
     async def live(self) -> None:
         async def is_live() -> bool:
             return self.kept.live
@@ -305,7 +313,7 @@ async def live_through(here: Rig, case: Case) -> Aftermath:
     if case.then is not market_goes_on:
         await _recovered(here, case, fault["begin_ms"])
     begun = here.now_ms()
-    await here.passed(begun + SETTLE_MS)
+    await here.read_up_to(begun)
     last = begun - BEHIND_MS
     published: list[Key] = [
         (one.symbol, one.side, one.trade_time_ms, one.quantity, one.average_price) for one in here.kept.orders
