@@ -49,9 +49,11 @@ def word(symbol: str, followed: bool) -> SymbolFollowed:
     )
 
 
-async def told(members: Told, count: int) -> None:
+async def told(members: Told, kind: str, *wanted: str) -> None:
+    """Until all of these have been said."""
+
     async def enough() -> bool:
-        return len(members.said) >= count
+        return set(wanted) <= {symbol for what, symbols in members.said if what == kind for symbol in symbols}
 
     await until(enough)
 
@@ -64,11 +66,11 @@ async def test_what_was_said_counts_at_the_start_and_what_is_said_later_is_told(
     assert await control.at_start() == ("ETHUSDT", "SOLUSDT")
     following = asyncio.create_task(control.follow(members))
     await say(empty_kafka, ("XRPUSDT", True), ("ADAUSDT", True))
-    await told(members, 1)
+    await told(members, "add", "XRPUSDT", "ADAUSDT")
     await say(empty_kafka, ("ETHUSDT", False))
-    await told(members, len(members.said) + 1)
+    await told(members, "remove", "ETHUSDT")
     await say(empty_kafka, ("ETHUSDT", True))
-    await told(members, len(members.said) + 1)
+    await told(members, "add", "ETHUSDT")
     following.cancel()
     added = [symbol for kind, symbols in members.said if kind == "add" for symbol in symbols]
     assert sorted(added) == ["ADAUSDT", "ETHUSDT", "XRPUSDT"]
@@ -83,6 +85,6 @@ async def test_without_the_topic_the_configured_symbols_run_and_the_topic_is_rea
     await ensure_topics(empty_kafka, 1)
     await say(empty_kafka, ("SOLUSDT", True), ("SOLUSDT", False), ("XRPUSDT", True))
     following = asyncio.create_task(control.follow(members))
-    await told(members, 1)
+    await told(members, "add", "XRPUSDT")
     following.cancel()
     assert members.said == [("add", ("XRPUSDT",))], "a symbol that has gone again does not come and go"
