@@ -15,10 +15,10 @@ from libs.store import queries
 from libs.store.liquidations import LiquidationSpan, liquidated
 from services.gateway import feeds
 from services.gateway.asking import (
+    PLAIN,
     Shared,
     Text,
     TimeMs,
-    Whole,
     answer,
     check_span,
     check_symbol,
@@ -65,7 +65,7 @@ class SpanQuery:
     end: Annotated[
         TimeMs | None, Query(alias="to", description="Instant after the last, ms; default: newest trade")
     ] = None
-    limit: Annotated[Whole, Query(ge=1, le=MOST_CANDLES)] = 200
+    limit: Annotated[int, Query(ge=1, le=MOST_CANDLES), PLAIN] = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class LiquidationQuery:
     window: Annotated[LiquidationLength, Query(examples=["5m"])] = "5m"
     start: Annotated[TimeMs | None, Query(alias="from", description="First start of a window, ms")] = None
     end: Annotated[TimeMs | None, Query(alias="to", description="After the last start of a window, ms")] = None
-    limit: Annotated[Whole, Query(ge=1, le=MOST_CANDLES, description="The newest so many")] = 200
+    limit: Annotated[int, Query(ge=1, le=MOST_CANDLES, description="The newest so many"), PLAIN] = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class SignalQuery:
     state: Annotated[str | None, Query(pattern="^(emitted|refused)$", examples=["emitted"])] = None
     start: Annotated[TimeMs | None, Query(alias="from")] = None
     end: Annotated[TimeMs | None, Query(alias="to")] = None
-    limit: Annotated[Whole, Query(ge=1, le=500)] = 100
+    limit: Annotated[int, Query(ge=1, le=500), PLAIN] = 100
     cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
 
 

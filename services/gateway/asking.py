@@ -26,8 +26,9 @@ def _plain_digits(text: object) -> object:
     return text
 
 
-Whole = Annotated[int, BeforeValidator(_plain_digits)]
-TimeMs = Annotated[Whole, Query(ge=0, lt=LATEST_MS)]
+# Behind the bounds, so that it comes before them and the description of the API still has them.
+PLAIN = BeforeValidator(_plain_digits)
+TimeMs = Annotated[int, Query(ge=0, lt=LATEST_MS), PLAIN]
 
 
 def _printable(text: str) -> str:

@@ -9,10 +9,10 @@ from fastapi.responses import Response
 from libs.contracts.market import GapOutcome
 from libs.store.feed_questions import FeedNow, GapFilter, GapPlace, KnownGap, feeds_now, known_feeds, known_gaps
 from services.gateway.asking import (
+    PLAIN,
     Shared,
     Text,
     TimeMs,
-    Whole,
     answer,
     check_span,
     check_symbol,
@@ -43,7 +43,7 @@ class GapQuery:
         TimeMs | None, Query(alias="from", description="Gaps that reach to this instant or beyond, ms")
     ] = None
     end: Annotated[TimeMs | None, Query(alias="to", description="Gaps that begin before this instant, ms")] = None
-    limit: Annotated[Whole, Query(ge=1, le=500)] = 100
+    limit: Annotated[int, Query(ge=1, le=500), PLAIN] = 100
     cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
 
 
