@@ -37,6 +37,11 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
+def wall_us() -> int:
+    """The machine's wall clock, microseconds since 1970-01-01 UTC: for stamps of what is measured, never for decisions."""
+    return time.time_ns() // 1000
+
+
 class MachineClock:
     """Time since the machine was started, `speed` times as fast: the same in all its processes and containers, untouched by
     whoever sets the wall clock, going on while the machine sleeps. For what processes time together; void after a reboot.

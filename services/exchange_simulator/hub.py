@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from libs.kit.clock import wall_us
 from libs.kit.metrics import gauge
 from services.exchange_simulator.faults.desk import FaultDesk
 from services.exchange_simulator.faults.wire import Message, Wire
@@ -14,7 +15,7 @@ from services.exchange_simulator.market import MarketSource, SideEvent, TradeWin
 from services.exchange_simulator.sessions import Session
 from services.exchange_simulator.streams import parse_stream
 from services.exchange_simulator.told import Told
-from services.exchange_simulator.write_log import WriteLog, now_us
+from services.exchange_simulator.write_log import WriteLog
 
 _WARM_UP_MS = 1000
 _clients = gauge("perpstream_simulator_clients")
@@ -136,7 +137,7 @@ class Hub:
     def publish_trades(self, window: TradeWindow, demand: Demand) -> None:
         """Send a window of trades: one encoding for all sessions that want the same symbols in the same mode."""
         if self.write_log is not None and len(window.trades.ids):
-            self.write_log.note(now_us(), window.symbol_index, window.trades.ids)
+            self.write_log.note(wall_us(), window.symbol_index, window.trades.ids)
         for mask, combined, sessions in demand.trade_groups:
             if self.wire.busy:
                 messages = self._messages(window, mask)

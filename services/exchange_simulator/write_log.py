@@ -1,6 +1,5 @@
 """When which trades were handed to the network: for measurements of what comes after it."""
 
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,11 +31,6 @@ class WriteLog:
     def close(self) -> None:
         """Write what waits."""
         self._file.close()
-
-
-def now_us() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1000
 
 
 def read_write_log(path: Path) -> list[Written]:

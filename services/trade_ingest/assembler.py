@@ -147,7 +147,7 @@ class Assembler:
         self.newly_filling: list[str] = []
         self.in_doubt = False
         self.believed_until = LATEST_MS
-        self._origin = origin
+        self.origin = origin
         for instrument in instruments:
             self.add(instrument, resumes.get(instrument.symbol, Resume()))
 
@@ -155,7 +155,7 @@ class Assembler:
         """One more symbol, which goes on where its rows on the topic end."""
         symbol = instrument.symbol
         partition = partition_of(symbol, self._options.market_partitions)
-        builder = self._builders.setdefault(partition, FrameBuilder(partition, self._origin))
+        builder = self._builders.setdefault(partition, FrameBuilder(partition, self.origin))
         feed = self.feeds[symbol] = SymbolFeed(instrument, resume, builder, self._options.held_limit)
         self._members.setdefault(partition, []).append(feed)
         return feed

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from libs.exchanges import StreamBatch
 from libs.exchanges.session import StreamSession
+from libs.kit.clock import wall_us
 from services.trade_ingest.assembler import Assembler
 from services.trade_ingest.continuity import Continuity
 from services.trade_ingest.ingest import TradeIngest
@@ -65,7 +66,7 @@ class StreamFeed:
             batch.trades = [trade for trade in batch.trades if trade.symbol not in self._left]
         if batch.trades:
             assembler.believed_until = ingest.clock.latest_believable_ms()
-            assembler.take(batch.trades, time.time_ns() // 1000, batch.line)
+            assembler.take(batch.trades, wall_us(), batch.line)
             ingest.heard(batch.trades)
             if assembler.newly_filling:
                 self._on_gaps(assembler)

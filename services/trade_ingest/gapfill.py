@@ -12,7 +12,7 @@ from libs.exchanges.backoff import Backoff
 from libs.exchanges.budget import Priority
 from libs.exchanges.errors import RateLimited, VenueError
 from libs.exchanges.venue import synchronise
-from libs.kit.clock import VenueClock
+from libs.kit.clock import VenueClock, wall_us
 from libs.kit.logging import get_logger
 from services.trade_ingest.assembler import Assembler, SymbolFeed
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
@@ -172,7 +172,7 @@ class GapFiller:
         if not self._followed(feed):
             return
         self._log.info("fresh start", symbol=symbol, rows_begin_ms=begin_ms, first_id=expected)
-        self._host.assembler.begin(symbol, expected, begin_ms - 1, _now_us())
+        self._host.assembler.begin(symbol, expected, begin_ms - 1, wall_us())
         self._host.pump()
 
     async def _begun_ms(self, feed: SymbolFeed) -> int:
@@ -290,7 +290,3 @@ async def _first_rows(asking: MarketData, symbol: str, start: int, until: int) -
         if rows := await asking.agg_trades_between(symbol, hour, hour + HOUR_MS - 1, PAGE):
             return rows
     return ()
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

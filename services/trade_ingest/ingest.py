@@ -1,7 +1,6 @@
 """The running ingest: stream callbacks drive the assembler, the assembler's frames go to the ordered publisher."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -11,13 +10,12 @@ from libs.contracts.market import UNKNOWN_TIME, FeedState
 from libs.contracts.topics import AGGTRADE, FEEDSTATUS
 from libs.exchanges import AggTrade, Instrument
 from libs.exchanges.venue import Venue
-from libs.kit.clock import SystemClock, VenueClock
+from libs.kit.clock import SystemClock, VenueClock, wall_us
 from libs.kit.metrics import counter, gauge
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.bootstrap import fetch_bootstrap
 from services.trade_ingest.continuity import Continuity, Told
-from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.health import FEED, FeedHealth, FeedMemory
 
 # How long a trade beyond a grid edge waits for those of its partition's other symbols; docs/decisions/0013-ingest.md.
@@ -47,7 +45,8 @@ class Listener(Protocol):
 
 
 class TradeIngest:
-    """Ties the pure core to the queue; implements what the gap filler and the silence watch need of their host."""
+    """Ties the pure core to the queue; implements what the gap filler and the silence watch need of their host. `memories`: what
+    the topic says of the feeds, to go on from."""
 
     def __init__(
         self,
@@ -55,26 +54,21 @@ class TradeIngest:
         assembler: Assembler,
         publisher: OrderedPublisher,
         instruments: dict[str, Instrument],
-        origin: Origin,
+        memories: dict[str, FeedMemory] | None = None,
     ) -> None:
         self.assembler = assembler
         self._venue = venue
         self._publisher = publisher
         self._instruments = instruments
-        self._origin = origin
         self._open: set[str] = set()
         self._opened_ms: dict[str, int] = {}
         self._overlay: dict[str, tuple[FeedState, str]] = {}
         self._counted: dict[str, tuple[int, int, int]] = {}
         self.urgent = asyncio.Event()
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
-        self.health = FeedHealth(assembler, {}, self.venue_ms, self._send)
+        self.health = FeedHealth(assembler, memories or {}, self.venue_ms, self._send)
         self.sources: dict[str, Source] = {}
         self.listener: Listener | None = None
-
-    def remember(self, memories: dict[str, FeedMemory]) -> None:
-        """Go on from what the topic says of the feeds; before anything runs."""
-        self.health = FeedHealth(self.assembler, memories, self.venue_ms, self._send)
 
     def add(self, instrument: Instrument, resume: Resume, memory: FeedMemory) -> None:
         """One more symbol, while the others run; its stream is opened next."""
@@ -177,7 +171,7 @@ class TradeIngest:
         feed = self.assembler.feeds[symbol]
         last_time, missed = feed.last_time, self._missed(symbol, rows)
         self.health.note_gaps(symbol)
-        self.assembler.fill(symbol, rows, told, _now_us())
+        self.assembler.fill(symbol, rows, told, wall_us())
         self.health.brought(symbol, last_time, missed)
         self.assembler.cut_holes()
         self.pump()
@@ -200,7 +194,7 @@ class TradeIngest:
 
     def abandon(self, symbol: str, cause: str) -> None:
         self.health.note_gaps(symbol)
-        self.assembler.abandon(symbol, cause, _now_us())
+        self.assembler.abandon(symbol, cause, wall_us())
         self.assembler.cut_holes()
         self.pump()
         self.health.advanced(symbol)
@@ -215,7 +209,9 @@ class TradeIngest:
 
     async def bootstrap(self, symbol: str, until_ms: int) -> None:
         feed = self.assembler.feeds[symbol]
-        event = await fetch_bootstrap(self._venue.market_data, self._instruments[symbol], until_ms, self._origin)
+        event = await fetch_bootstrap(
+            self._venue.market_data, self._instruments[symbol], until_ms, self.assembler.origin
+        )
         if self.assembler.feeds.get(symbol) is not feed:
             return  # removed meanwhile
         if event.minute_bars or event.candle_bars:
@@ -274,7 +270,3 @@ class TradeIngest:
                 gauge("perpstream_watermark_age_seconds").labels(symbol).set((now - feed.watermark.value) / 1000)
             if feed.last_time != UNKNOWN_TIME:
                 gauge("perpstream_feed_age_seconds").labels(FEED, symbol).set((now - feed.last_time) / 1000)
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

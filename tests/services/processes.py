@@ -9,8 +9,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 class ServiceProcess:
@@ -83,3 +85,17 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float, w
         if time.monotonic() > until:
             raise AssertionError(f"not within {seconds} s: {what()}")
         await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def beside(*parts: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """The parts of a service run meanwhile; none of them may end by itself."""
+    work = [asyncio.create_task(part) for part in parts]
+    try:
+        yield
+        assert not [task for task in work if task.done()], "a part of the service has ended"
+    finally:
+        for task in work:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,18 +19,7 @@ from services.console.app import app
 from services.console.launching import StartFailed, wait_until
 from services.console.recordings import symbols_of
 from services.console.watch import screen
-
-
-def _run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "services.console", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from tests.services.console.running import run_console
 
 
 def _commands() -> list[tuple[str, ...]]:
@@ -52,13 +40,13 @@ def test_every_command_explains_itself_with_an_example(path: tuple[str, ...]) ->
 
 
 def test_version_as_json() -> None:
-    done = _run("version", "--json")
+    done = run_console("version", "--json")
     assert (done.returncode, json.loads(done.stdout)["perpstream"]) == (0, VERSION)
 
 
 @pytest.mark.parametrize("command", ["status", "down", "watch"])
 def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp_path: Path) -> None:
-    done = _run(command, "--state-dir", str(tmp_path))
+    done = run_console(command, "--state-dir", str(tmp_path))
     assert done.returncode == 3
     assert done.stderr == f"perpstream: no stack is running ({tmp_path}): start one with `perpstream up`\n"
 
@@ -80,7 +68,7 @@ def test_asking_for_a_stack_that_is_not_there_exits_with_three(command: str, tmp
     ],
 )
 def test_wrong_usage_exits_with_two(arguments: tuple[str, ...], hint: str, tmp_path: Path) -> None:
-    done = _run(*arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"))
+    done = run_console(*arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"))
     assert done.returncode == 2
     assert hint in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
@@ -112,7 +100,7 @@ def test_wrong_usage_exits_with_two(arguments: tuple[str, ...], hint: str, tmp_p
 def test_what_the_simulator_cannot_play_is_one_line_before_anything_starts(
     arguments: tuple[str, ...], variables: dict[str, str], line: str, tmp_path: Path
 ) -> None:
-    done = _run("up", *arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"), **variables)
+    done = run_console("up", *arguments, PERPSTREAM_STATE_DIR=str(tmp_path / "state"), **variables)
     assert (done.returncode, done.stderr) == (2, f"perpstream: {line}\n")
     assert read_run_file(tmp_path / "state") is None
 
@@ -120,7 +108,7 @@ def test_what_the_simulator_cannot_play_is_one_line_before_anything_starts(
 @pytest.mark.parametrize("arguments", [("db", "status"), ("topics", "list")])
 def test_a_server_that_does_not_answer_exits_with_four(arguments: tuple[str, ...], tmp_path: Path) -> None:
     port = free_port()
-    done = _run(
+    done = run_console(
         *arguments,
         PERPSTREAM_STATE_DIR=str(tmp_path),
         PERPSTREAM_KAFKA_BOOTSTRAP=f"127.0.0.1:{port}",
@@ -138,7 +126,7 @@ def test_a_second_stack_is_refused_without_touching_the_log_of_the_first(tmp_pat
     (tmp_path / "logs").mkdir()
     log = tmp_path / "logs" / "supervisor.log"
     log.write_text("of the first")
-    done = _run("up", "--detach", PERPSTREAM_STATE_DIR=str(tmp_path))
+    done = run_console("up", "--detach", PERPSTREAM_STATE_DIR=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr.startswith(f"perpstream: a stack is running already (process {os.getpid()}, ")
     assert "nothing was left running" not in done.stderr
@@ -184,18 +172,18 @@ def test_migrate_topics_and_their_questions(empty_kafka: str, database_url: str,
         "PERPSTREAM_KAFKA_BOOTSTRAP": empty_kafka,
         "PERPSTREAM_DATABASE_URL": database_url,
     }
-    assert _run("db", "status", **variables).returncode == 1
-    assert _run("db", "migrate", **variables).returncode == 0
-    assert json.loads(_run("db", "status", "--json", **variables).stdout)["current"] is True
-    partitions = json.loads(_run("db", "partitions", "--ahead", "5", "--json", **variables).stdout)["partitions"]
+    assert run_console("db", "status", **variables).returncode == 1
+    assert run_console("db", "migrate", **variables).returncode == 0
+    assert json.loads(run_console("db", "status", "--json", **variables).stdout)["current"] is True
+    partitions = json.loads(run_console("db", "partitions", "--ahead", "5", "--json", **variables).stdout)["partitions"]
     assert len(partitions) >= 6
-    assert _run("topics", "create", **variables).returncode == 0
-    again = _run("topics", "create", **variables).stdout
+    assert run_console("topics", "create", **variables).returncode == 0
+    again = run_console("topics", "create", **variables).stdout
     assert again.startswith("0 topics created")
-    rows = json.loads(_run("topics", "list", "--json", **variables).stdout)
+    rows = json.loads(run_console("topics", "list", "--json", **variables).stdout)
     assert {row["topic"] for row in rows} >= {"market.aggtrade.v1", "signal.scored.v1"}
     assert all(row["partitions"] for row in rows)
-    described = json.loads(_run("topics", "describe", "timeline", "--json", **variables).stdout)
+    described = json.loads(run_console("topics", "describe", "timeline", "--json", **variables).stdout)
     assert described["config"]["message.timestamp.type"] == "LogAppendTime"
 
 

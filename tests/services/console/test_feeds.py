@@ -2,15 +2,12 @@
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from infra.local.options import ROOT
 from infra.local.runfile import RunFile
 from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, Hole
 from libs.kit.clock import BELIEVABLE_AHEAD_MS
@@ -23,6 +20,7 @@ from libs.store.gaps import write_gaps
 from services.console.feeds import SILENT_MS, Row
 from services.console.venues import latest_simulated_ms
 from services.console.watch.words import delay
+from tests.services.console.running import run_console
 from tests.services.exchange_simulator.running import running
 
 NOW_MS = 1_723_161_599_000
@@ -65,16 +63,8 @@ async def _write(url: str, reports: Sequence[FeedStatusChanged], holes: Sequence
 
 
 def run(database: str, *arguments: str, columns: int = 112) -> "subprocess.CompletedProcess[str]":
-    environment = {"PERPSTREAM_DATABASE_URL": database, "NO_COLOR": "1", "COLUMNS": str(columns)}
-    return subprocess.run(
-        [sys.executable, "-m", "services.console", "feeds", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PERPSTREAM_STATE_DIR": "/nowhere", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    variables = {"PERPSTREAM_STATE_DIR": "/nowhere", "PERPSTREAM_DATABASE_URL": database, "COLUMNS": str(columns)}
+    return run_console("feeds", *arguments, **variables)
 
 
 def test_the_table_the_json_and_the_exit_code(database: str) -> None:

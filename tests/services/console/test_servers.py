@@ -3,14 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from infra.local.options import ROOT
 from infra.local.runfile import RunFile, creation_time, write_run_file
 from services.console.output import servers
+from tests.services.console.running import run_console
 from tests.support.servers import Database
 
 STACK_DATABASE, STACK_KAFKA = "postgresql+asyncpg://perpstream@127.0.0.1:5432/perpstream", "127.0.0.1:9092"
@@ -98,12 +97,4 @@ def test_a_second_database_of_the_stacks_server_is_made_named_and_used(own_postg
 
 
 def _run(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "services.console", *arguments, "--state-dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_console(*arguments, "--state-dir", str(folder), **variables)

@@ -5,7 +5,7 @@ What the polls make of faults of REST stands in `test_polls_under_fault.py` and 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from services.indicator_ingest.mark_prices import MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.ingest_stack import venue_settings
-from tests.services.processes import eventually
+from tests.services.processes import beside, eventually
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 SPEED = 20.0
@@ -98,15 +98,8 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
             outlet = Outlet(kept, dict.fromkeys(SYMBOLS, 0), Novelty(), "binance", venue.clock)
             feed = MarkPriceFeed(context, venue, outlet, MarkPriceSampler())
             parts = (feed.session(SYMBOLS, 15.0).run(), feed.reports.run(), keep_clock(venue))
-            work = [asyncio.create_task(part) for part in parts]
-            try:
+            async with beside(*parts):
                 yield Rig(run, kept)
-                assert not [task for task in work if task.done()], "a part of the service has ended"
-            finally:
-                for task in work:
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
 
 
 # --- what may be missing ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ Of every case: no order twice, none that the venue has not told of our symbols, 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +25,7 @@ from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.ingest_stack import venue_settings
-from tests.services.processes import eventually
+from tests.services.processes import beside, eventually
 
 OURS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT")
 FOREIGN = ("ADAUSDT", "LINKUSDT")
@@ -283,15 +283,8 @@ async def rig(folder: Path, speed: float, all_market: bool) -> AsyncIterator[Rig
         feed = LiquidationFeed(Channel(context, venue, kept, selection, 1))
         settings = load_settings(LiquidationSettings).model_copy(update={"all_market": all_market})
         session = feed.session(OURS, settings)
-        work = [asyncio.create_task(one) for one in (session.run(), feed.reports.run(), keep_clock(venue))]
-        try:
+        async with beside(session.run(), feed.reports.run(), keep_clock(venue)):
             yield Rig(run, kept, selection, all_market)
-            assert not [task for task in work if task.done()], "a part of the service has ended"
-        finally:
-            for task in work:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
 
 
 async def live_through(here: Rig, case: Case) -> Aftermath:

@@ -1,8 +1,6 @@
 """The two ways to subscribe, over real sockets of the simulated venue: both tell the same orders, and each counts once."""
 
-import asyncio
 import json
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,7 @@ from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import running
 from tests.services.ingest_stack import venue_settings
-from tests.services.processes import eventually
+from tests.services.processes import beside, eventually
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
 SPEED = 200.0
@@ -45,16 +43,12 @@ async def test_every_order_of_ours_comes_once_over_two_sockets_and_nothing_else(
         kept, selection = Kept(), LiquidationSelection(ours)
         feeds = [LiquidationFeed(Channel(context, venue, kept, selection, 1)) for _ in range(2)]
         settings = load_settings(LiquidationSettings).model_copy(update={"all_market": all_market})
-        work = [asyncio.create_task(feed.session(ours, settings).run()) for feed in feeds]
 
         async def enough() -> bool:
             return len(kept.orders) >= ENOUGH and selection.duplicates >= ENOUGH
 
-        await eventually(enough, 60, lambda: f"{len(kept.orders)} orders, {selection.duplicates} copies")
-        for task in work:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        async with beside(*(feed.session(ours, settings).run() for feed in feeds)):
+            await eventually(enough, 60, lambda: f"{len(kept.orders)} orders, {selection.duplicates} copies")
         # The first and the last second may be cut; between them nothing may be missing.
         first, last = (edge(item.trade_time_ms // 1000 * 1000 for item in kept.orders) for edge in (min, max))
         first += 1_000

@@ -17,7 +17,6 @@ from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher
 from services.trade_ingest import ingest as ingest_module
 from services.trade_ingest.feeds import StreamFeed
-from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.ingest import TradeIngest
 from tests.services.processes import eventually
 from tests.services.trade_ingest.test_assembler import START, SYMBOL, Trade, assembler, trade
@@ -41,7 +40,7 @@ async def test_trades_beyond_an_edge_go_soon_and_together_and_nothing_else_hurri
     bus, core = MemoryBus(), assembler(rows_per_frame=100, symbols=(SYMBOL, OTHER))
     publisher = OrderedPublisher(MemoryProducer(bus), _nobody)
     venue = cast(Venue, SimpleNamespace(clock=VenueClock(START, paced=False)))
-    ingest = TradeIngest(venue, core, publisher, {}, Origin("trade_ingest/0", 1))
+    ingest = TradeIngest(venue, core, publisher, {})
     feed = StreamFeed(ingest, (SYMBOL, OTHER), _nobody)
 
     def frames() -> list[AggTradeFrame]:

@@ -14,7 +14,6 @@ from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Resume
 from services.trade_ingest.continuity import Told
 from services.trade_ingest.feeds import StreamFeed
-from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.ingest import TradeIngest
 from tests.services.trade_ingest.test_assembler import START, SYMBOL, Trade, assembler, trade
 
@@ -42,7 +41,7 @@ class Stream:
         self.core = assembler(Resume(0, START, START))
         self.clock = VenueClock(START)
         venue = cast(Venue, SimpleNamespace(clock=self.clock))
-        self.ingest = TradeIngest(venue, self.core, self.publisher, {}, Origin("trade_ingest/0", 1))
+        self.ingest = TradeIngest(venue, self.core, self.publisher, {})
         self.feed = StreamFeed(self.ingest, (SYMBOL,), _nobody)
 
     def _trade(self, agg_id: int) -> Trade:

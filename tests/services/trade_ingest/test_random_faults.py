@@ -160,7 +160,7 @@ async def _core(venue: Venue) -> tuple[TradeIngest, MemoryBus, OrderedPublisher]
     instruments, origin, bus = await first_instruments(venue, SYMBOLS), Origin("trade_ingest/0", 0), MemoryBus()
     publisher = OrderedPublisher(MemoryProducer(bus), lambda hold: None)
     assembler = Assembler(instruments.values(), {}, origin, AssemblerOptions(market_partitions=2))
-    return TradeIngest(venue, assembler, publisher, instruments, origin), bus, publisher
+    return TradeIngest(venue, assembler, publisher, instruments), bus, publisher
 
 
 async def play(simulator: Simulator, script: list[dict[str, Any]], connections: int) -> tuple[list[AggTradeFrame], int]:

@@ -22,21 +22,26 @@ def frames(epoch: int, first: int, last: int) -> Assembler:
     return core
 
 
-@pytest.mark.integration
-async def test_each_partition_is_resumed_by_its_own_epochs_and_heartbeat(empty_kafka: str) -> None:
-    await ensure_topics(empty_kafka, 2)
-    producer = EventProducer(empty_kafka, service="test")
-    await producer.start()
-    heartbeat = TimelineHeartbeat(
+def heartbeat_behind_the_third(watermarks: dict[str, int], last_ids: dict[str, int]) -> TimelineHeartbeat:
+    """A heartbeat that holds the first three records of partition 0."""
+    return TimelineHeartbeat(
         event_id="h",
         event_time_ms=START,
         partition=0,
         epoch=1,
         positions={f"{AGGTRADE.name}:0": 2},
-        watermarks={SYMBOL: START + 2},
+        watermarks=watermarks,
         frame_epochs={PRODUCER: 1},
-        last_ids={SYMBOL: 3},
+        last_ids=last_ids,
     )
+
+
+@pytest.mark.integration
+async def test_each_partition_is_resumed_by_its_own_epochs_and_heartbeat(empty_kafka: str) -> None:
+    await ensure_topics(empty_kafka, 2)
+    producer = EventProducer(empty_kafka, service="test")
+    await producer.start()
+    heartbeat = heartbeat_behind_the_third({SYMBOL: START + 2}, {SYMBOL: 3})
     for frame in frames(1, 1, 6).drain():
         await producer.send(AGGTRADE, frame, key="0", partition=0)
     await producer.send(TIMELINE, heartbeat, key="0", partition=0)
@@ -62,16 +67,7 @@ async def test_when_the_last_trade_was_is_known_although_the_heartbeat_stands_be
     await ensure_topics(empty_kafka, 1)
     producer = EventProducer(empty_kafka, service="test")
     await producer.start()
-    heartbeat = TimelineHeartbeat(
-        event_id="h",
-        event_time_ms=START,
-        partition=0,
-        epoch=1,
-        positions={f"{AGGTRADE.name}:0": 2},
-        watermarks={SYMBOL: START + 2, "ETHUSDT": START + 1},
-        frame_epochs={PRODUCER: 1},
-        last_ids={SYMBOL: 3, "ETHUSDT": 77},
-    )
+    heartbeat = heartbeat_behind_the_third({SYMBOL: START + 2, "ETHUSDT": START + 1}, {SYMBOL: 3, "ETHUSDT": 77})
     for frame in frames(1, 1, 3).drain():
         await producer.send(AGGTRADE, frame, key="0", partition=0)
     await producer.send(TIMELINE, heartbeat, key="0", partition=0)
