@@ -1,0 +1,86 @@
+"""What a backtest gives: everything that a report, a comparison or a drift check needs, and nothing of how it was made."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.contracts.signals import SignalScored
+from libs.trading.outcome import NotTaken, Outcome
+
+View = Literal["as-seen", "repaired"]
+
+
+class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing in words ("" if nothing)."""
+
+    symbol: str
+    name: str
+    share: float
+    rows: int
+    missing: str = ""
+
+
+class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What was run over what. Times in ms [start, end); money in quote units. `assumptions`: one line each, printed on top of
+    every report (fees, slippage, latency, funding, filters, or that they were off). `ideal`: costs were turned off, and the
+    report is branded. `configurations`: how many were tried to arrive at this one (1 for a single run)."""
+
+    strategies: tuple[tuple[str, int, str], ...]
+    """Name, version and content digest of each."""
+    symbols: tuple[str, ...]
+    source: str
+    view: View
+    start_ms: int
+    end_ms: int
+    ideal: bool
+    assumptions: tuple[str, ...]
+    starting_balance: float
+    risk_per_trade: float
+    code_version: str
+    configurations: int = 1
+    trades_read: int = 0
+    evaluations: int = 0
+
+    @property
+    def days(self) -> float:
+        return (self.end_ms - self.start_ms) / dt.timedelta(days=1).total_seconds() / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Candles:
+    """Bars of one symbol for the charts, oldest first; times are the bars' starts (ms), prices in quote units."""
+
+    interval_ms: int
+    time_ms: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EquityCurve:
+    """The account at instants (ms), marked to the market: balance plus unrealised, in quote units; open positions then."""
+
+    time_ms: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    open_positions: NDArray[np.int64]
+    exposure: NDArray[np.float64]
+    """Notional of all open positions, in quote units."""
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """One run. `signals` in order of time, symbol and strategy: emitted and refused; `outcomes` in order of their exits."""
+
+    facts: RunFacts
+    coverage: tuple[InputCoverage, ...]
+    signals: tuple[SignalScored, ...]
+    outcomes: tuple[Outcome, ...]
+    not_taken: tuple[NotTaken, ...]
+    equity: EquityCurve
+    candles: dict[str, Candles] = field(default_factory=dict)
