@@ -30,8 +30,10 @@ NotTakenReason = Literal[
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution: venue time (ms), price per base unit with slippage in it, base quantity; fee and slippage in quote units,
-    both costs (0 or above; a maker rebate is below 0). `slippage` is what the price gave away against the trade it was made on."""
+    """One execution: venue time (ms), price per base unit with slippage in it, base quantity; fee and slippage in quote units.
+
+    Both are costs (0 or above; a maker rebate is below 0); `slippage` is what the price gave away against the trade it met.
+    """
 
     reason: FillReason
     time_ms: int
