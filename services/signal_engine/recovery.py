@@ -81,7 +81,7 @@ async def recover(parts: RecoveryParts, partition: int, emit: Emit, parked: Engi
     core = parked or await _restored(parts, partition)
     kept = core.next_offset
     async with LogReader(parts.bootstrap) as log:
-        core.silent_until = await last_evaluations(log, partition, set(core.kernel.symbols.names))
+        core.silent_until = await last_evaluations(log, partition, set(core.engine.kernel.symbols.names))
         left = 0
         while (end := await log.end(TIMELINE.name, partition)) - core.next_offset > left:
             before = core.next_offset

@@ -8,10 +8,10 @@ from libs.contracts.frames import FrameGate
 from libs.contracts.timeline import TimelineGate
 from libs.indicators.kernel import Kernel
 from libs.indicators.settings import KernelSettings
+from libs.trading.engine.book import StrategyBook
+from libs.trading.engine.slow_inputs import FeedReport, Liquidation, Reading, SymbolInputs
 from libs.trading.scoring import Memory
 from services.signal_engine.core import EngineCore
-from services.signal_engine.slow_inputs import FeedReport, Liquidation, Reading, SymbolInputs
-from services.signal_engine.strategies import StrategyBook
 
 
 class InputsState(msgspec.Struct, frozen=True, array_like=True):
@@ -47,10 +47,10 @@ def dump(core: EngineCore) -> bytes:
             positions=dict(sorted(gate.positions.items())),
             frame_epochs=dict(sorted(frames.epochs.items())),
             last_ids=dict(sorted(frames.last_ids.items())),
-            kernel=core.kernel.snapshot(),
-            inputs=[_inputs_state(symbol, core.inputs[symbol]) for symbol in sorted(core.inputs)],
-            activations=[encode_value(event) for event in core.book.activations()],
-            memory=dict(sorted(core.book.memory.items())),
+            kernel=core.engine.kernel.snapshot(),
+            inputs=[_inputs_state(symbol, core.engine.inputs[symbol]) for symbol in sorted(core.engine.inputs)],
+            activations=[encode_value(event) for event in core.engine.book.activations()],
+            memory=dict(sorted(core.engine.book.memory.items())),
         )
     )
 
@@ -66,14 +66,14 @@ def load(data: bytes, settings: KernelSettings, next_offset: int) -> EngineCore:
         raise ValueError("the snapshot has a coarser evaluation grid")
     core = EngineCore(settings)
     core.next_offset = next_offset
-    core.kernel = kernel
+    core.engine.kernel = kernel
     core.cursor.gate = TimelineGate(state.epoch, state.positions)
     core.cursor.frames = FrameGate(state.frame_epochs, state.last_ids)
-    core.inputs = {item.symbol: _inputs(item) for item in state.inputs}
-    core.book = StrategyBook()
+    core.engine.inputs = {item.symbol: _inputs(item) for item in state.inputs}
+    core.engine.book = StrategyBook()
     for activation in state.activations:
-        core.book.activate(decode_as(StrategyActivated, activation))
-    core.book.memory = dict(state.memory)
+        core.engine.book.activate(decode_as(StrategyActivated, activation))
+    core.engine.book.memory = dict(state.memory)
     return core
 
 

@@ -15,9 +15,11 @@ from libs.indicators.features import Scale, feature_row
 from libs.indicators.oracle import Gap, Oracle, Trade, Watermark
 from libs.indicators.settings import KernelSettings
 from libs.streaming.records import Record
+from libs.trading.engine.core import Evaluation
+from libs.trading.engine.features import indicator_event
+from libs.trading.engine.slow_inputs import as_events
+from libs.trading.factor import Situation
 from services.signal_engine.core import EngineCore
-from services.signal_engine.features import indicator_event
-from services.signal_engine.slow_inputs import as_events
 from services.signal_engine.snapshot import dump, load
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.signal_engine.timelines import (
@@ -70,7 +72,8 @@ def oracle_events(frames: list[AggTradeFrame], symbol: str) -> list[IndicatorCom
             oracle.feed(0, Trade(agg_id, time, price, quantity, sold))
         oracle.feed(0, Watermark(frame.slices[index].watermark_ms))
     scale = Scale(symbol, 2, 3)
-    return [indicator_event(feature_row(row, scale, KERNEL), KERNEL.evaluation_ms, (), ()) for row in oracle.rows]
+    features = (feature_row(row, scale, KERNEL) for row in oracle.rows)
+    return [indicator_event(Evaluation(Situation(row, {}), (), [], "", []), KERNEL.evaluation_ms) for row in features]
 
 
 def test_indicators_are_the_oracles() -> None:
@@ -149,8 +152,8 @@ def test_a_slow_input_counts_from_its_place_in_the_log() -> None:
 
 def test_slow_inputs_are_in_the_event_by_name() -> None:
     core = EngineCore(KERNEL)
-    core.symbol_inputs("BTCUSDT").take_indicator(open_interest("BTCUSDT", 1_000, "5"))
-    readings = core.symbol_inputs("BTCUSDT").at(2_000)
+    core.engine.symbol_inputs("BTCUSDT").take_indicator(open_interest("BTCUSDT", 1_000, "5"))
+    readings = core.engine.symbol_inputs("BTCUSDT").at(2_000)
     assert [(item.name, item.as_of_ms, item.age_ms) for item in as_events(readings, 2_000)] == [
         ("open_interest", 1_000, 1_000)
     ]
@@ -207,7 +210,7 @@ def test_a_strategy_that_asks_for_seconds_gets_a_grid_of_seconds() -> None:
     events = decoded(outputs(core, [timeline.records])[1])
     assert [event.event_time_ms for event in events] == [START_MS + 1_000 * n for n in range(1, 31)]
     assert {event.interval_ms for event in events} == {1_000}
-    assert load(dump(core), KERNEL, 0).kernel.settings.evaluation_ms == 1_000
+    assert load(dump(core), KERNEL, 0).engine.kernel.settings.evaluation_ms == 1_000
 
 
 def test_a_broken_strategy_is_refused_and_the_old_one_stays() -> None:

@@ -15,8 +15,8 @@ from libs.indicators.kernel.engine import Evaluations
 from libs.indicators.log import LogBatch
 from libs.indicators.settings import KernelSettings
 from libs.streaming.records import Record
+from libs.trading.engine.slow_inputs import SymbolInputs
 from services.signal_engine.core import EngineCore
-from services.signal_engine.slow_inputs import SymbolInputs
 from services.signal_engine.snapshot import dump, load
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.signal_engine.test_core import SYMBOLS, decoded, outputs, signals_of
@@ -132,7 +132,7 @@ def test_a_report_that_repeats_a_state_costs_no_run_of_the_kernel() -> None:
             if number < len(reports):
                 timeline.copy(FEEDSTATUS, reports[number])
         core = EngineCore(KERNEL)
-        core.kernel = counted = CountingKernel(KERNEL)
+        core.engine.kernel = counted = CountingKernel(KERNEL)
         core.process(timeline.records)
         return counted.runs
 
@@ -159,8 +159,8 @@ def test_repeated_reports_change_no_output_wherever_they_stand(seed: int) -> Non
         if isinstance(event, FeedStatusChanged):
             told[event.symbol, event.feed] = event
         for known in told.values():
-            assert not core.symbol_inputs(known.symbol).is_news(known)
-            core.symbol_inputs(known.symbol).take_feed(known)
+            assert not core.engine.symbol_inputs(known.symbol).is_news(known)
+            core.engine.symbol_inputs(known.symbol).take_feed(known)
     assert got == expected
     assert dump(core) == dump(plain)
 
@@ -172,7 +172,7 @@ def test_a_snapshot_keeps_the_states_of_feeds() -> None:
     core = EngineCore(KERNEL)
     first = outputs(core, [records[:cut]])[0]
     restored = load(dump(core), KERNEL, core.next_offset)
-    assert restored.inputs == core.inputs
+    assert restored.engine.inputs == core.engine.inputs
     rest = outputs(restored, [records[cut:]])[0]
     assert first + rest == outputs(EngineCore(KERNEL), [records])[0]
     headers = {"schema": SignalScored.SCHEMA.encode(), "content-type": b"application/json"}

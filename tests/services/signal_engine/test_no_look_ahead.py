@@ -11,8 +11,8 @@ from libs.contracts.event import Event
 from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE
 from libs.indicators.settings import KernelSettings
+from libs.trading.engine.slow_inputs import MOST_KEPT, MOST_LIQUIDATIONS, SymbolInputs
 from services.signal_engine.core import EngineCore
-from services.signal_engine.slow_inputs import MOST_KEPT, MOST_LIQUIDATIONS, SymbolInputs
 from services.signal_engine.snapshot import dump, load
 from tests.services.frame_factory import Envelope, Row, make_frame
 from tests.services.signal_engine.test_core import decoded, outputs
@@ -92,10 +92,10 @@ def test_inputs_are_the_newest_up_to_the_evaluation_for_any_order(
     for step in [*first, *script, last]:
         if isinstance(step, Event):
             said.append(step)
-            take(core.symbol_inputs(SYMBOL), step)
+            take(core.engine.symbol_inputs(SYMBOL), step)
             continue
         now += step[0]
-        assert values_at(core.symbol_inputs(SYMBOL), now) == truth(said, now)
+        assert values_at(core.engine.symbol_inputs(SYMBOL), now) == truth(said, now)
         if step[1]:
             kept = dump(core)
             core = load(kept, KernelSettings(), 0)

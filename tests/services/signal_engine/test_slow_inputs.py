@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from libs.contracts.market import FeedState, FeedStatusChanged, LiquidationObserved
 from libs.indicators.settings import KernelSettings
+from libs.trading.engine.slow_inputs import LIQUIDATION_WINDOW_MS, MINUTE_MS, SymbolInputs
 from services.signal_engine.core import EngineCore
-from services.signal_engine.slow_inputs import LIQUIDATION_WINDOW_MS, MINUTE_MS, SymbolInputs
 from services.signal_engine.snapshot import dump, load
 from tests.services.signal_engine.timelines import mark_price, open_interest
 
@@ -150,10 +150,10 @@ def test_sums_are_a_fact_only_while_the_feed_receives_whatever_is_held(state: Fe
 
 def test_a_snapshot_keeps_since_when_the_feed_receives() -> None:
     core = EngineCore(KernelSettings())
-    core.symbol_inputs("BTCUSDT").take_feed(feed("liquidations", "live", T0_MS))
-    core.symbol_inputs("ETHUSDT").take_feed(feed("liquidations", "down", T0_MS))
+    core.engine.symbol_inputs("BTCUSDT").take_feed(feed("liquidations", "live", T0_MS))
+    core.engine.symbol_inputs("ETHUSDT").take_feed(feed("liquidations", "down", T0_MS))
     restored = load(dump(core), KernelSettings(), 0)
-    assert restored.inputs == core.inputs
+    assert restored.engine.inputs == core.engine.inputs
     full = T0_MS + LIQUIDATION_WINDOW_MS
-    assert [knows_liquidations(restored.inputs["BTCUSDT"], at) for at in (full - 1, full)] == [False, True]
-    assert not knows_liquidations(restored.inputs["ETHUSDT"], full)
+    assert [knows_liquidations(restored.engine.inputs["BTCUSDT"], at) for at in (full - 1, full)] == [False, True]
+    assert not knows_liquidations(restored.engine.inputs["ETHUSDT"], full)

@@ -5,7 +5,7 @@ trades are still being fetched the log holds slow inputs from their future, whic
 """
 
 from bisect import bisect_left, bisect_right, insort_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from operator import attrgetter
@@ -24,6 +24,7 @@ from libs.contracts.market import (
 from libs.contracts.plausible import wrong_decimal
 from libs.contracts.signals import SlowInput
 from libs.trading.factor import FEED_OF_INPUT, LIQUIDATION_FEED, TRADE_FEED
+from libs.trading.factor import Reading as ReadingSeen
 
 MINUTE_MS = 60_000
 LIQUIDATION_WINDOW_MS = 5 * MINUTE_MS
@@ -243,7 +244,7 @@ def leave_out_implausible(readings: dict[str, Reading]) -> tuple[dict[str, Readi
     return ({name: readings[name] for name in readings if name not in wrong}, wrong) if wrong else (readings, [])
 
 
-def as_events(readings: dict[str, Reading], evaluation_ms: int) -> tuple[SlowInput, ...]:
+def as_events(readings: Mapping[str, ReadingSeen], evaluation_ms: int) -> tuple[SlowInput, ...]:
     """The inputs as they stand in the indicator event, by name."""
     return tuple(
         SlowInput(name=name, value=reading.value, as_of_ms=reading.as_of_ms, age_ms=evaluation_ms - reading.as_of_ms)

@@ -1,14 +1,14 @@
-"""A feature row as the event that carries it."""
+"""An evaluation as the event that carries its features."""
 
 from libs.contracts.identity import indicator_id
-from libs.contracts.signals import IndicatorComputed, SlowInput, StrategyScore
-from libs.indicators.features import FeatureRow
+from libs.contracts.signals import IndicatorComputed
+from libs.trading.engine.core import Evaluation
+from libs.trading.engine.slow_inputs import as_events
 
 
-def indicator_event(
-    row: FeatureRow, interval_ms: int, slow_inputs: tuple[SlowInput, ...], scores: tuple[StrategyScore, ...]
-) -> IndicatorComputed:
+def indicator_event(evaluation: Evaluation, interval_ms: int) -> IndicatorComputed:
     """The event of one evaluation on a grid of `interval_ms`."""
+    row = evaluation.situation.row
     return IndicatorComputed(
         event_id=indicator_id(row.symbol, row.evaluation_time_ms),
         event_time_ms=row.evaluation_time_ms,
@@ -26,8 +26,8 @@ def indicator_event(
         size_coverage=row.size_coverage,
         atr=row.atr,
         atr_percentile=row.atr_percentile,
-        slow_inputs=slow_inputs,
-        scores=scores,
+        slow_inputs=as_events(evaluation.situation.inputs, row.evaluation_time_ms),
+        scores=evaluation.scores,
         last_agg_id=row.last_agg_id,
         trades_late=row.trades_late,
         trades_missing=row.trades_missing,
