@@ -1,12 +1,14 @@
 """The kernel's input: frames of the timeline as one sequence of rows, holes and watermarks at their place among the trades."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from libs.contracts.frames import TradeColumns
-from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice, TradesBootstrapped
+from libs.contracts.market import AggTradeFrame, Hole, TradesBootstrapped
 from libs.contracts.plausible import LATEST_MS
 from libs.indicators import layout as at
 from libs.indicators.settings import HOUR_MS, MINUTE_MS, OverflowRisk, check_scale
@@ -16,6 +18,63 @@ from libs.kit.errors import BadMessage
 _LONGEST_BARS_MS = 31 * 24 * HOUR_MS
 Int64 = NDArray[np.int64]
 Columns = tuple[NDArray[np.int32], Int64, Int64, Int64, Int64, NDArray[np.uint8]]
+
+
+class Scaled(Protocol):
+    """A symbol's name and the decimals of its integers."""
+
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def price_decimals(self) -> int: ...
+    @property
+    def quantity_decimals(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRows:
+    """Trades of one symbol with one scale, ids strictly rising; equally long columns.
+
+    `time`: the effective time (ms), which never falls from row to row; `price` and `quantity` scaled by `10**decimals`;
+    `buyer_is_maker`: 1 for a taker who sold.
+    """
+
+    symbol: str
+    price_decimals: int
+    quantity_decimals: int
+    agg_id: Int64
+    time: Int64
+    price: Int64
+    quantity: Int64
+    buyer_is_maker: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.agg_id)
+
+    def rows(self, start: int, stop: int) -> "TradeRows":
+        """The rows [start, stop) as views."""
+        chosen = slice(start, stop)
+        return TradeRows(
+            symbol=self.symbol,
+            price_decimals=self.price_decimals,
+            quantity_decimals=self.quantity_decimals,
+            agg_id=self.agg_id[chosen],
+            time=self.time[chosen],
+            price=self.price[chosen],
+            quantity=self.quantity[chosen],
+            buyer_is_maker=self.buyer_is_maker[chosen],
+        )
+
+    def before(self, time_ms: int) -> int:
+        """How many rows have an effective time below `time_ms`."""
+        return int(np.searchsorted(self.time, time_ms))
+
+
+class PlacedHole(NamedTuple):
+    """A hole and the watermark (ms) of its symbol at its place in the log; -1: nothing was proven there."""
+
+    effective_at_ms: int
+    hole: Hole
 
 
 @dataclass(slots=True)
@@ -96,6 +155,26 @@ class LogBatch:
         self.add_watermarks(indexes[indexes >= 0], watermarks[indexes >= 0])
         return tuple(risks)
 
+    def add_trades(self, trades: TradeRows, holes: Sequence[PlacedHole] = ()) -> None:
+        """Append one symbol's rows as a table has them, each hole before the first later id, after what its place had proven.
+
+        Raises `OverflowRisk` when the scale does not fit; nothing has changed then.
+        """
+        index = self._scaled(trades)
+        symbols = self.symbols
+        price = _scaled_up(trades.price, symbols.price_decimals[index] - trades.price_decimals)
+        quantity = _scaled_up(trades.quantity, symbols.quantity_decimals[index] - trades.quantity_decimals)
+        symbol = np.full(len(trades), index, np.int32)
+        columns: Columns = (symbol, trades.agg_id, trades.time, price, quantity, trades.buyer_is_maker)
+        start = 0
+        for proven_ms, hole in holes:
+            cut = int(np.searchsorted(trades.agg_id, hole.last_missing_id, side="right"))
+            self._append(tuple(column[start:cut] for column in columns))
+            self.add_watermarks(symbol[:1], np.array([proven_ms], np.int64))
+            self._hole(index, hole)
+            start = cut
+        self._append(tuple(column[start:] for column in columns))
+
     def add_watermarks(self, symbols: NDArray[np.int32], times_ms: Int64) -> None:
         """Append one watermark per symbol; negative times (nothing proven yet) count for nothing."""
         zeros = np.zeros(len(symbols), np.int64)
@@ -117,7 +196,7 @@ class LogBatch:
         left = (scale for end, index, scale in self._left if index == symbol and place < end)
         return next(left, None) or self.symbols.row(symbol)
 
-    def _scaled(self, part: SymbolSlice) -> int:
+    def _scaled(self, part: Scaled) -> int:
         """The symbol's index; a finer scale than before becomes a row. Raises `OverflowRisk`, and nothing has changed."""
         symbols, price_decimals, quantity_decimals = self.symbols, part.price_decimals, part.quantity_decimals
         index = symbols.add(part.symbol, price_decimals, quantity_decimals)
@@ -145,10 +224,13 @@ class LogBatch:
         start = 0
         for cut, hole, index in sorted(cuts, key=lambda item: item[0]):
             self._append(tuple(column[start:cut] for column in whole))
-            missing = hole.last_missing_id - hole.first_missing_id + 1
-            self._marker(at.HOLE, index, (hole.last_missing_id, hole.from_ms, hole.to_ms, missing))
+            self._hole(index, hole)
             start = cut
         self._append(tuple(column[start:] for column in whole))
+
+    def _hole(self, index: int, hole: Hole) -> None:
+        missing = hole.last_missing_id - hole.first_missing_id + 1
+        self._marker(at.HOLE, index, (hole.last_missing_id, hole.from_ms, hole.to_ms, missing))
 
     def _marker(self, kind: int, symbol: int, values: tuple[int, int, int, int]) -> None:
         wide = (np.array([value], np.int64) for value in values)
@@ -163,6 +245,8 @@ class LogBatch:
 def _scaled_up(values: Int64, decimals: int) -> Int64:
     """Values (not negative) in a finer scale. What fits no scale stays too large to be taken, and does not wrap around."""
     factor = 10**decimals
+    if factor == 1:
+        return values
     scaled: Int64 = np.minimum(values, at.SUM_LIMIT // factor + 1) * factor
     return scaled
 

@@ -114,7 +114,7 @@ class Engine:
         if isinstance(event, FeedStatusChanged) and not self.symbol_inputs(event.symbol).is_news(event):
             return  # what is told every ten seconds must not cut the kernel's batches
         self._flush()
-        self._apply(event)
+        self.apply(event)
 
     def drain(self) -> list[Evaluation]:
         """Everything that the events so far have released and that was not drained yet, in log order."""
@@ -136,18 +136,18 @@ class Engine:
     def _evaluations(self, rows: list[dict[str, int]], batch: LogBatch, frames: list[_Frame]) -> Iterator[Evaluation]:
         for row in rows:
             scale = Scale(*batch.scale_at(row["symbol"], row["place"]))
-            yield self._evaluate(
-                feature_row(row, scale, self.kernel.settings), _frame_at(frames, row["place"]).frame_id
-            )
+            yield self.evaluate(feature_row(row, scale, self.kernel.settings), _frame_at(frames, row["place"]).frame_id)
 
-    def _evaluate(self, row: FeatureRow, frame_id: str) -> Evaluation:
+    def evaluate(self, row: FeatureRow, frame_id: str) -> Evaluation:
+        """The strategies' verdicts on a feature row, with the slow inputs of this place."""
         inputs = self.symbol_inputs(row.symbol)
         readings, unusable = leave_out_implausible(inputs.at(row.evaluation_time_ms))
         situation = Situation(row, readings, inputs.feeds_at(row.evaluation_time_ms))
         scores, signals = self.book.evaluate(situation)
         return Evaluation(situation, scores, signals, frame_id, unusable)
 
-    def _apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
+        """Take an event at once, whatever frames are still collected; see `take`."""
         if isinstance(event, MarketIndicatorObserved):
             self.symbol_inputs(event.symbol).take_indicator(event)
         elif isinstance(event, MarkPriceObserved):

@@ -1,0 +1,102 @@
+"""The engine over stored columns: a symbol's trades in stretches, and the events beside them at the places that the tables kept.
+
+A row's `effective_at` is the symbol's watermark W at its place in the log. Grid time E is released by the record that proves
+E - 1, so the row counts for E exactly if W < E - 1; nothing else of the log's order matters to an evaluation. The kernel does
+not look at slow inputs at all, so it may run ahead over a whole stretch. Signals are the bytes that the live engine made.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from libs.contracts.control import StrategyActivated
+from libs.contracts.event import Event
+from libs.contracts.market import TradesBootstrapped
+from libs.indicators.features import Scale, feature_row, read_table
+from libs.indicators.log import PlacedHole, TradeRows
+from libs.indicators.settings import KernelSettings, OverflowRisk
+from libs.kit.errors import BadMessage
+from libs.trading.engine.core import Engine, Evaluation
+
+
+class PlacedEvent(NamedTuple):
+    """An event beside trades and the watermark (ms) of the symbol at its place; -1: nothing was proven there."""
+
+    effective_at_ms: int
+    event: Event
+
+
+@dataclass(slots=True)
+class ColumnEngine:
+    """One symbol's engine. `refused`: events that could not be what they say; they count for nothing, as in the live engine."""
+
+    settings: KernelSettings
+    symbol: str
+    refused: list[BadMessage] = field(default_factory=list)
+    engine: Engine = field(init=False)
+    _waiting: deque[PlacedEvent] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.engine = Engine(self.settings)
+
+    def place(self, events: Sequence[PlacedEvent]) -> None:
+        """Events in log order, none before one that was placed earlier."""
+        self._waiting.extend(events)
+
+    def advance(self, trades: TradeRows, holes: Sequence[PlacedHole], until_ms: int) -> list[Evaluation]:
+        """Take everything with an effective time below `until_ms`: trades, and holes by rising ids, each with its next trade.
+
+        All events with an effective place below must have been placed. Returns the evaluations up to `until_ms`, in order.
+        Raises `OverflowRisk` when the symbol's numbers do not fit.
+        """
+        found: list[Evaluation] = []
+        while (cut := self._first_cut(until_ms)) is not None:
+            place_ms = cut.effective_at_ms + 1
+            rows = trades.before(place_ms)
+            newest = int(trades.agg_id[rows - 1]) if rows else -1
+            inside = [placed for placed in holes if placed.hole.last_missing_id < newest]
+            found.extend(self._run(trades.rows(0, rows), inside, place_ms))
+            trades, holes = trades.rows(rows, len(trades)), holes[len(inside) :]
+            self._take_up_to(cut)
+        found.extend(self._run(trades, holes, until_ms))
+        return found
+
+    def _first_cut(self, until_ms: int) -> PlacedEvent | None:
+        """The first event at which the kernel itself changes: bars that warm it, or a configuration that refines its grid."""
+        for item in self._waiting:
+            if item.effective_at_ms + 1 >= until_ms:
+                return None
+            if isinstance(item.event, TradesBootstrapped | StrategyActivated):
+                return item
+        return None
+
+    def _take_up_to(self, cut: PlacedEvent) -> None:
+        while (item := self._waiting.popleft()) is not cut:
+            self._apply(item.event)
+        self._apply(cut.event)
+
+    def _run(self, trades: TradeRows, holes: Sequence[PlacedHole], until_ms: int) -> Iterator[Evaluation]:
+        kernel = self.engine.kernel
+        batch = kernel.batch()
+        if len(trades):
+            batch.add_trades(trades, holes)
+        if self.symbol in kernel.symbols.index:
+            index = np.array([kernel.symbols.index[self.symbol]], np.int32)
+            batch.add_watermarks(index, np.array([until_ms - 1], np.int64))
+        table = kernel.process(batch)
+        if kernel.overflows:
+            raise OverflowRisk(self.symbol, "a sum or a price would leave 64 bits")
+        for row in read_table(table):
+            while self._waiting and self._waiting[0].effective_at_ms < row["evaluation_time_ms"] - 1:
+                self._apply(self._waiting.popleft().event)
+            scale = Scale(*batch.scale_at(row["symbol"], row["place"]))
+            yield self.engine.evaluate(feature_row(row, scale, kernel.settings), "")
+
+    def _apply(self, event: Event) -> None:
+        try:
+            self.engine.apply(event)
+        except BadMessage as problem:
+            self.refused.append(problem)
