@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from libs.contracts.event import ContentType, Event
+from libs.contracts.market import Hole
 from libs.kit.errors import BadMessage
 
 HEADER_SOURCE = "source"
@@ -45,6 +46,20 @@ class TimelineHeartbeat(Event, frozen=True, kw_only=True):
     watermarks: dict[str, int]
     frame_epochs: dict[str, int]
     last_ids: dict[str, int]
+
+
+class PlacedEvent(NamedTuple):
+    """An event beside trades and the watermark (ms) of the symbol at its place in the log; -1: nothing was proven there."""
+
+    effective_at_ms: int
+    event: Event
+
+
+class PlacedHole(NamedTuple):
+    """A hole and the watermark (ms) of its symbol at its place in the log; -1: nothing was proven there."""
+
+    effective_at_ms: int
+    hole: Hole
 
 
 class Source(NamedTuple):

@@ -169,6 +169,8 @@ TIMELINE = Topic(
         "market_data_gaps",
         "feed_status",
         "feed_health",
+        "strategy_activations",
+        "trade_bootstraps",
     ),
 )
 SIGNAL_INDICATOR = Topic(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from libs.contracts.frames import TradeColumns
 from libs.contracts.market import AggTradeFrame, Hole, TradesBootstrapped
 from libs.contracts.plausible import LATEST_MS
+from libs.contracts.timeline import PlacedHole
 from libs.indicators import layout as at
 from libs.indicators.settings import HOUR_MS, MINUTE_MS, OverflowRisk, check_scale
 from libs.kit.errors import BadMessage
@@ -68,13 +69,6 @@ class TradeRows:
     def before(self, time_ms: int) -> int:
         """How many rows have an effective time below `time_ms`."""
         return int(np.searchsorted(self.time, time_ms))
-
-
-class PlacedHole(NamedTuple):
-    """A hole and the watermark (ms) of its symbol at its place in the log; -1: nothing was proven there."""
-
-    effective_at_ms: int
-    hole: Hole
 
 
 @dataclass(slots=True)
@@ -170,7 +164,7 @@ class LogBatch:
         for proven_ms, hole in holes:
             cut = int(np.searchsorted(trades.agg_id, hole.last_missing_id, side="right"))
             self._append(tuple(column[start:cut] for column in columns))
-            self.add_watermarks(symbol[:1], np.array([proven_ms], np.int64))
+            self.add_watermarks(np.array([index], np.int32), np.array([proven_ms], np.int64))
             self._hole(index, hole)
             start = cut
         self._append(tuple(column[start:] for column in columns))

@@ -11,10 +11,10 @@ _STATES = """
 WITH added AS (
   INSERT INTO feed_status
   SELECT event_id, feed, symbol, state, detail, event_time,
-    last_event_time, effective_at
+    last_event_time, effective_at, told_at
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-    $8::timestamptz[])
-    AS new (event_id, feed, symbol, state, detail, event_time, last_event_time, effective_at)
+    $8::timestamptz[], $9::timestamptz[])
+    AS new (event_id, feed, symbol, state, detail, event_time, last_event_time, effective_at, told_at)
   ON CONFLICT DO NOTHING RETURNING 1)
 SELECT count(*) FROM added
 """
@@ -65,6 +65,7 @@ def _state_row(event: FeedStatusChanged, at: int) -> tuple[object, ...]:
         instant(begun),
         known_instant(event.last_event_time_ms),
         known_instant(at),
+        instant(event.event_time_ms),
     )
 
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from libs.contracts.market import NEVER_EXISTED, Hole, TradeGapChanged
+from libs.contracts.market import NEVER_EXISTED, TradeGapChanged
+from libs.contracts.timeline import PlacedHole
 from libs.store.engine import WriteSession
 from libs.store.instants import instant, known_instant
 from libs.store.trades import count_missing, lock_symbols
 
 # What a repair found stands, whatever is read again after it.
 _INSERT_HOLES = """
-INSERT INTO market_data_gaps AS kept (symbol, first_missing_id, last_missing_id, from_time, to_time, cause, outcome)
-SELECT * FROM unnest($1::text[], $2::int8[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[])
+INSERT INTO market_data_gaps AS kept (symbol, first_missing_id, last_missing_id, from_time, to_time, cause, outcome, effective_at)
+SELECT * FROM unnest($1::text[], $2::int8[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
+  $8::timestamptz[])
 ON CONFLICT (symbol, first_missing_id, last_missing_id) DO UPDATE SET in_band = true, cause = EXCLUDED.cause,
+  from_time = EXCLUDED.from_time, to_time = EXCLUDED.to_time, effective_at = EXCLUDED.effective_at,
   outcome = CASE WHEN kept.outcome = 'open' THEN EXCLUDED.outcome ELSE kept.outcome END
 WHERE NOT kept.in_band
 RETURNING symbol
@@ -29,8 +32,11 @@ RETURNING symbol
 """
 
 
-async def write_gaps(session: WriteSession, holes: Sequence[Hole]) -> int:
-    """Keep the holes that the table does not have as such; returns how many were new. Raises asyncpg errors."""
+async def write_gaps(session: WriteSession, holes: Sequence[PlacedHole]) -> int:
+    """Keep the holes that the table does not have as such, each with its place in the timeline; returns how many were new.
+
+    Raises asyncpg errors.
+    """
     rows = [
         (
             hole.symbol,
@@ -40,8 +46,9 @@ async def write_gaps(session: WriteSession, holes: Sequence[Hole]) -> int:
             instant(hole.to_ms),
             hole.cause,
             "never_existed" if hole.cause == NEVER_EXISTED else "lost",
+            known_instant(effective_at_ms),
         )
-        for hole in holes
+        for effective_at_ms, hole in holes
     ]
     return await _write(session, _INSERT_HOLES, rows)
 

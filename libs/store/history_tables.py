@@ -1,6 +1,20 @@
-"""The tables that only imports write; they stand beside those of `libs.store.tables` in the same metadata."""
+"""The tables that only imports and replays read; they stand beside those of `libs.store.tables` in the same metadata."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, Numeric, PrimaryKeyConstraint, Table, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from libs.store.tables import metadata
 
@@ -47,4 +61,40 @@ data_imports = Table(
     Column("finished_at", DateTime(timezone=True), nullable=True),
     PrimaryKeyConstraint("sha256", "symbol", "kind"),
     comment="How far each imported file (by its content) has come; moved in the transaction of its rows.",
+)
+
+strategy_activations = Table(
+    "strategy_activations",
+    metadata,
+    Column("generation", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("log_offset", BigInteger, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("activated_by", Text, nullable=False),
+    Column("watermarks", JSONB, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("generation", "partition", "log_offset"),
+    comment="Configurations as they stand in each partition of the timeline; watermarks (ms by symbol): from where on. "
+    "definition is the text itself, byte for byte.",
+)
+
+trade_bootstraps = Table(
+    "trade_bootstraps",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("symbol", Text, nullable=False),
+    Column("event_time", DateTime(timezone=True), nullable=False),
+    Column("effective_at", DateTime(timezone=True), nullable=True),
+    Column("price_decimals", Integer, nullable=False),
+    Column("quantity_decimals", Integer, nullable=False),
+    Column("producer", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("minute_bars", LargeBinary, nullable=False),
+    Column("candle_bars", LargeBinary, nullable=False),
+    Index(None, "symbol", "event_time"),
+    comment="Bars that warmed a symbol's windows, as they stand in the timeline.",
 )

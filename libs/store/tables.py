@@ -280,9 +280,10 @@ market_data_gaps = Table(
     Column("unfilled_count", BigInteger, nullable=True),
     Column("in_band", Boolean, nullable=False, server_default="true"),
     _recorded_at(),
+    _instant("effective_at", nullable=True),
     PrimaryKeyConstraint("symbol", "first_missing_id", "last_missing_id"),
     comment="Aggregate ids that the stream did not bring, and how that ended: open, filled, never_existed or lost. in_band: "
-    "published as a hole; a later fill repairs the tables, never the timeline. found_at, closed_at: venue time.",
+    "published as a hole at effective_at; a later fill repairs the tables, never the timeline. found_at, closed_at: venue time.",
 )
 
 feed_status = Table(
@@ -296,8 +297,9 @@ feed_status = Table(
     _instant("event_time"),
     _instant("last_event_time", nullable=True),
     _instant("effective_at", nullable=True),
+    _instant("told_at", nullable=True),
     Index(None, "symbol", "feed", "event_time"),
-    comment="Changes of state; the figures of now stand in feed_health.",
+    comment="Changes of state since event_time, first told at told_at; the figures of now stand in feed_health.",
 )
 
 feed_health = Table(

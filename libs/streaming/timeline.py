@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from libs.contracts.codec import decode, decode_as, schema_of
 from libs.contracts.event import Event
 from libs.contracts.frames import FrameGate, TradeColumns
-from libs.contracts.market import AggTradeFrame, TradesBootstrapped
+from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, TradesBootstrapped
 from libs.contracts.timeline import (
     HEADER_EPOCH,
     HEADER_SOURCE,
@@ -141,6 +141,26 @@ def _raise_to(known: dict[str, int], stated: dict[str, int]) -> None:
         known[name] = max(known.get(name, -1), value)
 
 
+@dataclass(slots=True)
+class Watermarks:
+    """Each symbol's watermark (ms) after the records followed so far, as the sequencer knew it there."""
+
+    by_symbol: dict[str, int] = field(default_factory=dict)
+
+    def of(self, symbol: str) -> int:
+        """The symbol's watermark; -1 when nothing was proven."""
+        return self.by_symbol.get(symbol, UNKNOWN_TIME)
+
+    def follow(self, taken: Accepted) -> None:
+        """Learn from the next record that counts."""
+        if isinstance(taken.event, AggTradeFrame):
+            for part in taken.event.slices:
+                if part.watermark_ms > self.of(part.symbol):
+                    self.by_symbol[part.symbol] = part.watermark_ms
+        elif isinstance(taken.event, TimelineHeartbeat):
+            _raise_to(self.by_symbol, taken.event.watermarks)
+
+
 def accepted(
     records: Iterable[Record], cursor: TimelineCursor, refused: list[Record] | None = None
 ) -> Iterator[Accepted]:
@@ -157,10 +177,10 @@ def accepted(
             yield taken
 
 
-async def prime_cursor(bootstrap: str, partition: int, offset: int) -> TimelineCursor:
+async def prime_cursor(bootstrap: str, partition: int, offset: int) -> tuple[TimelineCursor, Watermarks]:
     """The state in which a reader of the whole partition would meet the record at `offset`."""
-    cursor = TimelineCursor()
+    cursor, watermarks = TimelineCursor(), Watermarks()
     async with LogReader(bootstrap) as log:
-        for _ in accepted((await tail_before(log, partition, offset)).records, cursor, []):
-            pass
-    return cursor
+        for taken in accepted((await tail_before(log, partition, offset)).records, cursor, []):
+            watermarks.follow(taken)
+    return cursor, watermarks

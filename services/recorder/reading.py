@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from libs.contracts.codec import decode
+from libs.contracts.control import StrategyActivated
 from libs.contracts.frames import read_columns
 from libs.contracts.market import (
     AggTradeFrame,
@@ -18,16 +19,19 @@ from libs.contracts.market import (
     MarketIndicatorObserved,
     MarkPriceObserved,
     TradeGapChanged,
+    TradesBootstrapped,
 )
+from libs.contracts.timeline import PlacedHole
 from libs.contracts.topics import TIMELINE
 from libs.kit.clock import BELIEVABLE_AHEAD_MS
 from libs.kit.errors import BadMessage
 from libs.kit.metrics import counter
+from libs.store.log_places import ActivationPlace
 from libs.store.market_facts import Placed
 from libs.store.trade_batches import FrameRows
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.records import Record
-from libs.streaming.timeline import Accepted, TimelineCursor, prime_cursor
+from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks, prime_cursor
 
 _FACTS = (LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved, FeedStatusChanged, TradeGapChanged)
 
@@ -39,6 +43,9 @@ class Reading:
     rows: FrameRows | None = None
     dropped: FrameRows | None = None
     fact: Placed | None = None
+    holes: tuple[PlacedHole, ...] = ()
+    activation: ActivationPlace | None = None
+    bars: tuple[TradesBootstrapped, int] | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +60,7 @@ class PartitionReader:
     dead_letters: DeadLetters
     real_time: bool = True
     _cursor: TimelineCursor | None = None
+    _watermarks: Watermarks = field(default_factory=Watermarks)
     _next_offset: int = -1
     _pending: dict[int, Reading | None] = field(default_factory=dict)
 
@@ -74,7 +82,7 @@ class PartitionReader:
         if self._cursor is not None and (offset in self._pending or offset == self._next_offset):
             return
         # Somebody else has read this partition in between, or we have just started: gates as if we had read all of it.
-        self._cursor = await prime_cursor(self.bootstrap, self.partition, offset)
+        self._cursor, self._watermarks = await prime_cursor(self.bootstrap, self.partition, offset)
         self._pending = {}
 
     async def _read_one(self, record: Record) -> Reading | None:
@@ -82,7 +90,7 @@ class PartitionReader:
         dropped_before = self._cursor.frames.dropped
         try:
             taken = self._cursor.accept(record)
-            reading = None if taken is None else _reading(taken)
+            reading = None if taken is None else self._reading(taken)
             if self.real_time and taken is not None:
                 _believe(taken, record)
             if self._cursor.frames.dropped != dropped_before:
@@ -95,21 +103,29 @@ class PartitionReader:
             counter("perpstream_records_dropped_total").labels(record.topic, "stale_or_repeated").inc()
         return reading
 
+    def _reading(self, taken: Accepted) -> Reading:
+        """What a record gives, with its place: the watermarks before it."""
+        event, known = taken.event, self._watermarks
+        reading = Reading()
+        if isinstance(event, AggTradeFrame) and taken.columns is not None:
+            holes = tuple(PlacedHole(known.of(hole.symbol), hole) for hole in event.holes)
+            reading = Reading(rows=FrameRows(event, taken.columns), holes=holes)
+        elif isinstance(event, _FACTS):
+            reading = Reading(fact=Placed(event, taken.effective_at_ms))
+        elif isinstance(event, StrategyActivated):
+            place = ActivationPlace(event, self.partition, taken.record.offset, dict(known.by_symbol))
+            reading = Reading(activation=place)
+        elif isinstance(event, TradesBootstrapped):
+            reading = Reading(bars=(event, taken.effective_at_ms))
+        known.follow(taken)
+        return reading
+
 
 def _believe(taken: Accepted, record: Record) -> None:
     """Raises `BadMessage` for a report that says to be from later than it was written: it would be the newest for ever."""
     report, latest_ms = taken.event, record.timestamp_ms + BELIEVABLE_AHEAD_MS
     if isinstance(report, FeedStatusChanged) and max(report.event_time_ms, report.since_ms) > latest_ms:
         raise BadMessage("implausible", f"{report.feed} of {report.symbol} is reported from beyond {latest_ms}")
-
-
-def _reading(taken: Accepted) -> Reading:
-    event = taken.event
-    if isinstance(event, AggTradeFrame) and taken.columns is not None:
-        return Reading(rows=FrameRows(event, taken.columns))
-    if isinstance(event, _FACTS):
-        return Reading(fact=Placed(event, taken.effective_at_ms))
-    return Reading()
 
 
 def _dropped_rows(record: Record, taken: Accepted | None) -> FrameRows | None:

@@ -15,6 +15,7 @@ from libs.kit.metrics import counter
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine, WriteSession, write_session
 from libs.store.gaps import write_gaps
+from libs.store.log_places import write_activations, write_bootstraps
 from libs.store.market_facts import write_market_facts
 from libs.store.offsets import LogPartition, advance
 from libs.store.partitions import Month, create_partitions
@@ -68,6 +69,7 @@ class Recorder:
             async with write_session(self.engine) as session:
                 await advance(session, LogPartition(*commit.log), commit.old, commit.new)
                 added, conflicts = await _write(session, trades, readings)
+                added |= await _write_places(session, commit.generation, readings)
                 await self._tell(conflicts, batch.records)
         reader.committed(commit.new)
         _count(added, conflicts)
@@ -121,12 +123,21 @@ async def _write(
     written = await write_trades(session, trades)
     dropped = group_by_symbol([reading.dropped for reading in readings if reading.dropped is not None])
     compared = await compare_trades(session, dropped)
-    holes = [hole for reading in readings if reading.rows is not None for hole in reading.rows.frame.holes]
+    holes = [hole for reading in readings for hole in reading.holes]
     facts = [reading.fact for reading in readings if reading.fact is not None]
     added = await write_market_facts(session, facts)
     added["agg_trades"] = written.added
     added["market_data_gaps"] = added.get("market_data_gaps", 0) + await write_gaps(session, holes)
     return added, written.conflicting() + compared.conflicting()
+
+
+async def _write_places(session: WriteSession, generation: str, readings: Sequence[Reading]) -> dict[str, int]:
+    places = [reading.activation for reading in readings if reading.activation is not None]
+    bars = [reading.bars for reading in readings if reading.bars is not None]
+    return {
+        "strategy_activations": await write_activations(session, generation, places),
+        "trade_bootstraps": await write_bootstraps(session, bars),
+    }
 
 
 def _months(trades: SymbolTrades) -> set[Month]:

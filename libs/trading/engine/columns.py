@@ -8,25 +8,32 @@ not look at slow inputs at all, so it may run ahead over a whole stretch. Signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
 from libs.contracts.market import TradesBootstrapped
+from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.features import Scale, feature_row, read_table
-from libs.indicators.log import PlacedHole, TradeRows
+from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings, OverflowRisk
 from libs.kit.errors import BadMessage
 from libs.trading.engine.core import Engine, Evaluation
 
 
-class PlacedEvent(NamedTuple):
-    """An event beside trades and the watermark (ms) of the symbol at its place; -1: nothing was proven there."""
+def due_holes(holes: Sequence[PlacedHole], following_id: int | None, until_ms: int) -> int:
+    """How many of the holes, by rising ids, stand in the log before everything that counts from `until_ms` on.
 
-    effective_at_ms: int
-    event: Event
+    `following_id`: the first id with an effective time of `until_ms` or later; None when there is none. A frame is one place for
+    all its rows, so a hole may have the place of an earlier instant than the trade before it, and comes after that all the same.
+    """
+    count = 0
+    for place_ms, hole in holes:
+        if place_ms + 1 >= until_ms or (following_id is not None and following_id < hole.first_missing_id):
+            break
+        count += 1
+    return count
 
 
 @dataclass(slots=True)
@@ -47,7 +54,7 @@ class ColumnEngine:
         self._waiting.extend(events)
 
     def advance(self, trades: TradeRows, holes: Sequence[PlacedHole], until_ms: int) -> list[Evaluation]:
-        """Take everything with an effective time below `until_ms`: trades, and holes by rising ids, each with its next trade.
+        """Take everything with an effective time below `until_ms`: trades, and the holes that are due by then (`due_holes`).
 
         All events with an effective place below must have been placed. Returns the evaluations up to `until_ms`, in order.
         Raises `OverflowRisk` when the symbol's numbers do not fit.
@@ -56,10 +63,10 @@ class ColumnEngine:
         while (cut := self._first_cut(until_ms)) is not None:
             place_ms = cut.effective_at_ms + 1
             rows = trades.before(place_ms)
-            newest = int(trades.agg_id[rows - 1]) if rows else -1
-            inside = [placed for placed in holes if placed.hole.last_missing_id < newest]
-            found.extend(self._run(trades.rows(0, rows), inside, place_ms))
-            trades, holes = trades.rows(rows, len(trades)), holes[len(inside) :]
+            following = int(trades.agg_id[rows]) if rows < len(trades) else None
+            inside = due_holes(holes, following, place_ms)
+            found.extend(self._run(trades.rows(0, rows), holes[:inside], place_ms))
+            trades, holes = trades.rows(rows, len(trades)), holes[inside:]
             self._take_up_to(cut)
         found.extend(self._run(trades, holes, until_ms))
         return found
@@ -81,7 +88,7 @@ class ColumnEngine:
     def _run(self, trades: TradeRows, holes: Sequence[PlacedHole], until_ms: int) -> Iterator[Evaluation]:
         kernel = self.engine.kernel
         batch = kernel.batch()
-        if len(trades):
+        if len(trades) or holes:
             batch.add_trades(trades, holes)
         if self.symbol in kernel.symbols.index:
             index = np.array([kernel.symbols.index[self.symbol]], np.int32)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.market import Hole
+from libs.contracts.timeline import PlacedHole
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import read_session, write_session
 from libs.store.gaps import write_gaps
@@ -141,7 +142,7 @@ async def test_holes_are_counted_once_and_less_when_they_are_filled(engine: Asyn
     overlapping = Hole("BTCUSDT", 15, 20, AUGUST_2024_MS, AUGUST_2024_MS + 1000, "second run")
     for holes, new in (([hole], 1), ([hole], 0), ([overlapping], 1)):
         async with write_session(engine) as session:
-            assert await write_gaps(session, holes) == new
+            assert await write_gaps(session, [PlacedHole(-1, hole) for hole in holes]) == new
         assert (await _meta(engine))[3] == 10
     await _write(engine, trades(11, 4))
     assert (await _meta(engine))[3] == 6
@@ -149,7 +150,7 @@ async def test_holes_are_counted_once_and_less_when_they_are_filled(engine: Asyn
 
 async def test_a_hole_before_the_first_row_is_remembered(engine: AsyncEngine) -> None:
     async with write_session(engine) as session:
-        await write_gaps(session, [Hole("BTCUSDT", 1, 3, AUGUST_2024_MS, AUGUST_2024_MS, "gone")])
+        await write_gaps(session, [PlacedHole(-1, Hole("BTCUSDT", 1, 3, AUGUST_2024_MS, AUGUST_2024_MS, "gone"))])
     assert await _meta(engine) == (None, None, 0, 3, 0, 0)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from infra.local.runfile import RunFile
 from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, Hole
+from libs.contracts.timeline import PlacedHole
 from libs.kit.clock import BELIEVABLE_AHEAD_MS
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
@@ -58,7 +59,7 @@ async def _write(url: str, reports: Sequence[FeedStatusChanged], holes: Sequence
     if reports:
         async with write_session(engine) as session:
             await write_feed_reports(session, [(each, -1) for each in reports])
-            await write_gaps(session, holes)
+            await write_gaps(session, [PlacedHole(-1, hole) for hole in holes])
     await engine.dispose()
 
 

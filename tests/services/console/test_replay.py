@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.market import Hole, LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.timeline import PlacedHole
 from libs.contracts.topics import AGGTRADE
 from libs.kit.errors import UserError
 from libs.store.engine import write_session
@@ -62,9 +63,8 @@ async def engine(database_url: str, tmp_path: Path) -> AsyncIterator[AsyncEngine
             await session.raw.execute(late)
             await session.raw.execute("UPDATE agg_trades_meta SET late_count = 1 WHERE symbol = 'SOLUSDT'")
             await session.raw.execute("DELETE FROM market_data_gaps")
-            await write_gaps(
-                session, [Hole("SOLUSDT", 150, 159, START_MS + 14, START_MS + 16, "rest_no_longer_has_it")]
-            )
+            hole = Hole("SOLUSDT", 150, 159, START_MS + 14, START_MS + 16, "rest_no_longer_has_it")
+            await write_gaps(session, [PlacedHole(-1, hole)])
             facts: list[LiquidationObserved | MarkPriceObserved | MarketIndicatorObserved] = [
                 *map(liquidation, range(1, 4)),
                 *map(mark_price, range(3)),

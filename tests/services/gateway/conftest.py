@@ -16,6 +16,7 @@ from infra.local.ports import free_port
 from libs.contracts.codec import encode
 from libs.contracts.frames import read_columns
 from libs.contracts.market import FeedState, FeedStatusChanged, Hole, TradeGapChanged
+from libs.contracts.timeline import PlacedHole
 from libs.contracts.topics import MARKPRICE
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
@@ -131,7 +132,9 @@ async def fill(url: str, bootstrap: str) -> None:
     async with write_session(engine) as session:
         for each in (made, later):
             await write_trades(session, group_by_symbol([FrameRows(each, read_columns(each))]))
-        await write_gaps(session, [Hole("BTCUSDT", 201, 600_000, START_MS, START_MS + 1000, "rest_no_longer_has_it")])
+        await write_gaps(
+            session, [PlacedHole(-1, Hole("BTCUSDT", 201, 600_000, START_MS, START_MS + 1000, "rest_no_longer_has_it"))]
+        )
         rates = [mark_price(number, symbol=symbol) for number in (1, 2) for symbol in ("BTCUSDT", "SOLUSDT")]
         await write_market_facts(session, [Placed(rate, START_MS) for rate in rates])
         await write_gap_changes(session, [gap_change(number) for number in range(3)])

@@ -11,12 +11,12 @@ from libs.contracts.codec import encode_value
 from libs.contracts.control import StrategyActivated
 from libs.contracts.market import AggTradeFrame
 from libs.contracts.signals import SignalScored
-from libs.contracts.timeline import TimelineFenced, TimelineHeartbeat
-from libs.indicators.log import PlacedHole, TradeRows
+from libs.contracts.timeline import PlacedEvent, PlacedHole, TimelineFenced, TimelineHeartbeat
+from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
 from libs.streaming.records import Record
 from libs.streaming.timeline import TimelineCursor, accepted
-from libs.trading.engine.columns import ColumnEngine, PlacedEvent
+from libs.trading.engine.columns import ColumnEngine, due_holes
 from libs.trading.engine.core import Engine, Evaluation
 from tests.services.signal_engine.timelines import START_MS, mixed_timeline
 
@@ -100,10 +100,9 @@ def test_columns_say_what_the_log_says(seed: int, steps: list[int]) -> None:
             table.watermark + 1,
         ]:
             rows = trades.before(until)
-            newest = int(trades.agg_id[rows - 1]) if rows else -1
-            inside = [placed for placed in holes if placed.hole.last_missing_id < newest]
-            found += engine.advance(trades.rows(0, rows), inside, until)
-            trades, holes = trades.rows(rows, len(trades)), holes[len(inside) :]
+            inside = due_holes(holes, int(trades.agg_id[rows]) if rows < len(trades) else None, until)
+            found += engine.advance(trades.rows(0, rows), holes[:inside], until)
+            trades, holes = trades.rows(rows, len(trades)), holes[inside:]
         assert said(found, symbol) == said(live, symbol)
 
 

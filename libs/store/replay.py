@@ -1,0 +1,293 @@
+"""What a backtest reads beside trades: events at the places where the log had them, or from when on somebody could know them."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.contracts.control import StrategyActivated
+from libs.contracts.event import Event
+from libs.contracts.market import (
+    FeedStatusChanged,
+    Hole,
+    LiquidationObserved,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+    TradesBootstrapped,
+)
+from libs.contracts.timeline import PlacedEvent, PlacedHole
+from libs.store.engine import Engine, read_session
+from libs.store.instants import EPOCH, milliseconds
+
+View: TypeAlias = Literal["as-seen", "repaired"]
+_TIMEOUT_MS = 600_000
+_PAGE_ROWS = 5_000
+# A row counts for the evaluations above its place by more than 1 ms: the place of something known from T on is T - 2.
+_KNOWN_BEFORE_MS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySpan:
+    """A symbol's rows whose instants lie in [start, stop), UTC."""
+
+    symbol: str
+    start: dt.datetime
+    stop: dt.datetime
+
+    @property
+    def asked(self) -> dict[str, object]:
+        return {"symbol": self.symbol, "start": self.start, "stop": self.stop}
+
+
+class _Kind(NamedTuple):
+    """A table's question, by view, and how a row of it becomes an event."""
+
+    as_seen: str
+    repaired: str | None
+    read: Callable[[Any], Event]
+
+
+_INDICATORS = (
+    'SELECT event_id, symbol, kind, period, event_time, "values"::text AS content, source, {place}'
+    " FROM market_indicators"
+)
+_RATES = (
+    "SELECT symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,"
+    " next_funding_time, {place} FROM rate_snapshots"
+)
+_LIQUIDATIONS = (
+    "SELECT event_id, symbol, side, trade_time, event_time, quantity, average_price, order_price, last_filled_quantity, status,"
+    " {place} FROM liquidation_events"
+)
+_STATES = "SELECT event_id, feed, symbol, state, detail, event_time, told_at, {place} FROM feed_status"
+_BARS = (
+    "SELECT event_id, symbol, event_time, price_decimals, quantity_decimals, producer, epoch, minute_bars, candle_bars, {place}"
+    " FROM trade_bootstraps"
+)
+_IN_SPAN = " WHERE symbol = :symbol AND event_time >= :start AND event_time < :stop ORDER BY place NULLS FIRST, "
+_HOLES = text(
+    "SELECT symbol, first_missing_id, last_missing_id, from_time, to_time, cause, effective_at FROM market_data_gaps"
+    " WHERE symbol = :symbol AND in_band AND to_time >= :start AND from_time < :stop ORDER BY first_missing_id"
+)
+_ACTIVATIONS = text(
+    "SELECT event_id, strategy, version, enabled, definition, activated_by, (watermarks ->> :symbol)::int8 AS place"
+    " FROM strategy_activations WHERE watermarks ? :symbol OR watermarks = '{}'::jsonb ORDER BY recorded_at, log_offset"
+)
+_DAYS = text(
+    "SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(*) AS row_count, min(agg_id) AS first_id, max(agg_id) AS last_id"
+    " FROM agg_trades WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :stop GROUP BY day ORDER BY day"
+)
+_NEVER = text(
+    "SELECT coalesce(sum(least(last_missing_id, :last) - greatest(first_missing_id, :first) + 1), 0)::int8 FROM market_data_gaps"
+    " WHERE symbol = :symbol AND outcome = 'never_existed' AND last_missing_id >= :first AND first_missing_id <= :last"
+)
+_FUNDING = text(
+    "SELECT funding_time, funding_rate, NULL::numeric AS mark_price FROM funding_rates"
+    " WHERE symbol = :symbol AND funding_time >= :start AND funding_time < :stop"
+    " UNION SELECT event_time, funding_rate, mark_price FROM market_indicators"
+    " WHERE symbol = :symbol AND kind = 'funding_rate' AND event_time >= :start AND event_time < :stop ORDER BY 1"
+)
+
+
+def _indicator(row: Any) -> Event:
+    values = msgspec.json.decode(row.content, type=dict[str, Decimal], strict=False)
+    return MarketIndicatorObserved(
+        event_id=row.event_id,
+        event_time_ms=milliseconds(row.event_time),
+        symbol=row.symbol,
+        kind=row.kind,
+        period=row.period,
+        values=values,
+        source=row.source,
+    )
+
+
+def _plain(value: Decimal) -> Decimal:
+    """The decimal as it was written: the driver gives 10000 as 1E+4, which is equal and has other bytes."""
+    return value.quantize(Decimal(1)) if int(value.as_tuple().exponent) > 0 else value
+
+
+def _known(value: Decimal | None) -> Decimal | None:
+    return None if value is None else _plain(value)
+
+
+def _rate(row: Any) -> Event:
+    return MarkPriceObserved(
+        event_id=f"rate:{row.symbol}:{milliseconds(row.event_time)}",
+        event_time_ms=milliseconds(row.event_time),
+        symbol=row.symbol,
+        mark_price=_plain(row.mark_price),
+        index_price=_plain(row.index_price),
+        estimated_settle_price=_known(row.estimated_settle_price),
+        mark_price_average=_known(row.mark_price_average),
+        funding_rate=_known(row.funding_rate),
+        next_funding_time_ms=milliseconds(row.next_funding_time),
+    )
+
+
+def _liquidation(row: Any) -> Event:
+    return LiquidationObserved(
+        event_id=row.event_id,
+        event_time_ms=milliseconds(row.event_time),
+        symbol=row.symbol,
+        side=row.side,
+        quantity=_plain(row.quantity),
+        average_price=_plain(row.average_price),
+        order_price=_plain(row.order_price),
+        last_filled_quantity=_plain(row.last_filled_quantity),
+        trade_time_ms=milliseconds(row.trade_time),
+        status=row.status,
+    )
+
+
+def _state(row: Any) -> Event:
+    begun_ms = milliseconds(row.event_time)
+    return FeedStatusChanged(
+        event_id=row.event_id,
+        event_time_ms=begun_ms if row.told_at is None else milliseconds(row.told_at),
+        feed=row.feed,
+        symbol=row.symbol,
+        state=row.state,
+        detail=row.detail,
+        last_event_time_ms=-1,
+        since_ms=begun_ms,
+    )
+
+
+def _bars(row: Any) -> Event:
+    return TradesBootstrapped(
+        event_id=row.event_id,
+        event_time_ms=milliseconds(row.event_time),
+        symbol=row.symbol,
+        price_decimals=row.price_decimals,
+        quantity_decimals=row.quantity_decimals,
+        producer=row.producer,
+        epoch=row.epoch,
+        minute_bars=row.minute_bars,
+        candle_bars=row.candle_bars,
+    )
+
+
+_SEEN = "effective_at AS place"
+_KINDS: dict[str, _Kind] = {
+    "market_indicators": _Kind(
+        _INDICATORS.format(place=_SEEN) + _IN_SPAN + "event_time, event_id",
+        _INDICATORS.format(place="coalesce(available_at, event_time) AS place") + _IN_SPAN + "event_time, event_id",
+        _indicator,
+    ),
+    "rate_snapshots": _Kind(
+        _RATES.format(place=_SEEN) + _IN_SPAN + "event_time",
+        _RATES.format(place="event_time AS place") + _IN_SPAN + "event_time",
+        _rate,
+    ),
+    "liquidation_events": _Kind(
+        _LIQUIDATIONS.format(place=_SEEN) + _IN_SPAN + "event_time, event_id",
+        _LIQUIDATIONS.format(place="event_time AS place") + _IN_SPAN + "event_time, event_id",
+        _liquidation,
+    ),
+    "feed_status": _Kind(
+        _STATES.format(place=_SEEN) + _IN_SPAN + "told_at, event_time",
+        _STATES.format(place="coalesce(told_at, event_time) AS place") + _IN_SPAN + "told_at, event_time",
+        _state,
+    ),
+    "trade_bootstraps": _Kind(_BARS.format(place=_SEEN) + _IN_SPAN + "event_time", None, _bars),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDays:
+    """A symbol's trades in a span: UTC days with rows, rows, and ids missing between the first and last that may exist."""
+
+    days: tuple[dt.date, ...]
+    rows: int
+    missing: int
+
+
+async def stored_days(engine: Engine, span: ReplaySpan) -> StoredDays:
+    """Count the symbol's rows in the span; one pass over them. Raises `UnreachableError`."""
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        found = (await session.connection.execute(_DAYS, span.asked)).all()
+        if not found:
+            return StoredDays((), 0, 0)
+        ids = {"symbol": span.symbol, "first": found[0].first_id, "last": max(row.last_id for row in found)}
+        never = (await session.connection.execute(_NEVER, ids)).scalar_one()
+    rows = sum(row.row_count for row in found)
+    return StoredDays(tuple(row.day for row in found), rows, ids["last"] - ids["first"] + 1 - rows - never)
+
+
+async def placed_rows(engine: Engine, table: str, span: ReplaySpan, view: View) -> AsyncIterator[list[PlacedEvent]]:
+    """Pages of one table's events in the order of their places; memory does not grow with the span.
+
+    As seen: where the log had them. Repaired: from when on somebody could know them (a rate and a forced order when they were
+    published). Raises `UnreachableError`.
+    """
+    kind = _KINDS[table]
+    question = kind.as_seen if view == "as-seen" else kind.repaired
+    if question is None:
+        return
+    early = 0 if view == "as-seen" else _KNOWN_BEFORE_MS
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        async for page in _pages(session.connection, question, span.asked):
+            yield [PlacedEvent(_place(row.place, early), kind.read(row)) for row in page]
+
+
+async def activations(engine: Engine, symbol: str) -> list[PlacedEvent]:
+    """The configurations that the log had, in its order, each with the symbol's watermark at its place."""
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        rows = (await session.connection.execute(_ACTIVATIONS, {"symbol": symbol})).all()
+    return [PlacedEvent(-1 if row.place is None else row.place, _activation(row)) for row in rows]
+
+
+async def placed_holes(engine: Engine, span: ReplaySpan) -> list[PlacedHole]:
+    """The holes that were published in band, by rising ids."""
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        rows = (await session.connection.execute(_HOLES, span.asked)).all()
+    return [
+        PlacedHole(
+            # Imported archives say no place: the trade before the hole had proven what is before it.
+            _place(row.effective_at, 0) if row.effective_at else _place(row.from_time, 1),
+            Hole(
+                row.symbol,
+                row.first_missing_id,
+                row.last_missing_id,
+                milliseconds(row.from_time),
+                milliseconds(row.to_time),
+                row.cause,
+            ),
+        )
+        for row in rows
+    ]
+
+
+async def settled_funding(engine: Engine, span: ReplaySpan) -> list[tuple[int, Decimal, Decimal | None]]:
+    """Settled rates in [start, stop): time (ms), rate, and the mark price it was settled at where that is known."""
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        rows = (await session.connection.execute(_FUNDING, span.asked)).all()
+    return [(milliseconds(row.funding_time), row.funding_rate, row.mark_price) for row in rows]
+
+
+async def _pages(connection: AsyncConnection, question: str, asked: dict[str, object]) -> AsyncIterator[Sequence[Any]]:
+    result = await connection.stream(text(question), asked)
+    async for page in result.partitions(_PAGE_ROWS):
+        yield page
+
+
+def _activation(row: Any) -> StrategyActivated:
+    return StrategyActivated(
+        event_id=row.event_id,
+        event_time_ms=0,
+        strategy=row.strategy,
+        version=row.version,
+        enabled=row.enabled,
+        definition=msgspec.Raw(row.definition.encode()),
+        activated_by=row.activated_by,
+    )
+
+
+def _place(moment: dt.datetime | None, early_ms: int) -> int:
+    return -1 if moment is None or moment < EPOCH else max(-1, milliseconds(moment) - early_ms)

@@ -1,0 +1,116 @@
+"""Wiring of a run: the request, its source, progress for people, the report. One process a run, so its memory ends with it."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from libs.kit.errors import UserError
+from libs.kit.settings import DatabaseSettings, load_settings
+from services.backtester.report import print_report, report_json, write_report
+from services.backtester.request import BacktestRequest, RequestInvalid, read_request
+from services.backtester.runner import Run
+from services.backtester.sources import Source
+
+EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
+
+
+@dataclass(slots=True)
+class BarOfProgress:
+    """A bar on standard error, in venue time; silent where nobody looks."""
+
+    bar: Progress
+    task: TaskID
+    start_ms: int
+
+    def phase(self, what: str) -> None:
+        self.bar.update(self.task, description=what)
+
+    def reached(self, time_ms: int) -> None:
+        self.bar.update(self.task, completed=time_ms - self.start_ms)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the request in the named file ("-": standard input); returns the exit code."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        values = _values(arguments)
+        as_json = bool(values.pop("json", False))
+        asyncio.run(_run(read_request(values), as_json=as_json))
+    except UserError as error:
+        errors.print(f"perpstream: {error.advice}", style="red", markup=False)
+        return error.exit_code
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        errors.print("perpstream: interrupted; nothing was written", style="yellow", markup=False)
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _values(arguments: Sequence[str]) -> dict[str, Any]:
+    if len(arguments) != 1:
+        raise RequestInvalid(
+            "one argument is needed: a file with the request, or -",
+            where="services.backtester",
+            todo="use perpstream backtest",
+        )
+    try:
+        text = sys.stdin.read() if arguments[0] == "-" else Path(arguments[0]).read_text()
+        values = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise RequestInvalid(f"the request cannot be read: {error}", where=arguments[0], todo="write JSON") from None
+    if not isinstance(values, dict):
+        raise RequestInvalid("the request is no JSON object", where=arguments[0], todo="write JSON")
+    return values
+
+
+async def _run(request: BacktestRequest, *, as_json: bool) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    shown = Console(stderr=True)
+    async with open_source(request) as source:
+        with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
+            total = request.end_ms - request.read_from_ms
+            progress = BarOfProgress(bar, bar.add_task("", total=total), request.read_from_ms)
+            result = await Run(request, source, progress).run()
+            progress.phase("writing the report")
+            paths = write_report(result, request.output)
+    if as_json:
+        sys.stdout.buffer.write(report_json(result) + b"\n")
+        return
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    print_report(result, console)
+    console.print(f"report: {paths.html}", markup=False)
+
+
+@asynccontextmanager
+async def open_source(request: BacktestRequest) -> AsyncIterator[Source]:
+    """The source that the request names, closed afterwards."""
+    if request.source == "parquet":
+        from services.backtester.sources.parquet import ParquetSource
+
+        assert request.path is not None
+        if not request.path.is_dir():
+            raise UserError(
+                "there is no such folder", where=str(request.path), todo="name what `data export` has written"
+            )
+        yield ParquetSource(request.path)
+        return
+    from libs.store.engine import create_engine
+    from services.backtester.sources.postgres import PostgresSource
+
+    engine = create_engine(load_settings(DatabaseSettings))
+    try:
+        yield PostgresSource(engine, request.view, recorded_strategies=not request.strategies)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,127 @@
+"""One symbol of a source, taken in stretches of time: its trades as a tape, and what its engine evaluated."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from libs.contracts.market import Hole
+from libs.contracts.timeline import PlacedEvent, PlacedHole
+from libs.indicators.log import TradeRows
+from libs.indicators.settings import KernelSettings
+from libs.trading.engine.columns import ColumnEngine, due_holes
+from libs.trading.engine.core import Evaluation
+from services.backtester.sources import Source, Span
+
+NOT_STORED = "not_stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a symbol did in a stretch of time; `trades` is None when it has had none at all so far."""
+
+    symbol: str
+    trades: TradeRows | None
+    evaluations: list[Evaluation]
+
+
+@dataclass(slots=True)
+class SymbolReader:
+    """Reads ahead by a page. `strategies`: configurations that count from the beginning, for a source without its own."""
+
+    source: Source
+    symbol: str
+    span: Span
+    settings: KernelSettings
+    strategies: Sequence[PlacedEvent] = ()
+    trades_read: int = 0
+    _engine: ColumnEngine = field(init=False)
+    _pages: AsyncIterator[TradeRows] = field(init=False)
+    _events: AsyncIterator[PlacedEvent] = field(init=False)
+    _next_event: PlacedEvent | None = None
+    _parts: list[TradeRows] = field(default_factory=list)
+    _holes: list[PlacedHole] = field(default_factory=list)
+    _finds_holes: bool = False
+    _newest: tuple[int, int] | None = None
+    _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._engine = ColumnEngine(self.settings, self.symbol)
+        self._engine.place(self.strategies)
+        self._pages = self.source.trades(self.symbol, self.span)
+        self._events = self.source.events(self.symbol, self.span)
+
+    async def begin(self) -> None:
+        """Ask for the holes and the first event, before the first stretch."""
+        holes = await self.source.holes(self.symbol, self.span)
+        self._finds_holes, self._holes = holes is None, list(holes or ())
+        self._next_event = await anext(self._events, None)
+
+    async def advance(self, until_ms: int) -> Stretch:
+        """Everything with an effective time below `until_ms`. Raises what the source and the engine raise."""
+        while not self._ended and (not self._parts or self._parts[-1].time[-1] < until_ms):
+            await self._read_page()
+        placed: list[PlacedEvent] = []
+        while self._next_event is not None and self._next_event.effective_at_ms < until_ms:
+            placed.append(self._next_event)
+            self._next_event = await anext(self._events, None)
+        self._engine.place(placed)
+        if not self._parts:
+            return Stretch(self.symbol, None, [])
+        rows = self._take(until_ms)
+        following = next((int(part.agg_id[0]) for part in self._parts if len(part)), None)
+        due = due_holes(self._holes, following, until_ms)
+        holes, self._holes = self._holes[:due], self._holes[due:]
+        return Stretch(self.symbol, rows, self._engine.advance(rows, holes, until_ms))
+
+    async def _read_page(self) -> None:
+        page = await anext(self._pages, None)
+        if page is None:
+            self._ended = True
+            return
+        if self._finds_holes:
+            self._holes.extend(_missing(self._newest, page))
+            self._newest = (int(page.agg_id[-1]), int(page.time[-1]))
+        self._parts.append(page)
+        self.trades_read += len(page)
+
+    def _take(self, until_ms: int) -> TradeRows:
+        """The rows below `until_ms`; the last part is kept, if only for its scale."""
+        taken = []
+        for number, part in enumerate(self._parts):
+            rows = part.before(until_ms)
+            taken.append(part.rows(0, rows))
+            self._parts[number] = part.rows(rows, len(part))
+        self._parts = [part for part in self._parts[:-1] if len(part)] + self._parts[-1:]
+        return taken[0] if len(taken) == 1 else _joined(taken)
+
+
+def _joined(parts: Sequence[TradeRows]) -> TradeRows:
+    """Parts of one symbol in the scale of the last; sources give all pages of a span in one scale."""
+    last = parts[-1]
+    names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return TradeRows(last.symbol, last.price_decimals, last.quantity_decimals, **columns)
+
+
+def _missing(before: tuple[int, int] | None, page: TradeRows) -> list[PlacedHole]:
+    """The ids that no row has, each placed behind the trade before it; `before`: id and time of the one before the page."""
+    ids, times = page.agg_id, page.time
+    if before is not None:
+        ids, times = np.concatenate(([before[0]], ids)), np.concatenate(([before[1]], times))
+    steps = np.flatnonzero(np.diff(ids) > 1)
+    return [_hole(page.symbol, ids[row : row + 2].tolist(), times[row : row + 2].tolist()) for row in steps.tolist()]
+
+
+def _hole(symbol: str, ids: list[int], times: list[int]) -> PlacedHole:
+    (before, after), (from_ms, to_ms) = ids, times
+    return PlacedHole(from_ms - 1, Hole(symbol, before + 1, after - 1, from_ms, to_ms, NOT_STORED))
+
+
+def stretches(span: Span, step_ms: int) -> list[int]:
+    """The ends of the stretches of a span, on a grid of `step_ms`, the last one at its end."""
+    first = (span.start_ms // step_ms + 1) * step_ms
+    edges = [*range(first, span.end_ms, step_ms), span.end_ms]
+    assert all(one < two for one, two in pairwise(edges))
+    return edges

@@ -1,0 +1,200 @@
+"""One run from its request to its result: the engines of all symbols side by side in time, and one account behind them."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from libs.trading.simulation import Simulator
+
+from libs.contracts.control import StrategyActivated
+from libs.contracts.signals import SignalScored
+from libs.contracts.timeline import PlacedEvent
+from libs.indicators.settings import KernelSettings
+from libs.kit.errors import UserError
+from libs.trading.engine.core import Evaluation
+from libs.trading.strategy import Strategy, read_strategy
+from services.backtester.account import assumptions, tape_of, trading_setup
+from services.backtester.candles import CandleBuilder
+from services.backtester.coverage import CoverageCounter, check_trades
+from services.backtester.reading import Stretch, SymbolReader, stretches
+from services.backtester.request import BacktestRequest
+from services.backtester.result import BacktestResult, EquityCurve, RunFacts
+from services.backtester.sources import Source, Span, Stored
+from services.backtester.strategies import content_digest, read_strategy_files
+
+STEP_MS = 3_600_000
+
+
+class Progress(Protocol):
+    """Who shows how far it is."""
+
+    def phase(self, what: str) -> None: ...
+    def reached(self, time_ms: int) -> None: ...
+
+
+class Observer(Protocol):
+    """Who wants to see each evaluation of the range: a sweep keeps what its factors say."""
+
+    def evaluation(self, evaluation: Evaluation) -> None: ...
+
+
+@dataclass(slots=True)
+class Run:
+    """A run while it goes on; `result` when it has ended."""
+
+    request: BacktestRequest
+    source: Source
+    progress: Progress
+    observer: Observer | None = None
+    _signals: list[SignalScored] = field(default_factory=list)
+    _held_back: list[SignalScored] = field(default_factory=list)
+    _candles: dict[str, CandleBuilder] = field(default_factory=dict)
+    _evaluations: int = 0
+
+    async def run(self) -> BacktestResult:
+        """Read, evaluate, trade. Raises `UserError` for whatever a person has to decide."""
+        request = self.request
+        symbols = await self._symbols()
+        configured = await self._strategies(symbols)
+        if not configured:
+            raise UserError(
+                "no strategy counts in this range", where=self.source.description, todo="name files with --strategy"
+            )
+        self.progress.phase("looking at what is stored")
+        span = Span(request.start_ms, request.end_ms)
+        stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
+        strategies = [strategy for strategy, _ in configured]
+        counter = CoverageCounter(strategies)
+        readers = self._readers(symbols, configured)
+        for reader in readers:
+            await reader.begin()
+        self.progress.phase("replaying")
+        simulator, assumed = await self._replay(readers, counter)
+        return self._result(configured, stored, counter, simulator, readers, assumed)
+
+    async def _symbols(self) -> list[str]:
+        known = await self.source.symbols()
+        wanted = sorted(set(self.request.symbols)) or known
+        if unknown := sorted(set(wanted) - set(known)):
+            raise UserError(
+                f"there are no trades of {', '.join(unknown)}",
+                where=self.source.description,
+                todo=f"known are {', '.join(known[:20]) or 'none'}",
+            )
+        if not wanted:
+            raise UserError("there are no trades", where=self.source.description, todo="import or record some first")
+        return wanted
+
+    async def _strategies(self, symbols: Sequence[str]) -> list[tuple[Strategy, StrategyActivated]]:
+        """What counts: the request's files, else the last recorded configuration of each strategy."""
+        if self.request.strategies:
+            pairs = read_strategy_files(self.request.strategies)
+            return [(strategy, _activated(placed)) for strategy, placed in pairs]
+        found: dict[str, tuple[Strategy, StrategyActivated]] = {}
+        if self.source.brings_strategies:
+            span = Span(self.request.read_from_ms, self.request.end_ms)
+            async for placed in self.source.events(symbols[0], span):
+                if isinstance(placed.event, StrategyActivated):
+                    event = placed.event
+                    found[event.strategy] = read_strategy(bytes(event.definition), event.strategy), event
+        return [found[name] for name in sorted(found)]
+
+    def _readers(
+        self, symbols: Sequence[str], configured: Sequence[tuple[Strategy, StrategyActivated]]
+    ) -> list[SymbolReader]:
+        finest = min(strategy.interval_ms for strategy, _ in configured)
+        settings = KernelSettings.for_evaluation(min(15_000, finest))
+        given = [PlacedEvent(-1, event) for _, event in configured] if self.request.strategies else []
+        span = Span(self.request.read_from_ms, self.request.end_ms)
+        return [SymbolReader(self.source, symbol, span, settings, given) for symbol in symbols]
+
+    async def _replay(
+        self, readers: Sequence[SymbolReader], counter: CoverageCounter
+    ) -> tuple[Simulator, tuple[str, ...]]:
+        request, simulator = self.request, None
+        assumed: tuple[str, ...] = ()
+        span = Span(request.read_from_ms, request.end_ms)
+        edges = sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms})
+        for until_ms in edges:
+            parts = await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
+            self.progress.reached(until_ms)
+            if until_ms <= request.start_ms:
+                continue
+            if simulator is None:
+                scales = {
+                    part.symbol: (part.trades.price_decimals, part.trades.quantity_decimals)
+                    for part in parts
+                    if part.trades is not None
+                }
+                setup, assumed = await trading_setup(request, self.source, scales)
+                simulator = Simulator(setup, request.start_ms)
+            self._take(parts, counter)
+            tapes = {part.symbol: tape_of(part.trades) for part in parts if part.trades is not None}
+            simulator.advance(tapes, self._due(until_ms), until_ms)
+        assert simulator is not None
+        simulator.finish()
+        return simulator, assumed
+
+    def _take(self, parts: Sequence[Stretch], counter: CoverageCounter) -> None:
+        start_ms, end_ms = self.request.start_ms, self.request.end_ms
+        for part in parts:
+            if part.trades is not None:
+                self._candles.setdefault(part.symbol, CandleBuilder()).add(part.trades)
+            for evaluation in part.evaluations:
+                if start_ms <= evaluation.situation.row.evaluation_time_ms < end_ms:
+                    counter.add(evaluation)
+                    self._evaluations += 1
+                    self._held_back.extend(evaluation.signals)
+                    if self.observer is not None:
+                        self.observer.evaluation(evaluation)
+
+    def _due(self, until_ms: int) -> list[SignalScored]:
+        """The signals before `until_ms`; one at that very instant meets the trades of the next stretch."""
+        due = [signal for signal in self._held_back if signal.event_time_ms < until_ms]
+        self._held_back = [signal for signal in self._held_back if signal.event_time_ms >= until_ms]
+        due.sort(key=lambda signal: (signal.event_time_ms, signal.symbol, signal.strategy, signal.version))
+        self._signals.extend(due)
+        return due
+
+    def _result(
+        self,
+        configured: Sequence[tuple[Strategy, StrategyActivated]],
+        stored: dict[str, Stored],
+        counter: CoverageCounter,
+        simulator: Simulator,
+        readers: Sequence[SymbolReader],
+        assumed: tuple[str, ...],
+    ) -> BacktestResult:
+        request, curve = self.request, simulator.equity
+        return BacktestResult(
+            facts=RunFacts(
+                strategies=tuple(
+                    (strategy.name, strategy.version, content_digest(bytes(event.definition)))
+                    for strategy, event in configured
+                ),
+                symbols=tuple(sorted(stored)),
+                source=self.source.description,
+                view=self.source.view,
+                start_ms=request.start_ms,
+                end_ms=request.end_ms,
+                ideal=request.costs.is_ideal,
+                assumptions=assumptions(request, assumed),
+                starting_balance=float(request.rules.starting_balance),
+                risk_per_trade=float(request.rules.risk_per_trade),
+                code_version="",
+                trades_read=sum(reader.trades_read for reader in readers),
+                evaluations=self._evaluations,
+            ),
+            coverage=counter.rows(stored),
+            signals=tuple(self._signals),
+            outcomes=simulator.outcomes,
+            not_taken=simulator.not_taken,
+            equity=EquityCurve(curve.time_ms, curve.equity, curve.open_positions, curve.exposure),
+            candles={symbol: builder.candles() for symbol, builder in sorted(self._candles.items())},
+        )
+
+
+def _activated(placed: PlacedEvent) -> StrategyActivated:
+    assert isinstance(placed.event, StrategyActivated)
+    return placed.event

@@ -1,0 +1,86 @@
+"""Where a backtest's market comes from: each source gives trades, holes and events of a symbol, and says what it has of them."""
+
+import datetime as dt
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from libs.contracts.timeline import PlacedEvent, PlacedHole
+from libs.indicators.log import TradeRows
+from services.backtester.result import View
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Times in ms [start, end)."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a source has of a symbol's trades in a span: rows, ids that are missing between the first and the last of them, and
+    UTC days of the span without a row."""
+
+    symbol: str
+    rows: int
+    missing: int
+    empty_days: tuple[str, ...]
+
+
+def empty_days(span: Span, days: Iterable[dt.date]) -> tuple[str, ...]:
+    """The UTC days that the span touches and that are not among `days`."""
+    known, day_ms = {str(day) for day in days}, 86_400_000
+    touched = range(span.start_ms // day_ms, -(-span.end_ms // day_ms))
+    names = (str(dt.datetime.fromtimestamp(number * 86_400, dt.UTC).date()) for number in touched)
+    return tuple(name for name in names if name not in known)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """One funding settlement: time (ms), the rate of the interval that ended, and the mark price where it is known."""
+
+    time_ms: int
+    rate: Decimal
+    mark_price: Decimal | None
+
+
+class Source(Protocol):
+    """One symbol after the other may be read while others are read, too."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def view(self) -> View: ...
+
+    @property
+    def brings_strategies(self) -> bool:
+        """Whether `events` has the configurations that counted; else those of the request count from the beginning."""
+        ...
+
+    async def symbols(self) -> list[str]:
+        """The symbols with trades, in name order."""
+        ...
+
+    async def stored(self, symbol: str, span: Span) -> Stored | None:
+        """What there is of a symbol's trades in the span; None without any. Reads what it needs, which may take a while."""
+        ...
+
+    def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
+        """Pages with rising ids; effective times never fall."""
+        ...
+
+    async def holes(self, symbol: str, span: Span) -> Sequence[PlacedHole] | None:
+        """Holes by rising ids; None: whatever id is missing between two rows is one."""
+        ...
+
+    def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
+        """Events beside trades, in the order of their places."""
+        ...
+
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
+        """Settled rates in the span, oldest first."""
+        ...

@@ -1,0 +1,218 @@
+"""Folders that `perpstream data export` has written: `trades/symbol=BTCUSDT/day=2024-08-08/trades.parquet` and beside."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+from numpy.typing import NDArray
+
+from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved
+from libs.contracts.timeline import PlacedEvent, PlacedHole
+from libs.indicators.log import TradeRows
+from libs.kit.errors import UserError
+from services.backtester.result import View
+from services.backtester.sources import Settlement, Span, Stored, empty_days
+from services.backtester.sources.merging import each
+
+_TRADE_COLUMNS = ["agg_id", "trade_time", "price", "quantity", "buyer_is_maker", "effective_time"]
+_KNOWN_BEFORE_MS = 2
+Int64 = NDArray[np.int64]
+
+
+class UnreadableFile(UserError):
+    """A Parquet file that is none of ours, or is damaged: which one, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetSource:
+    """Ids that are missing between rows are holes. Liquidations are taken as received throughout where a day has their file."""
+
+    folder: Path
+
+    @property
+    def description(self) -> str:
+        return f"Parquet files of {self.folder}"
+
+    @property
+    def view(self) -> View:
+        return "repaired"
+
+    @property
+    def brings_strategies(self) -> bool:
+        return False
+
+    async def symbols(self) -> list[str]:
+        found = (self.folder / "trades").glob("symbol=*")
+        return sorted(path.name.removeprefix("symbol=") for path in found)
+
+    async def stored(self, symbol: str, span: Span) -> Stored | None:
+        rows, first, last, days = 0, None, -1, []
+        for path in self._files("trades", symbol, span):
+            ids = _read(path, ["agg_id"]).column(0).to_numpy()
+            if len(ids):
+                rows, first, last = rows + len(ids), int(ids[0]) if first is None else first, int(ids[-1])
+                days.append(_day_of(path))
+        return None if first is None else Stored(symbol, rows, last - first + 1 - rows, empty_days(span, days))
+
+    async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
+        newest = -1
+        for path in self._files("trades", symbol, span):
+            # Decompression lets other threads run: the next file may be read while this one is evaluated.
+            table = await asyncio.to_thread(_read, path, _TRADE_COLUMNS)
+            page = _rows(symbol, table, newest, path)
+            if len(page):
+                newest = int(page.time[-1])
+                inside = page.rows(page.before(span.start_ms), page.before(span.end_ms))
+                if len(inside):
+                    yield inside
+
+    async def holes(self, symbol: str, span: Span) -> Sequence[PlacedHole] | None:
+        return None
+
+    async def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
+        found: list[PlacedEvent] = []
+        for path in self._files("indicators", symbol, span):
+            found += [_indicator(symbol, row) for row in _read(path, None).to_pylist()]
+        for path in self._files("liquidations", symbol, span):
+            start_ms = int(dt.datetime.combine(_day_of(path), dt.time(), dt.UTC).timestamp() * 1000)
+            found.append(PlacedEvent(start_ms - _KNOWN_BEFORE_MS, _received(symbol, start_ms)))
+            found += [_liquidation(symbol, row) for row in _read(path, None).to_pylist()]
+        found.sort(key=lambda item: item.effective_at_ms)
+        async for event in each(found):
+            yield event
+
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
+        found = []
+        for path in self._files("indicators", symbol, span):
+            for row in _read(path, None).to_pylist():
+                if row["kind"] == "funding_rate" and span.start_ms <= _ms(row["event_time"]) < span.end_ms:
+                    values = dict(row["values"])
+                    mark = values.get("mark_price")
+                    rate = Decimal(values["funding_rate"])
+                    found.append(Settlement(_ms(row["event_time"]), rate, None if mark is None else Decimal(mark)))
+        return sorted(found, key=lambda item: item.time_ms)
+
+    def _files(self, name: str, symbol: str, span: Span) -> list[Path]:
+        """The days' files that the span touches, oldest first."""
+        first = dt.datetime.fromtimestamp(span.start_ms / 1000, dt.UTC).date()
+        last = dt.datetime.fromtimestamp((span.end_ms - 1) / 1000, dt.UTC).date()
+        folders = sorted((self.folder / name / f"symbol={symbol}").glob("day=*"))
+        paths = (folder / f"{name}.parquet" for folder in folders)
+        return [path for path in paths if first <= _day_of(path) <= last]
+
+
+def _day_of(path: Path) -> dt.date:
+    text = path.parent.name.removeprefix("day=")
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UnreadableFile(
+            f"{text!r} is no day", where=str(path.parent), todo="name folders as `perpstream data export` does"
+        ) from None
+
+
+def _read(path: Path, columns: list[str] | None) -> pa.Table:
+    try:
+        return parquet.read_table(path, columns=columns, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableFile(
+            f"the file cannot be read: {str(error).splitlines()[0][:200]}",
+            where=str(path),
+            todo="export that day again, or remove the file",
+        ) from None
+
+
+def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows:
+    missing = set(_TRADE_COLUMNS) - set(table.column_names)
+    if missing:
+        raise UnreadableFile(
+            f"there is no column {', '.join(sorted(missing))}", where=str(path), todo="export that day again"
+        )
+    ids = table.column("agg_id").to_numpy()
+    if len(ids) and np.any(np.diff(ids) <= 0):
+        raise UnreadableFile("the ids do not rise", where=str(path), todo="export that day again")
+    trade_time = _milliseconds(table.column("trade_time"))
+    effective = table.column("effective_time")
+    time = trade_time
+    if effective.null_count != len(effective):
+        time = np.where(effective.is_valid().to_numpy(), _milliseconds(effective.fill_null(0)), trade_time)
+    return TradeRows(
+        symbol=symbol,
+        price_decimals=table.schema.field("price").type.scale,
+        quantity_decimals=table.schema.field("quantity").type.scale,
+        agg_id=ids,
+        time=np.maximum(np.maximum.accumulate(time), newest_ms) if len(time) else time,
+        price=_integers(table.column("price"), path),
+        quantity=_integers(table.column("quantity"), path),
+        buyer_is_maker=table.column("buyer_is_maker").to_numpy().astype(np.uint8),
+    )
+
+
+def _milliseconds(column: pa.ChunkedArray) -> Int64:
+    found: Int64 = column.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_numpy()
+    return found
+
+
+def _integers(column: pa.ChunkedArray, path: Path) -> Int64:
+    """The scaled integers of decimal128 values, which must fit 64 bits: 18 digits do."""
+    if not pa.types.is_decimal128(column.type) or column.type.precision > 18 or column.null_count:
+        raise UnreadableFile(
+            f"prices and quantities must be decimal128 of at most 18 digits without nulls, not {column.type}",
+            where=str(path),
+            todo="export that day again",
+        )
+    parts = [
+        np.frombuffer(chunk.buffers()[1], "<i8")[2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2]
+        for chunk in column.chunks
+        if len(chunk)
+    ]
+    return np.ascontiguousarray(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+
+
+def _ms(moment: dt.datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def _indicator(symbol: str, row: dict[str, Any]) -> PlacedEvent:
+    known = row["available_at"] or row["event_time"]
+    event = MarketIndicatorObserved(
+        event_id=row["event_id"],
+        event_time_ms=_ms(row["event_time"]),
+        symbol=symbol,
+        kind=row["kind"],
+        period=row["period"],
+        values={key: Decimal(value) for key, value in row["values"]},
+        source=row["source"],
+    )
+    return PlacedEvent(max(-1, _ms(known) - _KNOWN_BEFORE_MS), event)
+
+
+def _liquidation(symbol: str, row: dict[str, Any]) -> PlacedEvent:
+    names = ("event_id", "side", "quantity", "average_price", "order_price", "last_filled_quantity", "status")
+    event = LiquidationObserved(
+        event_time_ms=_ms(row["event_time"]),
+        symbol=symbol,
+        trade_time_ms=_ms(row["trade_time"]),
+        **{name: row[name] for name in names},
+    )
+    return PlacedEvent(max(-1, _ms(row["event_time"]) - _KNOWN_BEFORE_MS), event)
+
+
+def _received(symbol: str, from_ms: int) -> FeedStatusChanged:
+    return FeedStatusChanged(
+        event_id=f"assumed:liquidations:{symbol}:{from_ms}",
+        event_time_ms=from_ms,
+        feed="liquidations",
+        symbol=symbol,
+        state="live",
+        detail="assumed: the day has a file of liquidations",
+        last_event_time_ms=-1,
+        since_ms=from_ms,
+    )
