@@ -141,7 +141,10 @@ class MarketStreams(Protocol):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """A tradable contract and the integer scales that its filters imply: price = integer / 10**price_decimals."""
+    """A tradable contract and the integer scales that its filters imply: price = integer / 10**price_decimals.
+
+    The limits of a market order are "" where the venue does not say them.
+    """
 
     symbol: str
     base_asset: str
@@ -152,6 +155,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     step_size: str
     price_decimals: int
     quantity_decimals: int
+    min_quantity: str = ""
+    max_quantity: str = ""
+    min_notional: str = ""
 
 
 class Kline(msgspec.Struct, frozen=True, kw_only=True):

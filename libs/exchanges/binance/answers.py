@@ -1,6 +1,7 @@
 """Binance REST answers to neutral structs: pure; an answer that does not fit its documented shape is `MalformedAnswer`."""
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -199,8 +200,20 @@ def parse_instruments(body: bytes) -> dict[str, Instrument]:
             step_size=step,
             price_decimals=price_decimals,
             quantity_decimals=quantity_decimals,
+            **_market_order_limits(steps),
         )
     return found
+
+
+def _market_order_limits(filters: Mapping[Any, Mapping[str, object]]) -> dict[str, str]:
+    """What a market order may be: MARKET_LOT_SIZE where it says something else than LOT_SIZE, and MIN_NOTIONAL."""
+    lots, market = filters.get("LOT_SIZE", {}), filters.get("MARKET_LOT_SIZE", {})
+    said = {
+        "min_quantity": market.get("minQty", lots.get("minQty")),
+        "max_quantity": market.get("maxQty", lots.get("maxQty")),
+        "min_notional": filters.get("MIN_NOTIONAL", {}).get("notional"),
+    }
+    return {name: text for name, text in said.items() if isinstance(text, str)}
 
 
 def parse_statuses(body: bytes) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The one place that knows numba: how kernel functions are compiled, and where the machine code is kept.
 
 numba invalidates cached code by the source file of the function alone, so a changed callee in another file would leave stale
-code behind. Here the cache folder is named by a digest of all kernel sources, and the first writable place is taken, so that
+code behind. Here the cache folder is named by a digest of all compiled sources, and the first writable place is taken, so that
 a read-only installation and an account without a home work too.
 """
 
@@ -19,13 +19,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 Whole: TypeAlias = Any
 """A machine integer: int64 in compiled code, where numpy's and Python's integers are one type."""
 _KERNEL = Path(__file__).parent
+# Every folder with compiled functions; a test finds those that are missing here.
+COMPILED_FOLDERS = (_KERNEL, _KERNEL.parents[1] / "trading" / "machine")
 
 
-def source_digest(folder: Path = _KERNEL) -> str:
-    """What the machine code depends on: numba's version, the layout and every source file of the kernel."""
+def source_digest(*folders: Path) -> str:
+    """What the machine code depends on: numba's version and every source file of these folders (or of all compiled ones),
+    with the kernel's layout, which stands beside its folder."""
     digest = blake2b(numba.__version__.encode(), digest_size=8)
-    for path in (folder.parent / "layout.py", *sorted(folder.glob("*.py"))):
-        digest.update(path.name.encode() + path.read_bytes())
+    for folder in folders or COMPILED_FOLDERS:
+        for path in (*folder.parent.glob("layout.py"), *sorted(folder.glob("*.py"))):
+            digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 

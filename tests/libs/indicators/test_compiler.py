@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from libs.indicators.kernel.compiler import source_digest, writable_folder
+from libs.indicators.kernel.compiler import COMPILED_FOLDERS, source_digest, writable_folder
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,6 +28,24 @@ def test_any_changed_source_asks_for_new_machine_code(tmp_path: Path) -> None:
     second = source_digest(kernel)
     (tmp_path / "layout.py").write_text("A = 2")
     assert len({first, second, source_digest(kernel)}) == 3
+
+
+def test_machine_code_of_trading_follows_its_own_sources_and_the_kernels(tmp_path: Path) -> None:
+    folders = [tmp_path / "kernel", tmp_path / "machine"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "rows.py").write_text("A = 1")
+    digests = {source_digest(*folders)}
+    for folder in folders:
+        (folder / "rows.py").write_text("A = 2")
+        digests.add(source_digest(*folders))
+    assert len(digests) == 3
+
+
+def test_no_compiled_function_stands_where_the_digest_does_not_look() -> None:
+    compiled = [path for path in (ROOT / "libs").rglob("*.py") if "kernel.compiler import" in path.read_text()]
+    assert [path for path in compiled if path.parent not in COMPILED_FOLDERS] == []
+    assert {path.parent for path in compiled} == set(COMPILED_FOLDERS)
 
 
 def test_the_first_writable_place_is_taken(tmp_path: Path) -> None:

@@ -1,0 +1,237 @@
+"""The run: events of all symbols in one order of time, marks between them, until the slice ends.
+
+In one millisecond: the guard's look at the marks, settlements, decisions about signals, trades (symbols by name). A decision
+at E therefore knows what trades before E did, as the engine's evaluation at E does.
+"""
+
+from libs.indicators.kernel.compiler import Whole, compiled, entry
+from libs.trading.machine import layout as at
+from libs.trading.machine.fills import enter, leave, refuse, see, settle
+from libs.trading.machine.lifecycle import action, close_by, delay_stop, triggers
+from libs.trading.machine.risk import admitted, guard
+from libs.trading.machine.run import Run
+from libs.trading.machine.search import first_outside, lower_bound
+from libs.trading.machine.sizing import first_part, sized
+
+
+@compiled
+def find_next(run: Run, symbol: Whole) -> None:
+    """Write down what happens next to the symbol's position: when, at which trade, and of what kind."""
+    position, market = run.book.positions[symbol], run.market
+    position[at.EVENT_MS] = at.NEVER
+    state = position[at.STATE]
+    if state == at.FREE:
+        return
+    begin, end = position[at.CURSOR], market.ends[symbol]
+    if state == at.OPEN:
+        trade = lower_bound(market.time_ms, begin, end, position[at.CLOSE_DUE])
+        low, high = triggers(position)
+        trade = first_outside(market, begin, trade, low, high)
+    else:
+        trade = lower_bound(market.time_ms, begin, end, position[at.DUE])
+    position[at.EVENT_AT] = trade
+    position[at.EVENT_KIND] = at.TRADE
+    if trade < end:
+        position[at.EVENT_MS] = market.time_ms[trade]
+    if state != at.ORDERED and run.terms.costs[at.FUNDING_ON]:
+        coming = market.funding_starts[symbol] + position[at.FUNDING_AT]
+        if coming < market.funding_starts[symbol + 1]:
+            ms = market.funding_ms[coming]
+            if ms <= position[at.EVENT_MS] and ms < market.until_ms:
+                position[at.EVENT_MS] = ms
+                position[at.EVENT_KIND] = at.SETTLEMENT
+
+
+@compiled
+def take_trade(run: Run, symbol: Whole) -> None:
+    """Do everything that the next trade does to the symbol's order or position."""
+    position, market, costs = run.book.positions[symbol], run.market, run.terms.costs
+    trade = position[at.EVENT_AT]
+    ms, price = market.time_ms[trade], market.price[trade]
+    if position[at.STATE] == at.ORDERED:
+        enter(run, symbol, trade)
+        return
+    see(run, symbol, trade)
+    position[at.CURSOR] = trade + 1
+    why = action(position, ms, price)
+    while why != at.NOTHING:
+        stopped = why == at.STOP_LOSS or why == at.BREAK_EVEN_STOP
+        if stopped and position[at.STATE] == at.OPEN and costs[at.STOP_LATENCY_MS] > 0:
+            delay_stop(position, ms, why, costs[at.STOP_LATENCY_MS])
+            break
+        leave(run, symbol, trade, ms, why)
+        if position[at.STATE] == at.FREE:
+            return
+        why = action(position, ms, price)
+    # It lived through this price, unless it was gone before.
+    position[at.LOW] = min(position[at.LOW], price)
+    position[at.HIGH] = max(position[at.HIGH], price)
+
+
+@compiled
+def take_settlement(run: Run, symbol: Whole) -> None:
+    """Pay funding at the settlement that comes next."""
+    position, market = run.book.positions[symbol], run.market
+    ms = market.funding_ms[market.funding_starts[symbol] + position[at.FUNDING_AT]]
+    settle(run, symbol, lower_bound(market.time_ms, market.starts[symbol], market.ends[symbol], ms))
+
+
+@compiled
+def decide(run: Run, k: Whole) -> bool:
+    """A signal: an order on its way (true), or a refusal."""
+    signals, account, terms = run.signals, run.book.account, run.terms
+    ms, symbol = signals.time_ms[k], signals.symbol[k]
+    position = run.book.positions[symbol]
+    why = admitted(account, terms.rules, ms, position[at.STATE] != at.FREE)
+    quantity = 0 * ms
+    price, stop, side = signals.price[k], signals.stop[k], signals.side[k]
+    if why == at.ACCEPTED and side * (price - stop) <= 0:
+        why = at.STOP_PASSED
+    if why == at.ACCEPTED:
+        quantity, why = sized(terms.symbols[symbol], terms.rules[at.RISK], account[at.BALANCE], price, stop)
+    if why != at.ACCEPTED:
+        refuse(run, signals.number[k], ms, why)
+        return False
+    position[at.STATE] = at.ORDERED
+    position[at.SIGNAL], position[at.SIDE] = signals.number[k], side
+    position[at.QUANTITY], position[at.FIRST] = quantity, first_part(terms.symbols[symbol], quantity)
+    position[at.STOP] = position[at.INITIAL_STOP] = stop
+    position[at.TARGET_1], position[at.TARGET_2] = signals.target_1[k], signals.target_2[k]
+    position[at.DUE] = ms + terms.costs[at.LATENCY_MS]
+    position[at.HOLD_UNTIL] = signals.hold_until_ms[k]
+    position[at.CLOSE_DUE] = signals.hold_until_ms[k] + terms.costs[at.LATENCY_MS]
+    position[at.CLOSE_WHY] = at.HOLD_EXPIRED
+    account[at.TAKEN] += 1
+    return True
+
+
+@compiled
+def add_mark(run: Run, ms: Whole) -> Whole:
+    """What all open positions make or lose at the marks of this instant (money); a point of the curve where one is due."""
+    market, rules = run.market, run.terms.rules
+    column = ms // rules[at.MARK_MS] - market.first_mark
+    unrealised = exposure = 0 * ms
+    for symbol in range(len(run.book.positions)):
+        position = run.book.positions[symbol]
+        if position[at.STATE] >= at.OPEN:
+            mark = market.marks[symbol, column] * run.terms.symbols[symbol, at.FINER]
+            gain = mark - position[at.FIRST_FILL + at.FILL_PRICE]
+            unrealised += position[at.SIDE] * gain * position[at.LEFT]
+            exposure += mark * position[at.LEFT]
+    if rules[at.EQUITY_MS] > 0 and ms % rules[at.EQUITY_MS] == 0:
+        add_point(run, ms, unrealised, exposure)
+    return unrealised
+
+
+@compiled
+def add_point(run: Run, ms: Whole, unrealised: Whole, exposure: Whole) -> None:
+    """A point of the equity curve."""
+    counts = run.output.counts
+    row = run.output.equity[counts[at.EQUITY_ROWS]]
+    counts[at.EQUITY_ROWS] += 1
+    row[at.EQUITY_AT_MS], row[at.EQUITY] = ms, run.book.account[at.BALANCE] + unrealised
+    row[at.EQUITY_POSITIONS], row[at.EXPOSURE] = run.book.account[at.OPENED], exposure
+
+
+@compiled
+def flatten(run: Run, ms: Whole) -> bool:
+    """Send closing orders for everything that is open; whether that changed what comes next."""
+    changed = False
+    for symbol in range(len(run.book.positions)):
+        due = ms + run.terms.costs[at.LATENCY_MS]
+        if close_by(run.book.positions[symbol], due, at.RISK_GUARD):
+            find_next(run, symbol)
+            changed = True
+    return changed
+
+
+@compiled
+def following_mark(run: Run, ms: Whole, last_ms: Whole) -> Whole:
+    """The next instant to look at. Without a guard or an open position nothing changes before the next event, the next day,
+    the end of a circuit break or a point of the curve, so what lies between is left out."""
+    account, rules = run.book.account, run.terms.rules
+    step = rules[at.MARK_MS]
+    guarded = rules[at.WARNING_LOSS] < at.NEVER or rules[at.BREAK_LOSS] < at.NEVER
+    if guarded and account[at.OPENED] > 0:
+        return ms + step
+    sooner = min(last_ms + 1, (ms // at.DAY_MS + 1) * at.DAY_MS)
+    if account[at.LEVEL] == at.CIRCUIT_BREAK:
+        sooner = min(sooner, account[at.BREAK_UNTIL])
+    if rules[at.EQUITY_MS] > 0:
+        sooner = min(sooner, (ms // rules[at.EQUITY_MS] + 1) * rules[at.EQUITY_MS])
+    return max(ms + step, (sooner + step - 1) // step * step)
+
+
+@compiled
+def watch(run: Run, last_ms: Whole) -> bool:
+    """Look at the marks up to and including `last_ms`; true when that changed what comes next, so that it is asked again."""
+    account, rules = run.book.account, run.terms.rules
+    while account[at.NEXT_MARK] <= last_ms:
+        ms = account[at.NEXT_MARK]
+        guard(account, rules, ms, add_mark(run, ms))
+        changed = account[at.LEVEL] == at.CIRCUIT_BREAK and rules[at.FLATTEN] != 0 and flatten(run, ms)
+        account[at.NEXT_MARK] = following_mark(run, ms, last_ms)
+        if changed:
+            return True
+    return False
+
+
+@compiled
+def soonest(run: Run, k: Whole) -> tuple[Whole, Whole, Whole]:
+    """Time, kind and symbol of what comes next; `k` is the next signal."""
+    ms, kind, who = run.market.until_ms, at.TRADE, -1
+    if k < len(run.signals.time_ms):
+        ms, kind = run.signals.time_ms[k], at.DECISION
+    for symbol in range(len(run.book.positions)):
+        position = run.book.positions[symbol]
+        event_ms, event_kind = position[at.EVENT_MS], position[at.EVENT_KIND]
+        if event_ms < ms or (event_ms == ms and event_kind < kind):
+            ms, kind, who = event_ms, event_kind, symbol
+    return ms, kind, who
+
+
+@entry
+def advance(run: Run) -> bool:
+    """Run a slice. False when the account's MISSING_MS names an hour without its funding: what was filled in is then void."""
+    account, market = run.book.account, run.market
+    for symbol in range(len(run.book.positions)):
+        run.book.positions[symbol, at.CURSOR] = market.firsts[symbol]
+        find_next(run, symbol)
+    k = 0
+    while account[at.MISSING_MS] < 0:
+        ms, kind, symbol = soonest(run, k)
+        if watch(run, min(ms, market.until_ms - 1)):
+            continue
+        if ms >= market.until_ms:
+            break
+        if kind == at.DECISION:
+            k += 1
+            if not decide(run, k - 1):
+                continue
+            symbol = run.signals.symbol[k - 1]
+        elif kind == at.SETTLEMENT:
+            take_settlement(run, symbol)
+        else:
+            take_trade(run, symbol)
+        find_next(run, symbol)
+    for symbol in range(len(run.book.positions)):
+        if run.book.positions[symbol, at.STATE] >= at.OPEN:
+            see(run, symbol, market.ends[symbol])
+    return bool(account[at.MISSING_MS] < 0)
+
+
+@entry
+def close_all(run: Run) -> bool:
+    """The data ended: what is open is closed at the last trade's price, what was ordered is not taken. False as above."""
+    last_ms = run.market.until_ms - 1
+    for symbol in range(len(run.book.positions)):
+        position = run.book.positions[symbol]
+        if position[at.STATE] == at.ORDERED:
+            refuse(run, position[at.SIGNAL], last_ms, at.NO_MORE_DATA)
+            run.book.account[at.TAKEN] -= 1
+            position[at.STATE] = at.FREE
+        elif position[at.STATE] >= at.OPEN:
+            leave(run, symbol, run.market.ends[symbol] - 1, last_ms, at.DATA_END)
+    if run.terms.rules[at.EQUITY_MS] > 0:
+        add_point(run, run.market.until_ms, 0, 0)
+    return bool(run.book.account[at.MISSING_MS] < 0)

@@ -1,0 +1,90 @@
+"""Finding the trade at which something happens: whole blocks are skipped by their extremes, times are found by halving."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from libs.indicators.kernel.compiler import Whole, compiled, entry
+from libs.trading.machine import layout as at
+from libs.trading.machine.run import Int64, Market
+
+
+@entry
+def build_blocks(price: Int64, quantity: Int64, low: Int64, high: Int64, notional: Int64) -> None:
+    """Fill the extremes and the notional (price * quantity, tape units) of each block of trades; the last may be short."""
+    for block in range(len(low)):
+        begin = block * at.BLOCK
+        least = most = price[begin]
+        total = np.int64(0)
+        for i in range(begin, min(begin + at.BLOCK, len(price))):
+            least = min(least, price[i])
+            most = max(most, price[i])
+            total += price[i] * quantity[i]
+        low[block], high[block], notional[block] = least, most, total
+
+
+@entry
+def lower_bound(times: Int64, begin: Whole, end: Whole, ms: Whole) -> Whole:
+    """The first index in [begin, end) whose time is at or after `ms`; `end` when there is none. Times do not fall."""
+    while begin < end:
+        middle = (begin + end) >> 1
+        if times[middle] < ms:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@entry
+def first_outside(market: Market, begin: Whole, end: Whole, low: Whole, high: Whole) -> Whole:
+    """The first trade in [begin, end) with a price at or below `low` or at or above `high`; `end` when there is none."""
+    i = begin
+    while i < end:
+        block = i // at.BLOCK
+        stop = (block + 1) * at.BLOCK
+        if i == block * at.BLOCK and stop <= end and market.block_low[block] > low and market.block_high[block] < high:
+            i = stop
+            continue
+        stop = min(stop, end)
+        while i < stop:
+            if market.price[i] <= low or market.price[i] >= high:
+                return i
+            i += 1
+    return end
+
+
+@compiled
+def extent(market: Market, begin: Whole, end: Whole) -> tuple[Whole, Whole, Whole]:
+    """Lowest and highest price and the notional (tape units) of the trades [begin, end), of which there is at least one."""
+    first: Whole = market.price[begin]
+    low = high = first
+    notional: Whole = np.int64(0)
+    i = begin
+    while i < end:
+        block = i // at.BLOCK
+        stop = (block + 1) * at.BLOCK
+        if i == block * at.BLOCK and stop <= end:
+            low = min(low, market.block_low[block])
+            high = max(high, market.block_high[block])
+            notional += market.block_notional[block]
+            i = stop
+            continue
+        stop = min(stop, end)
+        while i < stop:
+            low = min(low, market.price[i])
+            high = max(high, market.price[i])
+            notional += market.price[i] * market.quantity[i]
+            i += 1
+    return low, high, notional
+
+
+@entry
+def last_before(times: Int64, prices: Int64, first_mark: Whole, interval_ms: Whole, marks: NDArray[np.int64]) -> None:
+    """Fill `marks` with the last price before each instant (first_mark + k) * interval; 0 where there is none yet."""
+    i = 0
+    last = np.int64(0)
+    for k in range(len(marks)):
+        instant = (first_mark + k) * interval_ms
+        while i < len(times) and times[i] < instant:
+            last = prices[i]
+            i += 1
+        marks[k] = last

@@ -1,0 +1,50 @@
+"""Signals as the compiled rules take them: columns of integers, prices in the tape's decimals and on ticks."""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import numpy as np
+
+from libs.contracts.signals import SignalScored
+from libs.trading.filters import SymbolFilters
+from libs.trading.machine.run import Signals
+
+Scale = tuple[int, int]
+
+
+def signal_columns(
+    signals: Sequence[SignalScored],
+    scales: Mapping[str, Scale],
+    filters: Mapping[str, SymbolFilters],
+    first_number: int = 0,
+) -> Signals:
+    """Emitted signals in the order given, numbered from `first_number`. `scales`: price and quantity decimals by symbol; their
+    order of names is the order of the run's symbols. Levels stay where the signal put them, on the nearest tick.
+
+    Raises `ValueError` for a signal without a bracket or a direction, or of a symbol that has no scale.
+    """
+    places = {name: place for place, name in enumerate(sorted(scales))}
+    rows = []
+    for number, signal in enumerate(signals, first_number):
+        if signal.symbol not in places:
+            raise ValueError(f"{signal.symbol}: a signal of a symbol whose trades are not there")
+        rows.append((number, signal.event_time_ms, places[signal.symbol], *_levels(signal, scales, filters)))
+    table = np.array(rows, np.int64).reshape(len(rows), len(Signals._fields))
+    return Signals(*(np.ascontiguousarray(column) for column in table.T))
+
+
+def _levels(
+    signal: SignalScored, scales: Mapping[str, Scale], filters: Mapping[str, SymbolFilters]
+) -> tuple[int, int, int, int, int, int]:
+    first, second, stop = signal.take_profit_1, signal.take_profit_2, signal.stop_loss
+    if first is None or second is None or stop is None or signal.hold_until_ms is None or signal.direction == "none":
+        raise ValueError(f"{signal.event_id}: a signal without a bracket cannot be traded")
+    decimals, filtered = scales[signal.symbol][0], filters.get(signal.symbol)
+    price, low, near, far = (_tape_price(value, decimals, filtered) for value in (signal.price, stop, first, second))
+    side = 1 if signal.direction == "long" else -1
+    return side, price, low, near, far, signal.hold_until_ms
+
+
+def _tape_price(price: Decimal, decimals: int, filters: SymbolFilters | None) -> int:
+    on_tick = price if filters is None else filters.price_on_tick(price)
+    return int(on_tick.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN))

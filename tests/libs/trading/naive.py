@@ -1,0 +1,269 @@
+"""A simulation in plain Python that looks at every trade, written from the rules and not from the compiled code.
+
+Prices of accounts.py: one decimal, three for quantities; so a fine price is 10**-5 and money 10**-8. It decides who is right.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from libs.contracts.signals import SignalScored
+from libs.trading.arrays import TradingSetup
+from libs.trading.market import TradeTape
+from tests.libs.trading.accounts import DAY_MS
+
+FINER, UNIT = 10_000, 10**8
+Fill = tuple[str, int, int, int, int]
+"""Reason, time, fine price, quantity, fee."""
+
+
+@dataclass
+class Position:
+    signal: SignalScored
+    side: int
+    quantity: int
+    stop: int
+    targets: tuple[int, int]
+    due: int
+    hold_until: int
+    close_due: int
+    close_why: str = "hold_expired"
+    left: int = 0
+    reduced: bool = False
+    triggered: tuple[str, int] | None = None
+    fills: list[Fill] = field(default_factory=list)
+    funding: int = 0
+    low: int = 0
+    high: int = 0
+
+
+@dataclass
+class Naive:
+    """Play everything; `closed` and `refused` as tuples that can be compared."""
+
+    setup: TradingSetup
+    tapes: Sequence[TradeTape]
+    signals: Sequence[SignalScored]
+    start_ms: int
+    until_ms: int
+    closed: list[tuple[Any, ...]] = field(default_factory=list)
+    refused: list[tuple[str, int, str]] = field(default_factory=list)
+    curve: list[tuple[int, int, int]] = field(default_factory=list)
+    positions: dict[str, Position] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    day: int = 0
+    realised: int = 0
+    day_over: bool = False
+    broken_until: int = -1
+
+    def __post_init__(self) -> None:
+        self.balance = int(self.setup.rules.starting_balance * UNIT)
+        self.risk = int(self.setup.rules.risk_per_trade * UNIT)
+        self.seen: dict[str, list[tuple[int, int, int]]] = {tape.symbol: [] for tape in self.tapes}
+
+    def play(self) -> None:
+        events: list[tuple[int, int, Any, Any]] = []
+        mark_ms = self.setup.rules.guard_interval_ms
+        first = -(-self.start_ms // mark_ms) * mark_ms
+        events += [(ms, 0, "", None) for ms in range(first, self.until_ms, mark_ms)]
+        for symbol, rates in self.setup.used_funding.items():
+            rows = zip(rates.time_ms.tolist(), rates.rate.tolist(), rates.mark_price.tolist(), strict=True)
+            events += [(ms, 1, symbol, (rate, mark)) for ms, rate, mark in rows if ms < self.until_ms]
+        ordered = sorted(self.signals, key=lambda each: (each.event_time_ms, each.symbol, each.strategy))
+        events += [(each.event_time_ms, 2, f"{k:06}", each) for k, each in enumerate(ordered)]
+        for tape in self.tapes:
+            rows = zip(tape.time_ms.tolist(), tape.price.tolist(), tape.quantity.tolist(), strict=True)
+            events += [(ms, 3, tape.symbol, (price, quantity)) for ms, price, quantity in rows]
+        for ms, kind, symbol, what in sorted(events, key=lambda event: event[:3]):
+            self.roll(ms)
+            if kind == 0:
+                self.mark(ms)
+            elif kind == 1:
+                self.settle(symbol, what)
+            elif kind == 2:
+                self.decide(ms, what)
+            else:
+                self.trade(ms, symbol, *what)
+        for symbol in sorted(self.positions):
+            if self.positions[symbol].fills:
+                self.market_exit(symbol, self.until_ms - 1, "data_end", self.last[symbol])
+            else:
+                self.refuse(self.positions.pop(symbol).signal, self.until_ms - 1, "data_end")
+
+    def roll(self, ms: int) -> None:
+        if ms // DAY_MS != self.day:
+            self.day, self.realised, self.day_over = ms // DAY_MS, 0, False
+
+    def gain(self, amount: int) -> None:
+        self.balance += amount
+        self.realised += amount
+        limit = self.setup.rules.daily_loss_r
+        if limit is not None and self.realised <= -limit * self.risk:
+            self.day_over = True
+
+    def mark(self, ms: int) -> None:
+        opened = [(symbol, each) for symbol, each in sorted(self.positions.items()) if each.fills]
+        unrealised = sum(
+            each.side * (self.last[symbol] * FINER - each.fills[0][2]) * each.left for symbol, each in opened
+        )
+        if ms % 60_000 == 0:
+            self.curve.append((ms, self.balance + unrealised, len(opened)))
+        limit = self.setup.rules.circuit_break_r
+        if ms >= self.broken_until:
+            broken = limit is not None and self.realised + unrealised <= -limit * self.risk
+            self.broken_until = ms + self.setup.rules.cooldown_minutes * 60_000 if broken else -1
+        if self.broken_until >= 0 and self.setup.rules.flatten:
+            for _, each in opened:
+                if ms + self.setup.costs.latency_ms < each.close_due and each.triggered is None:
+                    each.close_due, each.close_why = ms + self.setup.costs.latency_ms, "risk_guard"
+
+    def settle(self, symbol: str, what: tuple[int, int]) -> None:
+        each = self.positions.get(symbol)
+        if each is None or not each.fills:
+            return
+        rate, mark = what
+        fine = (mark + 500) // 1000 if mark else self.last[symbol] * FINER
+        paid = each.side * round_half_up(fine * each.left * rate)
+        each.funding += paid
+        self.gain(-paid)
+
+    def decide(self, ms: int, each: SignalScored) -> None:
+        assert each.stop_loss is not None
+        assert each.take_profit_1 is not None
+        assert each.take_profit_2 is not None
+        assert each.hold_until_ms is not None
+        side = 1 if each.direction == "long" else -1
+        price, stop = int(each.price * 10), int(each.stop_loss * 10)
+        quantity = self.risk // max(1, abs(price - stop) * FINER)
+        why = self.closed_to(each.symbol)
+        if not why and side * (price - stop) <= 0:
+            why = "stop_passed"
+        why = why or self.too_small(each.symbol, price, quantity)
+        if why:
+            self.refuse(each, ms, why)
+            return
+        late = self.setup.costs.latency_ms
+        targets = (int(each.take_profit_1 * 10), int(each.take_profit_2 * 10))
+        self.positions[each.symbol] = Position(
+            each, side, quantity, stop, targets, ms + late, each.hold_until_ms, each.hold_until_ms + late
+        )
+
+    def closed_to(self, symbol: str) -> str:
+        """Why the account takes nothing now."""
+        if self.broken_until >= 0:
+            return "risk_state"
+        if self.day_over:
+            return "daily_loss"
+        if symbol in self.positions:
+            return "symbol_locked"
+        return "max_positions" if len(self.positions) >= self.setup.rules.max_positions else ""
+
+    def too_small(self, symbol: str, price: int, quantity: int) -> str:
+        least = self.setup.filters[symbol]
+        if quantity < least.min_quantity * 1000:
+            return "below_minimum_quantity"
+        return "below_minimum_notional" if quantity * price * FINER < least.min_notional * UNIT else ""
+
+    def refuse(self, each: SignalScored, ms: int, why: str) -> None:
+        self.refused.append((each.event_id, ms, why))
+
+    def trade(self, ms: int, symbol: str, price: int, quantity: int) -> None:
+        self.last[symbol] = price
+        self.seen[symbol].append((ms, price, quantity))
+        each = self.positions.get(symbol)
+        if each is None:
+            return
+        if not each.fills:
+            if ms >= each.due:
+                self.enter(ms, symbol, price)
+            return
+        if each.triggered is not None:
+            why, due = each.triggered
+            if ms >= due:
+                self.market_exit(symbol, ms, why, price)
+            else:
+                each.low, each.high = min(each.low, price), max(each.high, price)
+            return
+        if ms >= each.close_due:
+            self.market_exit(symbol, ms, each.close_why, price)
+            return
+        while symbol in self.positions and each.triggered is None and self.bracket(ms, symbol, price):
+            pass
+        if symbol in self.positions:
+            each.low, each.high = min(each.low, price), max(each.high, price)
+
+    def bracket(self, ms: int, symbol: str, price: int) -> bool:
+        """One step of the bracket at a trade; false when there is nothing more to do."""
+        each = self.positions[symbol]
+        beyond = price <= each.stop if each.side > 0 else price >= each.stop
+        if beyond:
+            why = "break_even_stop" if each.reduced else "stop_loss"
+            if self.setup.costs.stop_latency_ms:
+                each.triggered = (why, ms + self.setup.costs.stop_latency_ms)
+            else:
+                self.market_exit(symbol, ms, why, price)
+            return True
+        target = each.targets[each.reduced]
+        if not (price > target if each.side > 0 else price < target):
+            return False
+        each.low, each.high = min(each.low, target), max(each.high, target)
+        if each.reduced:
+            self.exit(symbol, ms, "take_profit_2", target * FINER, each.left)
+            return True
+        half = each.quantity // 2
+        each.reduced = True
+        if half:
+            self.exit(symbol, ms, "take_profit_1", target * FINER, half)
+        entry = each.fills[0][2]
+        each.stop = -(-entry // FINER) if each.side > 0 else entry // FINER
+        return True
+
+    def enter(self, ms: int, symbol: str, price: int) -> None:
+        each = self.positions[symbol]
+        late = ms >= each.hold_until
+        if late or each.side * (price - each.stop) <= 0:
+            self.refuse(self.positions.pop(symbol).signal, ms, "no_trade_to_fill" if late else "stop_passed")
+            return
+        fine = price * FINER + each.side * self.slip(symbol, price, each.quantity)
+        fee = self.fee(fine * each.quantity, taker=True)
+        each.fills.append(("entry", ms, fine, each.quantity, fee))
+        each.left, each.low, each.high = each.quantity, price, price
+        self.gain(-fee)
+
+    def market_exit(self, symbol: str, ms: int, why: str, price: int) -> None:
+        each = self.positions[symbol]
+        each.low, each.high = min(each.low, price), max(each.high, price)
+        self.exit(symbol, ms, why, price * FINER - each.side * self.slip(symbol, price, each.left), each.left)
+
+    def exit(self, symbol: str, ms: int, why: str, fine: int, quantity: int) -> None:
+        each = self.positions[symbol]
+        fee = self.fee(fine * quantity, taker=not why.startswith("take"))
+        each.fills.append((why, ms, fine, quantity, fee))
+        each.left -= quantity
+        self.gain(each.side * (fine - each.fills[0][2]) * quantity - fee)
+        if each.left == 0:
+            del self.positions[symbol]
+            self.closed.append((each.signal.event_id, tuple(each.fills), each.funding, each.low, each.high))
+
+    def fee(self, notional: int, *, taker: bool) -> int:
+        costs = self.setup.costs
+        return round_half_up(notional * int((costs.taker_fee if taker else costs.maker_fee) * UNIT))
+
+    def slip(self, symbol: str, price: int, quantity: int) -> int:
+        costs = self.setup.costs
+        if not costs.slippage:
+            return 0
+        now = self.seen[symbol][-1][0]
+        window = [row for row in self.seen[symbol] if row[0] >= now - costs.impact_window_ms] or self.seen[symbol][-1:]
+        half = max(round_half_up(price * FINER * int(costs.half_spread_bps * 10_000)), FINER)
+        prices = [row[1] for row in window]
+        move = max((max(prices) - min(prices)) * FINER, 2 * half)
+        traded = sum(row[1] * row[2] for row in window) * FINER
+        impact = float(costs.impact_coefficient) * move * math.sqrt(quantity * price * FINER / traded)
+        return min(half + math.ceil(impact), price * FINER // 10)
+
+
+def round_half_up(product: int) -> int:
+    """A product with a rate in 10**-8."""
+    return (product + UNIT // 2) // UNIT
