@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class ParquetSource:
     """Ids that are missing between rows are holes. Liquidations are taken as received throughout where a day has their file."""
 
     folder: Path
+    _scales: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
@@ -62,11 +63,12 @@ class ParquetSource:
         return None if first is None else Stored(symbol, rows, last - first + 1 - rows, empty_days(span, days))
 
     async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
-        newest = -1
+        newest, scale = -1, self._scale(symbol, span)
         for path in self._files("trades", symbol, span):
             # Decompression lets other threads run: the next file may be read while this one is evaluated.
             table = await asyncio.to_thread(_read, path, _TRADE_COLUMNS)
             page = _rows(symbol, table, newest, path)
+            page = _in_scale(page, scale)
             if len(page):
                 newest = int(page.time[-1])
                 inside = page.rows(page.before(span.start_ms), page.before(span.end_ms))
@@ -99,6 +101,14 @@ class ParquetSource:
                     found.append(Settlement(_ms(row["event_time"]), rate, None if mark is None else Decimal(mark)))
         return sorted(found, key=lambda item: item.time_ms)
 
+    def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
+        """The fewest decimals that hold every value of the symbol's files: one scale for all pages."""
+        known = self._scales.get(symbol)
+        if known is None:
+            scales = [_scale_of(path) for path in self._files("trades", symbol, span)] or [(0, 0)]
+            known = self._scales[symbol] = max(one for one, _ in scales), max(two for _, two in scales)
+        return known
+
     def _files(self, name: str, symbol: str, span: Span) -> list[Path]:
         """The days' files that the span touches, oldest first."""
         first = dt.datetime.fromtimestamp(span.start_ms / 1000, dt.UTC).date()
@@ -122,11 +132,12 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
     try:
         return parquet.read_table(path, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError) as error:
-        raise UnreadableFile(
-            f"the file cannot be read: {str(error).splitlines()[0][:200]}",
-            where=str(path),
-            todo="export that day again, or remove the file",
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UnreadableFile:
+    what = f"the file cannot be read: {str(error).splitlines()[0][:200]}"
+    return UnreadableFile(what, where=str(path), todo="export that day again, or remove the file")
 
 
 def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows:
@@ -152,6 +163,38 @@ def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows
         price=_integers(table.column("price"), path),
         quantity=_integers(table.column("quantity"), path),
         buyer_is_maker=table.column("buyer_is_maker").to_numpy().astype(np.uint8),
+    )
+
+
+def _scale_of(path: Path) -> tuple[int, int]:
+    """Decimals of prices and quantities: as the export says, else as the values have them."""
+    try:
+        said = parquet.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+    if b"price_decimals" in said and b"quantity_decimals" in said:
+        return int(said[b"price_decimals"]), int(said[b"quantity_decimals"])
+    table = _read(path, ["price", "quantity"])
+    scales = [
+        _fewest(_integers(table.column(name), path), table.schema.field(name).type.scale) for name in table.column_names
+    ]
+    return scales[0], scales[1]
+
+
+def _fewest(values: Int64, decimals: int) -> int:
+    while decimals > 0 and not np.any(values % 10):
+        values, decimals = values // 10, decimals - 1
+    return decimals
+
+
+def _in_scale(page: TradeRows, scale: tuple[int, int]) -> TradeRows:
+    price, quantity = scale
+    return replace(
+        page,
+        price_decimals=price,
+        quantity_decimals=quantity,
+        price=page.price // 10 ** (page.price_decimals - price),
+        quantity=page.quantity // 10 ** (page.quantity_decimals - quantity),
     )
 
 

@@ -147,7 +147,7 @@ class Exporter:
     async def _trade_day(self, stored: StoredSpan, day: dt.date) -> ExportedFile:
         total = stored.last_id - stored.first_id + 1
         self.progress.start(f"{stored.symbol} {day}", "trades of", total)
-        with self._file("trades", stored.symbol, day, TRADES) as file:
+        with self._file("trades", stored.symbol, day, _with_scale(stored)) as file:
             async for page in trade_pages(self.engine, stored):
                 file.write(_trade_table(page))
                 self.progress.move(int(page.agg_id[-1]) - stored.first_id + 1)
@@ -212,6 +212,12 @@ def unwritable(error: OSError, path: Path) -> UserError:
     """What a person can do about it: only a full disk is helped by space."""
     why = f"the file cannot be written: {error.strerror or error}"
     return UserError(why, where=str(path), todo=_ADVICE.get(error.errno or 0, "name another folder"))
+
+
+def _with_scale(stored: StoredSpan) -> pa.Schema:
+    """The schema with the decimals that the values really have, which one scale for all symbols does not show."""
+    scales = {"price_decimals": stored.price_decimals, "quantity_decimals": stored.quantity_decimals}
+    return TRADES.with_metadata({name: str(min(decimals, DECIMALS)) for name, decimals in scales.items()})
 
 
 def _trade_table(page: SymbolTrades) -> pa.Table:
