@@ -42,7 +42,8 @@ class FeedMemory:
         if isinstance(event, FeedStatusChanged):
             listed = list(event.open_gaps)
             if event.gaps_open > len(listed):  # a report has room for the oldest ones only
-                listed += [gap for gap in self.open_gaps if gap.first_missing_id > listed[-1].last_missing_id]
+                last = listed[-1].last_missing_id if listed else UNKNOWN_ID
+                listed += [gap for gap in self.open_gaps if gap.first_missing_id > last]
             self.open_gaps, self.gaps_filled, self.marks = listed, event.gaps_filled, event.marks
             return
         first, last = event.first_missing_id, event.last_missing_id
