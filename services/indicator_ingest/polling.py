@@ -71,6 +71,7 @@ class Poller:
 
     async def run(self) -> None:
         await asyncio.gather(self._rounds(), self._watch())
+        gauge("perpstream_feed_age_seconds").remove(self._poll.feed, symbol)
 
     async def _watch(self) -> None:
         """A value grows too old without an answer, too: a question waits for as long as the venue bans the whole address."""

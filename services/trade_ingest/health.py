@@ -25,6 +25,10 @@ from services.trade_ingest.gaps import GapBook
 FEED = "trades"
 # Real seconds between two reports of a symbol at least, however fast the venue's time runs.
 SHORTEST_SECONDS = 1.0
+# Real seconds that another line has for what one jumped over and REST brought: some times what it is waited for before that.
+OWED_SECONDS = 5.0
+# Of the gauge, as labels.
+COMPLETENESS_SPANS = ("1h", "24h")
 # In one report; what lies beyond is told gap by gap.
 MOST_OPEN = 200
 
@@ -223,7 +227,7 @@ class FeedHealth:
             marks=known.completeness.marks(mark),
         )
         gauge("perpstream_gaps_open").labels(symbol).set(len(known.book.open))
-        for span, ppm in (("1h", hour), ("24h", day)):
+        for span, ppm in zip(COMPLETENESS_SPANS, (hour, day), strict=True):
             if ppm is not None:
                 gauge("perpstream_completeness_ratio").labels(symbol, span).set(ppm / 1_000_000)
         event = self._status.report(symbol, now_ms, known.feed.last_time, figures)

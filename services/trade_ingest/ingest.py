@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from libs.contracts.event import Event
@@ -16,7 +15,7 @@ from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.bootstrap import fetch_bootstrap
 from services.trade_ingest.continuity import Continuity, Told
-from services.trade_ingest.health import FEED, FeedHealth, FeedMemory
+from services.trade_ingest.health import COMPLETENESS_SPANS, FEED, FeedHealth, FeedMemory
 
 # How long a trade beyond a grid edge waits for those of its partition's other symbols; docs/decisions/0013-ingest.md.
 EDGE_SECONDS = 0.005
@@ -87,10 +86,11 @@ class TradeIngest:
         self.assembler.remove(symbol)
         self._counted.pop(symbol, None)
         self.sources.pop(symbol, None)
-        with suppress(KeyError):
-            gauge("perpstream_watermark_age_seconds").remove(symbol)
-            gauge("perpstream_feed_age_seconds").remove(FEED, symbol)
-            gauge("perpstream_gaps_open").remove(symbol)
+        gauge("perpstream_watermark_age_seconds").remove(symbol)
+        gauge("perpstream_feed_age_seconds").remove(FEED, symbol)
+        gauge("perpstream_gaps_open").remove(symbol)
+        for span in COMPLETENESS_SPANS:
+            gauge("perpstream_completeness_ratio").remove(symbol, span)
 
     @property
     def clock(self) -> VenueClock:
