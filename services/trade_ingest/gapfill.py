@@ -275,7 +275,7 @@ class GapFiller:
             return
         if not confirmed:
             self._log.error("ids that the venue does not know are dropped", symbol=feed.symbol, first=first.agg_id)
-            feed.tracker.forget_held()
+            feed.tracker.forget_held(feed.last_time)
             return
         self._log.error(
             "a gap is declared", symbol=feed.symbol, first=feed.tracker.expected, last=first.agg_id - 1, cause=cause
