@@ -28,7 +28,7 @@ _IN_SYMBOLS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 _OTHER_LETTERS = ("Lu", "Lo")  # capital letters of other scripts, and letters of scripts without capitals
 _INTEGERS = range(-(1 << 63), 1 << 63)
 _TIMES = range(-1, LATEST_MS)
-_COUNTS = range(1 << 63)
+_COUNTS = range((1 << 63) - 1)  # PostgreSQL has the end of a range of ids too, which is one more
 _COUNTED = frozenset(("first_missing_id", "last_missing_id", "unfilled", "lost", "gaps_open", "gaps_filled"))
 _GAP = frozenset(("first_missing_id", "last_missing_id"))
 
@@ -197,7 +197,9 @@ def _wrong_integer(value: int) -> str | None:
 
 
 def _wrong_count(value: int) -> str | None:
-    return _wrong_integer(value) or ("is negative" if value < 0 else None)
+    if value in _COUNTS:
+        return None
+    return _wrong_integer(value) or ("is negative" if value < 0 else "has no successor of 64 bits")
 
 
 def _wrong_time(value: int) -> str | None:

@@ -32,6 +32,8 @@ def _hidden(key: str, value: Any) -> Any:
         return HIDDEN
     if isinstance(value, Mapping):
         return {name: _hidden(str(name), content) for name, content in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(key, content) for content in value]
     return masked(value) if isinstance(value, str) else value
 
 

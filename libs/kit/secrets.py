@@ -9,8 +9,8 @@ from urllib.parse import unquote_plus
 
 SECRET_WORDS = ("password", "passfile", "secret", "token", "api_key", "signature", "authorization", "webhook")
 HIDDEN = "***"
-# Up to the last @: a password may hold any character, and what is hidden too much is hidden well.
-_BEFORE_HOST = re.compile(r"(://[^\s:/@]*:)\S+@")
+# Up to the last @: a password may hold any character, and so may a name; what is hidden too much is hidden well.
+_BEFORE_HOST = re.compile(r"(://[^\s:/]*:)\S+@")
 # The punctuation of the sentence around a URL is not part of it.
 _PARAMETER = re.compile(r"([?&])([^\s=?&]+)=([^\s&]*?)(?=[)\]}'\"<>,.:]*(?:[\s&]|$))")
 

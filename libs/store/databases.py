@@ -11,7 +11,7 @@ from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.secrets import masked
 from libs.store.engine import explained
 
-# What needs no quotes anywhere: in SQL, in a URL, in a shell.
+# What needs no quotes in a URL or a shell; in SQL a word of its own, like user, does.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -27,7 +27,7 @@ async def create_database(engine: AsyncEngine, name: str) -> None:
         async with explained(engine), engine.connect() as connection:
             # PostgreSQL creates no database inside a transaction.
             alone = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            await alone.execute(text(f"CREATE DATABASE {name}"))
+            await alone.execute(text(f'CREATE DATABASE "{name}"'))
     except DBAPIError as error:
         reason = getattr(error.orig, "__cause__", None)
         if isinstance(reason, asyncpg.DuplicateDatabaseError):

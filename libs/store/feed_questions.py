@@ -11,7 +11,8 @@ from libs.store.instants import instant, milliseconds
 
 _FEEDS = text("""
 SELECT *, CASE WHEN feed = 'trades' THEN (
-  SELECT coalesce(sum(last_missing_id - first_missing_id + 1), 0)::bigint FROM market_data_gaps AS gap
+  SELECT coalesce(sum(CASE WHEN closed_at IS NULL THEN last_missing_id - first_missing_id + 1
+    ELSE coalesce(unfilled_count, last_missing_id - first_missing_id + 1) END), 0)::bigint FROM market_data_gaps AS gap
   WHERE gap.symbol = feed_health.symbol AND gap.in_band AND gap.outcome = 'lost'
     AND gap.to_time >= feed_health.event_time - interval '24 hours'
 ) END AS lost_24h

@@ -7,6 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from services.console import data_export, data_import, data_replay
 from services.console.database import with_engine
@@ -80,7 +81,7 @@ def verify(
 
         repairs = repair_span(state_dir, repair, (symbol.upper(), since, until))
     # On standard error, so that a table or JSON can be piped while people see that something happens.
-    with Console(stderr=True).status(f"reading the trades of {symbol.upper()}"):
+    with Console(stderr=True).status(Text(f"reading the trades of {symbol.upper()}")):
         found = with_engine(state_dir, lambda engine: ask_the_rows(engine, symbol.upper(), since, until))
     if as_json:
         print_json({**_facts(found), "repairs": repairs})
@@ -119,10 +120,10 @@ def _print(found: "Verification") -> None:
     screen = console()
     span = f"{found.symbol} from {found.start:%Y-%m-%d %H:%M}Z to {found.stop:%Y-%m-%d %H:%M}Z"
     if not found.days:
-        screen.print(f"{span}: no trade is stored")
+        screen.print(f"{span}: no trade is stored", markup=False)
         return
     # In two lines where a word is longer than its numbers: all of it stands in 80 columns, ids of ten digits too.
-    table = Table(title=span, box=None, pad_edge=False, collapse_padding=True)
+    table = Table(title=Text(span), box=None, pad_edge=False, collapse_padding=True)
     names = (
         "day",
         "rows",
@@ -144,7 +145,7 @@ def _print(found: "Verification") -> None:
     for gap in found.gaps[:_SHOWN_GAPS]:
         times = f"{gap.after:%Y-%m-%d %H:%M:%S} and {gap.before:%Y-%m-%d %H:%M:%S}Z"
         known = f"known as: {gap.cause}" if gap.cause else "nothing is known about it"
-        screen.print(f"{_what(gap)}, between {times}; {known}")
+        screen.print(f"{_what(gap)}, between {times}; {known}", markup=False)  # a cause is anybody's word
     if len(found.gaps) > _SHOWN_GAPS:
         screen.print(f"and {len(found.gaps) - _SHOWN_GAPS} more gaps: see --json")
     screen.print("complete" if found.sound else "not complete")

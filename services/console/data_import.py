@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from libs.kit.errors import UserError
 from services.console.database import with_engine
@@ -91,7 +92,7 @@ def _print(reports: "list[FileReport]", as_json: bool) -> None:
     for name in ("rows", "added", "known"):
         table.add_column(name, justify="right", no_wrap=True)
     for report in reports:
-        table.add_row(report.file, _WORDS[report.state], *map(str, (report.rows, report.added, report.known)))
+        table.add_row(Text(report.file), _WORDS[report.state], *map(str, (report.rows, report.added, report.known)))
     screen.print(table)
     for report in reports:
         for remark in _remarks(report):

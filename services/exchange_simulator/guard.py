@@ -5,6 +5,7 @@ the venue itself change nothing, and are asked under whatever name a client libr
 """
 
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -16,8 +17,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def guarded(listening_on: str):  # type: ignore[no-untyped-def]
-    """The middleware in front of /sim/*. A port that listens on this machine only answers to its names only; one that the
-    operator has opened to others answers to any, but to no page of another site either."""
+    """The middleware in front of /sim/*. A port that listens on this machine only answers to its names only; one that is opened
+    to others, as in a container, answers to addresses too and to names without a dot, which no site has."""
     private = is_loopback(listening_on)
 
     @web.middleware
@@ -37,6 +38,9 @@ def _refusal(request: web.Request, *, private: bool) -> web.Response | None:
     if private and host is not None and not is_loopback(host):
         what, todo = "this port answers to localhost only", "call http://127.0.0.1 or localhost"
         return reply({"error": what, "todo": todo}, 421)
+    if host is not None and not _no_site(host):
+        what, todo = "a name with a dot may be that of a foreign page", "call by an address, or a name without a dot"
+        return reply({"error": what, "todo": todo}, 421)
     if origin is not None and not _is_ours(origin, None if private else host):
         what, todo = "pages of other sites cannot drive the simulator", "ask without an Origin header"
         return reply({"error": what, "todo": todo}, 403)
@@ -44,6 +48,16 @@ def _refusal(request: web.Request, *, private: bool) -> web.Response | None:
         what, todo = "the body is not said to be JSON", "send Content-Type: application/json"
         return reply({"error": what, "todo": todo}, 415)
     return None
+
+
+def _no_site(host: str) -> bool:
+    """Whether nobody can have a browser resolve this name to us: an address is not resolved at all, and a name without a dot is
+    looked up only in the network that the browser is in."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return "." not in host
+    return True
 
 
 def _is_ours(origin: str, host: str | None) -> bool:

@@ -24,7 +24,7 @@ from services.indicator_ingest.backfill import SERIES, Backfill
 from services.indicator_ingest.facts import MarkPriceSampler, Novelty, Series, series_of
 from services.indicator_ingest.history import History
 from services.indicator_ingest.mark_prices import STREAM
-from services.indicator_ingest.membership import MarkPrices, Membership
+from services.indicator_ingest.membership import FirstRounds, MarkPrices, Membership
 from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.polling import Poller
 from services.indicator_ingest.polls import polls
@@ -50,19 +50,22 @@ async def main(context: ServiceContext) -> None:
         # Of every partition: a symbol may come to any while we run.
         known = await read_known(kafka.kafka_bootstrap, range(kafka.market_partitions), settings.history_days)
         outlet = Outlet(output.publisher, partitions, known.novelty, venue_settings.venue, venue.clock, known.history)
-        rounds = FirstRounds(context)
-        pollers = [Poller(poll, outlet, rounds.of(poll.feed)) for poll in polls(venue, instruments, settings)]
-        backfill = Backfill(venue.market_data.at(Priority.WARM_UP), outlet, rounds.over)
+        start = AtStart(context)
+        pollers = [Poller(poll, outlet, start.of(poll.feed)) for poll in polls(venue, instruments, settings)]
+        backfill = Backfill(venue.market_data.at(Priority.WARM_UP), outlet, start.over)
+        rounds = FirstRounds(pollers, partitions, backfill)
         marks = MarkPrices(context, venue, outlet, known.sampler, settings, sessions)
         marks.open(tuple(instruments))
-        members = Membership(kafka.market_partitions, instruments, pollers, backfill, marks)
+        members = Membership(kafka.market_partitions, instruments, rounds, marks)
         asking = (poller.run() for poller in pollers)
-        await output.run(keep_clock(venue), backfill.run(), *asking, sessions.run(), control.follow(members))
+        await output.run(
+            keep_clock(venue), backfill.run(), *asking, rounds.run(), sessions.run(), control.follow(members)
+        )
         marks.release()
         await output.drain()
 
 
-class FirstRounds:
+class AtStart:
     """Each feed's first round is a condition of readiness; `over` is set when all have had theirs."""
 
     def __init__(self, context: ServiceContext) -> None:

@@ -19,12 +19,13 @@ from services.indicator_ingest.outlet import Outlet
 
 FEED = "mark_price"
 STREAM = "mark price stream"
+NOT_YET = "not open yet"
 # The venue sends every symbol's mark price at the full second, when evaluations are due: those need not wait behind them.
 AFTER_EDGE_SECONDS = 0.3
 
 
 class MarkPriceFeed:
-    """The `StreamHandler` of one connection's mark prices. `trouble`: why it is not open, None while it is or has not been."""
+    """The `StreamHandler` of one connection's mark prices. `trouble`: why it is not open, None while it is."""
 
     def __init__(self, context: ServiceContext, venue: Venue, outlet: Outlet, sampler: MarkPriceSampler) -> None:
         self._context = context
@@ -33,7 +34,7 @@ class MarkPriceFeed:
         self._sampler = sampler
         self.reports = FeedReports(FEED, (), venue.clock, self._tell)
         self._waiting: list[Outgoing] = []
-        self.trouble: str | None = None
+        self.trouble: str | None = NOT_YET
 
     def session(self, symbols: Sequence[str], silence_seconds: float) -> StreamSession:
         """The supervised stream of these symbols."""

@@ -1,7 +1,7 @@
 """Symbols that are added and removed while the service runs: each begins as at a start, its history too."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.contracts.partitioning import partition_of
@@ -12,10 +12,11 @@ from libs.exchanges.session import StreamSession
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import Venue, known_instruments
 from libs.kit.errors import TryAgain
+from libs.kit.metrics import gauge
 from libs.kit.service import ServiceContext
 from services.indicator_ingest.backfill import Backfill
 from services.indicator_ingest.facts import MarkPriceSampler
-from services.indicator_ingest.mark_prices import STREAM, MarkPriceFeed
+from services.indicator_ingest.mark_prices import FEED, STREAM, MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.polling import Poller
 from services.indicator_ingest.settings import IndicatorSettings
@@ -48,6 +49,7 @@ class MarkPrices:
         for feed in [feed for feed in self.feeds if symbol in feed.reports.symbols]:
             feed.release()
             feed.reports.leave(symbol)
+            gauge("perpstream_feed_age_seconds").remove(FEED, symbol)
             if not feed.reports.symbols:
                 await self.sessions.close(self.feeds.pop(feed))
         troubles = [feed.trouble for feed in self.feeds if feed.trouble is not None]
@@ -62,14 +64,41 @@ class MarkPrices:
             feed.release()
 
 
+@dataclass(slots=True)
+class FirstRounds:
+    """First rounds of symbols that come while the service runs, beside everything else: a question may wait for the end of a
+    ban, and who has asked for the symbol may want to be rid of it before."""
+
+    pollers: Sequence[Poller]
+    partitions: Mapping[str, int]
+    backfill: Backfill
+    _come: asyncio.Queue[tuple[str, ...]] = field(default_factory=asyncio.Queue)
+
+    def begin(self, symbols: Sequence[str]) -> None:
+        """Follow these from now on, and ask for them soon."""
+        for poller in self.pollers:
+            poller.follow(symbols)
+        self._come.put_nowait(tuple(symbols))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as rounds:
+            while True:
+                rounds.create_task(self._round(await self._come.get()))
+
+    async def _round(self, symbols: Sequence[str]) -> None:
+        followed = [symbol for symbol in symbols if symbol in self.partitions]
+        await asyncio.gather(*(poller.begin(followed) for poller in self.pollers))
+        self.backfill.more.set()
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """The `Members` of this service. `instruments` is what the polls look into."""
 
     market_partitions: int
     instruments: dict[str, Instrument]
-    pollers: Sequence[Poller]
-    backfill: Backfill
+    rounds: FirstRounds
     marks: MarkPrices
 
     async def add(self, symbols: Sequence[str]) -> None:
@@ -84,12 +113,11 @@ class Membership:
         for symbol in found:
             self.marks.outlet.partitions[symbol] = partition_of(symbol, self.market_partitions)
         self.marks.open(tuple(found))
-        await asyncio.gather(*(poller.begin(tuple(found)) for poller in self.pollers))
-        self.backfill.more.set()
+        self.rounds.begin(tuple(found))
 
     async def remove(self, symbols: Sequence[str]) -> None:
         for symbol in [symbol for symbol in symbols if symbol in self.marks.outlet.partitions]:
             await self.marks.leave(symbol)
-            for poller in self.pollers:
+            for poller in self.rounds.pollers:
                 poller.end(symbol)
             del self.marks.outlet.partitions[symbol]

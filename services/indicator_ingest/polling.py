@@ -55,10 +55,13 @@ class Poller:
         self._newest: dict[str, int] = {}
         self._log = get_logger(f"polling.{poll.feed}")
 
-    async def begin(self, symbols: Sequence[str]) -> None:
-        """A round at once for symbols that have just come."""
+    def follow(self, symbols: Sequence[str]) -> None:
+        """These have come; `begin` asks for them at once."""
         for symbol in symbols:
             self._status.follow(symbol)
+
+    async def begin(self, symbols: Sequence[str]) -> None:
+        """A round at once for symbols that have just come."""
         now, every = self._outlet.clock.now_ms(), int(self._schedule.every_seconds * 1000)
         await self._round(symbols, next_due(now, every, int(self._schedule.offset_seconds * 1000)) - every)
 
@@ -68,6 +71,7 @@ class Poller:
         self._status.end(symbol, now)
         self._tell(symbol, now, Figures())
         self._status.forget(symbol)
+        gauge("perpstream_feed_age_seconds").remove(self._poll.feed, symbol)
 
     async def run(self) -> None:
         await asyncio.gather(self._rounds(), self._watch())

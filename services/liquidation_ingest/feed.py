@@ -23,6 +23,7 @@ from services.liquidation_ingest.settings import LiquidationSettings
 
 FEED = "liquidations"
 STREAM = "forced-order stream"
+NOT_YET = "not open yet"
 PATIENCE_SECONDS = 10.0
 
 
@@ -44,13 +45,13 @@ class Channel:
 class LiquidationFeed:
     """The `StreamHandler` of one connection; one mark price a second is its heartbeat, since forced orders are rare.
 
-    `trouble`: why the stream is not open, None while it is or has not been.
+    `trouble`: why the stream is not open, None while it is.
     """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self.reports = FeedReports(FEED, (), channel.venue.clock, self._tell)
-        self.trouble: str | None = None
+        self.trouble: str | None = NOT_YET
         self._open = False
 
     def session(self, symbols: Sequence[str], settings: LiquidationSettings) -> StreamSession:

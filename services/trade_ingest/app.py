@@ -107,6 +107,7 @@ class _Running:
                 control.follow(Membership(settings.place, venue, publisher, ingest, filler, streams)),
             )
         finally:
+            ingest.ended()
             assembler.flush()
             ingest.pump()
             await self._send_rest()

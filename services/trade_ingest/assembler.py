@@ -62,6 +62,7 @@ class SymbolFeed:
         self.quantity_decimals = instrument.quantity_decimals
         expected = resume.last_id + 1 if resume.last_id != UNKNOWN_ID else UNKNOWN_ID
         self.tracker = ContinuityTracker(expected, held_limit)
+        self.tracker.told_time = resume.last_time
         self.watermark = Watermark(resume.watermark)
         self.published_watermark = resume.watermark
         self.last_time = resume.last_time

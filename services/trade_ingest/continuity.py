@@ -9,7 +9,7 @@ from enum import Enum
 from operator import attrgetter
 from typing import NamedTuple
 
-from libs.contracts.market import NEVER_EXISTED
+from libs.contracts.market import NEVER_EXISTED, UNKNOWN_TIME
 from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade
 
@@ -41,6 +41,15 @@ class Missing(NamedTuple):
 Release = list["AggTrade | Missing"]
 
 
+class Skipped(NamedTuple):
+    """Ids, both inclusive, that are published and that a line jumped over; the times (ms) of what it told before and after."""
+
+    first: int
+    last: int
+    from_ms: int
+    to_ms: int
+
+
 class Told(NamedTuple):
     """What an answer of REST proves. `caught_up`: it had nothing newer when it was asked, which proves continuity if the
     connection has been whole since then (`generation` as it was before asking). `cause`: why ids that it skips are missing: the
@@ -56,9 +65,10 @@ class ContinuityTracker:
 
     `held` is bounded: when it is full, newer trades are not kept; they are found missing afterwards and fetched by REST.
     `lines` are the healthy connections that deliver the symbol: ids are missing when each of them has jumped over them. `told` is
-    the newest id that one of them has told, or that was known at the start: what REST brought beyond it, the stream still owes;
-    `skipped` are published ids that a single line then jumped over. `heard`: the stream has told something new since it was
-    opened. `held` is in order of ids, each once.
+    the newest id that one of them has told, or that was known at the start, and `told_time` its time: what REST brought beyond
+    it, the stream still owes; `owed` are published ids that one of several lines jumped over and another may still tell,
+    `skipped` those that none will tell any more. `heard`: the stream has told something new since it was opened. `held` is in
+    order of ids, each once.
     """
 
     __slots__ = (
@@ -72,15 +82,19 @@ class ContinuityTracker:
         "generation",
         "heard",
         "lines",
+        "owed",
         "skipped",
         "state",
         "told",
+        "told_time",
     )
 
     def __init__(self, expected: int = UNKNOWN_ID, held_limit: int = 50_000) -> None:
         self.expected = expected
         self.told = expected - 1 if expected != UNKNOWN_ID else UNKNOWN_ID
-        self.skipped: list[tuple[int, int]] = []
+        self.told_time = UNKNOWN_TIME
+        self.owed: list[Skipped] = []
+        self.skipped: list[Skipped] = []
         self.state = Continuity.DOUBT if expected != UNKNOWN_ID else Continuity.FILLING
         self.duplicates = 0
         self.disbelieved = 0
@@ -127,16 +141,18 @@ class ContinuityTracker:
             self.expected = trade_id + 1
             if trade_id > self.told:
                 if trade_id != self.told + 1:
-                    self._skip_to(trade_id)
-                self.told = trade_id
+                    self._skip_to(trade)
+                self.told, self.told_time = trade_id, trade.trade_time
             if self.state is Continuity.DOUBT:
                 self.state = Continuity.LIVE
             self.heard = True
             return True
         if trade_id < self.expected:
             if trade_id > self.told:
-                self._skip_to(trade_id)
-                self.told = trade_id
+                self._skip_to(trade)
+                self.told, self.told_time = trade_id, trade.trade_time
+            elif self.owed:
+                self._tells_after_all(trade_id)
             self.duplicates += 1
             return False
         return self._hold(trade, line)
@@ -152,6 +168,8 @@ class ContinuityTracker:
     def lost_lines(self, lines: frozenset[int]) -> bool:
         """These are left. True: what was waited for cannot come any more, REST shall be asked."""
         self.lines = lines
+        if len(lines) < 2:
+            self.settle()
         return self.state is Continuity.WAITING and self._passed_by_all() and self.stop_waiting()
 
     def stop_waiting(self) -> bool:
@@ -163,7 +181,8 @@ class ContinuityTracker:
 
     def _hold(self, trade: AggTrade, line: int) -> bool:
         if self.expected == UNKNOWN_ID and self.state is Continuity.LIVE:
-            self.expected, self.told = trade.agg_id + 1, trade.agg_id
+            self.expected = trade.agg_id + 1
+            self.told, self.told_time = trade.agg_id, trade.trade_time
             self.heard = True
             return True
         self._furthest[line] = max(trade.agg_id, self._furthest.get(line, UNKNOWN_ID))
@@ -175,16 +194,37 @@ class ContinuityTracker:
             self.disbelieved += 1
         elif len(self._held) < self._limit:
             self._held.append(trade)
-            self._skip_to(trade.agg_id)
-            self.told = max(self.told, trade.agg_id)
+            self._skip_to(trade)
+            if trade.agg_id > self.told:
+                self.told, self.told_time = trade.agg_id, trade.trade_time
             self.heard = True
         return False
 
-    def _skip_to(self, agg_id: int) -> None:
-        """The stream tells this id after `told`: what REST has published of those between, it will not tell any more."""
-        last = min(agg_id, self.expected) - 1
-        if self.told < last and self.told != UNKNOWN_ID and len(self.lines) < 2:
-            self.skipped.append((self.told + 1, last))
+    def _skip_to(self, trade: AggTrade) -> None:
+        """A line tells this trade after `told`: what REST has published of those between, it will not tell any more."""
+        last = min(trade.agg_id, self.expected) - 1
+        if self.told < last and self.told != UNKNOWN_ID:
+            self._owe(Skipped(self.told + 1, last, self.told_time, trade.trade_time))
+
+    def _owe(self, part: Skipped) -> None:
+        parts = self.skipped if len(self.lines) < 2 else self.owed
+        if parts and parts[-1].last + 1 == part.first:
+            before = parts.pop()
+            part = before._replace(last=part.last, to_ms=max(before.to_ms, part.to_ms))
+        parts.append(part)
+
+    def _tells_after_all(self, agg_id: int) -> None:
+        for place, part in enumerate(self.owed):
+            if part.first <= agg_id <= part.last:
+                pieces = part._replace(last=agg_id - 1), part._replace(first=agg_id + 1)
+                self.owed[place : place + 1] = [piece for piece in pieces if piece.first <= piece.last]
+                return
+
+    def settle(self, until: int | None = None) -> None:
+        """What is owed (up to an id) will not be told by any other line: each has told something newer, is lost, or had its
+        time."""
+        self.skipped += [part for part in self.owed if until is None or part.first <= until]
+        self.owed = [part for part in self.owed if until is not None and part.first > until]
 
     def _passed_by_all(self, agg_id: int | None = None) -> bool:
         """Whether each line has jumped over the id (by default `expected`): then none will bring it."""
@@ -202,12 +242,15 @@ class ContinuityTracker:
         if len(self.lines) < 2:
             self.disbelieved += len(held) - place
             del held[place:]
+            self.told, self.told_time = trade.agg_id, trade.trade_time
         held.insert(place, trade)
 
-    def forget_held(self) -> None:
-        """The venue knows nothing of the held trades: what was right of them will be found missing and fetched."""
+    def forget_held(self, last_time: int) -> None:
+        """The venue knows nothing of the held trades: what was right of them will be found missing and fetched. `last_time`: that
+        of the last published trade."""
         self.disbelieved += len(self._held)
         self._held.clear()
+        self.told, self.told_time = self.expected - 1, last_time
 
     def begin(self, expected: int) -> Release:
         """The first id of a fresh symbol is known (`UNKNOWN_ID`: the venue has no trade yet, take whatever comes)."""
@@ -257,6 +300,8 @@ class ContinuityTracker:
                 whole = False
                 break
             self._take_held_below(row.agg_id, out, told.cause)
+            if len(self.lines) > 1 and self._may_still_come(row.agg_id):
+                self._owe(Skipped(row.agg_id, row.agg_id, row.trade_time, row.trade_time))
             if row.agg_id > self.expected:
                 out.append(Missing(self.expected, row.agg_id - 1, told.cause))
             out.append(row)
@@ -265,6 +310,11 @@ class ContinuityTracker:
         if not self._held and whole and told.caught_up and told.generation == self.generation:
             self.state = Continuity.LIVE
         return out
+
+    def _may_still_come(self, agg_id: int) -> bool:
+        """Whether one line has jumped over it, but not each: then it is in no gap yet."""
+        waits = bool(self._held) and self._held[0].agg_id == agg_id
+        return agg_id < self.told and not waits and not self._passed_by_all(agg_id)
 
     def abandon(self, cause: str) -> Release:
         """Give up the gap before the oldest held trade; empty when nothing is held (then nothing newer is blocked)."""

@@ -121,6 +121,11 @@ class GapFiller:
         """The symbol's bootstrap is on the topic, and its trades are owed since then."""
         self._rules.rows_begin[symbol] = begin_ms
 
+    def forget(self, feed: SymbolFeed) -> None:
+        """The symbol was removed: nothing of it is kept. A worker that has it still clears the rest when it ends."""
+        self._since.pop(feed, None)
+        self._fresh.discard(feed)
+
     def _followed(self, feed: SymbolFeed) -> bool:
         """Whether nobody has removed the symbol meanwhile: after each answer, what came belongs to this feed or to none."""
         return self._host.assembler.feeds.get(feed.symbol) is feed
@@ -164,6 +169,8 @@ class GapFiller:
         begin_ms = self._rules.rows_begin.get(symbol)
         if begin_ms is None:
             begin_ms = (await self._begun_ms(feed) - self._rules.history_ms) // MINUTE_MS * MINUTE_MS
+            if not self._followed(feed):
+                return
             await self._host.bootstrap(symbol, begin_ms)
             if not self._followed(feed):
                 return
@@ -268,7 +275,7 @@ class GapFiller:
             return
         if not confirmed:
             self._log.error("ids that the venue does not know are dropped", symbol=feed.symbol, first=first.agg_id)
-            feed.tracker.forget_held()
+            feed.tracker.forget_held(feed.last_time)
             return
         self._log.error(
             "a gap is declared", symbol=feed.symbol, first=feed.tracker.expected, last=first.agg_id - 1, cause=cause

@@ -25,6 +25,10 @@ from services.trade_ingest.gaps import GapBook
 FEED = "trades"
 # Real seconds between two reports of a symbol at least, however fast the venue's time runs.
 SHORTEST_SECONDS = 1.0
+# Real seconds that another line has for what one jumped over and REST brought: some times what it is waited for before that.
+OWED_SECONDS = 5.0
+# Of the gauge, as labels.
+COMPLETENESS_SPANS = ("1h", "24h")
 # In one report; what lies beyond is told gap by gap.
 MOST_OPEN = 200
 
@@ -42,7 +46,8 @@ class FeedMemory:
         if isinstance(event, FeedStatusChanged):
             listed = list(event.open_gaps)
             if event.gaps_open > len(listed):  # a report has room for the oldest ones only
-                listed += [gap for gap in self.open_gaps if gap.first_missing_id > listed[-1].last_missing_id]
+                last = listed[-1].last_missing_id if listed else UNKNOWN_ID
+                listed += [gap for gap in self.open_gaps if gap.first_missing_id > last]
             self.open_gaps, self.gaps_filled, self.marks = listed, event.gaps_filled, event.marks
             return
         first, last = event.first_missing_id, event.last_missing_id
@@ -66,6 +71,8 @@ class _Symbol:
     reported_at: float = 0.0
     reported_ms: int = UNKNOWN_TIME
     published: int = 0
+    # Since when (monotonic seconds) ids up to the second are owed by some line.
+    owed: tuple[float, int] | None = None
 
     @property
     def next_id(self) -> int:
@@ -119,7 +126,8 @@ class FeedHealth:
             self.say(symbol, "starting")
 
     def doubt(self, symbol: str, cause: str) -> None:
-        """Why trades may be missing from now on."""
+        """Why trades may be missing from now on; what was skipped before that had another cause."""
+        self._note_skipped(symbol)
         self._symbols[symbol].cause = cause
 
     def delayed(self, symbol: str, delay_ms: float) -> None:
@@ -131,7 +139,12 @@ class FeedHealth:
         """Look at what the symbol's tracker misses; tell what is new."""
         known = self._symbols[symbol]
         news: list[TradeGapChanged] = []
-        for first, last, before, after in known.feed.tracker.gaps() if known.begun else ():
+        gaps = known.feed.tracker.gaps() if known.begun else []
+        if gaps:
+            known.feed.tracker.settle()  # each line has told something newer
+        # First, because the book counts upwards: what lies below a gap that it knows is no news to it.
+        self._note_skipped(symbol)
+        for first, last, before, after in gaps:
             from_ms = known.feed.last_time if before is None else before.trade_time
             news += known.book.found(first, last, (from_ms, after.trade_time), known.cause, self._now_ms())
         self._tell(symbol, news)
@@ -141,23 +154,48 @@ class FeedHealth:
     def brought(self, symbol: str, last_time: int, rows: Sequence[AggTrade]) -> None:
         """REST gave rows that the stream should have told and did not. Told before the rows are published, so that a successor
         of ours knows of the gap whenever they are."""
-        if rows:
-            begin = last_time if last_time != UNKNOWN_TIME else rows[0].trade_time
-            self._brought(symbol, (rows[0].agg_id, rows[-1].agg_id), (begin, rows[-1].trade_time))
+        if not rows:
+            return
+        known, first, begin = self._symbols[symbol], rows[0].agg_id, last_time
+        tracker = known.feed.tracker
+        if known.book.counted < first - 1 and tracker.told != UNKNOWN_ID:
+            # Rows of earlier answers too, of which it was not certain then.
+            first, begin = tracker.told + 1, tracker.told_time
+        if begin == UNKNOWN_TIME:
+            begin = rows[0].trade_time
+        self._brought(symbol, (first, rows[-1].agg_id), (begin, rows[-1].trade_time))
 
     def interrupted(self, symbol: str) -> None:
         """The stream is lost: what REST had brought ahead of it, it will never tell."""
         known = self._symbols[symbol]
-        times = (known.feed.last_time, known.feed.last_time)
-        self._brought(symbol, (known.feed.tracker.told + 1, known.next_id - 1), times)
+        tracker, last_time = known.feed.tracker, known.feed.last_time
+        tracker.settle()
+        self._note_skipped(symbol)
+        begin = tracker.told_time if tracker.told_time != UNKNOWN_TIME else last_time
+        self._brought(symbol, (tracker.told + 1, known.next_id - 1), (begin, last_time))
 
     def _note_skipped(self, symbol: str) -> None:
         """REST has told these ahead of the stream, and the stream went on behind them: it did not have them."""
-        known = self._symbols[symbol]
-        skipped, known.feed.tracker.skipped = known.feed.tracker.skipped, []
-        for first, last in skipped:
-            self._brought(symbol, (first, last), (known.feed.last_time, known.feed.last_time))
+        tracker = self._symbols[symbol].feed.tracker
+        if not tracker.skipped:
+            return
+        skipped, tracker.skipped = tracker.skipped, []
+        for first, last, from_ms, to_ms in skipped:
+            self._brought(symbol, (first, last), (from_ms, to_ms))
         self.advanced(symbol)
+
+    def _wait_for_owed(self, symbol: str, now: float) -> None:
+        """Of several lines that are kept for good, one may say nothing of a symbol for hours: it has its time, and no more."""
+        known = self._symbols[symbol]
+        tracker = known.feed.tracker
+        if tracker.owed and known.owed is None:
+            known.owed = now, tracker.owed[-1].last
+        elif known.owed is not None and not tracker.owed:
+            known.owed = None
+            self.advanced(symbol)
+        elif known.owed is not None and now - known.owed[0] > OWED_SECONDS:
+            tracker.settle(known.owed[1])
+            known.owed = None
 
     def _brought(self, symbol: str, ids: tuple[int, int], times: tuple[int, int]) -> None:
         known = self._symbols[symbol]
@@ -179,16 +217,20 @@ class FeedHealth:
         self._tell(symbol, known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms()))
         if whole:
             if not known.begun:
-                known.begun, tracker.told = True, max(tracker.told, tracker.expected - 1)
+                known.begun = True
+                if tracker.told < tracker.expected - 1:
+                    tracker.told, tracker.told_time = tracker.expected - 1, known.feed.last_time
+            if tracker.owed or tracker.skipped:
+                return  # these still have the cause
             # While the stream is silent, REST makes the symbol whole again and again, and the next gap has the same cause.
             known.cause = "silent" if self._status.state_of(symbol) == "silent" else "not_sent"
 
-    def tick(self) -> None:
-        """Report the figures of every symbol whose turn it is."""
-        now_ms, now = self._now_ms(), time.monotonic()
+    def tick(self, now: float | None = None) -> None:
+        """Report the figures of every symbol whose turn it is. `now`: real seconds, those of the monotonic clock if not given."""
+        now_ms, now = self._now_ms(), time.monotonic() if now is None else now
         for symbol, known in self._symbols.items():
-            if known.feed.tracker.skipped:
-                self._note_skipped(symbol)
+            self._wait_for_owed(symbol, now)
+            self._note_skipped(symbol)
             if now_ms - known.reported_ms >= REPORT_MS and now - known.reported_at >= SHORTEST_SECONDS:
                 self._report(symbol)
 
@@ -222,7 +264,7 @@ class FeedHealth:
             marks=known.completeness.marks(mark),
         )
         gauge("perpstream_gaps_open").labels(symbol).set(len(known.book.open))
-        for span, ppm in (("1h", hour), ("24h", day)):
+        for span, ppm in zip(COMPLETENESS_SPANS, (hour, day), strict=True):
             if ppm is not None:
                 gauge("perpstream_completeness_ratio").labels(symbol, span).set(ppm / 1_000_000)
         event = self._status.report(symbol, now_ms, known.feed.last_time, figures)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from libs.contracts.event import Event
@@ -16,7 +15,7 @@ from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.bootstrap import fetch_bootstrap
 from services.trade_ingest.continuity import Continuity, Told
-from services.trade_ingest.health import FEED, FeedHealth, FeedMemory
+from services.trade_ingest.health import COMPLETENESS_SPANS, FEED, FeedHealth, FeedMemory
 
 # How long a trade beyond a grid edge waits for those of its partition's other symbols; docs/decisions/0013-ingest.md.
 EDGE_SECONDS = 0.005
@@ -87,10 +86,11 @@ class TradeIngest:
         self.assembler.remove(symbol)
         self._counted.pop(symbol, None)
         self.sources.pop(symbol, None)
-        with suppress(KeyError):
-            gauge("perpstream_watermark_age_seconds").remove(symbol)
-            gauge("perpstream_feed_age_seconds").remove(FEED, symbol)
-            gauge("perpstream_gaps_open").remove(symbol)
+        gauge("perpstream_watermark_age_seconds").remove(symbol)
+        gauge("perpstream_feed_age_seconds").remove(FEED, symbol)
+        gauge("perpstream_gaps_open").remove(symbol)
+        for span in COMPLETENESS_SPANS:
+            gauge("perpstream_completeness_ratio").remove(symbol, span)
 
     @property
     def clock(self) -> VenueClock:
@@ -114,6 +114,13 @@ class TradeIngest:
         self._interrupt(symbols, "silent" if silent else "disconnected")
         for symbol in symbols:
             self.health.say(symbol, "silent" if silent else "down", reason)
+
+    def ended(self) -> None:
+        """No stream tells anything any more: what REST had brought ahead of them is a gap, and no successor would know of it."""
+        for symbol in self.assembler.feeds:
+            self.health.doubt(symbol, "restart")
+            self.health.interrupted(symbol)
+            self.health.advanced(symbol)
 
     def _interrupt(self, symbols: Sequence[str], cause: str) -> None:
         self._open.difference_update(symbols)
@@ -170,6 +177,8 @@ class TradeIngest:
     def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told) -> None:
         feed = self.assembler.feeds[symbol]
         last_time, missed = feed.last_time, self._missed(symbol, rows)
+        if missed:
+            feed.tracker.settle()  # no line will tell what is older either
         self.health.note_gaps(symbol)
         self.assembler.fill(symbol, rows, told, wall_us())
         self.health.brought(symbol, last_time, missed)
@@ -178,18 +187,20 @@ class TradeIngest:
         self.health.advanced(symbol)
 
     def _missed(self, symbol: str, rows: Sequence[AggTrade]) -> list[AggTrade]:
-        """The rows that the stream will not tell, as far as that is certain now: it is lost, or it has told nothing since its
-        connection was opened and they happened well before. The others it may still tell, later than REST; the tracker notices
-        what it leaves out when it tells something newer, or is lost."""
+        """The rows that the stream will not tell, as far as that is certain now: it is lost, or it is silent, or has told nothing
+        since its connection was opened, and they happened well before. The others it may still tell, later than REST; the tracker
+        notices what it leaves out when it tells something newer, or is lost."""
         tracker = self.assembler.feeds[symbol].tracker
         unheard = [row for row in rows if row.agg_id > tracker.told and row.agg_id >= tracker.expected]
         if symbol not in self._open:
             return unheard
-        if tracker.heard:
+        silent = self._overlay.get(symbol, ("live", ""))[0] == "silent"
+        if tracker.heard and not silent:
             return []  # what was left out before that is known as a gap
         if not self.clock.paced:
             return unheard
-        until_ms = self._opened_ms.get(symbol, 0) - ON_ITS_WAY_SECONDS * 1000 * max(1.0, self.clock.speed)
+        since_ms = self.clock.now_ms() if silent else self._opened_ms.get(symbol, 0)
+        until_ms = since_ms - ON_ITS_WAY_SECONDS * 1000 * max(1.0, self.clock.speed)
         return [row for row in unheard if row.trade_time <= until_ms]
 
     def abandon(self, symbol: str, cause: str) -> None:

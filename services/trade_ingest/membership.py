@@ -80,6 +80,7 @@ class Membership:
 
     async def remove(self, symbols: Sequence[str]) -> None:
         for symbol in symbols:
-            if symbol in self.ingest.assembler.feeds:
+            if (feed := self.ingest.assembler.feeds.get(symbol)) is not None:
                 await self.streams.leave(symbol)
                 self.ingest.remove(symbol)
+                self.filler.forget(feed)

@@ -143,6 +143,7 @@ def test_the_parts_of_a_frame_are_looked_at_too() -> None:
         ({"unfilled": -5}, "unfilled is negative"),
         ({"first_missing_id": 5, "last_missing_id": 9, "unfilled": 6}, "unfilled 6 is more than the gap has"),
         ({"last_missing_id": 2**63}, "last_missing_id does not fit 64 bits"),
+        ({"first_missing_id": 2**63 - 9, "last_missing_id": 2**63 - 1}, "last_missing_id has no successor of 64 bits"),
     ],
 )
 def test_gaps_of_ids_that_no_trade_can_have(fields: dict[str, int], words: str) -> None:

@@ -14,7 +14,8 @@ from libs.kit.logging import configure_logging, get_logger
 configure_logging("demo", "info", sys.argv[1])
 log = get_logger("part")
 log.info("started", count=3, database_password="hunter2", nested={"api_key": "hunter2", "open": 1},
-         url="postgresql://user:hunter2@host/db", webhook_url="hunter2")
+         url="postgresql://user:hunter2@host/db", webhook_url="hunter2",
+         several=[{"api_key": "hunter2"}, ("postgresql://user:hunter2@host/db", 1)])
 log.debug("too quiet")
 logging.getLogger("library").warning("from a library at redis://:hunter2@cache/0")
 logging.getLogger("aiokafka.client").info("chatter")
@@ -68,6 +69,7 @@ def test_json_lines() -> None:
     assert started["component"] == "part"
     assert started["count"] == 3
     assert started["nested"] == {"api_key": "***", "open": 1}
+    assert started["several"] == [{"api_key": "***"}, ["postgresql://user:***@host/db", 1]]
     assert started["url"] == "postgresql://user:***@host/db"
     assert started["timestamp"].endswith("Z")
     assert library["event"] == "from a library at redis://:***@cache/0"

@@ -118,6 +118,21 @@ async def test_an_interrupted_import_says_that_it_goes_on(
         assert await rows_of(engine, "SELECT row_count, missing_count FROM agg_trades_meta") == [(500_010, 0)]
 
 
+@pytest.mark.integration
+async def test_words_of_others_are_shown_as_they_are(
+    perpstream: CommandLine, database_url: str, tmp_path: Path
+) -> None:
+    file = write_file(tmp_path / "BTCUSDT-aggTrades-2024-08-08[bold].csv", [*trade_lines(0, 5), *trade_lines(9, 5)])
+    code, out, said = await asyncio.to_thread(perpstream.run, "import", str(file), "--allow-gaps")
+    assert (code, "2024-08-08[bold].csv" in out) == (0, True), out + said
+    async with opened_engine(database_url) as engine, write_session(engine) as session:
+        await session.raw.execute("UPDATE market_data_gaps SET cause = '[/x]'")
+    code, out, said = await asyncio.to_thread(perpstream.run, "verify", "BTCUSDT", *SPAN)
+    assert (code, "known as: [/x]" in out) == (1, True), out + said
+    code, out, said = await asyncio.to_thread(perpstream.run, "verify", "[/x]", *SPAN)
+    assert (code, "[/X] from" in out) == (1, True), out + said
+
+
 @pytest.mark.parametrize("width", [40, 80])
 def test_the_bar_stays_on_one_line(width: int) -> None:
     screen = Console(file=io.StringIO(), width=width, force_terminal=True)

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from libs.contracts.market import Hole
 from libs.exchanges.venue import open_venue
 from libs.kit.clock import SystemClock
 from libs.kit.settings import VenueSettings
-from libs.store.engine import write_session
+from libs.store.engine import read_session, write_session
+from libs.store.feed_questions import feeds_now
+from libs.store.feeds import write_feed_reports
+from libs.store.gaps import write_gaps
 from libs.store.migrate import upgrade
 from libs.store.partitions import create_partitions, months_between
 from libs.store.trades import write_trades
@@ -20,6 +24,7 @@ from services.console.history.importing import ImportOptions
 from services.console.history.repairing import ArchivedTrades, VenueTrades, repair, trades_of
 from tests.services.console.archive_files import trade_lines, write_file
 from tests.services.console.history_database import import_all, opened_engine, rows_of
+from tests.services.console.test_feeds import NOW_MS, report
 from tests.services.exchange_simulator.running import running
 
 START, STOP = dt.datetime(2024, 8, 7, tzinfo=dt.UTC), dt.datetime(2024, 8, 9, tzinfo=dt.UTC)
@@ -75,6 +80,26 @@ async def test_an_archive_fills_what_it_has_and_proves_what_never_was(engine: As
     before = await rows_of(engine, GAPS)
     await repair(engine, source, "BTCUSDT", await _gaps(engine), SystemClock())
     assert await rows_of(engine, GAPS) == before
+
+
+async def test_lost_ids_of_a_day_are_those_that_no_repair_has_found(engine: AsyncEngine, tmp_path: Path) -> None:
+    async def lost() -> int | None:
+        async with read_session(engine) as session:
+            [feed] = await feeds_now(session)
+            return feed.lost_24h
+
+    await _with_gaps(engine, tmp_path)
+    async with write_session(engine) as session:
+        # As live ingest would have said it.
+        await session.raw.execute("DELETE FROM market_data_gaps WHERE first_missing_id = 200")
+        await write_gaps(session, [Hole("BTCUSDT", 200, 204, NOW_MS - 60_000, NOW_MS - 59_000, "rate_limited")])
+        await write_feed_reports(session, [(report("trades", "BTCUSDT", "live"), -1)])
+    assert await lost() == 5
+    (tmp_path / "better").mkdir()
+    better = write_file(tmp_path / "better" / "BTCUSDT-aggTrades-2024-08.csv", trade_lines(199, 2))
+    source = ArchivedTrades(find_archives([better]).archives)
+    await repair(engine, source, "BTCUSDT", await _gaps(engine), SystemClock())
+    assert await lost() == 4
 
 
 async def test_a_gap_that_never_was_ends_as_such(engine: AsyncEngine, tmp_path: Path) -> None:

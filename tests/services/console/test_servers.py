@@ -83,7 +83,8 @@ def test_a_second_database_of_the_stacks_server_is_made_named_and_used(own_postg
     made = _run(tmp_path, "db", "create", "research", "--json")
     facts = json.loads(made.stdout)
     assert facts["url"] == f"{url.rpartition('/')[0]}/research"
-    for named in ("research", "no-name", "Big"):
+    assert _run(tmp_path, "db", "create", "user", "--json").returncode == 0, "a word of SQL is a name like any other"
+    for named in ("research", "user", "no-name", "Big"):
         refused = _run(tmp_path, "db", "create", named)
         assert (refused.returncode in (1, 2), len(refused.stderr.splitlines())) == (True, 1), refused.stderr
     assert _run(tmp_path, "db", "status").returncode == 1, "the stack's own database has no schema"

@@ -71,5 +71,17 @@ async def test_a_port_that_is_open_to_others_answers_to_their_names_but_to_no_fo
     async with running(tmp_path, host="0.0.0.0", **SETTINGS) as venue:  # as in a container
         assert await post(venue, JSON | {"Host": "exchange_simulator:9000"}) == 201
         assert await post(venue, JSON | {"Host": "sim:9000", "Origin": "http://SIM:9000"}) == 201
+        assert await post(venue, JSON | {"Host": "192.0.2.7:9000", "Origin": "http://192.0.2.7:9000"}) == 201
+        assert await post(venue, JSON | {"Host": "[2001:db8::7]:9000"}) == 201
         assert await post(venue, JSON | {"Host": "sim:9000", "Origin": "http://evil.example"}) == 403
         assert await post(venue, {"Host": "sim:9000", "Content-Type": "text/plain"}) == 415
+        assert len(await venue.get("/sim/faults")) == 4
+
+
+async def test_a_page_that_resolves_its_own_name_to_us_drives_no_container_either(tmp_path: Path) -> None:
+    async with running(tmp_path, host="0.0.0.0", **SETTINGS) as venue:
+        rebound = {"Host": "evil.example:9000", "Origin": "http://evil.example:9000"}
+        assert await post(venue, JSON | rebound) == 421
+        assert await post(venue, JSON | {"Host": "evil.example.:9000", "Origin": "http://evil.example.:9000"}) == 421
+        assert await status(venue, "/sim/status", Host="evil.example:9000") == 421
+        assert await venue.get("/sim/faults") == []

@@ -24,12 +24,33 @@ def filled(kind: str) -> Then:
 
 
 def filled_gaps(kind: str) -> Then:
-    """They were found missing, unless REST had brought them before they could be missed, and each gap was filled."""
+    """Each of them was found missing, also what REST had brought before it could be missed, and each gap was filled."""
 
     def check(after: Aftermath) -> None:
         filled(kind)(after)
+        within(after.ids(kind), after.in_gaps("filled"), "in no gap")
         within(after.in_gaps("filled"), after.ids(kind), "in a gap without a reason")
         assert {gap.outcome for gap in after.gaps} == {"filled"}
+
+    return check
+
+
+def replaced_with_a_gap(kind: str) -> Then:
+    """What one connection did not bring before another was in its place stands in a gap."""
+
+    def check(after: Aftermath) -> None:
+        [fault] = after.faults
+        replaced_ms = min(one["venue_ms"] for one in after.met("connected") if one["venue_ms"] > fault["begin_ms"])
+        before = {
+            (symbol, row.agg_id)
+            for symbol, rows in after.rows.items()
+            for row in rows
+            if row.time_ms < replaced_ms - LONGEST_TO_TELL_MS
+        }
+        missed = after.ids(kind) & before
+        assert missed, "replaced before anything was missed"
+        within(missed, after.in_gaps("filled"), "in no gap")
+        within(after.in_gaps("filled"), after.ids(kind), "in a gap without a reason")
 
     return check
 

@@ -30,6 +30,7 @@ from tests.services.trade_ingest.outcomes import (
     only_these_are_late,
     reconnected,
     reconnected_with_a_gap,
+    replaced_with_a_gap,
     told_right_by_rest,
     trading_goes_on,
     unreadable,
@@ -68,10 +69,20 @@ class Case:
 
 # --- the cases --------------------------------------------------------------------------------------------------------
 
+# Until every gap is told and ended; and where one of several connections owes trades, until that is closed or has had its time.
+GAPS_MS, OWED_MS = 6_000, 30_000
 TRADES = {"symbols": ["BTCUSDT"]}
 WIRE = (
-    Case("drop", ({"kind": "drop", "probability": 0.2},), filled_gaps("drop")),
-    Case("silent", ({"kind": "silent", **TRADES},), filled("silent")),
+    Case("drop", ({"kind": "drop", "probability": 0.2},), filled_gaps("drop"), settle_ms=GAPS_MS),
+    Case("silent", ({"kind": "silent", **TRADES},), filled_gaps("silent"), settle_ms=GAPS_MS),
+    Case("silent for long", ({"kind": "silent", **TRADES},), filled_gaps("silent"), 24_000, OWED_MS),
+    Case(
+        "silent on one connection",
+        ({"kind": "silent", "connections": "oldest", **TRADES},),
+        replaced_with_a_gap("silent"),
+        24_000,
+        OWED_MS,
+    ),
     Case("duplicate", ({"kind": "duplicate", "copies": 3, "probability": 0.5},), filled("duplicate")),
     Case("reorder", ({"kind": "reorder", "behind": 4, "probability": 0.2},), filled("reorder")),
     Case(
@@ -107,8 +118,10 @@ WIRE = (
     ),
     Case("clock ahead", ({"kind": "clock_skew", "by_ms": 5000},), late_only_while_wrong, 4000, 6500, may_be_late=True),
     Case("clock behind", ({"kind": "clock_skew", "by_ms": -5000},), late_only_while_wrong, 4000),
-    Case("malformed", ({"kind": "malformed", "probability": 0.2, "most": 30},), unreadable("malformed")),
-    Case("truncated", ({"kind": "truncated", "probability": 0.2, "most": 30},), unreadable("truncated")),
+    *(
+        Case(kind, ({"kind": kind, "probability": 0.2, "most": 30},), unreadable(kind), settle_ms=GAPS_MS)
+        for kind in ("malformed", "truncated")
+    ),
     Case("unknown fields", ({"kind": "unknown_fields"},), nothing_happens("unknown_fields")),
     Case("missing fields", ({"kind": "missing_fields"},), nothing_happens("missing_fields")),
 )

@@ -108,6 +108,13 @@ async def test_a_stream_that_is_subscribed_but_silent_is_noticed_and_nothing_is_
     gaps = [e for e in await events_of(stack.bootstrap, FEEDSTATUS) if isinstance(e, TradeGapChanged)]
     assert {(gap.symbol, gap.cause) for gap in gaps} == {(ETH, "silent")}
     assert {gap.outcome for gap in gaps} <= {"open", "filled"}
+    filled = {
+        n for gap in gaps if gap.outcome == "filled" for n in range(gap.first_missing_id, gap.last_missing_id + 1)
+    }
+    ledger = ask(f"{stack.url}/sim/faults/ledger?limit=100000")
+    swallowed = {n for one in ledger if one["kind"] == "silent" for a, b in one["ids"] for n in range(a, b + 1)}
+    assert swallowed, "the fault met nothing"
+    assert swallowed <= filled, "what the stream did not bring stands in a gap, whoever brought it"
 
 
 async def test_a_halt_is_no_alarm_and_its_watermark_goes_on(start: Start) -> None:

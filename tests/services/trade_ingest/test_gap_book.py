@@ -185,3 +185,14 @@ def test_what_rest_told_ahead_and_the_stream_then_jumped_over_is_a_gap() -> None
     health.tick()
     [gap] = [event for event in sent if isinstance(event, TradeGapChanged)]
     assert (gap.first_missing_id, gap.last_missing_id, gap.outcome) == (3, 4, "filled")
+
+
+def test_a_report_that_counts_gaps_and_lists_none_forgets_none() -> None:
+    memory, book = FeedMemory(), GapBook("BTCUSDT")
+    [found] = book.found(5, 9, (1, 2), "silent", 3)
+    memory.absorb(found)
+    memory.absorb(FeedStatusChanged(
+        event_id="r", event_time_ms=1, feed="trades", symbol="BTCUSDT", state="stale", detail="", last_event_time_ms=1,
+        gaps_open=1,
+    ))  # fmt: skip
+    assert memory.open_gaps == book.open

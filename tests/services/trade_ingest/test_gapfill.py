@@ -15,7 +15,7 @@ from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 from services.trade_ingest.gapfill import HOUR_MS, MINUTE_MS, FillRules, GapFiller
 from tests.fakes.histories import SlowHistory
 from tests.services.processes import eventually
-from tests.services.trade_ingest.test_assembler import SYMBOL, Trade, assembler, ids_and_holes, trade
+from tests.services.trade_ingest.test_assembler import SYMBOL, Trade, assembler, ids_and_holes, instrument, trade
 
 NOW = 1_763_712_034_000
 OPEN_MINUTE = NOW // MINUTE_MS * MINUTE_MS
@@ -28,6 +28,7 @@ class Host:
         self.assembler, self.bootstrapped, self.frames = core, list[int](), list[AggTradeFrame]()
 
     async def bootstrap(self, symbol: str, until_ms: int) -> None:
+        assert self.assembler.feeds[symbol].symbol == symbol, "KeyError, as with the running service"
         self.bootstrapped.append(until_ms)
 
     def fill(self, symbol: str, rows: Sequence[AggTrade], told: Told) -> None:
@@ -105,6 +106,37 @@ async def test_a_fresh_symbol_begins_with_the_minute_of_the_first_trade_it_heard
     host = await fill(core, history, is_live(core))
     assert host.bootstrapped == [OPEN_MINUTE - 3 * MINUTE_MS]
     assert ids_and_holes(host.frames) == (list(range(1, 20)), [])
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+@pytest.mark.parametrize("question", ["time", "between", "newest", "from"])
+async def test_a_fresh_symbol_that_is_removed_while_the_venue_is_asked_ends_nothing(
+    question: str, comes_back: bool
+) -> None:
+    core, removed = fresh(), asyncio.Event()
+
+    class Removing(SlowHistory):
+        async def _answer(self, asked: str, rows: list[AggTrade]) -> list[AggTrade]:
+            found = await super()._answer(asked, rows)
+            if asked == question and not removed.is_set():
+                core.remove(SYMBOL)
+                removed.set()
+                if comes_back:
+                    core.add(instrument(), Resume(UNKNOWN_ID, -1, -1))
+            return found
+
+    host = Host(core)
+    history = Removing([trade(1, OPEN_MINUTE - 5000), trade(2, OPEN_MINUTE - 10)], NOW)
+    filler = GapFiller(host, cast(MarketData, history), VenueClock(NOW, paced=False), FillRules())
+    working = asyncio.create_task(filler.run())
+    filler.want(SYMBOL)
+    await removed.wait()
+    for _ in range(20):
+        await asyncio.sleep(0)  # what the filler still does before it waits again
+    assert not working.done()
+    assert host.bootstrapped == ([] if question == "time" else [OPEN_MINUTE])
+    assert ids_and_holes(host.frames) == ([], [])
+    working.cancel()
 
 
 @pytest.mark.parametrize(("positions", "priority"), [({SYMBOL}, Priority.POSITIONS), ({"OTHERUSDT"}, Priority.GAPS)])
@@ -206,3 +238,26 @@ async def test_what_rest_only_tells_with_false_times_is_one_hole_when_patience_e
     host = await fill(core, history, lambda: core.feeds[SYMBOL].tracker.expected == 7, patience=0.5)
     assert ids_and_holes(host.frames) == ([1, 5, 6], [(2, 4)])
     assert [hole.cause for frame in host.frames for hole in frame.holes] == ["not_believed"]
+
+
+async def test_nothing_of_a_removed_symbol_stays_in_memory_however_its_last_question_ended() -> None:
+    core = fresh()
+
+    class Cut(Host):
+        def connected(self, symbol: str) -> bool:
+            return False
+
+    history = SlowHistory([trade(1, OPEN_MINUTE + 5)], NOW)
+    filler = GapFiller(Cut(core), cast(MarketData, history), VenueClock(NOW, paced=False), FillRules())
+    working = asyncio.create_task(filler.run())
+    feed = core.feeds[SYMBOL]
+    filler.want(SYMBOL)
+
+    async def left_undone() -> bool:
+        return feed.tracker.expected != UNKNOWN_ID and feed not in filler._waiting
+
+    await eventually(left_undone, 20, lambda: f"asked {history.asked}")
+    core.remove(SYMBOL)
+    filler.forget(feed)
+    assert feed not in {*filler._since, *filler._fresh}
+    working.cancel()

@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 
 from libs.contracts.frames import FrameGate
 from libs.contracts.market import AggTradeFrame
+from libs.kit.metrics import REGISTRY
 from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 from services.trade_ingest.membership import Place
 from services.trade_ingest.settings import ShardOf
 from tests.services.trade_ingest.test_assembler import START, SYMBOL, assembler, instrument, trade
+from tests.services.trade_ingest.test_missed import Stream
 
 OTHER = "SOLUSDT"
 STEPS = st.lists(
@@ -95,3 +97,21 @@ def test_the_epoch_is_newer_than_what_stands_in_every_partition_of_the_shard() -
     ours = place.ours(symbols)
     assert set(place.owned(ours)) == set(place.owned(())) == {1, 3}
     assert sorted(symbol for members in place.owned(ours).values() for symbol in members) == sorted(ours)
+
+
+async def test_no_figure_of_a_removed_symbol_is_left() -> None:
+    figures = (
+        *(("perpstream_completeness_ratio", {"symbol": SYMBOL, "span": span}) for span in ("1h", "24h")),
+        ("perpstream_gaps_open", {"symbol": SYMBOL}),
+        ("perpstream_watermark_age_seconds", {"symbol": SYMBOL}),
+        ("perpstream_feed_age_seconds", {"symbol": SYMBOL, "feed": "trades"}),
+    )
+    stream = Stream()
+    stream.feed.on_open()
+    for ids in ((1, 2), (3, 4)):
+        stream.tells(*ids)
+        stream.ingest.say(SYMBOL, "live" if ids[0] > 1 else "stale")
+    stream.ingest.report_metrics()
+    assert all(REGISTRY.get_sample_value(*figure) is not None for figure in figures)
+    stream.ingest.remove(SYMBOL)
+    assert not any(REGISTRY.get_sample_value(*figure) is not None for figure in figures)
