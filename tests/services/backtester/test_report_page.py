@@ -1,0 +1,174 @@
+"""The page in a real browser: complete, quiet, within its window in both themes and sizes, and harmless whatever it shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+from playwright.sync_api import Browser, Page
+
+from services.backtester.report import compare, write_comparison, write_report
+from services.backtester.report.page import POLICY
+from services.backtester.result import BacktestResult, InputCoverage
+from tests.services.backtester.results import Shape, curve, make_result, plain_result
+from tests.support.browser import browser
+
+MOST_BYTES = 5_000_000
+SIZES = {"desk": (1440, 900), "phone": (390, 844)}
+HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'>\"'&</title></script>"
+# How many pixels of the canvases in an element differ from the most frequent one of theirs.
+DRAWN = """(id) => [...document.querySelectorAll(`#${id} canvas`)].reduce((sum, canvas) => {
+  if (!canvas.width || !canvas.height) return sum;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, 0, 0);
+  const pixels = new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+  const counts = new Map();
+  for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) || 0) + 1);
+  return sum + pixels.length - Math.max(...counts.values());
+}, 0)"""
+
+
+@dataclass
+class Seen:
+    """What a page said and asked for while it was open."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(make_result(), tmp_path_factory.mktemp("month")).html
+
+
+def _open(chromium: Browser, path: Path, *, dark: bool = False, size: str = "desk") -> Seen:
+    width, height = SIZES[size]
+    context = chromium.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        has_touch=size == "phone",
+        is_mobile=size == "phone",
+    )
+    seen = Seen(context.new_page())
+    seen.page.on("console", lambda message: seen.complaints.append(message.text))
+    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    seen.page.on("request", lambda request: seen.requests.append(request.url))
+    seen.page.goto(path.as_uri())
+    seen.page.wait_for_function("document.querySelector('#trades tbody')")
+    return seen
+
+
+def _lightness(page: Page) -> float:
+    text = str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    return sum(float(part) for part in text[text.index("(") + 1 : -1].split(",")[:3]) / 3
+
+
+@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_complete_in_each_theme_and_size(chromium: Browser, month: Path, dark: bool, size: str) -> None:
+    seen = _open(chromium, month, dark=dark, size=size)
+    page = seen.page
+    assert (_lightness(page) < 60) is dark
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    page.wait_for_function(f"({DRAWN})('equity') > 2000 && ({DRAWN})('price') > 2000")
+    assert page.locator(".chart-svg").count() == 9
+    assert page.locator("#trades tbody tr").count() > 100
+    assert page.locator(".month").count() == 1
+    page.get_by_role("button", name="theme").click()
+    assert (_lightness(page) < 60) is not dark
+    page.wait_for_function(f"({DRAWN})('price') > 2000")
+    assert seen.complaints == []
+    assert seen.requests == [month.as_uri()]
+    page.context.close()
+
+
+def test_a_trade_is_found_told_and_shown(chromium: Browser, month: Path) -> None:
+    seen = _open(chromium, month)
+    page = seen.page
+    page.get_by_role("tab", name="SOLUSDT").click()
+    assert page.get_by_role("tab", name="SOLUSDT").get_attribute("aria-selected") == "true"
+    page.locator("#trades th", has_text="net, R").click()
+    best = page.locator("#trades tbody tr").first
+    symbol = best.locator("td").nth(1).inner_text()
+    best.click()
+    told = page.locator("#trade").inner_text()
+    assert symbol in told
+    assert "entry" in told
+    assert "MAE" in told
+    assert page.get_by_role("tab", name=symbol).get_attribute("aria-selected") == "true"
+    page.locator("#show-refused").check()
+    box = page.locator("#price").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("document.getElementById('hover').textContent.includes(' O ')")
+    assert seen.complaints == []
+    page.context.close()
+
+
+def test_names_from_data_are_only_text(chromium: Browser, tmp_path: Path) -> None:
+    clean = make_result(Shape(days=2))
+    facts = msgspec.structs.replace(
+        clean.facts, strategies=((HOSTILE, 1, "x"),), source=HOSTILE, assumptions=(HOSTILE,), symbols=(HOSTILE,)
+    )
+    hostile = replace(
+        clean,
+        facts=facts,
+        coverage=(InputCoverage(symbol=HOSTILE, name=HOSTILE, share=0.5, rows=1, missing=HOSTILE),),
+        outcomes=tuple(msgspec.structs.replace(one, strategy=HOSTILE, symbol=HOSTILE) for one in clean.outcomes),
+        candles={HOSTILE: clean.candles["BTCUSDT"]},
+    )
+    for path in (write_report(hostile, tmp_path).html, write_comparison(compare(clean, hostile), tmp_path).html):
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("img").count() == 0
+        assert "<script>window.hacked=1</script>" in page.inner_text("body")
+        context.close()
+    assert "<script>window" not in write_report(hostile, tmp_path).html.read_text()
+
+
+def test_it_is_one_small_file_that_may_fetch_nothing(month: Path, tmp_path: Path) -> None:
+    text = month.read_text()
+    assert f'http-equiv="Content-Security-Policy" content="{POLICY}"' in text
+    assert "Apache License" in text
+    three_days = write_report(make_result(Shape(days=3)), tmp_path).html
+    assert three_days.stat().st_size < month.stat().st_size < MOST_BYTES
+
+
+def test_the_minutes_of_three_days_are_all_there(chromium: Browser, tmp_path: Path) -> None:
+    result = make_result(Shape(days=3))
+    seen = _open(chromium, write_report(result, tmp_path).html)
+    packed = seen.page.evaluate("JSON.parse(document.getElementById('data').textContent).bars.BTCUSDT")
+    assert (packed["interval"], len(packed["number"])) == (60, 3 * 1440)
+    first, bars = result.candles["BTCUSDT"], packed["open"]
+    assert bars[0] / 10 ** packed["decimals"] == pytest.approx(float(first.open[0]))
+    seen.page.context.close()
+
+
+@pytest.mark.parametrize("ideal", [True, False])
+def test_only_an_ideal_run_is_branded(chromium: Browser, tmp_path: Path, ideal: bool) -> None:
+    seen = _open(chromium, write_report(make_result(Shape(days=2, ideal=ideal)), tmp_path).html)
+    assert ("IDEAL RUN" in seen.page.inner_text("main")) is ideal
+    assert ("IDEAL" in seen.page.inner_text("header")) is ideal
+    seen.page.context.close()
+
+
+def test_an_empty_run_says_what_would_fill_it(chromium: Browser, tmp_path: Path) -> None:
+    empty: BacktestResult = plain_result((), curve())
+    seen = _open(chromium, write_report(empty, tmp_path).html, size="phone")
+    body = seen.page.inner_text("body")
+    assert "No position was opened" in body
+    assert "no candles" in body
+    assert "NaN" not in body
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert seen.complaints == []
+    seen.page.context.close()
