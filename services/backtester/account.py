@@ -5,23 +5,22 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from libs.exchanges.binance.answers import parse_instruments
 from libs.exchanges.filters import symbol_filters
+from libs.indicators.log import TradeRows
+from libs.kit.errors import BadMessage, UserError
 from libs.trading.arrays import TradingSetup
 from libs.trading.filters import SymbolFilters
 from libs.trading.market import FundingRates, TradeTape
-
-from libs.exchanges.binance.answers import parse_instruments
-from libs.indicators.log import TradeRows
-from libs.kit.errors import BadMessage, UserError
 from services.backtester.request import BacktestRequest
-from services.backtester.sources import Source, Span
+from services.backtester.sources import Market, Span
 
 ASSUMED_MIN_NOTIONAL = Decimal(5)
 """Quote units; the exchange's usual minimum of USDT contracts."""
 
 
 async def trading_setup(
-    request: BacktestRequest, source: Source, scales: Mapping[str, tuple[int, int]]
+    request: BacktestRequest, source: Market, scales: Mapping[str, tuple[int, int]]
 ) -> tuple[TradingSetup, tuple[str, ...]]:
     """The setup for these symbols (price and quantity decimals by name), and what was assumed, one line each."""
     filters, assumed = _filters(request.filters, scales)

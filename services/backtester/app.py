@@ -15,10 +15,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from libs.kit.errors import UserError
 from libs.kit.settings import DatabaseSettings, load_settings
+from services.backtester.reading import TableMarket
 from services.backtester.report import print_report, report_json, write_report
 from services.backtester.request import BacktestRequest, RequestInvalid, read_request
 from services.backtester.runner import Run
-from services.backtester.sources import Source
+from services.backtester.sources import Market
 
 EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
 
@@ -94,7 +95,7 @@ async def _run(request: BacktestRequest, *, as_json: bool) -> None:
 
 
 @asynccontextmanager
-async def open_source(request: BacktestRequest) -> AsyncIterator[Source]:
+async def open_source(request: BacktestRequest) -> AsyncIterator[Market]:
     """The source that the request names, closed afterwards."""
     if request.source == "parquet":
         from services.backtester.sources.parquet import ParquetSource
@@ -104,13 +105,13 @@ async def open_source(request: BacktestRequest) -> AsyncIterator[Source]:
             raise UserError(
                 "there is no such folder", where=str(request.path), todo="name what `data export` has written"
             )
-        yield ParquetSource(request.path)
+        yield TableMarket(ParquetSource(request.path))
         return
     from libs.store.engine import create_engine
     from services.backtester.sources.postgres import PostgresSource
 
     engine = create_engine(load_settings(DatabaseSettings))
     try:
-        yield PostgresSource(engine, request.view, recorded_strategies=not request.strategies)
+        yield TableMarket(PostgresSource(engine, request.view))
     finally:
         await engine.dispose()

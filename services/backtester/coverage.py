@@ -8,14 +8,14 @@ from libs.trading.engine.core import Evaluation
 from libs.trading.factors import all_factors
 from libs.trading.strategy import Strategy
 from services.backtester.result import InputCoverage
-from services.backtester.sources import Source, Span, Stored
+from services.backtester.sources import Market, Span, Stored
 
 
 class Incomplete(UserError):
     """The range has less than the strategies need; `--allow-gaps` runs it all the same."""
 
 
-async def check_trades(source: Source, symbols: Sequence[str], span: Span, *, allow_gaps: bool) -> dict[str, Stored]:
+async def check_trades(source: Market, symbols: Sequence[str], span: Span, *, allow_gaps: bool) -> dict[str, Stored]:
     """What there is of each symbol's trades. Raises `Incomplete` for a symbol without any, or with missing ids or days."""
     found: dict[str, Stored] = {}
     for symbol in symbols:

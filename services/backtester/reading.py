@@ -11,26 +11,18 @@ from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
 from libs.trading.engine.columns import ColumnEngine, due_holes
-from libs.trading.engine.core import Evaluation
-from services.backtester.sources import Source, Span
+from services.backtester.result import View
+from services.backtester.sources import Reader, Settlement, Span, Stored, Stretch, Tables
+from services.backtester.sources.merging import by_place, each
 
 NOT_STORED = "not_stored"
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What a symbol did in a stretch of time; `trades` is None when it has had none at all so far."""
-
-    symbol: str
-    trades: TradeRows | None
-    evaluations: list[Evaluation]
-
-
 @dataclass(slots=True)
 class SymbolReader:
-    """Reads ahead by a page. `strategies`: configurations that count from the beginning, for a source without its own."""
+    """Reads ahead by a page. `strategies`: the configurations that count, each with its place."""
 
-    source: Source
+    source: Tables
     symbol: str
     span: Span
     settings: KernelSettings
@@ -48,9 +40,8 @@ class SymbolReader:
 
     def __post_init__(self) -> None:
         self._engine = ColumnEngine(self.settings, self.symbol)
-        self._engine.place(self.strategies)
         self._pages = self.source.trades(self.symbol, self.span)
-        self._events = self.source.events(self.symbol, self.span)
+        self._events = by_place([each(self.strategies), self.source.events(self.symbol, self.span)])
 
     async def begin(self) -> None:
         """Ask for the holes and the first event, before the first stretch."""
@@ -58,7 +49,7 @@ class SymbolReader:
         self._finds_holes, self._holes = holes is None, list(holes or ())
         self._next_event = await anext(self._events, None)
 
-    async def advance(self, until_ms: int) -> Stretch:
+    async def advance(self, until_ms: int) -> list[Stretch]:
         """Everything with an effective time below `until_ms`. Raises what the source and the engine raise."""
         while not self._ended and (not self._parts or self._parts[-1].time[-1] < until_ms):
             await self._read_page()
@@ -68,12 +59,12 @@ class SymbolReader:
             self._next_event = await anext(self._events, None)
         self._engine.place(placed)
         if not self._parts:
-            return Stretch(self.symbol, None, [])
+            return [Stretch(self.symbol, None, [])]
         rows = self._take(until_ms)
         following = next((int(part.agg_id[0]) for part in self._parts if len(part)), None)
         due = due_holes(self._holes, following, until_ms)
         holes, self._holes = self._holes[:due], self._holes[due:]
-        return Stretch(self.symbol, rows, self._engine.advance(rows, holes, until_ms))
+        return [Stretch(self.symbol, rows, self._engine.advance(rows, holes, until_ms))]
 
     async def _read_page(self) -> None:
         page = await anext(self._pages, None)
@@ -95,6 +86,39 @@ class SymbolReader:
             self._parts[number] = part.rows(rows, len(part))
         self._parts = [part for part in self._parts[:-1] if len(part)] + self._parts[-1:]
         return taken[0] if len(taken) == 1 else _joined(taken)
+
+
+@dataclass(frozen=True, slots=True)
+class TableMarket:
+    """Tables as a run reads them: a reader for each symbol."""
+
+    tables: Tables
+
+    @property
+    def description(self) -> str:
+        return self.tables.description
+
+    @property
+    def view(self) -> View:
+        return self.tables.view
+
+    async def symbols(self) -> list[str]:
+        return await self.tables.symbols()
+
+    async def stored(self, symbol: str, span: Span) -> Stored | None:
+        return await self.tables.stored(symbol, span)
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
+        return await self.tables.activations(symbol)
+
+    async def readers(
+        self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
+    ) -> list[Reader]:
+        strategies = {symbol: given or await self.activations(symbol) for symbol in symbols}
+        return [SymbolReader(self.tables, symbol, span, settings, strategies[symbol]) for symbol in symbols]
+
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
+        return await self.tables.funding(symbol, span)
 
 
 def _joined(parts: Sequence[TradeRows]) -> TradeRows:

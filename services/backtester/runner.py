@@ -5,22 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from libs.trading.simulation import Simulator
-
+import libs.contracts
+import libs.indicators
+import libs.trading
+import services.backtester
 from libs.contracts.control import StrategyActivated
 from libs.contracts.signals import SignalScored
 from libs.contracts.timeline import PlacedEvent
 from libs.indicators.settings import KernelSettings
 from libs.kit.errors import UserError
+from libs.kit.sources import source_digest
 from libs.trading.engine.core import Evaluation
+from libs.trading.simulation import Simulator
 from libs.trading.strategy import Strategy, read_strategy
 from services.backtester.account import assumptions, tape_of, trading_setup
 from services.backtester.candles import CandleBuilder
 from services.backtester.coverage import CoverageCounter, check_trades
-from services.backtester.reading import Stretch, SymbolReader, stretches
+from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult, EquityCurve, RunFacts
-from services.backtester.sources import Source, Span, Stored
+from services.backtester.sources import Market, Reader, Span, Stored, Stretch
 from services.backtester.strategies import content_digest, read_strategy_files
 
 STEP_MS = 3_600_000
@@ -44,7 +48,7 @@ class Run:
     """A run while it goes on; `result` when it has ended."""
 
     request: BacktestRequest
-    source: Source
+    source: Market
     progress: Progress
     observer: Observer | None = None
     _signals: list[SignalScored] = field(default_factory=list)
@@ -66,7 +70,7 @@ class Run:
         stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
         strategies = [strategy for strategy, _ in configured]
         counter = CoverageCounter(strategies)
-        readers = self._readers(symbols, configured)
+        readers = await self._readers(symbols, configured)
         for reader in readers:
             await reader.begin()
         self.progress.phase("replaying")
@@ -92,32 +96,31 @@ class Run:
             pairs = read_strategy_files(self.request.strategies)
             return [(strategy, _activated(placed)) for strategy, placed in pairs]
         found: dict[str, tuple[Strategy, StrategyActivated]] = {}
-        if self.source.brings_strategies:
-            span = Span(self.request.read_from_ms, self.request.end_ms)
-            async for placed in self.source.events(symbols[0], span):
-                if isinstance(placed.event, StrategyActivated):
-                    event = placed.event
-                    found[event.strategy] = read_strategy(bytes(event.definition), event.strategy), event
+        for placed in await self.source.activations(symbols[0]):
+            event = _activated(placed)
+            found[event.strategy] = read_strategy(bytes(event.definition), event.strategy), event
         return [found[name] for name in sorted(found)]
 
-    def _readers(
+    async def _readers(
         self, symbols: Sequence[str], configured: Sequence[tuple[Strategy, StrategyActivated]]
-    ) -> list[SymbolReader]:
+    ) -> list[Reader]:
         finest = min(strategy.interval_ms for strategy, _ in configured)
         settings = KernelSettings.for_evaluation(min(15_000, finest))
         given = [PlacedEvent(-1, event) for _, event in configured] if self.request.strategies else []
         span = Span(self.request.read_from_ms, self.request.end_ms)
-        return [SymbolReader(self.source, symbol, span, settings, given) for symbol in symbols]
+        return await self.source.readers(symbols, span, settings, given)
 
-    async def _replay(
-        self, readers: Sequence[SymbolReader], counter: CoverageCounter
-    ) -> tuple[Simulator, tuple[str, ...]]:
+    async def _replay(self, readers: Sequence[Reader], counter: CoverageCounter) -> tuple[Simulator, tuple[str, ...]]:
         request, simulator = self.request, None
         assumed: tuple[str, ...] = ()
         span = Span(request.read_from_ms, request.end_ms)
         edges = sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms})
         for until_ms in edges:
-            parts = await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
+            parts = [
+                part
+                for found in await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
+                for part in found
+            ]
             self.progress.reached(until_ms)
             if until_ms <= request.start_ms:
                 continue
@@ -163,7 +166,7 @@ class Run:
         stored: dict[str, Stored],
         counter: CoverageCounter,
         simulator: Simulator,
-        readers: Sequence[SymbolReader],
+        readers: Sequence[Reader],
         assumed: tuple[str, ...],
     ) -> BacktestResult:
         request, curve = self.request, simulator.equity
@@ -182,7 +185,7 @@ class Run:
                 assumptions=assumptions(request, assumed),
                 starting_balance=float(request.rules.starting_balance),
                 risk_per_trade=float(request.rules.risk_per_trade),
-                code_version="",
+                code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),
                 trades_read=sum(reader.trades_read for reader in readers),
                 evaluations=self._evaluations,
             ),

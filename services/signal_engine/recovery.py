@@ -1,15 +1,14 @@
 """Bringing a partition's state to the end of the log: snapshot, what is already on the output topic, and a replay."""
 
-import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import libs.contracts
 import libs.indicators
 import libs.trading
+import services.signal_engine
 from libs.contracts.codec import HEADER_SCHEMA, decode_as
 from libs.contracts.frames import holes_of
 from libs.contracts.market import AggTradeFrame
@@ -19,6 +18,7 @@ from libs.indicators.settings import KernelSettings
 from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
+from libs.kit.sources import source_digest
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import Accepted, TimelineCursor, accepted, tail_before
 from services.signal_engine.core import EngineCore
@@ -47,13 +47,7 @@ class Snapshots(Protocol):
 
 def code_version(settings: KernelSettings) -> str:
     """A digest of everything that decides what a state means: the code of the pure parts, ours, and the kernel's lengths."""
-    digest = hashlib.blake2b(repr(settings).encode(), digest_size=10)
-    for module in (libs.contracts, libs.indicators, libs.trading):
-        for path in sorted(Path(str(module.__file__)).parent.rglob("*.py")):
-            digest.update(path.read_bytes())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return source_digest((libs.contracts, libs.indicators, libs.trading, services.signal_engine), settings)
 
 
 LEFT_TO_THE_STREAM = 200

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
+from libs.indicators.settings import KernelSettings
+from libs.trading.engine.core import Evaluation
 from services.backtester.result import View
 
 
@@ -47,19 +49,38 @@ class Settlement:
     mark_price: Decimal | None
 
 
-class Source(Protocol):
-    """One symbol after the other may be read while others are read, too."""
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a symbol did in a stretch of time; `trades` is None when it has had none at all so far."""
+
+    symbol: str
+    trades: TradeRows | None
+    evaluations: list[Evaluation]
+
+
+class Reader(Protocol):
+    """One symbol, or all of one partition of the log, with its engine, taken forward in time."""
+
+    @property
+    def trades_read(self) -> int: ...
+
+    async def begin(self) -> None:
+        """Ask for what the first stretch needs."""
+        ...
+
+    async def advance(self, until_ms: int) -> list[Stretch]:
+        """Everything with an effective time below `until_ms` that was not given before."""
+        ...
+
+
+class Market(Protocol):
+    """What a run asks of where its market comes from."""
 
     @property
     def description(self) -> str: ...
 
     @property
     def view(self) -> View: ...
-
-    @property
-    def brings_strategies(self) -> bool:
-        """Whether `events` has the configurations that counted; else those of the request count from the beginning."""
-        ...
 
     async def symbols(self) -> list[str]:
         """The symbols with trades, in name order."""
@@ -68,6 +89,36 @@ class Source(Protocol):
     async def stored(self, symbol: str, span: Span) -> Stored | None:
         """What there is of a symbol's trades in the span; None without any. Reads what it needs, which may take a while."""
         ...
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
+        """The configurations that counted, in their order; none when the source keeps none."""
+        ...
+
+    async def readers(
+        self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
+    ) -> list[Reader]:
+        """Readers of all symbols; `given`: configurations that count from the beginning instead of the recorded ones."""
+        ...
+
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
+        """Settled rates in the span, oldest first."""
+        ...
+
+
+class Tables(Protocol):
+    """A source that keeps a symbol's trades and events apart, each event with its place."""
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def view(self) -> View: ...
+
+    async def symbols(self) -> list[str]: ...
+
+    async def stored(self, symbol: str, span: Span) -> Stored | None: ...
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]: ...
 
     def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
         """Pages with rising ids; effective times never fall."""
@@ -78,9 +129,7 @@ class Source(Protocol):
         ...
 
     def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
-        """Events beside trades, in the order of their places."""
+        """Events of the market beside trades, in the order of their places."""
         ...
 
-    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
-        """Settled rates in the span, oldest first."""
-        ...
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]: ...

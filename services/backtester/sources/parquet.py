@@ -45,10 +45,6 @@ class ParquetSource:
     def view(self) -> View:
         return "repaired"
 
-    @property
-    def brings_strategies(self) -> bool:
-        return False
-
     async def symbols(self) -> list[str]:
         found = (self.folder / "trades").glob("symbol=*")
         return sorted(path.name.removeprefix("symbol=") for path in found)
@@ -61,6 +57,9 @@ class ParquetSource:
                 rows, first, last = rows + len(ids), int(ids[0]) if first is None else first, int(ids[-1])
                 days.append(_day_of(path))
         return None if first is None else Stored(symbol, rows, last - first + 1 - rows, empty_days(span, days))
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
+        return ()
 
     async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
         newest, scale = -1, self._scale(symbol, span)

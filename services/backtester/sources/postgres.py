@@ -15,7 +15,7 @@ from libs.store.reading import stored_span, trade_pages, traded_symbols
 from libs.store.replay import ReplaySpan, activations, placed_holes, placed_rows, settled_funding, stored_days
 from services.backtester.result import View
 from services.backtester.sources import Settlement, Span, Stored, empty_days
-from services.backtester.sources.merging import by_place, each, one_by_one
+from services.backtester.sources.merging import by_place, one_by_one
 
 # Bars first: they warm what trades and configurations then find.
 _TABLES = ("trade_bootstraps", "feed_status", "market_indicators", "rate_snapshots", "liquidation_events")
@@ -29,15 +29,10 @@ class PostgresSource:
 
     engine: Engine
     view: View
-    recorded_strategies: bool = False
 
     @property
     def description(self) -> str:
         return f"PostgreSQL, {self.view}"
-
-    @property
-    def brings_strategies(self) -> bool:
-        return self.recorded_strategies
 
     async def symbols(self) -> list[str]:
         return await traded_symbols(self.engine)
@@ -48,6 +43,9 @@ class PostgresSource:
         if not seen.rows:
             return None
         return Stored(symbol, seen.rows, seen.missing, empty_days(span, seen.days))
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
+        return await activations(self.engine, symbol)
 
     async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
         rows = await stored_span(self.engine, symbol, instant(span.start_ms), instant(span.end_ms))
@@ -71,10 +69,9 @@ class PostgresSource:
 
     async def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
         wide = ReplaySpan(symbol, instant(span.start_ms) - _EARLIER, instant(span.end_ms))
-        streams = [one_by_one(placed_rows(self.engine, table, wide, self.view)) for table in _TABLES]
-        if self.recorded_strategies:
-            streams.insert(0, each(await activations(self.engine, symbol)))
-        async for event in by_place(streams):
+        async for event in by_place(
+            [one_by_one(placed_rows(self.engine, table, wide, self.view)) for table in _TABLES]
+        ):
             yield event
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from numpy.typing import NDArray
 
 DAY_MS = 86_400_000
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -50,11 +52,19 @@ def _write_day(
     prices = price * np.exp(np.cumsum(steps))
     sold = dice.random(count) > 0.5 + 0.18 * np.tanh(drift)
     sizes = dice.pareto(1.6, count) + 0.05
-    _write(folder, market, start, (first_id, times, prices, sizes, sold))
+    _write(folder, market, start, _Columns(first_id, times, prices, sizes, sold))
     return float(prices[-1])
 
 
-def _write(folder: Path, market: Market, start: datetime, columns: tuple[int, *tuple[np.ndarray, ...]]) -> None:  # type: ignore[type-arg]
+class _Columns(NamedTuple):
+    first_id: int
+    times: NDArray[np.int64]
+    prices: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    sold: NDArray[np.bool_]
+
+
+def _write(folder: Path, market: Market, start: datetime, columns: _Columns) -> None:
     first_id, times, prices, sizes, sold = columns
     count = len(times)
     ids = np.arange(first_id, first_id + count)
@@ -81,7 +91,7 @@ def _write(folder: Path, market: Market, start: datetime, columns: tuple[int, *t
     parquet.write_table(table, path, compression="zstd")
 
 
-def _money(values: np.ndarray) -> pa.Array:  # type: ignore[type-arg]
+def _money(values: NDArray[np.int64]) -> pa.Array:
     halves = np.zeros((len(values), 2), "<i8")
     halves[:, 0] = values
     return pa.Array.from_buffers(MONEY, len(values), [None, pa.py_buffer(halves.tobytes())])

@@ -4,9 +4,10 @@ import pytest
 
 from libs.contracts.codec import Encoded, encode_value
 from libs.indicators.settings import KernelSettings
-from services.backtester.reading import SymbolReader, stretches
-from services.backtester.sources import Source, Span
+from services.backtester.reading import TableMarket, stretches
+from services.backtester.sources import Market, Span
 from services.backtester.sources.postgres import PostgresSource
+from services.backtester.sources.timeline import TimelineMarket
 from services.signal_engine.core import EngineCore
 from tests.services.recorder.conftest import Installation
 from tests.services.signal_engine.timelines import START_MS, TimelineFactory, mixed_timeline
@@ -23,16 +24,15 @@ def live_signals(timeline: TimelineFactory) -> list[bytes]:
     return sorted(output.encoded.value for output in out.signals)
 
 
-async def replayed_signals(source: Source, end_ms: int, step_ms: int) -> list[bytes]:
+async def replayed_signals(market: Market, end_ms: int, step_ms: int) -> list[bytes]:
     """What the engine over columns says of the same log."""
     span = Span(START_MS - 24 * HOUR_MS, end_ms)
     found: list[bytes] = []
-    for symbol in await source.symbols():
-        reader = SymbolReader(source, symbol, span, KERNEL)
+    for reader in await market.readers(await market.symbols(), span, KERNEL, ()):
         await reader.begin()
         for until_ms in stretches(Span(START_MS, end_ms), step_ms):
-            stretch = await reader.advance(until_ms)
-            found += [encode_value(signal) for item in stretch.evaluations for signal in item.signals]
+            parts = await reader.advance(until_ms)
+            found += [encode_value(signal) for part in parts for item in part.evaluations for signal in item.signals]
     return sorted(found)
 
 
@@ -44,7 +44,9 @@ async def test_the_tables_give_the_signals_of_the_log(installation: Installation
     await installation.record_all(real_time=False)
     live = live_signals(timeline)
     assert len(live) > 10
-    source = PostgresSource(installation.engine, "as-seen", recorded_strategies=True)
+    tables = TableMarket(PostgresSource(installation.engine, "as-seen"))
+    log = TimelineMarket(installation.bootstrap)
     end_ms = min(timeline.core.watermarks.values()) + 1
     for step_ms in (HOUR_MS, 97_000):
-        assert await replayed_signals(source, end_ms, step_ms) == live
+        assert await replayed_signals(tables, end_ms, step_ms) == live
+        assert await replayed_signals(log, end_ms, step_ms) == live

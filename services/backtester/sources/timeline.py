@@ -1,0 +1,228 @@
+"""The timeline itself: what the live engine read, through the same gates, from the oldest record that the broker keeps."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from libs.contracts.control import StrategyActivated
+from libs.contracts.event import Event
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, SymbolSlice
+from libs.contracts.timeline import PlacedEvent
+from libs.contracts.topics import TIMELINE
+from libs.indicators.log import TradeRows
+from libs.indicators.settings import KernelSettings
+from libs.kit.errors import BadMessage, UserError
+from libs.streaming.records import LogReader, Record
+from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks, accepted
+from libs.trading.engine.core import Engine, Evaluation
+from services.backtester.result import View
+from services.backtester.sources import Reader, Settlement, Span, Stored, Stretch, empty_days
+
+DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a first pass over the log found of a symbol in a span."""
+
+    rows: int = 0
+    first_id: int = -1
+    last_id: int = -1
+    days: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class TimelineMarket:
+    """`bootstrap`: the broker. The whole log is read once to see what it has, and once to replay it."""
+
+    bootstrap: str
+    _seen: dict[str, _Seen] | None = None
+    _settled: dict[str, list[Settlement]] = field(default_factory=dict)
+    _activated: list[PlacedEvent] = field(default_factory=list)
+    _span: Span | None = None
+
+    @property
+    def description(self) -> str:
+        return f"the topic {TIMELINE.name}"
+
+    @property
+    def view(self) -> View:
+        return "as-seen"
+
+    async def symbols(self) -> list[str]:
+        return sorted(await self._look(Span(0, 1 << 62)))
+
+    async def stored(self, symbol: str, span: Span) -> Stored | None:
+        seen = (await self._look(span)).get(symbol)
+        if seen is None or not seen.rows:
+            return None
+        days = [str(np.datetime64(day, "D")) for day in seen.days]
+        missing = seen.last_id - seen.first_id + 1 - seen.rows
+        return Stored(symbol, seen.rows, missing, tuple(day for day in empty_days(span, ()) if day not in days))
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
+        await self._look(Span(0, 1 << 62))
+        return self._activated
+
+    async def readers(
+        self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
+    ) -> list[Reader]:
+        async with LogReader(self.bootstrap) as log:
+            numbers = await log.partitions(TIMELINE.name)
+        events = [placed.event for placed in given]
+        return [PartitionReplay(self.bootstrap, number, frozenset(symbols), settings, events) for number in numbers]
+
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
+        await self._look(Span(0, 1 << 62))
+        return [row for row in self._settled.get(symbol, []) if span.start_ms <= row.time_ms < span.end_ms]
+
+    async def _look(self, span: Span) -> dict[str, _Seen]:
+        if self._seen is not None and self._span == span:
+            return self._seen
+        self._seen, self._span, self._settled, self._activated = {}, span, {}, []
+        async with LogReader(self.bootstrap) as log:
+            for number in await log.partitions(TIMELINE.name):
+                async for taken in _accepted(log, number, TimelineCursor()):
+                    self._note(taken, number, span)
+        return self._seen
+
+    def _note(self, taken: Accepted, partition: int, span: Span) -> None:
+        event = taken.event
+        if isinstance(event, AggTradeFrame):
+            for part, rows in _rows_of(taken, event):
+                self._count(part.symbol, rows, span)
+        elif isinstance(event, StrategyActivated):
+            if partition == 0:
+                self._activated.append(PlacedEvent(-1, event))
+        elif isinstance(event, MarketIndicatorObserved) and event.kind == "funding_rate":
+            rate, mark = event.values.get("funding_rate"), event.values.get("mark_price")
+            if rate is not None:
+                self._settled.setdefault(event.symbol, []).append(Settlement(event.event_time_ms, rate, mark))
+
+    def _count(self, symbol: str, rows: TradeRows, span: Span) -> None:
+        assert self._seen is not None
+        inside = rows.rows(rows.before(span.start_ms), rows.before(span.end_ms))
+        if not len(inside):
+            return
+        seen = self._seen.setdefault(symbol, _Seen())
+        seen.first_id = int(inside.agg_id[0]) if seen.first_id < 0 else seen.first_id
+        seen.last_id, seen.rows = int(inside.agg_id[-1]), seen.rows + len(inside)
+        seen.days.update(np.unique(inside.time // DAY_MS).tolist())
+
+
+@dataclass(slots=True)
+class PartitionReplay:
+    """One partition through an engine. `given`: configurations that count from the beginning; the recorded ones then do not."""
+
+    bootstrap: str
+    partition: int
+    symbols: frozenset[str]
+    settings: KernelSettings
+    given: Sequence[Event]
+    trades_read: int = 0
+    _engine: Engine = field(init=False)
+    _records: AsyncIterator[Accepted] | None = None
+    _log: LogReader | None = None
+    _watermarks: Watermarks = field(default_factory=Watermarks)
+    _evaluations: list[Evaluation] = field(default_factory=list)
+    _tapes: dict[str, list[TradeRows]] = field(default_factory=dict)
+    _ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._engine = Engine(self.settings)
+
+    async def begin(self) -> None:
+        for event in self.given:
+            self._engine.take(event)
+        self._log = await LogReader(self.bootstrap).__aenter__()
+        self._records = _accepted(self._log, self.partition, TimelineCursor())
+
+    async def advance(self, until_ms: int) -> list[Stretch]:
+        while not self._ended and not self._proven(until_ms):
+            await self._take_some()
+        self._evaluations += self._engine.drain()
+        due = [item for item in self._evaluations if item.situation.row.evaluation_time_ms <= until_ms]
+        self._evaluations = [item for item in self._evaluations if item.situation.row.evaluation_time_ms > until_ms]
+        return [
+            Stretch(symbol, self._cut(symbol, until_ms), [item for item in due if item.situation.row.symbol == symbol])
+            for symbol in sorted(self._tapes)
+            if symbol in self.symbols
+        ]
+
+    def _proven(self, until_ms: int) -> bool:
+        """Every symbol that has appeared is proven up to there; a symbol that appears later has nothing before."""
+        known = self._watermarks.by_symbol
+        return bool(known) and all(known[symbol] >= until_ms - 1 for symbol in known)
+
+    async def _take_some(self, records: int = 200) -> None:
+        assert self._records is not None
+        for _ in range(records):
+            taken = await anext(self._records, None)
+            if taken is None:
+                self._ended = True
+                if self._log is not None:
+                    await self._log.__aexit__(None, None, None)
+                return
+            self._watermarks.follow(taken)
+            self._take(taken)
+
+    def _take(self, taken: Accepted) -> None:
+        event = taken.event
+        if isinstance(event, AggTradeFrame):
+            assert taken.columns is not None
+            self._engine.take_frame(event, taken.columns)
+            for part, rows in _rows_of(taken, event):
+                self._tapes.setdefault(part.symbol, []).append(rows)
+                self.trades_read += len(rows)
+            return
+        if isinstance(event, StrategyActivated) and self.given:
+            return
+        try:
+            self._engine.take(event)
+        except BadMessage:
+            return  # the live engine refused it as well
+
+    def _cut(self, symbol: str, until_ms: int) -> TradeRows:
+        parts = self._tapes[symbol]
+        scales = {(part.price_decimals, part.quantity_decimals) for part in parts}
+        if len(scales) > 1:
+            raise UserError(
+                f"{symbol} changes its decimals in this range",
+                where=TIMELINE.name,
+                todo="end the range before, and begin after",
+            )
+        names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
+        price, quantity = next(iter(scales))
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        whole = TradeRows(symbol=symbol, price_decimals=price, quantity_decimals=quantity, **columns)
+        rows = whole.before(until_ms)
+        self._tapes[symbol] = [whole.rows(rows, len(whole))]
+        return whole.rows(0, rows)
+
+
+async def _accepted(log: LogReader, partition: int, cursor: TimelineCursor) -> AsyncIterator[Accepted]:
+    end = await log.end(TIMELINE.name, partition)
+    refused: list[Record] = []
+    async for batch in log.range(TIMELINE.name, partition, await log.beginning(TIMELINE.name, partition), end):
+        for taken in accepted(batch, cursor, refused):
+            yield taken
+
+
+def _rows_of(taken: Accepted, frame: AggTradeFrame) -> list[tuple[SymbolSlice, TradeRows]]:
+    """The rows of each symbol of a frame that count; of a symbol without rows none."""
+    columns = taken.columns
+    assert columns is not None
+    found = []
+    for index, part in enumerate(frame.slices):
+        mine = columns.symbol_index == index
+        if mine.any():
+            found.append((part, _rows(part, mine, taken)))
+    return found
+
+
+def _rows(part: SymbolSlice, mine: "np.ndarray[tuple[int], np.dtype[np.bool_]]", taken: Accepted) -> TradeRows:
+    assert taken.columns is not None
+    names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
+    chosen = {name: getattr(taken.columns, name)[mine] for name in names}
+    return TradeRows(part.symbol, part.price_decimals, part.quantity_decimals, **chosen)
