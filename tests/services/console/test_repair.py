@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.market import Hole
+from libs.contracts.timeline import PlacedHole
 from libs.exchanges.venue import open_venue
 from libs.kit.clock import SystemClock
 from libs.kit.settings import VenueSettings
@@ -92,7 +93,8 @@ async def test_lost_ids_of_a_day_are_those_that_no_repair_has_found(engine: Asyn
     async with write_session(engine) as session:
         # As live ingest would have said it.
         await session.raw.execute("DELETE FROM market_data_gaps WHERE first_missing_id = 200")
-        await write_gaps(session, [Hole("BTCUSDT", 200, 204, NOW_MS - 60_000, NOW_MS - 59_000, "rate_limited")])
+        hole = Hole("BTCUSDT", 200, 204, NOW_MS - 60_000, NOW_MS - 59_000, "rate_limited")
+        await write_gaps(session, [PlacedHole(-1, hole)])
         await write_feed_reports(session, [(report("trades", "BTCUSDT", "live"), -1)])
     assert await lost() == 5
     (tmp_path / "better").mkdir()
