@@ -15,7 +15,7 @@ Row = tuple[str, int, int]  # symbol, aggregate id, price; enough to recognise a
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**12), max_value=10**12)
 PRICES = DECIMALS.map(abs)
-COUNTS = st.integers(0, 2**63 - 1)
+COUNTS = st.integers(0, 2**63 - 2)
 TIMES_MS = st.integers(-1, LATEST_MS - 1)
 AMOUNTS = PRICES.filter(bool)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -36,7 +36,7 @@ def _struct(kind: type[Any]) -> st.SearchStrategy[Any]:
     fields = {field.name: _field(kind, field) for field in info.fields}
     if "first_missing_id" not in fields:
         return st.builds(kind, **fields)
-    ends = st.tuples(COUNTS, st.integers(0, MOST_MISSING - 1)).filter(lambda gap: sum(gap) < 2**63)
+    ends = st.tuples(COUNTS, st.integers(0, MOST_MISSING - 1)).filter(lambda gap: sum(gap) < 2**63 - 1)
     return ends.flatmap(lambda gap: st.builds(kind, **fields | _of_gap(gap, fields)))
 
 
