@@ -155,16 +155,15 @@ shares = st.floats(0, 1, allow_nan=False)
 
 @settings(max_examples=200, deadline=None)
 @given(
-    lean=st.integers(-1, 1),
-    coverage=shares,
-    rank=st.none() | shares,
+    market=st.tuples(st.integers(-1, 1), shares, st.none() | shares),
     threshold=st.integers(1, 100),
     age_ms=st.sampled_from((1_000, 70_000, 1_000_000)),
     insists=st.booleans(),
 )
 def test_whoever_is_held_back_has_one_reason_and_the_same_bytes_twice(
-    lean: int, coverage: float, rank: float | None, threshold: int, age_ms: int, insists: bool
+    market: tuple[int, float, float | None], threshold: int, age_ms: int, insists: bool
 ) -> None:
+    lean, coverage, rank = market
     row: FeatureRow = feature_row(lean, coverage=coverage, rank=rank)
     situation = Situation(row, readings(LONG_INPUTS, age_ms))
     names = json.loads((FOLDER / "v52.json").read_text())["factors"]
