@@ -12,7 +12,9 @@ class StrategyActivated(Event, frozen=True, kw_only=True):
     """A strategy's complete configuration counts from this record's place in the timeline.
 
     `definition` is the strategy file as validated (see strategies/schema.json); `enabled` false withdraws the strategy.
-    `event_id` is a digest of strategy, version, definition and enabled: the same activation twice is the same fact.
+    `event_id` is a digest of strategy, version, definition and enabled: the same activation twice is the same fact. `reason` is
+    what the person said who did it. `file`: the name of the file in the strategies' folder that says so, or has gone from there;
+    without it a person has decided, and the folder does not undo that. Older records have neither.
     """
 
     SCHEMA: ClassVar[str] = "strategy_activated/1"
@@ -22,6 +24,8 @@ class StrategyActivated(Event, frozen=True, kw_only=True):
     enabled: bool
     definition: msgspec.Raw
     activated_by: str
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    file: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SymbolFollowed(Event, frozen=True, kw_only=True):

@@ -90,7 +90,7 @@ def _plan(kind: type[msgspec.Struct]) -> _Plan:
     assert isinstance(info, msgspec.inspect.StructType)
     positive: frozenset[str] = getattr(kind, "POSITIVE", frozenset())
     found = {
-        field.name: _wrong_amount if field.name in positive else _check_of(field.name, field.type)
+        field.name: _wrong_amount if field.name in positive else _if_set(field, _check_of(field.name, field.type))
         for field in info.fields
     }
     ranges = tuple(
@@ -101,6 +101,15 @@ def _plan(kind: type[msgspec.Struct]) -> _Plan:
     together = {name for bounds in ranges for name in bounds.names}
     others = tuple((name, one) for name, one in found.items() if one is not None and name not in together)
     return _Plan(ranges, others, found.keys() >= _GAP)
+
+
+def _if_set(field: msgspec.inspect.Field, wrong: Check | None) -> Check | None:
+    """Of a field that was added later, the check of what stands in it; older records have nothing there."""
+    # The library shows UNSET, our default of such fields, as no default at all.
+    may_be_unset = not field.required and field.default is field.default_factory is msgspec.NODEFAULT
+    if wrong is None or not may_be_unset:
+        return wrong
+    return lambda value: None if value is msgspec.UNSET else wrong(value)
 
 
 def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[int, ...]]:

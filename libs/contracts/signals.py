@@ -61,13 +61,18 @@ class FactorContribution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StrategyScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy's verdict at an evaluation, in short; score 0 to 100."""
+    """One strategy's verdict at an evaluation, in short; score 0 to 100.
+
+    `contributions`: what each factor that counted gave, positive for long; their sum times 100 is the signed score. Older
+    records do not have it.
+    """
 
     strategy: str
     version: int
     score: float
     threshold: float
     direction: Direction
+    contributions: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class IndicatorComputed(Event, frozen=True, kw_only=True):
@@ -102,11 +107,13 @@ class IndicatorComputed(Event, frozen=True, kw_only=True):
 
 
 class SignalScored(Event, frozen=True, kw_only=True):
-    """An evaluation whose score crossed its threshold, in exactly one terminal state: emitted, or refused with a reason.
+    """An evaluation whose score crossed its threshold, or would have without a gate, in exactly one terminal state: emitted, or
+    refused with a reason.
 
     `event_id` = f(strategy, version, symbol, evaluation time). `sentence` is the explanation a person reads first. Bracket
     prices are in quote units; `hold_until_ms` is when the position is closed at the latest. `coverage` (0 to 1) by the names of
-    windows and of the strategy's factors.
+    windows and of the strategy's factors. `ungated_score` (0 to 100) stands only in one that a gate kept below its threshold:
+    what the score would have been (docs/decisions/0009-scoring.md); `direction` and bracket are then those of that score.
     """
 
     SCHEMA: ClassVar[str] = "signal_scored/1"
@@ -129,3 +136,4 @@ class SignalScored(Event, frozen=True, kw_only=True):
     contributions: tuple[FactorContribution, ...]
     inputs: dict[str, Decimal | None]
     coverage: dict[str, float]
+    ungated_score: float | msgspec.UnsetType = msgspec.UNSET

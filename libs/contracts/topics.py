@@ -125,7 +125,7 @@ STRATEGY_CONTROL = Topic(
     key="strategy",
     events=(StrategyActivated,),
     producers=("console",),
-    consumers=("sequencer",),
+    consumers=("sequencer", "console"),
     family="single",
     retention_ms=KEEP_FOREVER,
 )
@@ -186,7 +186,7 @@ SIGNAL_INDICATOR = Topic(
 )
 SIGNAL_SCORED = Topic(
     name="signal.scored.v1",
-    meaning="Evaluations that crossed their threshold: emitted, or refused with a reason.",
+    meaning="Evaluations that crossed their threshold, or would have without a gate: emitted, or refused with a reason.",
     key="symbol",
     events=(SignalScored,),
     producers=("signal_engine",),
@@ -242,7 +242,7 @@ ALERT = Topic(
     meaning="What a person should know now.",
     key="alert",
     events=(AlertRaised,),
-    producers=("recorder", "risk_guard", "executor"),
+    producers=("recorder", "console", "risk_guard", "executor"),
     consumers=("notifier",),
     family="single",
     retention_ms=30 * DAY_MS,

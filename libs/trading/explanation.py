@@ -17,7 +17,13 @@ class Judged(Protocol):
     def score(self) -> float: ...
 
     @property
-    def direction(self) -> Direction: ...
+    def signal_direction(self) -> Direction: ...
+
+    @property
+    def ungated_score(self) -> float: ...
+
+    @property
+    def held_back(self) -> bool: ...
 
     @property
     def contributions(self) -> tuple[FactorContribution, ...]: ...
@@ -34,8 +40,11 @@ class Judged(Protocol):
 
 def explain(strategy: Strategy, situation: Situation, verdict: Judged) -> str:
     """ "Long BTCUSDT, score 78 of 75 needed: taker buying in all three windows, price above VWAP; refused because …" """
-    head = f"{verdict.direction.capitalize() if verdict.direction != 'none' else 'No direction for'} {situation.row.symbol}"
-    score = f"score {_number(verdict.score)} of {_number(strategy.threshold)} needed"
+    direction = verdict.signal_direction
+    head = f"{direction.capitalize() if direction != 'none' else 'No direction for'} {situation.row.symbol}"
+    score = f"score {spoken_number(verdict.score)} of {spoken_number(strategy.threshold)} needed"
+    if verdict.held_back:
+        score += f" and {spoken_number(verdict.ungated_score)} without its gates"
     reasons = ", ".join(_reasons(situation, verdict)) or "no factor had an opinion"
     tail = ""
     if verdict.reason is not None:
@@ -47,14 +56,14 @@ def explain(strategy: Strategy, situation: Situation, verdict: Judged) -> str:
     return f"{head}, {score}: {reasons}{without}{tail}"
 
 
-def _number(value: float) -> str:
+def spoken_number(value: float) -> str:
     """At most two decimals, none of them a trailing zero."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def _reasons(situation: Situation, verdict: Judged) -> list[str]:
     """The votes that point the verdict's way, the strongest first."""
-    sign = {"long": 1, "short": -1, "none": 0}[verdict.direction]
+    sign = {"long": 1, "short": -1, "none": 0}[verdict.signal_direction]
     known = all_factors()
     agreeing = [
         part for part in verdict.contributions if known[part.factor].role == "vote" and part.contribution * sign > 0

@@ -106,7 +106,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One plug-in. `compute` is called only when coverage and inputs suffice and gives a value within `bounds`.
+    """One plug-in. `compute` gives a value within `bounds`, or says why there is none. Its inputs are there; its windows may hold
+    less than it needs and its inputs may be older (see `without_limits`), and then what it says is not counted.
 
     A "vote" lies in [-1, 1], positive for long. A "scale" lies in [0, 1] and shrinks the sum of the votes. `words` says in a
     few words what a value that is not 0 means. `needs_coverage`: smallest share by coverage name; `needs_inputs`: greatest
@@ -141,6 +142,14 @@ def opinion(factor: Factor, situation: Situation) -> float | Omitted:
         age_ms = situation.age_ms(name)
         if age_ms > limit_ms:
             return Omitted("stale_input", f"{label} was {spoken_age(age_ms)} old")
+    return factor.compute(situation)
+
+
+def without_limits(factor: Factor, situation: Situation) -> float | Omitted:
+    """What the factor would say of what is there, however little coverage it has and however old its inputs are."""
+    for name in factor.needs_inputs:
+        if name not in situation.inputs:
+            return Omitted("stale_input", f"{name.replace('_', ' ')} was not there yet")
     return factor.compute(situation)
 
 

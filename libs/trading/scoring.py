@@ -18,7 +18,7 @@ from libs.contracts.signals import (
     SignalScored,
     StrategyScore,
 )
-from libs.trading.explanation import explain
+from libs.trading.explanation import explain, spoken_number
 from libs.trading.factor import (
     TRADE_FEED,
     WARMED_WINDOWS,
@@ -29,6 +29,7 @@ from libs.trading.factor import (
     coverage_of,
     opinion,
     spoken_age,
+    without_limits,
 )
 from libs.trading.factors import all_factors
 from libs.trading.strategy import Strategy
@@ -47,9 +48,11 @@ class Memory(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A strategy's score (0 to 100) of one situation; `omitted` by factor name.
+    """A strategy's score (0 to 100) of one situation and its direction; `omitted` by factor name.
 
-    `state` is None below the threshold; otherwise "emitted", or "refused" with `reason` and `why` in words.
+    `ungated_score` and `ungated_direction` are what they would be without a gate: see `judge`. `crossed`: one of the two scores
+    reached the threshold, so that the evaluation ends in a state: emitted, or refused with `reason` and `why` in words.
+    `held_back`: only the second one did; then there is always a reason.
     """
 
     score: float
@@ -59,34 +62,78 @@ class Verdict:
     crossed: bool
     reason: RefusalReason | None
     why: str
+    ungated_score: float
+    ungated_direction: Direction
+    held_back: bool
 
     @property
     def emitted(self) -> bool:
         return self.crossed and self.reason is None
 
+    @property
+    def signal_direction(self) -> Direction:
+        """Where the signal points, also one that was held back."""
+        return self.ungated_direction if self.held_back else self.direction
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """The contributions, which add up to `total`; `ungated` is the sum without a gate."""
+
+    contributions: tuple[FactorContribution, ...]
+    omitted: dict[str, Omitted]
+    total: float
+    ungated: float
+
 
 def judge(strategy: Strategy, situation: Situation, memory: Memory, *, enabled: bool = True) -> Verdict:
     """Score a situation and, if the threshold is reached, decide between emitted and refused. Pure and bit-deterministic.
 
-    `enabled` is false when the strategy has been withdrawn.
+    `enabled` is false when the strategy has been withdrawn. The score without a gate is the sum of the votes before scales, in
+    which a factor that the strategy insists on and that lacks coverage or has too old an input votes with what is there. Where
+    it alone reaches the threshold, a gate has held the signal back, which is refused: the first gate that was shut says why.
     """
-    contributions, omitted, total = _contributions(strategy, situation)
-    score = round(min(100.0, abs(total) * 100), SCORE_DECIMALS)
-    direction: Direction = "none" if score == 0 else "long" if total > 0 else "short"
-    crossed = score >= strategy.threshold
+    found = _contributions(strategy, situation)
+    score, direction = _said(found.total)
+    ungated_score, ungated_direction = _said(found.ungated)
+    reached = score >= strategy.threshold
+    held_back = not reached and ungated_score >= strategy.threshold
     refusal: tuple[RefusalReason, str] | None = None
-    if crossed:
+    if reached or held_back:
         refusal = (
             _refused_switch(strategy, enabled)
             or _refused_feed(situation)
-            or _refused_data(strategy, situation, omitted)
+            or _refused_data(strategy, situation, found.omitted)
             or _refused_coverage(strategy, situation)
             or _refused_regime(strategy, situation)
-            or _refused_direction(strategy, direction, contributions)
-            or _refused_cooldown(strategy, situation, memory)
         )
+        if reached:
+            refusal = (
+                refusal
+                or _refused_direction(strategy, direction, found.contributions)
+                or _refused_cooldown(strategy, situation, memory)
+            )
+        else:  # nothing was missing, so that nothing but a scale can have lowered the score
+            refusal = refusal or ("atr_regime", _lowered(situation, found, ungated_score, score))
     reason, why = refusal if refusal else (None, "")
-    return Verdict(score, direction, contributions, omitted, crossed, reason, why)
+    return Verdict(
+        score=score,
+        direction=direction,
+        contributions=found.contributions,
+        omitted=found.omitted,
+        crossed=reached or held_back,
+        reason=reason,
+        why=why,
+        ungated_score=ungated_score,
+        ungated_direction=ungated_direction,
+        held_back=held_back,
+    )
+
+
+def _said(total: float) -> tuple[float, Direction]:
+    """A sum of contributions as a score, on the decimals that are compared and published, and its direction."""
+    score = round(min(100.0, abs(total) * 100), SCORE_DECIMALS)
+    return score, "none" if score == 0 else "long" if total > 0 else "short"
 
 
 def remember(memory: Memory, verdict: Verdict, evaluation_time_ms: int) -> Memory:
@@ -95,23 +142,22 @@ def remember(memory: Memory, verdict: Verdict, evaluation_time_ms: int) -> Memor
 
 
 def short_score(strategy: Strategy, verdict: Verdict) -> StrategyScore:
-    """The verdict as it stands in every indicator event."""
+    """The verdict as it stands in every indicator event; `contributions` of the factors that were not omitted."""
     return StrategyScore(
         strategy=strategy.name,
         version=strategy.version,
         score=verdict.score,
         threshold=strategy.threshold,
         direction=verdict.direction,
+        contributions={part.factor: part.contribution for part in verdict.contributions if part.omitted is None},
     )
 
 
-def _contributions(
-    strategy: Strategy, situation: Situation
-) -> tuple[tuple[FactorContribution, ...], dict[str, Omitted], float]:
+def _contributions(strategy: Strategy, situation: Situation) -> _Sum:
     """Votes in name order, then scales: each takes away its share of the sum so far. Contributions add up to the total."""
     known = all_factors()
     names = sorted(strategy.factors, key=lambda name: (known[name].role == "scale", name))
-    total = 0.0
+    total = ungated = 0.0
     parts: list[FactorContribution] = []
     omitted: dict[str, Omitted] = {}
     for name in names:
@@ -123,8 +169,10 @@ def _contributions(
         effect = 0.0
         if isinstance(value, Omitted):
             omitted[name] = value
+            ungated += _withheld(strategy, factor, situation)
         else:
             effect = _effect(factor, value, weight, total)
+            ungated += effect if factor.role == "vote" else 0.0
         total += effect
         parts.append(
             FactorContribution(
@@ -136,7 +184,29 @@ def _contributions(
                 coverage=_shown(coverage.share),
             )
         )
-    return tuple(parts), omitted, total
+    return _Sum(tuple(parts), omitted, total, ungated)
+
+
+def _withheld(strategy: Strategy, factor: Factor, situation: Situation) -> float:
+    """What an omitted factor would have added if the strategy did not insist on its coverage and on the age of its inputs. A
+    strategy that does without it (`omit`) has no gate there, and a scale is one itself."""
+    use = strategy.factors[factor.name]
+    if factor.role != "vote" or use.when_missing != "refuse":
+        return 0.0
+    value = without_limits(factor, situation)
+    return 0.0 if isinstance(value, Omitted) else value * use.weight
+
+
+def _lowered(situation: Situation, found: _Sum, ungated_score: float, score: float) -> str:
+    """Which scales kept the score below the threshold, in words."""
+    known = all_factors()
+    words = [
+        known[part.factor].words(situation, part.value)
+        for part in found.contributions
+        if known[part.factor].role == "scale" and part.omitted is None and part.value < 1
+    ]
+    what = " and ".join(words) or "a scale"
+    return f"{what} lowered the score from {spoken_number(ungated_score)} to {spoken_number(score)}"
 
 
 def _effect(factor: Factor, value: float, weight: float, total: float) -> float:
@@ -217,14 +287,14 @@ def _refused_cooldown(strategy: Strategy, situation: Situation, memory: Memory) 
 
 
 def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> SignalScored:
-    """The event of a verdict that crossed its threshold. Bracket prices have the price's decimals.
+    """The event of a verdict that crossed its threshold, or was held back. Bracket prices have the price's decimals.
 
     Raises `ValueError` when the verdict did not cross, because then there is no signal.
     """
     if not verdict.crossed:
         raise ValueError("a score below its threshold is no signal")
     row = situation.row
-    exits = _bracket(strategy, situation, verdict.direction)
+    exits = _bracket(strategy, situation, verdict.signal_direction)
     return SignalScored(
         event_id=signal_id(strategy.name, strategy.version, row.symbol, row.evaluation_time_ms),
         event_time_ms=row.evaluation_time_ms,
@@ -233,7 +303,7 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         symbol=row.symbol,
         score=verdict.score,
         threshold=strategy.threshold,
-        direction=verdict.direction,
+        direction=verdict.signal_direction,
         state="emitted" if verdict.emitted else "refused",
         reason=verdict.reason,
         sentence=explain(strategy, situation, verdict),
@@ -247,6 +317,7 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         inputs=_inputs(situation),
         coverage=row.coverage()
         | {part.factor: part.coverage for part in verdict.contributions if part.coverage is not UNSET},
+        ungated_score=verdict.ungated_score if verdict.held_back else UNSET,
     )
 
 

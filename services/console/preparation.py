@@ -14,9 +14,10 @@ from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
 from libs.store.partitions import create_partitions, months_ahead
 from libs.streaming.admin import ensure_topics
-from services.console.activation import publish_strategies
+from services.console.activation import By, activate_folder
 from services.console.output import guarded
 from services.console.strategy_files import strategies_dir
+from services.console.strategy_log import AT_START
 
 
 async def _migrate(settings: DatabaseSettings, market: str | None) -> str:
@@ -37,6 +38,14 @@ async def _create_topics(settings: KafkaSettings) -> str:
     return f"{len(states)} topics, {sum(state.created for state in states)} of them new"
 
 
+async def _activate(bootstrap: str) -> str:
+    """Before the first trade, so that every window begins on the grid that the strategies ask for. What the watcher would refuse
+    is left as it is in force: it says so again, and a wrong version number must not keep the stack from starting."""
+    plan = await activate_folder(bootstrap, strategies_dir(), By(AT_START))
+    lines = [*plan.changes, *plan.notes, *(f"not activated: {problem}" for problem in plan.problems)]
+    return "\n".join(f"strategies: {line}" for line in lines or ["as in force"])
+
+
 async def prepare() -> None:
     """Database and topics side by side, then the strategies; every step may be repeated."""
     kafka, database = load_settings(KafkaSettings), load_settings(DatabaseSettings)
@@ -44,7 +53,7 @@ async def prepare() -> None:
     wait_at_gate()
     for line in await asyncio.gather(_migrate(database, market), _create_topics(kafka)):
         print(line, flush=True)
-    print(await publish_strategies(kafka.kafka_bootstrap, strategies_dir()), flush=True)
+    print(await _activate(kafka.kafka_bootstrap), flush=True)
 
 
 def main() -> None:

@@ -1,30 +1,99 @@
-"""`perpstream strategy`: check the files, and put them in force."""
+"""`perpstream strategy`: the files, what is in force, how it changes, and why a signal came or not."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services.console.output import AsJson, StateDir, ask, console, print_json, servers
+from services.console.output import AsJson, StateDir, ask, console, print_json, running, servers
+
+if TYPE_CHECKING:
+    from services.console.activation import By, Plan
+    from services.console.strategy_log import Standing
+    from services.console.strategy_state import StrategyRow
 
 app = typer.Typer(
-    help="Strategies: the files that say how signals are scored.",
-    epilog="Example: `perpstream strategy publish`",
+    help="Strategies: the files that say how signals are scored, what is in force, and why a signal came or not.",
+    epilog="Examples: `perpstream strategy list`, `perpstream strategy diff`, `perpstream strategy explain SIGNAL_ID`",
     no_args_is_help=True,
 )
+
+
+def _names() -> list[str]:
+    from services.console.strategy_files import strategy_names
+
+    return strategy_names()
+
+
+def _begins(incomplete: str) -> list[str]:
+    return [name for name in _names() if name.startswith(incomplete)]
+
+
+Files = Annotated[list[Path] | None, typer.Argument(help="Files [default: all of strategies/]", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why, for those who look at it later")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
+
+
+@app.command("list", epilog="Examples: `perpstream strategy list`, `perpstream strategy list --json`")
+def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Show each strategy: its version in force, since when, by whom, and whether its file says the same."""
+    from services.console.strategy_files import strategies_dir
+    from services.console.strategy_log import read_standing
+    from services.console.strategy_state import rows
+
+    given = servers(state_dir)
+    found = rows(strategies_dir(), ask(given, read_standing(given.kafka)))
+    if as_json:
+        print_json(found)
+        return
+    console().print(_table(found))
+    for problem in (problem for row in found for problem in row.problems):
+        console().print(problem, markup=False)
+
+
+def _table(found: "list[StrategyRow]") -> object:
+    from rich.table import Table
+
+    from services.console.readable import utc
+    from services.console.watch.words import UNKNOWN
+
+    table = Table("strategy", "version", "state", "since (UTC)", "by", box=None, pad_edge=False)
+    for title in ("threshold", "factors"):
+        table.add_column(title, justify="right")
+    table.add_column("file")
+    table.add_column("why")
+    for row in found:
+        table.add_row(
+            row.strategy,
+            UNKNOWN if row.version is None else str(row.version),
+            row.state,
+            UNKNOWN if row.since_ms is None else utc(row.since_ms)[:19],
+            row.activated_by or UNKNOWN,
+            UNKNOWN if row.threshold is None else f"{row.threshold:g}",
+            UNKNOWN if row.factors is None else str(row.factors),
+            row.file_state,
+            row.reason or "",
+        )
+    return table
 
 
 @app.command(
     epilog="Examples: `perpstream strategy validate`, `perpstream strategy validate strategies/v52.json --json`"
 )
-def validate(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files to check [default: all of strategies/]")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check strategy files without starting anything."""
-    from services.console.strategy_files import read_files, strategies_dir, strategy_files
+def validate(files: Files = None, state_dir: StateDir = None, as_json: AsJson = False) -> None:
+    """Check strategy files; beside a running stack, also whether each has a version of its own."""
+    from libs.trading.strategy import StrategyInvalid
+    from services.console.activation import By, plan_of
+    from services.console.activation import Files as ActivatedFiles
+    from services.console.strategy_files import read_texts, strategies_dir, strategies_in, strategy_files
 
-    strategies = read_files(files or strategy_files(strategies_dir()))
+    texts = read_texts(files or strategy_files(strategies_dir()))
+    strategies = strategies_in(texts)
+    standing = _standing_if_asked(state_dir)
+    if standing is not None:
+        plan = plan_of(ActivatedFiles(texts, strategies_dir(), whole=False), standing, By("validate"))
+        if plan.problems:
+            raise StrategyInvalid(list(plan.problems))
     rows = [
         {"file": str(path), "strategy": item.name, "version": item.version, "threshold": item.threshold}
         for path, item in strategies.items()
@@ -36,11 +105,155 @@ def validate(
         console().print(f"{row['file']}: {row['strategy']} version {row['version']}, signals from {row['threshold']:g}")
 
 
-@app.command(epilog="Example: `perpstream strategy publish`")
-def publish(state_dir: StateDir = None) -> None:
-    """Activate the files of strategies/ in the running stack, where they differ from what counts now."""
-    from services.console.activation import publish_strategies
+def _standing_if_asked(state_dir: StateDir) -> "Standing | None":
+    """What is in force, where a stack runs or a broker is named; None without: files can be checked on a train."""
+    from libs.kit.settings import KafkaSettings, load_settings
+    from services.console.strategy_log import read_standing
+
+    named = "kafka_bootstrap" in load_settings(KafkaSettings).model_fields_set
+    if state_dir is None and not named and running(None) is None:
+        return None
+    given = servers(state_dir)
+    return ask(given, read_standing(given.kafka))
+
+
+@app.command(
+    epilog="Examples: `perpstream strategy diff`, `perpstream strategy diff v51`, `perpstream strategy diff new.json --json`"
+)
+def diff(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE|NAME]...", help="What to compare [default: all of strategies/]", autocompletion=_begins
+        ),
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what files would change in what is in force, field by field. Exit code 1 when they differ."""
     from services.console.strategy_files import strategies_dir
+    from services.console.strategy_log import read_standing
+    from services.console.strategy_state import chosen_files, diffs, lines_of
 
     given = servers(state_dir)
-    console().print(ask(given, publish_strategies(given.kafka, strategies_dir())))
+    standing = ask(given, read_standing(given.kafka))
+    files = chosen_files(targets or [], strategies_dir(), standing)
+    found = diffs(files, standing, whole=not targets)
+    if as_json:
+        print_json(found)
+    else:
+        for line in (line for row in found for line in lines_of(row)):
+            console().print(line, markup=False)
+    if any(row.state != "same" for row in found):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: `perpstream strategy activate --yes`, `perpstream strategy activate v60.json --reason 'a test'`, "
+    "`perpstream strategy activate --withdraw v52`"
+)
+def activate(
+    files: Files = None,
+    yes: Yes = False,
+    reason: Reason = "",
+    withdraw: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Take this strategy out of force", autocompletion=_begins)
+    ] = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put files in force in the running stack: checked, shown as differences, asked about, and said with who and why."""
+    import getpass
+
+    from services.console.activation import By
+    from services.console.strategy_log import publish, read_standing
+
+    given, by = servers(state_dir), By(getpass.getuser(), reason, by_hand=True)
+    plan = _plan(files, withdraw, ask(given, read_standing(given.kafka)), by)
+    if plan.news:
+        _confirm(plan, yes, as_json)
+        ask(given, publish(given.kafka, plan.news))
+    if as_json:
+        print_json({"changes": plan.changes, "notes": plan.notes})
+        return
+    for note in plan.notes:
+        console().print(note, markup=False)
+    names = ", ".join(event.strategy for event in plan.news)
+    done = f"said in the log: {names} as above, from one evaluation on" if names else "nothing to change"
+    console().print(done, markup=False)
+
+
+def _plan(files: list[Path] | None, withdraw: str | None, standing: "Standing", by: "By") -> "Plan":
+    from libs.kit.errors import ConfigurationError
+    from libs.trading.strategy import StrategyInvalid
+    from services.console.activation import Files as ActivatedFiles
+    from services.console.activation import plan_of, withdrawal
+    from services.console.strategy_files import read_texts, strategies_dir, strategy_files
+    from services.console.strategy_state import unknown_strategy
+
+    if withdraw is not None:
+        if files:
+            raise ConfigurationError("files and --withdraw exclude each other", todo="give one of them")
+        word = standing.last.get(withdraw)
+        if word is None or not word.enabled:
+            raise unknown_strategy(withdraw, standing)
+        return withdrawal(word, by)
+    folder = strategies_dir()
+    texts = read_texts(files or strategy_files(folder))
+    plan = plan_of(ActivatedFiles(texts, folder, whole=not files), standing, by)
+    if plan.problems:
+        raise StrategyInvalid(list(plan.problems))
+    return plan
+
+
+def _confirm(plan: "Plan", yes: bool, as_json: bool) -> None:
+    """Show what changes and ask; raises `ConfigurationError` where nobody can answer."""
+    import sys
+
+    from libs.kit.errors import ConfigurationError
+
+    if not as_json:
+        for change in plan.changes:
+            console().print(change, markup=False)
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise ConfigurationError(
+            "nothing was changed: nobody can be asked here", todo="look at the changes, then add --yes"
+        )
+    if not typer.confirm("Put this in force?"):
+        console().print("nothing was changed")
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: `perpstream strategy publish`")
+def publish(state_dir: StateDir = None) -> None:
+    """Activate all of strategies/ without a question: the same as `activate --yes`."""
+    activate(yes=True, state_dir=state_dir)
+
+
+@app.command(epilog="Example: `perpstream strategy watch`")
+def watch() -> None:
+    """Put edits of strategies/ in force as they are saved, until stopped; a running stack does this by itself."""
+    from services.console.strategy_watch import run
+
+    run()
+
+
+@app.command(
+    epilog="Examples: `perpstream strategy explain 3f9c2a`, `perpstream strategy explain 3f9c2a71d0be4c55a8e1 --json`"
+)
+def explain(
+    signal_id: Annotated[str, typer.Argument(help="A signal's id, or as much of its beginning as only it has")],
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the whole story of a signal: why, with which figures, under which configuration, and what became of it."""
+    from services.console.strategy_story import story_of
+    from services.console.strategy_telling import tell
+
+    story = story_of(state_dir, signal_id)
+    if as_json:
+        print_json(story)
+    else:
+        tell(console(), story)

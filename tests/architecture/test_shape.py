@@ -50,6 +50,7 @@ EXCEPTIONS: dict[str, str] = {
                 "data_export.py:export",
                 "data_import.py:import_files",
                 "data_replay.py:replay",
+                "strategies.py:activate",
             )
         ),
         "typer reads the options of a command from its parameters",

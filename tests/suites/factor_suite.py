@@ -9,7 +9,7 @@ import msgspec
 
 from libs.contracts.signals import WindowFeatures
 from libs.indicators.features import WINDOW_NAMES, FeatureRow
-from libs.trading.factor import Factor, Omitted, Situation, opinion
+from libs.trading.factor import Factor, Omitted, Situation, opinion, without_limits
 from tests.fakes.readings import FakeReading
 
 EVALUATION_MS = 1_700_000_040_000
@@ -110,6 +110,18 @@ def it_stays_within_its_bounds(_name: str, factor: Factor) -> None:
     assert all(math.isfinite(value) and low <= value <= high for value in opinions)
 
 
+def it_bears_less_than_it_needs(_name: str, factor: Factor) -> None:
+    """What would have been said of too little or too old data decides whether a signal was held back: see `judge`."""
+    low, high = factor.bounds
+    for situation in _situations():
+        nothing_known = Situation(
+            msgspec.structs.replace(situation.row, size_coverage=0.0, large_coverage=0.0, atr_coverage=0.0),
+            {name: FakeReading(reading.value, -1) for name, reading in situation.inputs.items()},
+        )
+        value = without_limits(factor, nothing_known)
+        assert isinstance(value, Omitted) or (math.isfinite(value) and low <= value <= high)
+
+
 def it_says_the_same_twice_and_has_words_for_it(_name: str, factor: Factor) -> None:
     for situation in _situations():
         value = opinion(factor, situation)
@@ -153,4 +165,5 @@ SUITE: tuple[Callable[[str, Factor], None], ...] = (
     a_vote_follows_its_side,
     it_is_omitted_below_its_coverage,
     it_is_omitted_when_an_input_is_missing_or_old,
+    it_bears_less_than_it_needs,
 )

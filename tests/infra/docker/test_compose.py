@@ -39,6 +39,13 @@ def test_servers_have_named_volumes_and_health_checks(name: str) -> None:
     assert re.search(rf'"{name}:/', SERVICES[name])
 
 
+def test_whoever_reads_strategies_sees_the_folder_that_people_edit() -> None:
+    assert re.findall(r"volumes: &with-strategies (\[.*\])", SERVICES["prepare"]) == [
+        '["secrets:/run/perpstream:ro", "./strategies:/app/strategies:ro"]'
+    ]
+    assert "volumes: *with-strategies" in SERVICES["strategy_watch"]
+
+
 def test_whoever_asks_the_venue_counts_its_requests_in_the_shared_volume() -> None:
     asking = [path.parent.name for path in ROOT.glob("services/*/app.py") if "open_venue(" in path.read_text()]
     assert len(asking) >= 3

@@ -164,7 +164,9 @@ def test_every_crossing_has_exactly_one_state_and_needs_its_coverage(
         chosen = strategy(name, threshold=threshold)
         verdict = judge(chosen, situation, Memory())
         assert 0 <= verdict.score <= 100
-        assert verdict.crossed == (verdict.score >= threshold)
+        assert verdict.crossed == (verdict.score >= threshold or verdict.ungated_score >= threshold)
+        assert verdict.held_back == (verdict.crossed and verdict.score < threshold)
+        assert not verdict.held_back or verdict.reason is not None
         assert verdict.emitted == (verdict.crossed and verdict.reason is None)
         if verdict.emitted:
             assert coverage >= 0.95

@@ -1,20 +1,23 @@
-"""Strategy files reach the log once: equal files add nothing, changed ones replace, removed ones are withdrawn."""
+"""Strategy files reach the log once: equal files add nothing, a version says one thing, and people outrank the folder."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from infra.local.options import ROOT
 from libs.contracts.control import StrategyActivated
 from libs.kit.errors import ConfigurationError
 from libs.streaming.admin import ensure_topics
-from services.console.activation import activation_of, changes, publish_strategies
-from services.console.strategy_files import read_files, strategy_files
+from libs.trading.strategy import StrategyInvalid
+from services.console.activation import FOLDER, By, Files, Plan, activate_folder, plan_of, withdrawal
+from services.console.strategy_files import read_files, read_texts, strategy_files
+from services.console.strategy_log import AT_START, Standing, standing_of
+from services.console.strategy_state import diffs, lines_of, rows
 
-
-def _activations(folder: Path) -> list[StrategyActivated]:
-    return [activation_of(item, path.read_bytes()) for path, item in read_files(strategy_files(folder)).items()]
+BY_FOLDER, BY_HAND = By(FOLDER), By("ada", "a test", by_hand=True)
 
 
 @pytest.fixture
@@ -24,44 +27,152 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _edit(path: Path, **fields: object) -> None:
+def edit(path: Path, **fields: object) -> None:
+    """Write the file again with other fields."""
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
+def plan(folder: Path, log: list[StrategyActivated], by: By = BY_FOLDER) -> Plan:
+    """What the whole folder changes after these records."""
+    return plan_of(Files(read_texts(strategy_files(folder)), folder, whole=True), standing_of((e, 7) for e in log), by)
+
+
+def said(folder: Path, log: list[StrategyActivated], by: By = BY_FOLDER) -> list[StrategyActivated]:
+    """The log after the folder's changes."""
+    found = plan(folder, log, by)
+    assert not found.problems
+    return [*log, *found.news]
+
+
 def test_only_what_differs_from_the_log_is_published(folder: Path) -> None:
-    first = _activations(folder)
-    assert [event.strategy for event in changes(first, [])] == ["v51", "v52"]
-    assert changes(first, first) == []
-    _edit(folder / "v52.json", version=99)
-    (second,) = changes(_activations(folder), first)
-    assert (second.strategy, second.version, second.enabled) == ("v52", 99, True)
-    assert changes(_activations(folder), [*first, second]) == []
+    log = said(folder, [])
+    assert [(event.strategy, event.file, event.activated_by) for event in log] == [
+        ("v51", "v51.json", FOLDER),
+        ("v52", "v52.json", FOLDER),
+    ]
+    assert plan(folder, log) == Plan()
+    edit(folder / "v52.json", version=99, threshold=50)
+    found = plan(folder, log)
+    assert [(event.strategy, event.version, event.enabled) for event in found.news] == [("v52", 99, True)]
+    assert found.changes == ("v52 version 2 -> 99; threshold 45 -> 50",)
+    assert plan(folder, [*log, *found.news]) == Plan()
 
 
-def test_formatting_is_no_change(folder: Path) -> None:
-    first = _activations(folder)
-    _edit(folder / "v51.json")
-    assert changes(_activations(folder), first) == []
+def test_an_activation_is_the_same_fact_whoever_says_it(folder: Path) -> None:
+    first, second = plan(folder, []).news, plan(folder, [], By("ada", "why", by_hand=True)).news
+    assert [event.event_id for event in first] == [event.event_id for event in second]
+    assert [event.reason for event in second] == ["why", "why"]
 
 
-def test_a_removed_file_withdraws_its_strategy_once(folder: Path) -> None:
-    first = _activations(folder)
+def test_formatting_order_and_defaults_are_no_change(folder: Path) -> None:
+    log = said(folder, [])
+    data = dict(reversed(json.loads((folder / "v51.json").read_text()).items()))
+    del data["min_coverage"]
+    (folder / "v51.json").write_text(json.dumps(data, indent=9))
+    assert plan(folder, log) == Plan()
+
+
+def test_other_content_needs_a_higher_version_and_nothing_else_counts_meanwhile(folder: Path) -> None:
+    log = said(folder, [])
+    edit(folder / "v51.json", threshold=65)
+    edit(folder / "v52.json", version=3, threshold=50)
+    found = plan(folder, log)
+    assert (found.news, found.changes) == ((), ())
+    assert found.problems == (
+        f"{folder / 'v51.json'}: $.version: raise version above 2: the content is not that of version 2 in the log "
+        "(threshold 60 -> 65) (found 2)",
+    )
+    edit(folder / "v51.json", version=1)
+    assert "raise version above 2" in plan(folder, log).problems[0]
+    edit(folder / "v51.json", version=3)
+    assert [event.strategy for event in plan(folder, log).news] == ["v51", "v52"]
+
+
+def test_a_version_is_not_used_again_after_a_lower_one_came_into_force(folder: Path) -> None:
+    """Logs from before this rule: version 5, then version 3. Another version 5 would share ids with the first."""
+    log = said(folder, [])
+    for version, threshold in ((5, 61), (3, 62)):
+        edit(folder / "v51.json", version=version, threshold=threshold)
+        log += [event for event in plan(folder, []).news if event.strategy == "v51"]
+    edit(folder / "v51.json", version=5, threshold=63)
+    assert "raise version above 5" in plan(folder, log).problems[0]
+
+
+def test_a_removed_file_withdraws_its_strategy_once_and_brings_it_back(folder: Path) -> None:
+    log = said(folder, [])
+    text = (folder / "v51.json").read_bytes()
     (folder / "v51.json").unlink()
-    (gone,) = changes(_activations(folder), first)
-    assert (gone.strategy, gone.enabled) == ("v51", False)
-    assert changes(_activations(folder), [*first, gone]) == []
+    gone = plan(folder, log)
+    assert [(event.strategy, event.enabled, event.file) for event in gone.news] == [("v51", False, "v51.json")]
+    assert gone.changes == ("v51 version 2 is withdrawn: its file has gone",)
+    log += gone.news
+    assert plan(folder, log) == Plan()
+    (folder / "v51.json").write_bytes(text)
+    back = plan(folder, log)
+    assert [(event.strategy, event.enabled) for event in back.news] == [("v51", True)]
+    assert back.changes == ("v51 version 2 is back in force",)
+
+
+def test_what_a_person_withdrew_stays_until_a_person_or_a_higher_version_says_otherwise(folder: Path) -> None:
+    log = said(folder, [])
+    log += withdrawal(standing_of((event, 7) for event in log).last["v52"], BY_HAND).news
+    found = plan(folder, log)
+    assert found.news == ()
+    assert "v52 stays withdrawn, as ada said (a test)" in found.notes[0]
+    assert [event.strategy for event in plan(folder, log, BY_HAND).news] == ["v52"]
+    edit(folder / "v52.json", version=3)
+    assert [event.strategy for event in plan(folder, log).news] == ["v52"]
+
+
+def test_what_a_person_put_in_force_from_elsewhere_is_not_withdrawn_by_the_folder(folder: Path, tmp_path: Path) -> None:
+    log, elsewhere = said(folder, []), tmp_path / "elsewhere" / "v53.json"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes((folder / "v52.json").read_bytes())
+    edit(elsewhere, name="v53")
+    standing = standing_of((event, 7) for event in log)
+    by_hand = plan_of(Files({elsewhere: elsewhere.read_bytes()}, folder, whole=False), standing, BY_HAND)
+    assert [(event.strategy, event.file) for event in by_hand.news] == [("v53", msgspec.UNSET)]
+    assert plan(folder, [*log, *by_hand.news]) == Plan()
+
+
+def test_records_from_before_files_were_named_belong_to_the_folder(folder: Path) -> None:
+    old = [msgspec.structs.replace(e, activated_by=AT_START, file=msgspec.UNSET) for e in said(folder, [])]
+    assert plan(folder, old) == Plan()
+    (folder / "v51.json").unlink()
+    assert [event.strategy for event in plan(folder, old).news] == ["v51"]
+
+
+def test_a_record_that_the_engine_refuses_is_not_in_force(folder: Path) -> None:
+    log = said(folder, [])
+    broken = msgspec.structs.replace(log[0], version=9, definition=msgspec.Raw(b'{"name":"v51"}'))
+    standing = standing_of((event, 7) for event in [*log, broken])
+    assert standing.last["v51"].event.version == 2
+    edit(folder / "v51.json", version=9)
+    assert "raise version above 9" in plan(folder, [*log, broken]).problems[0]
+
+
+def test_all_problems_of_all_files_are_said_together(folder: Path) -> None:
+    (folder / "v51.json").write_text("{")
+    edit(folder / "v52.json", threshold=0, hold_minutes=0)
+    with pytest.raises(StrategyInvalid) as caught:
+        plan(folder, [])
+    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
+        str(folder / "v51.json"),
+        str(folder / "v52.json"),
+        str(folder / "v52.json"),
+    ]
 
 
 def test_two_files_of_one_name_are_refused(folder: Path) -> None:
     (folder / "copy.json").write_bytes((folder / "v51.json").read_bytes())
     with pytest.raises(ConfigurationError, match="two files define the strategy v51"):
-        _activations(folder)
+        plan(folder, [])
 
 
 def test_brackets_without_an_end_are_one_line(folder: Path) -> None:
     (folder / "v51.json").write_text("[" * 100_000 + "]" * 100_000)
     with pytest.raises(ConfigurationError, match=r"v51\.json: \$: nested too deeply"):
-        _activations(folder)
+        read_files(strategy_files(folder))
 
 
 def test_a_folder_without_strategies_is_refused(tmp_path: Path) -> None:
@@ -69,11 +180,39 @@ def test_a_folder_without_strategies_is_refused(tmp_path: Path) -> None:
         strategy_files(tmp_path)
 
 
+def test_the_list_says_how_each_file_is(folder: Path) -> None:
+    log = said(folder, [])
+    edit(folder / "v51.json", version=3)
+    edit(folder / "v52.json", enabled=False, version=4, name="v53")
+    (folder / "bad.json").write_text("nothing")
+    log += withdrawal(standing_of((event, 7) for event in log).last["v52"], BY_HAND).news
+    found = {row.strategy: row for row in rows(folder, standing_of((event, 7) for event in log))}
+    assert {name: (row.state, row.file_state, row.version) for name, row in found.items()} == {
+        "bad": ("not in force", "invalid", None),
+        "v51": ("in force", "differs", 2),
+        "v52": ("withdrawn", "no file", 2),
+        "v53": ("not in force", "new", 4),
+    }
+    assert (found["v51"].since_ms, found["v51"].activated_by, found["v52"].reason) == (7, FOLDER, "a test")
+    assert found["bad"].problems[0].startswith(f"{folder / 'bad.json'}: $: not JSON")
+
+
+def test_a_diff_says_what_a_file_would_change(folder: Path) -> None:
+    standing = standing_of((event, 7) for event in said(folder, []))
+    edit(folder / "v51.json", version=3, threshold=65)
+    (folder / "v52.json").unlink()
+    found = diffs(strategy_files(folder), standing, whole=True)
+    assert [(row.strategy, row.state) for row in found] == [("v51", "differs"), ("v52", "no file")]
+    assert lines_of(found[0])[1:] == ["  version 2 -> 3", "  threshold 60 -> 65"]
+    assert [row.state for row in diffs(strategy_files(folder), Standing(), whole=True)] == ["new"]
+
+
 @pytest.mark.integration
 async def test_publishing_twice_adds_nothing(empty_kafka: str, folder: Path) -> None:
     await ensure_topics(empty_kafka, 4)
-    await publish_strategies(empty_kafka, folder)
-    assert "; 0 changes" in await publish_strategies(empty_kafka, folder)
-    _edit(folder / "v51.json", version=77)
-    assert "v51/77" in await publish_strategies(empty_kafka, folder)
-    assert "; 0 changes" in await publish_strategies(empty_kafka, folder)
+    assert len((await activate_folder(empty_kafka, folder, BY_FOLDER)).news) == 2
+    assert await activate_folder(empty_kafka, folder, BY_FOLDER) == Plan()
+    edit(folder / "v51.json", version=77)
+    found = await activate_folder(empty_kafka, folder, replace(BY_HAND, reason=""))
+    assert [(event.strategy, event.version, event.reason) for event in found.news] == [("v51", 77, msgspec.UNSET)]
+    assert await activate_folder(empty_kafka, folder, BY_FOLDER) == Plan()
