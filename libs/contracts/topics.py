@@ -156,7 +156,7 @@ TIMELINE = Topic(
         TimelineHeartbeat,
     ),
     producers=("sequencer",),
-    consumers=("signal_engine", "recorder", "trade_ingest", "console"),
+    consumers=("signal_engine", "recorder", "trade_ingest", "console", "backtester"),
     family="market",
     retention_ms=7 * DAY_MS,
     tables=(

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from libs.exchanges import Instrument
+from libs.exchanges.binance.answers import parse_instruments
 from libs.exchanges.decimals import finite_decimal
 from libs.kit.errors import BadMessage
 from libs.trading.filters import SymbolFilters
@@ -25,6 +26,11 @@ def symbol_filters(instrument: Instrument, max_leverage: int | None = None) -> S
         )
     except ValueError as error:
         raise BadMessage("bad_filter", str(error)) from None
+
+
+def filters_of_answer(body: bytes) -> dict[str, SymbolFilters]:
+    """The filters of every contract in a kept answer to Binance's exchangeInfo. Raises `BadMessage`."""
+    return {symbol: symbol_filters(instrument) for symbol, instrument in parse_instruments(body).items()}
 
 
 def _limit(text: str) -> Decimal | None:

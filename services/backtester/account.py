@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from libs.exchanges.binance.answers import parse_instruments
-from libs.exchanges.filters import symbol_filters
+from libs.exchanges.filters import filters_of_answer
 from libs.indicators.log import TradeRows
 from libs.kit.errors import BadMessage, UserError
 from libs.trading.arrays import TradingSetup
@@ -75,7 +74,7 @@ def _read_filters(file: Path) -> dict[str, SymbolFilters]:
         content = file.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
-        return {symbol: symbol_filters(item) for symbol, item in parse_instruments(content).items()}
+        return filters_of_answer(content)
     except (OSError, EOFError) as error:
         raise UserError(f"the file cannot be read: {error}", where=str(file), todo="check the path") from None
     except BadMessage as error:

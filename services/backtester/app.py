@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from libs.kit.errors import UserError
-from libs.kit.settings import DatabaseSettings, load_settings
+from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from services.backtester.reading import TableMarket
 from services.backtester.report import print_report, report_json, write_report
 from services.backtester.request import BacktestRequest, RequestInvalid, read_request
@@ -106,6 +106,11 @@ async def open_source(request: BacktestRequest) -> AsyncIterator[Market]:
                 "there is no such folder", where=str(request.path), todo="name what `data export` has written"
             )
         yield TableMarket(ParquetSource(request.path))
+        return
+    if request.source == "timeline":
+        from services.backtester.sources.timeline import TimelineMarket
+
+        yield TimelineMarket(load_settings(KafkaSettings).kafka_bootstrap)
         return
     from libs.store.engine import create_engine
     from services.backtester.sources.postgres import PostgresSource

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 import libs.contracts
 import libs.indicators
 import libs.trading
@@ -23,8 +25,8 @@ from services.backtester.candles import CandleBuilder
 from services.backtester.coverage import CoverageCounter, check_trades
 from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
-from services.backtester.result import BacktestResult, EquityCurve, RunFacts
-from services.backtester.sources import Market, Reader, Span, Stored, Stretch
+from services.backtester.result import BacktestResult, EquityCurve, InputCoverage, RunFacts
+from services.backtester.sources import Market, Reader, Span, Stretch
 from services.backtester.strategies import content_digest, read_strategy_files
 
 STEP_MS = 3_600_000
@@ -75,7 +77,12 @@ class Run:
             await reader.begin()
         self.progress.phase("replaying")
         simulator, assumed = await self._replay(readers, counter)
-        return self._result(configured, stored, counter, simulator, readers, assumed)
+        facts = self._facts(configured, symbols, assumed)
+        return self._result(
+            msgspec.structs.replace(facts, trades_read=sum(reader.trades_read for reader in readers)),
+            counter.rows(stored),
+            simulator,
+        )
 
     async def _symbols(self) -> list[str]:
         known = await self.source.symbols()
@@ -160,36 +167,36 @@ class Run:
         self._signals.extend(due)
         return due
 
-    def _result(
+    def _facts(
         self,
         configured: Sequence[tuple[Strategy, StrategyActivated]],
-        stored: dict[str, Stored],
-        counter: CoverageCounter,
-        simulator: Simulator,
-        readers: Sequence[Reader],
+        symbols: Sequence[str],
         assumed: tuple[str, ...],
-    ) -> BacktestResult:
-        request, curve = self.request, simulator.equity
-        return BacktestResult(
-            facts=RunFacts(
-                strategies=tuple(
-                    (strategy.name, strategy.version, content_digest(bytes(event.definition)))
-                    for strategy, event in configured
-                ),
-                symbols=tuple(sorted(stored)),
-                source=self.source.description,
-                view=self.source.view,
-                start_ms=request.start_ms,
-                end_ms=request.end_ms,
-                ideal=request.costs.is_ideal,
-                assumptions=assumptions(request, assumed),
-                starting_balance=float(request.rules.starting_balance),
-                risk_per_trade=float(request.rules.risk_per_trade),
-                code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),
-                trades_read=sum(reader.trades_read for reader in readers),
-                evaluations=self._evaluations,
+    ) -> RunFacts:
+        request = self.request
+        return RunFacts(
+            strategies=tuple(
+                (strategy.name, strategy.version, content_digest(bytes(event.definition)))
+                for strategy, event in configured
             ),
-            coverage=counter.rows(stored),
+            symbols=tuple(symbols),
+            source=self.source.description,
+            view=self.source.view,
+            start_ms=request.start_ms,
+            end_ms=request.end_ms,
+            ideal=request.costs.is_ideal,
+            assumptions=assumptions(request, assumed),
+            starting_balance=float(request.rules.starting_balance),
+            risk_per_trade=float(request.rules.risk_per_trade),
+            code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),
+            evaluations=self._evaluations,
+        )
+
+    def _result(self, facts: RunFacts, coverage: tuple[InputCoverage, ...], simulator: Simulator) -> BacktestResult:
+        curve = simulator.equity
+        return BacktestResult(
+            facts=facts,
+            coverage=coverage,
             signals=tuple(self._signals),
             outcomes=simulator.outcomes,
             not_taken=simulator.not_taken,

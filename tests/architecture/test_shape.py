@@ -51,6 +51,7 @@ EXCEPTIONS: dict[str, str] = {
                 "data_import.py:import_files",
                 "data_replay.py:replay",
                 "strategies.py:activate",
+                "backtests.py:run",
             )
         ),
         "typer reads the options of a command from its parameters",
