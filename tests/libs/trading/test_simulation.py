@@ -232,6 +232,14 @@ def test_one_position_a_symbol_and_so_many_an_account() -> None:
     ]
 
 
+def test_a_decision_does_not_know_the_trades_of_its_own_millisecond() -> None:
+    # The stop is met in the millisecond of the second signal, which still finds the symbol locked.
+    market = tape(ENTRY, (75_000, "97.0"), (75_250, "100.0"), (91_000, "100.0"))
+    simulator = Scene([market], [Idea(), Idea(at=75_000), Idea(at=90_000)]).play()
+    assert [(each.reason, each.time_ms - START_MS) for each in simulator.not_taken] == [("symbol_locked", 75_000)]
+    assert [each.exit_reason for each in simulator.outcomes] == ["stop_loss", "data_end"]
+
+
 def losing(days: int = 1) -> tuple[list[Trade], list[Idea]]:
     """Three losses of a little more than 1 R, a minute apart, on each of some days."""
     trades: list[Trade] = []

@@ -37,16 +37,16 @@ class Draw:
 
 
 def random_tape(chance: random.Random, symbol: str) -> TradeTape:
-    """Some thousands of trades in three hours, with bursts, silences, jumps and trades of the same millisecond."""
+    """Some thousands of trades in three hours, with bursts, silences, jumps and many of the same millisecond."""
     count = chance.randrange(600, 2_500)
     now, price = SHIFT, 1_000
     times, prices = [], []
     for _ in range(count):
         now += chance.choice((0, 0, 1, 40, 900, 3_000, 9_000)) if chance.random() > 0.002 else 300_000
-        price = max(
-            300,
-            price + chance.choice((-2, -1, 0, 0, 1, 2)) + (chance.randrange(-40, 41) if chance.random() < 0.01 else 0),
-        )
+        if chance.random() < 0.1:  # in the millisecond of a mark, a signal or a settlement
+            now = -(-now // 5_000) * 5_000
+        jump = chance.randrange(-40, 41) if chance.random() < 0.01 else 0
+        price = max(300, price + chance.choice((-2, -1, 0, 0, 1, 2)) + jump)
         times.append(START_MS + now)
         prices.append(price)
     kept = sum(ms < START_MS + SHIFT + UNTIL for ms in times)
