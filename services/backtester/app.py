@@ -107,6 +107,12 @@ async def open_source(request: BacktestRequest) -> AsyncIterator[Market]:
             )
         yield TableMarket(ParquetSource(request.path))
         return
+    if request.source == "archive":
+        from services.backtester.sources.archive import ArchiveSource
+
+        assert request.path is not None
+        yield TableMarket(ArchiveSource([request.path], keep_going=request.allow_gaps))
+        return
     if request.source == "timeline":
         from services.backtester.sources.timeline import TimelineMarket
 

@@ -35,6 +35,7 @@ Strategies = Annotated[
 ]
 Recorded = Annotated[bool, typer.Option(help="Use the configurations that were in force, where they changed")]
 Parquet = Annotated[Path | None, typer.Option(help="Read what `data export` has written, not the database")]
+Archive = Annotated[Path | None, typer.Option(help="Read files of the exchange's public archive, or a folder of them")]
 Timeline = Annotated[bool, typer.Option(help="Read the topic market.timeline.v1, not the database")]
 Repaired = Annotated[
     bool, typer.Option(help="With what repairs have brought since; by default as the live engine saw it")
@@ -61,6 +62,7 @@ def run(
     strategy: Strategies = None,
     recorded_strategies: Recorded = False,
     parquet: Parquet = None,
+    archive: Archive = None,
     timeline: Timeline = False,
     repaired: Repaired = False,
     warm_up_hours: WarmUp = 36,
@@ -81,9 +83,8 @@ def run(
     """
     files = [] if recorded_strategies else strategy or strategy_files(strategies_dir())
     request: dict[str, Any] = {
-        "source": "parquet" if parquet is not None else "timeline" if timeline else "postgres",
-        "path": parquet,
-        "view": "repaired" if repaired or parquet is not None else "as-seen",
+        **_source(parquet, archive, timeline=timeline),
+        "view": "repaired" if repaired else "as-seen",
         "symbols": [name.strip().upper() for name in symbols.split(",") if name.strip()],
         "start": start.isoformat(),
         "end": stop.isoformat(),
@@ -97,6 +98,19 @@ def run(
         "json": as_json,
     }
     raise typer.Exit(_start(request, state_dir))
+
+
+def _source(parquet: Path | None, archive: Path | None, *, timeline: bool) -> dict[str, Any]:
+    named = [
+        name for name, given in (("--parquet", parquet), ("--archive", archive), ("--timeline", timeline)) if given
+    ]
+    if len(named) > 1:
+        raise typer.BadParameter(f"{' and '.join(named)} are two sources; name one")
+    if parquet is not None:
+        return {"source": "parquet", "path": parquet}
+    if archive is not None:
+        return {"source": "archive", "path": archive}
+    return {"source": "timeline" if timeline else "postgres"}
 
 
 def _costs(*, ideal: bool, funding: bool) -> dict[str, Any]:

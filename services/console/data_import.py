@@ -48,7 +48,7 @@ def import_files(
     A file that was cut off goes on where it stopped; a file that is imported adds nothing. A broken file does not stop the
     others. Exit code 1 when one is broken.
     """
-    from services.console.history.archives import find_archives
+    from libs.store.archives import find_archives
     from services.console.history.importing import Importer, ImportOptions, planned
 
     archives, skipped = find_archives(paths, symbol)

@@ -11,10 +11,10 @@ from libs.exchanges.venue import open_venue
 from libs.kit.clock import SystemClock
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.settings import VenueSettings
+from libs.store.archives import find_archives
 from libs.store.market_source import known_source
 from libs.store.verification import verify
 from services.console.database import with_engine
-from services.console.history.archives import find_archives
 from services.console.history.repairing import ArchivedTrades, VenueTrades, repair
 from services.console.output import StateDir
 from services.console.venues import venue_settings

@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from libs.kit.settings import DatabaseSettings
+from libs.store.archives import find_archives, line_blocks, opened
 from libs.store.engine import create_engine
-from services.console.history.archives import find_archives, line_blocks, opened
+from libs.store.trade_lines import Continuity, TradeParser
 from services.console.history.importing import Importer, ImportOptions, planned
-from services.console.history.trade_lines import Continuity, TradeParser
 from tests.services.console.archive_files import HEADER, trade_lines
 from tests.services.console.history_database import NoProgress
 from tests.support.servers import Database

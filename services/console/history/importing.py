@@ -11,6 +11,19 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 
 from libs.kit.errors import ConfigurationError
+from libs.store.archives import (
+    Archive,
+    BrokenFile,
+    LineBlock,
+    Stream,
+    after_line,
+    check_digest,
+    digest_of,
+    line_blocks,
+    opened,
+    size_of,
+)
+from libs.store.bar_lines import ParsedRows, RowParser, funding_parser, kline_parser
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine, WriteSession, write_session
 from libs.store.imports import (
@@ -26,21 +39,8 @@ from libs.store.imports import (
 from libs.store.market_source import claim_source
 from libs.store.migrate import current_revision, require_current, upgrade
 from libs.store.partitions import Month, create_partitions
+from libs.store.trade_lines import Continuity, ParsedBlock, TradeParser
 from libs.store.trades import write_trades
-from services.console.history.archives import (
-    Archive,
-    BrokenFile,
-    LineBlock,
-    Stream,
-    after_line,
-    check_digest,
-    digest_of,
-    line_blocks,
-    opened,
-    size_of,
-)
-from services.console.history.bar_lines import ParsedRows, RowParser, funding_parser, kline_parser
-from services.console.history.trade_lines import Continuity, ParsedBlock, TradeParser
 
 # What `perpstream up --venue binance` calls its market: the archives are that market's.
 BINANCE_MARKET = "venue binance"

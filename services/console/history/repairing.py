@@ -14,15 +14,15 @@ from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.decimals import scaled
 from libs.exchanges.errors import VenueError
 from libs.kit.clock import Clock
+from libs.store.archives import Archive, Stream, line_blocks, opened
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine, write_session
 from libs.store.instants import instant
 from libs.store.partitions import create_partitions, months_between
 from libs.store.repair import RepairedGap, SearchedGap, close_gap
+from libs.store.trade_lines import ParsedBlock, TradeParser
 from libs.store.trades import write_trades
 from libs.store.verification import Gap
-from services.console.history.archives import Archive, Stream, line_blocks, opened
-from services.console.history.trade_lines import ParsedBlock, TradeParser
 
 _PAGE = 1000
 

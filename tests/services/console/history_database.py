@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.settings import DatabaseSettings
+from libs.store.archives import find_archives
 from libs.store.engine import create_engine, read_session
-from services.console.history.archives import find_archives
 from services.console.history.importing import FileReport, Importer, ImportOptions, planned
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from libs.kit.errors import ConfigurationError
-from services.console.history.archives import (
+from libs.store.archives import (
     Archive,
     BrokenFile,
     after_line,
@@ -19,8 +19,8 @@ from services.console.history.archives import (
     opened,
     recognise,
 )
-from services.console.history.bar_lines import funding_parser, kline_parser
-from services.console.history.trade_lines import Continuity, ParsedBlock, TradeParser
+from libs.store.bar_lines import funding_parser, kline_parser
+from libs.store.trade_lines import Continuity, ParsedBlock, TradeParser
 from tests.services.console.archive_files import HEADER, START_MS, trade_line, trade_lines, write_file
 
 BLOCK = 4000

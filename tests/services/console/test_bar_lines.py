@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.console.history.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, line_blocks, opened
-from services.console.history.bar_lines import ParsedRows, RowParser, funding_parser, kline_parser, on_grid
+from libs.store.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, line_blocks, opened
+from libs.store.bar_lines import ParsedRows, RowParser, funding_parser, kline_parser, on_grid
 from tests.services.console.archive_files import write_file
 
 OPEN_MS = 1_723_075_200_000  # 2024-08-08T00:00:00Z, a Thursday

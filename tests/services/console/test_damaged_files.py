@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from libs.kit.errors import ConfigurationError
-from services.console.history.archives import (
+from libs.store.archives import (
     CHECKSUM,
     MOST_BLANK_LINES,
     BrokenFile,
@@ -19,7 +19,7 @@ from services.console.history.archives import (
     line_blocks,
     opened,
 )
-from services.console.history.trade_lines import FURTHEST_AHEAD, Continuity, ParsedBlock, TradeParser
+from libs.store.trade_lines import FURTHEST_AHEAD, Continuity, ParsedBlock, TradeParser
 from tests.services.console.archive_files import trade_line, trade_lines, write_file
 
 NAME = "BTCUSDT-aggTrades-2024-08-08"

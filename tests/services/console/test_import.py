@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.contracts.market import Hole
 from libs.kit.errors import ConfigurationError
-from libs.store import imports
+from libs.store import archives, imports
 from libs.store.engine import WriteSession, write_session
 from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
-from services.console.history import archives, importing
+from services.console.history import importing
 from services.console.history.importing import ImportOptions
 from tests.services.console.archive_files import HEADER, START_MS, trade_line, trade_lines, write_file
 from tests.services.console.history_database import import_all, opened_engine, rows_of

@@ -12,6 +12,7 @@ from libs.contracts.timeline import PlacedHole
 from libs.exchanges.venue import open_venue
 from libs.kit.clock import SystemClock
 from libs.kit.settings import VenueSettings
+from libs.store.archives import find_archives
 from libs.store.engine import read_session, write_session
 from libs.store.feed_questions import feeds_now
 from libs.store.feeds import write_feed_reports
@@ -20,7 +21,6 @@ from libs.store.migrate import upgrade
 from libs.store.partitions import create_partitions, months_between
 from libs.store.trades import write_trades
 from libs.store.verification import Gap, verify
-from services.console.history.archives import find_archives
 from services.console.history.importing import ImportOptions
 from services.console.history.repairing import ArchivedTrades, VenueTrades, repair, trades_of
 from tests.services.console.archive_files import trade_lines, write_file

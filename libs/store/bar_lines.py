@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from libs.contracts.plausible import LATEST_MS
+from libs.store.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, not_yet, too_blank
 from libs.store.imports import Bar, FundingRate
-from services.console.history.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, not_yet, too_blank
 
 _DAY_MS = 86_400_000
 _MONDAY_MS = 4 * _DAY_MS  # the epoch was a Thursday

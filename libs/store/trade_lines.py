@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from libs.contracts.frames import MOST_NOTIONAL, Int64
 from libs.contracts.market import Hole
 from libs.contracts.plausible import LATEST_MS, MOST_MISSING
+from libs.store.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, not_yet, too_blank
 from libs.store.copy_format import SymbolTrades
-from services.console.history.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, not_yet, too_blank
 
 COLUMNS = ("agg_id", "price", "quantity", "first_trade_id", "last_trade_id", "trade_time", "buyer_is_maker")
 MOST_ARCHIVE_DECIMALS = 8

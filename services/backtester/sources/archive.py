@@ -1,0 +1,121 @@
+"""Files of the exchange's public archive as they were downloaded: csv, gz or zip, by day or month, checksums honoured."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from libs.contracts.timeline import PlacedEvent, PlacedHole
+from libs.indicators.log import TradeRows
+from libs.store.archives import Archive, check_digest, digest_of, find_archives, line_blocks, opened
+from libs.store.bar_lines import funding_parser
+from libs.store.copy_format import SymbolTrades
+from libs.store.trade_lines import ParsedBlock, TradeParser
+from services.backtester.result import View
+from services.backtester.sources import Settlement, Span, Stored, empty_days
+from services.backtester.sources.merging import each
+
+DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class ArchiveSource:
+    """Files, or folders of them. They are read twice: to see what they have and in which decimals, and to replay it."""
+
+    paths: Sequence[Path]
+    keep_going: bool = False
+    _archives: list[Archive] = field(default_factory=list)
+    _decimals: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def description(self) -> str:
+        return f"archive files of {', '.join(str(path) for path in self.paths)}"
+
+    @property
+    def view(self) -> View:
+        return "repaired"
+
+    async def symbols(self) -> list[str]:
+        return sorted({archive.symbol for archive in self._files("trades")})
+
+    async def stored(self, symbol: str, span: Span) -> Stored | None:
+        rows, first, last, days = 0, -1, -1, set[int]()
+        for archive in self._files("trades", symbol):
+            await asyncio.to_thread(check_digest, archive.path, digest_of(archive.path))
+        async for trades in self._blocks(symbol, span):
+            first = int(trades.agg_id[0]) if first < 0 else first
+            last, rows = int(trades.agg_id[-1]), rows + len(trades)
+            days.update(np.unique(trades.trade_time // DAY_MS).tolist())
+            known = self._decimals.get(symbol, (0, 0))
+            self._decimals[symbol] = max(known[0], trades.price_decimals), max(known[1], trades.quantity_decimals)
+        if not rows:
+            return None
+        dates = [np.datetime64(day, "D").item() for day in sorted(days)]
+        return Stored(symbol, rows, last - first + 1 - rows, empty_days(span, dates))
+
+    async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
+        return ()
+
+    async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
+        # Every symbol was counted before its first page is asked for; the warm-up before the range may be finer all the same.
+        price, quantity = self._decimals.get(symbol, (0, 0))
+        newest = -1
+        async for trades in self._blocks(symbol, span):
+            time = np.maximum(np.maximum.accumulate(trades.trade_time), newest)
+            newest = int(time[-1])
+            price, quantity = max(price, trades.price_decimals), max(quantity, trades.quantity_decimals)
+            yield TradeRows(
+                symbol=symbol,
+                price_decimals=price,
+                quantity_decimals=quantity,
+                agg_id=trades.agg_id,
+                time=time,
+                price=trades.price * 10 ** (price - trades.price_decimals),
+                quantity=trades.quantity * 10 ** (quantity - trades.quantity_decimals),
+                buyer_is_maker=trades.buyer_is_maker,
+            )
+
+    async def holes(self, symbol: str, span: Span) -> Sequence[PlacedHole] | None:
+        return None
+
+    async def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
+        async for event in each(()):
+            yield event
+
+    async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
+        found: dict[int, Settlement] = {}
+        for archive in self._files("funding", symbol):
+            parser = funding_parser(archive.path, keep_going=self.keep_going)
+            with opened(archive.path) as stream:
+                for block in parser.parse_all(line_blocks(stream.file)):
+                    for row in block.rows:
+                        if span.start_ms <= row.funding_time_ms < span.end_ms:
+                            found[row.funding_time_ms] = Settlement(row.funding_time_ms, row.funding_rate, None)
+        return [found[time_ms] for time_ms in sorted(found)]
+
+    def _files(self, kind: str, symbol: str | None = None) -> list[Archive]:
+        if not self._archives:
+            self._archives = find_archives(list(self.paths)).archives
+        return [item for item in self._archives if item.kind == kind and symbol in (None, item.symbol)]
+
+    async def _blocks(self, symbol: str, span: Span) -> AsyncIterator[SymbolTrades]:
+        """The rows in the span with ids above all before: a day that its month has, too, is read once."""
+        newest_id = -1
+        for archive in self._files("trades", symbol):
+            with opened(archive.path) as stream:
+                parser = TradeParser(archive.path, symbol, keep_going=self.keep_going)
+                with closing(parser.parse_all(line_blocks(stream.file))) as blocks:
+                    while (block := await asyncio.to_thread(_next, blocks)) is not None:
+                        trades = block.trades
+                        inside = (trades.trade_time >= span.start_ms) & (trades.trade_time < span.end_ms)
+                        chosen = trades.select(inside & (trades.agg_id > newest_id))
+                        if len(chosen):
+                            newest_id = int(chosen.agg_id[-1])
+                            yield chosen
+
+
+def _next(blocks: Iterator[ParsedBlock]) -> ParsedBlock | None:
+    return next(blocks, None)
