@@ -71,11 +71,12 @@ def _top(report: Report) -> Iterator[RenderableType]:
         f"{minute(facts.start_ms)} to {minute(facts.end_ms)} UTC, {facts.days:.3g} days · {listed(facts.symbols)}"
     )
     yield Text(
-        f"{facts.source}, {facts.view} · {facts.trades_read:,} trades, {facts.evaluations:,} evaluations", style="dim"
+        f"{facts.source}, {facts.view} · {number(facts.trades_read, 0)} trades, {number(facts.evaluations, 0)} evaluations",
+        style="dim",
     )
     yield Text("\nAssumptions", style="bold")
     for line in facts.assumptions or ("none stated",):
-        yield Text(f"  {line}")
+        yield Padding(Text(line), (0, 0, 0, 2))
     yield Text(f"  balance {money(facts.starting_balance)}, risk {money(facts.risk_per_trade)} a trade")
     yield Text("\nCoverage", style="bold")
     yield from _coverage(report)
@@ -131,9 +132,9 @@ def _side_by_side(tables: list[Table], width: int) -> RenderableType:
 
 
 def _stack(tables: Iterable[Table]) -> Table:
-    grid = Table.grid(padding=(0, 0, 1, 0))
+    grid = Table.grid()
     for table in tables:
-        grid.add_row(table)
+        grid.add_row(Padding(table, (0, 0, 1, 0)))
     return grid
 
 
