@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from libs.trading.outcome import Outcome
-from services.backtester.metrics.figure import Figure, Floats, known, ratio, unknown
+from services.backtester.metrics.figure import CENT, Figure, Floats, known, ratio, unknown
 from services.backtester.metrics.trades import NO_TRADES, notional, total, traded_notional
 from services.backtester.result import EquityCurve, RunFacts
 
@@ -37,7 +37,7 @@ def account(curve: EquityCurve, facts: RunFacts) -> Account:
     spans = np.diff(np.clip(edges, facts.start_ms, facts.end_ms)).astype(np.float64)
     equity = np.concatenate(([facts.starting_balance], curve.equity))
     share = np.zeros_like(equity)
-    np.divide(np.concatenate(([0.0], curve.exposure)), equity, out=share, where=equity > 0)
+    np.divide(np.concatenate(([0.0], curve.exposure)), equity, out=share, where=equity >= CENT)
     return Account(_mean(equity, spans), _mean(share, spans), float(share.max()))
 
 
@@ -47,7 +47,11 @@ def _mean(values: Floats, spans: Floats) -> float:
 
 def turnover(outcomes: Sequence[Outcome], mean_equity: float, days: float) -> Figure:
     """Notional of all entries and exits / mean equity / days: times the account is turned over a day. Source: definition."""
-    return ratio(traded_notional(outcomes), max(mean_equity, 0.0) * days, "nothing is left of the account")
+    return ratio(
+        traded_notional(outcomes),
+        (mean_equity if mean_equity >= CENT else 0.0) * days,
+        "nothing is left of the account",
+    )
 
 
 def capacity(outcomes: Sequence[Outcome]) -> Figure:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+CENT = 0.01
+"""An account below it has nothing left: returns on such sums mean nothing."""
 _DIGITS = 10
 
 

@@ -5,12 +5,13 @@ import math
 import msgspec
 import numpy as np
 
-from services.backtester.metrics.figure import Figure, Floats, known, ratio, unknown
+from services.backtester.metrics.figure import CENT, Figure, Floats, known, ratio, unknown
 from services.backtester.result import EquityCurve, RunFacts
 
 DAY_MS = 86_400_000
 DAYS_A_YEAR = 365
 _NO_DAYS = "needs two whole days"
+_NOISE = 1e-30  # a variance that comes from rounding alone
 
 
 class Moments(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ def daily_closes(curve: EquityCurve, facts: RunFacts) -> Floats:
 
 def daily_returns(closes: Floats) -> Floats:
     """r = close / close before - 1, as shares; nothing from the day on at whose start nothing is left. Source: definition."""
-    lost = np.flatnonzero(closes <= 0)
+    lost = np.flatnonzero(closes < CENT)
     kept = closes[: lost[0] + 1] if lost.size else closes
     return np.asarray(kept[1:] / kept[:-1] - 1, dtype=np.float64)
 
@@ -51,7 +52,7 @@ def moments(values: Floats) -> Moments | None:
     mean = float(values.mean())
     away = values - mean
     second = float((away**2).mean())
-    if second == 0:  # numbers so small that their square is none
+    if second < _NOISE:
         return None
     third, fourth = float((away**3).mean()), float((away**4).mean())
     return Moments(mean, float(values.std(ddof=1)), third / second**1.5, fourth / second**2)
@@ -84,7 +85,7 @@ def cagr(first: float, last: float, days: float) -> Figure:
     """(last / first)^(365 / days) - 1, a share a year, over the exact length of the range. Source: definition."""
     if days < 1:
         return unknown("needs a whole day")
-    if first <= 0 or last <= 0:
+    if first < CENT or last < CENT:
         return unknown("nothing is left of the account")
     exponent = math.log(last / first) * DAYS_A_YEAR / days
     return known(math.expm1(exponent)) if exponent < 100 else unknown("too short a range for so large a return")

@@ -11,7 +11,7 @@ import numpy as np
 
 from libs.trading.outcome import Outcome
 from services.backtester.metrics import trades
-from services.backtester.metrics.figure import Figure, stable
+from services.backtester.metrics.figure import CENT, Figure, stable
 from services.backtester.metrics.returns import DAY_MS
 from services.backtester.result import BacktestResult
 
@@ -160,7 +160,7 @@ def day_results(result: BacktestResult) -> tuple[DayResult, ...]:
         DayResult(
             day=datetime.fromtimestamp((first + number) * DAY_MS / 1000, UTC).date().isoformat(),
             result=stable(float(close - open_)),
-            share=stable(float(close / open_ - 1)) if open_ > 0 else None,
+            share=stable(float(close / open_ - 1)) if open_ >= CENT else None,
         )
         for number, (open_, close) in enumerate(zip(opens, closes, strict=True))
     )

@@ -12,7 +12,7 @@ from services.backtester.report.comparison import Comparison, FigurePair
 from services.backtester.report.document import SignalRow
 from services.backtester.report.markup import Html, element, joined, panel, table
 from services.backtester.report.page import document
-from services.backtester.report.words import UNIT_SIGNS, UNKNOWN, minute, number, plain, worded
+from services.backtester.report.words import difference_words, label_words, minute, number, plain, worded
 from services.backtester.result import RunFacts
 
 MOST_ROWS = 20
@@ -73,15 +73,11 @@ def figure_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def _figure_row(pair: FigurePair) -> tuple[str, ...]:
     metric = BY_NAME[pair.name]
-    sign = UNIT_SIGNS.get(metric.unit)
-    difference = UNKNOWN if pair.difference is None else worded(pair.difference, metric.unit)
-    if pair.difference is not None and pair.difference > 0 and not difference.startswith(("+", "<", ">")):
-        difference = f"+{difference}"
     return (
-        f"{metric.label}, {sign}" if sign else metric.label,
+        label_words(metric),
         worded(pair.a, metric.unit),
         worded(pair.b, metric.unit),
-        difference,
+        difference_words(pair.difference, metric.unit),
     )
 
 

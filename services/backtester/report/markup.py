@@ -50,7 +50,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]], class_: str = "") 
 
 def signed(text: str, value: float | None) -> Html:
     """A figure with its colour and an arrow: the sign stands without the colour too."""
-    if value is None or value == 0:
+    if not value or not any(digit in text for digit in "123456789"):
         return element("span", text, class_="flat")
     arrow = element("i", "▲" if value > 0 else "▼", aria_hidden="true")
     return element("span", arrow, text, class_="up" if value > 0 else "down")

@@ -12,11 +12,12 @@ from services.backtester.report.document import Report
 from services.backtester.report.markup import Html, element, escaped, joined, panel, signed, table
 from services.backtester.report.small_charts import small_charts
 from services.backtester.report.words import (
-    UNIT_SIGNS,
     UNKNOWN,
     band_words,
     cut_percent,
     figure_words,
+    label_words,
+    listed,
     minute,
     money,
     number,
@@ -108,7 +109,7 @@ def _introduction(report: Report) -> Html:
         element("p", "IDEAL RUN: fees, slippage, latency and funding are off", class_="brand") if facts.ideal else ""
     )
     when = (
-        f"{minute(facts.start_ms)} to {minute(facts.end_ms)} UTC · {facts.days:.3g} days · {', '.join(facts.symbols)}"
+        f"{minute(facts.start_ms)} to {minute(facts.end_ms)} UTC · {facts.days:.3g} days · {listed(facts.symbols, 12)}"
     )
     read = f"{facts.source}, {facts.view} · {number(facts.trades_read, 0)} trades, {number(facts.evaluations, 0)} evaluations"
     return element(
@@ -117,7 +118,7 @@ def _introduction(report: Report) -> Html:
         element("h1", f"Backtest of {_names(report)}"),
         element("p", when),
         element("p", read, class_="note"),
-        *(element("p", f"! {line}", class_="caution") for line in report.cautions),
+        *(element("p", f"! {line}", class_="caution") for line in report.cautions[1 if facts.ideal else 0 :]),
         element("div", _assumptions(report), _coverage(report), class_="top-grid"),
         class_="intro",
     )
@@ -160,7 +161,6 @@ def _share(share: float) -> Html:
 def _tile(report: Report, name: str) -> Html:
     metric, figure = _BY_NAME[name], getattr(report.figures, name)
     coloured = metric.unit in ("quote_signed", "R")
-    sign = UNIT_SIGNS.get(metric.unit, "")
     if figure.value is None:
         value, below = element("span", UNKNOWN, class_="flat"), figure.reason
     else:
@@ -168,10 +168,9 @@ def _tile(report: Report, name: str) -> Html:
         value = signed(words, figure.value) if coloured else escaped(words)
         band = band_words(figure, metric)
         below = f"90 %: {band}" if band else _beside(report, name)
-    label = metric.label + (f", {sign}" if sign and not metric.label.endswith(sign) else "")
     return element(
         "div",
-        element("span", label, class_="label"),
+        element("span", label_words(metric), class_="label"),
         element("b", value),
         element("small", below),
         class_="tile",
@@ -190,7 +189,7 @@ def _beside(report: Report, name: str) -> str:
         return f"of the best of {number(tried, 0)} tried" if tried > 1 else "one configuration tried"
     if name == "trades":
         return f"{number(figures.trades.value and figures.trades.value / report.facts.days, 1)} a day"
-    return ""
+    return "too little for a band"
 
 
 def _prices(report: Report) -> Html:

@@ -19,6 +19,8 @@ from services.backtester.report.words import (
     band_words,
     cut_percent,
     figure_words,
+    label_words,
+    listed,
     minute,
     money,
     number,
@@ -66,18 +68,19 @@ def _top(report: Report) -> Iterator[RenderableType]:
         yield Text(" IDEAL · no fees, no slippage, no latency, no funding ", style="bold reverse yellow")
     yield Text(f"Backtest of {names or 'no strategy'}", style="bold")
     yield Text(
-        f"{minute(facts.start_ms)} to {minute(facts.end_ms)} UTC, {facts.days:.3g} days · {', '.join(facts.symbols)}"
+        f"{minute(facts.start_ms)} to {minute(facts.end_ms)} UTC, {facts.days:.3g} days · {listed(facts.symbols)}"
     )
     yield Text(
-        f"{facts.source}, {facts.view} · {facts.trades_read:,} trades, {facts.evaluations:,} evaluations", style="dim"
+        f"{facts.source}, {facts.view} · {number(facts.trades_read, 0)} trades, {number(facts.evaluations, 0)} evaluations",
+        style="dim",
     )
     yield Text("\nAssumptions", style="bold")
     for line in facts.assumptions or ("none stated",):
-        yield Text(f"  {line}")
+        yield Padding(Text(line), (0, 0, 0, 2))
     yield Text(f"  balance {money(facts.starting_balance)}, risk {money(facts.risk_per_trade)} a trade")
     yield Text("\nCoverage", style="bold")
     yield from _coverage(report)
-    for line in report.cautions:
+    for line in report.cautions[1 if facts.ideal else 0 :]:  # the first one is the brand on top
         yield Text(f"! {line}", style="yellow")
 
 
@@ -107,7 +110,7 @@ def _figure_table(report: Report, heading: Heading) -> Table:
 def _figure_row(report: Report, metric: Metric) -> tuple[Text, Text, Text]:
     figure = getattr(report.figures, metric.name)
     sign = UNIT_SIGNS.get(metric.unit, "")
-    label = Text(metric.label + (f", {sign}" if sign and not metric.label.endswith(f", {sign}") else ""))
+    label = Text(label_words(metric))
     if figure.value is None:
         return label, Text(UNKNOWN, style="dim"), Text(figure.reason, style="dim")
     words = figure_words(figure, metric).removesuffix(f" {sign}") if sign else figure_words(figure, metric)
@@ -129,9 +132,9 @@ def _side_by_side(tables: list[Table], width: int) -> RenderableType:
 
 
 def _stack(tables: Iterable[Table]) -> Table:
-    grid = Table.grid(padding=(0, 0, 1, 0))
+    grid = Table.grid()
     for table in tables:
-        grid.add_row(table)
+        grid.add_row(Padding(table, (0, 0, 1, 0)))
     return grid
 
 

@@ -1,5 +1,6 @@
 """Figures as people read them, the same in the terminal and on the page: signs, thin spaces in thousands, – for unknown."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.backtester.metrics.catalogue import Metric, Unit
@@ -70,6 +71,28 @@ def _probability(value: float | None) -> str:
     if 0 < value < 0.001:
         return "< 0.1"
     return "> 99.9" if 0.999 < value < 1 else number(value * 100, 1)
+
+
+def label_words(metric: Metric) -> str:
+    """The name of a figure with its unit, as headers have it."""
+    sign = UNIT_SIGNS.get(metric.unit, "")
+    return metric.label if not sign or metric.label.endswith(f", {sign}") else f"{metric.label}, {sign}"
+
+
+def difference_words(value: float | None, unit: Unit) -> str:
+    """A difference of two values in their unit, with its sign."""
+    if value is None:
+        return UNKNOWN
+    size = worded(abs(value), unit).lstrip("+")
+    if not any(digit in size for digit in "123456789"):
+        return size
+    return f"{'+' if value > 0 else _MINUS}{size}"
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names in a line; of many the first and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
 
 
 def figure_words(figure: Figure, metric: Metric) -> str:

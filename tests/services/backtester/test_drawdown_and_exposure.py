@@ -23,6 +23,12 @@ def test_depth_and_length_of_two_falls() -> None:
     assert found.under_water == pytest.approx(0.9)
 
 
+def test_a_fall_of_one_point_lasts_from_peak_to_peak() -> None:
+    found = drawdown(curve((1, 11_000), (2, 9_900), (3, 11_000)), facts(days=3))
+    assert found.longest_ms == 2 * DAY_MS
+    assert found.under_water == pytest.approx(2 / 3)
+
+
 def test_a_fall_from_the_very_start_counts() -> None:
     found = drawdown(curve((1, 9_000), (2, 9_500)), facts(days=2))
     assert found.depth == pytest.approx(0.1)

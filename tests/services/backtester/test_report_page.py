@@ -1,5 +1,6 @@
 """The page in a real browser: complete, quiet, within its window in both themes and sizes, and harmless whatever it shows."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from services.backtester.report import compare, write_comparison, write_report
-from services.backtester.report.page import POLICY
+from services.backtester.report.page import POLICY, asset
 from services.backtester.result import BacktestResult, InputCoverage
 from tests.services.backtester.results import Shape, curve, make_result, plain_result
 from tests.support.browser import browser
@@ -172,3 +173,43 @@ def test_an_empty_run_says_what_would_fill_it(chromium: Browser, tmp_path: Path)
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert seen.complaints == []
     seen.page.context.close()
+
+
+def _themes() -> list[dict[str, str]]:
+    """The colours of each block of the style that sets them."""
+    blocks = re.findall(r"\{\s*color-scheme: \w+;(.*?)\}", asset("page.css"), re.DOTALL)
+    return [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in blocks]
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: str, other: str) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _mixed(share: float, colour: str, onto: str) -> str:
+    """As color-mix(in srgb) does it."""
+    parts = (
+        round(share * int(colour[place : place + 2], 16) + (1 - share) * int(onto[place : place + 2], 16))
+        for place in (1, 3, 5)
+    )
+    return "#" + "".join(f"{part:02x}" for part in parts)
+
+
+def test_every_text_stands_out_in_every_theme() -> None:
+    themes = _themes()
+    assert len(themes) == 3
+    assert themes[1] == themes[2]  # by the system's wish and by the button
+    for theme in themes:
+        for name in ("text", "dim", "accent", "up", "down", "amber", "danger"):
+            for ground in ("panel", "bg"):
+                assert _contrast(theme[name], theme[ground]) >= 4.5, (name, ground)
+        assert _contrast(theme["amber"], theme["amber-bg"]) >= 4.5
+        for name in ("up", "down"):
+            assert _contrast(theme["text"], _mixed(0.38, theme[name], theme["panel"])) >= 4.5

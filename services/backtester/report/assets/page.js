@@ -270,12 +270,12 @@
     ["entry (UTC)", (trade) => trade.time, (trade) => time(trade.time)],
     ["symbol", (trade) => trade.symbol, (trade) => trade.symbol],
     ["side", (trade) => (trade.long ? 1 : 0), (trade) => (trade.long ? "▲ long" : "▼ short")],
+    ["net, R", (trade) => trade.r, (trade) => coloured(figure(trade.r, 2, true), trade.r)],
     ["strategy", (trade) => trade.strategy, (trade) => trade.strategy],
     ["score", (trade) => trade.score, (trade) => figure(trade.score, 1)],
     ["entry price", (trade) => trade.price, (trade) => figure(trade.price, decimalsOf(trade))],
     ["exits", exits, exits],
     ["held", (trade) => last(trade)[0] - trade.time, (trade) => span(last(trade)[0] - trade.time)],
-    ["net, R", (trade) => trade.r, (trade) => coloured(figure(trade.r, 2, true), trade.r)],
     ["net, quote", (trade) => trade.net, (trade) => coloured(figure(trade.net, 2, true), trade.net)],
     ["costs", costs, (trade) => figure(costs(trade), 2)],
     ["MAE, R", (trade) => trade.mae, (trade) => figure(trade.mae, 2, true)],
@@ -342,6 +342,7 @@
     const margin = Math.max(3600, 25 * interval), first = bars[0].time, end = bars[bars.length - 1].time;
     price.timeScale().setVisibleRange({ from: Math.max(first, bar(trade.symbol, trade.time) - margin), to: Math.min(end, bar(trade.symbol, last(trade)[0]) + margin) });
     draw();
+    byId("price").scrollIntoView({ block: "nearest", behavior: "smooth" });
   };
 
   if (symbols.length) show(symbols[0]);
