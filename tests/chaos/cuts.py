@@ -66,7 +66,7 @@ def run(plan: Plan, folder: Path) -> Outcome:
     names, ledger = generated_symbols(plan.symbols), folder / "state" / "exchange_simulator" / LEDGER_FILE
     try:
         stack.up("--symbols", ",".join(names), "--speed", f"{plan.speed:g}")
-        _fault(stack, {"kind": "duplicate", "probability": 1e-9})  # from now on the simulator writes down what it tells
+        fault(stack, {"kind": "duplicate", "probability": 1e-9})  # from now on the simulator writes down what it tells
         first = dict(stack.simulator()["last_ids"])
         _trouble(plan, stack)
         wait_for(lambda: _told(stack, first) >= plan.trades, 3600, f"{plan.trades} trades", stack)
@@ -90,7 +90,7 @@ def _trouble(plan: Plan, stack: Stack) -> None:
     for number in range(plan.cuts):
         time.sleep(chance.uniform(0.2, 1.8) * PAUSE_SECONDS / plan.speed)
         lasts_ms = chance.randint(1000, LONGEST_MS)
-        _fault(stack, {"kind": "disconnect", "path": "/market", "for_ms": lasts_ms})
+        fault(stack, {"kind": "disconnect", "path": "/market", "for_ms": lasts_ms})
         if number in killed_at:
             time.sleep(chance.uniform(0, 1.5) * lasts_ms / 1000 / plan.speed)
             os.kill(stack.pid_of("trade_ingest"), signal.SIGKILL)
@@ -99,7 +99,7 @@ def _trouble(plan: Plan, stack: Stack) -> None:
     print(file=sys.stderr)
 
 
-def _fault(stack: Stack, fault: dict[str, object]) -> None:
+def fault(stack: Stack, fault: dict[str, object]) -> None:
     url = f"{stack.run_file().simulator_url}/sim/faults"
     asked = urllib.request.Request(url, json.dumps(fault).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(asked, timeout=10) as answer:
@@ -108,7 +108,7 @@ def _fault(stack: Stack, fault: dict[str, object]) -> None:
 
 def _close_all(stack: Stack, ledger: Path, newest: dict[str, int]) -> None:
     """So that what the last connections were told is written down too."""
-    _fault(stack, {"kind": "disconnect", "path": "/market"})
+    fault(stack, {"kind": "disconnect", "path": "/market"})
 
     def written() -> bool:
         told = told_spans(ledger)
