@@ -1,6 +1,7 @@
 """Every factor that discovery finds passes the shared suite."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -48,3 +49,23 @@ def test_falling_open_interest_argues_against_the_move() -> None:
 )
 def test_ages_are_said_as_people_say_them(age_ms: int, words: str) -> None:
     assert spoken_age(age_ms) == words
+
+
+def test_cvd_divergence_is_what_takers_are_ahead_of_the_price() -> None:
+    # Taken: 20 of 100 bought net, a full vote; moved: 90 of 80.25 * 1.5.
+    value = opinion(all_factors()["cvd_divergence"], Situation(feature_row(1), {}))
+    assert value == pytest.approx(1 - 90 / 80.25 / 1.5)
+
+
+@pytest.mark.parametrize(
+    ("price", "vote"), [("60080.25", 0.5), ("60160.5", 1.0), ("60240.75", 0.5), ("60401.25", -0.5), ("59759.25", -0.5)]
+)
+def test_vwap_bands_ride_up_to_two_atr_and_fade_beyond(price: str, vote: float) -> None:
+    row = msgspec.structs.replace(feature_row(1), price=Decimal(price))
+    assert opinion(all_factors()["vwap_bands"], Situation(row, {})) == pytest.approx(vote)
+
+
+def test_a_rise_on_falling_open_interest_counts_half_against_it() -> None:
+    inputs = readings(LONG_INPUTS | {"open_interest_change_percent": "-2"})
+    value = opinion(all_factors()["open_interest_price"], Situation(feature_row(1), inputs))
+    assert value == pytest.approx(-0.5 * 90 / 80.25 / 1.5)

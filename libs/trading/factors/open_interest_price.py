@@ -1,0 +1,31 @@
+"""Open interest against price: a move that opens positions has somebody behind it, one that closes them runs out."""
+
+from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped
+
+FULL_CHANGE_PERCENT = 1.0
+FULL_MOVE_ATR = 1.5
+
+
+def _compute(situation: Situation) -> float | Omitted:
+    row, vwap = situation.row, situation.row.windows[1].vwap
+    if row.price is None or vwap is None or not row.atr:
+        return Omitted("warm_up", "there is no VWAP or no ATR yet")
+    move = clipped(float(row.price - vwap) / float(row.atr) / FULL_MOVE_ATR)
+    return move * clipped(situation.value("open_interest_change_percent") / FULL_CHANGE_PERCENT, -0.5)
+
+
+def _words(situation: Situation, value: float) -> str:
+    rising = situation.value("open_interest_change_percent") > 0
+    return f"price {'up' if (value > 0) == rising else 'down'} on {'rising' if rising else 'falling'} open interest"
+
+
+FACTOR = Factor(
+    name="open_interest_price",
+    formula="clip((price - VWAP 30m) / ATR(14) / 1.5) * clip(open interest change in 30 minutes / 1 %, -0.5, 1)",
+    units="share of a full vote",
+    source="open interest of the venue, 5-minute history; VWAP of aggregate trades; ATR after Wilder (1978)",
+    compute=_compute,
+    words=_words,
+    needs_coverage={"30m": 0.95, "atr": 0.7},
+    needs_inputs={"open_interest_change_percent": 15 * MINUTE_MS},
+)
