@@ -106,9 +106,7 @@ def test_a_trade_is_found_told_and_shown(chromium: Browser, month: Path) -> None
     assert "MAE" in told
     assert page.get_by_role("tab", name=symbol).get_attribute("aria-selected") == "true"
     page.locator("#show-refused").check()
-    box = page.locator("#price").bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.locator("#price").hover(position={"x": 500, "y": 200})
     page.wait_for_function("document.getElementById('hover').textContent.includes(' O ')")
     assert seen.complaints == []
     page.context.close()

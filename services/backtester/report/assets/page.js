@@ -342,7 +342,7 @@
     const margin = Math.max(3600, 25 * interval), first = bars[0].time, end = bars[bars.length - 1].time;
     price.timeScale().setVisibleRange({ from: Math.max(first, bar(trade.symbol, trade.time) - margin), to: Math.min(end, bar(trade.symbol, last(trade)[0]) + margin) });
     draw();
-    byId("price").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    byId("price").scrollIntoView({ block: "nearest" });
   };
 
   if (symbols.length) show(symbols[0]);
