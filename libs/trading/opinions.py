@@ -161,7 +161,7 @@ def _atr(atr: Decimal | None, price_decimals: int) -> int:
     return int(scaled)
 
 
-def _table(columns: Sequence[Sequence[object]], rows: int, kind: type[Kind]) -> NDArray[Kind]:
+def _table(columns: Sequence[Sequence[Any]], rows: int, kind: type[Kind]) -> NDArray[Kind]:
     table: NDArray[Kind] = np.empty((len(columns), rows), kind)
     for place, column in enumerate(columns):
         table[place] = column

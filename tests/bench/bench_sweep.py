@@ -96,7 +96,9 @@ def main() -> None:
     given = parser.parse_args()
     table = opinions(given.hours * 240, given.factors)
     rescore_rules(table, rules(table, 2, 60))
-    shown = Table(title=f"{given.configurations:,} configurations x {len(table):,} evaluations x {given.factors} factors")
+    shown = Table(
+        title=f"{given.configurations:,} configurations x {len(table):,} evaluations x {given.factors} factors"
+    )
     for title in ("threshold", "crossings each", "emitted each", "processor s", "evaluations/s"):
         shown.add_column(title, justify="right")
     for threshold in (60, 45, 30):
