@@ -60,6 +60,7 @@ class Crossings:
 def rescore(opinions: Opinions, strategies: Sequence[Strategy]) -> Crossings:
     """The crossings of each strategy, bit for bit those of `judge` with the memory that it keeps of each symbol, from none on.
 
+    Those that `judge` calls held back are left out: their score is below the threshold, and they are never emitted.
     Raises `ValueError` for a strategy with a factor that was not asked.
     """
     return rescore_rules(opinions, Rules.of(opinions, strategies))

@@ -18,11 +18,12 @@ from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
 from services.backtester.account import assumptions, tape_of, trading_setup
 from services.backtester.coverage import CoverageCounter, check_trades
-from services.backtester.reading import Stretch, SymbolReader, stretches
+from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
 from services.backtester.runner import STEP_MS, Progress
-from services.backtester.sources import Source, Span
+from services.backtester.sources import Market, Span, Stretch
+from services.backtester.strategies import read_strategy_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Collector:
     """Reads a range once and keeps what a sweep of one strategy needs."""
 
     request: BacktestRequest
-    source: Source
+    source: Market
     progress: Progress
     strategy: Strategy
     _pages: dict[str, list[TradeRows]] = field(default_factory=dict)
@@ -124,11 +125,13 @@ class Collector:
         request, count = self.request, 0
         span = Span(request.read_from_ms, request.end_ms)
         settings = KernelSettings.for_evaluation(min(15_000, self.strategy.interval_ms))
-        readers = [SymbolReader(self.source, symbol, span, settings) for symbol in symbols]
+        given = [placed for _, placed in read_strategy_files(request.strategies)]
+        readers = await self.source.readers(symbols, span, settings, given)
         for reader in readers:
             await reader.begin()
         for until_ms in sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms}):
-            parts = await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
+            found = await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
+            parts = [part for several in found for part in several]
             self.progress.reached(until_ms)
             for evaluation in _evaluations(parts, request.end_ms):
                 builder.add(evaluation.situation)

@@ -167,7 +167,7 @@ def judged(found: Sequence[Situation], strategy: Strategy) -> list[Row]:
             continue
         verdict = judge(strategy, situation, memory.get(symbol, Memory()))
         memory[symbol] = remember(memory.get(symbol, Memory()), verdict, now_ms)
-        if verdict.crossed:
+        if verdict.crossed and not verdict.held_back:
             rows.append((symbol, now_ms, verdict.score, verdict.direction, verdict.reason))
     return rows
 

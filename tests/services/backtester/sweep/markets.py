@@ -12,6 +12,7 @@ from typing import Any
 from libs.trading.costs import Costs
 from libs.trading.strategy import Strategy, read_strategy
 from services.backtester.metrics.figures import Figures, figures
+from services.backtester.reading import TableMarket
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult
 from services.backtester.runner import Run
@@ -77,8 +78,8 @@ async def _collect(folder: Path) -> Collected:
         allow_gaps=True,
         costs=Costs(funding=False),
     )
-    data = await Collector(request, ParquetSource(folder), Unwatched(), base()).collect()
-    result = await Run(request, ParquetSource(folder), Unwatched()).run()
+    data = await Collector(request, TableMarket(ParquetSource(folder)), Unwatched(), base()).collect()
+    result = await Run(request, TableMarket(ParquetSource(folder)), Unwatched()).run()
     return Collected(data, result, figures(result))
 
 
