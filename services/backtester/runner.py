@@ -129,6 +129,7 @@ class Run:
                 for part in found
             ]
             self.progress.reached(until_ms)
+            self._take(parts, counter)  # the evaluation at the start itself ends the warm-up's last stretch
             if until_ms <= request.start_ms:
                 continue
             if simulator is None:
@@ -139,7 +140,7 @@ class Run:
                 }
                 setup, assumed = await trading_setup(request, self.source, scales)
                 simulator = Simulator(setup, request.start_ms)
-            self._take(parts, counter)
+            self._draw(parts)
             tapes = {part.symbol: tape_of(part.trades) for part in parts if part.trades is not None}
             simulator.advance(tapes, self._due(until_ms), until_ms)
         assert simulator is not None
@@ -149,8 +150,6 @@ class Run:
     def _take(self, parts: Sequence[Stretch], counter: CoverageCounter) -> None:
         start_ms, end_ms = self.request.start_ms, self.request.end_ms
         for part in parts:
-            if part.trades is not None:
-                self._candles.setdefault(part.symbol, CandleBuilder()).add(part.trades)
             for evaluation in part.evaluations:
                 if start_ms <= evaluation.situation.row.evaluation_time_ms < end_ms:
                     counter.add(evaluation)
@@ -158,6 +157,11 @@ class Run:
                     self._held_back.extend(evaluation.signals)
                     if self.observer is not None:
                         self.observer.evaluation(evaluation)
+
+    def _draw(self, parts: Sequence[Stretch]) -> None:
+        for part in parts:
+            if part.trades is not None:
+                self._candles.setdefault(part.symbol, CandleBuilder()).add(part.trades)
 
     def _due(self, until_ms: int) -> list[SignalScored]:
         """The signals before `until_ms`; one at that very instant meets the trades of the next stretch."""

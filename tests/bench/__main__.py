@@ -10,6 +10,7 @@ from rich.console import Console
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "kernel": ("bench_kernel",),
     "simulation": ("bench_trade_simulation",),
+    "sweep": ("bench_sweep",),
     "streaming": ("bench_streaming", "10000"),
     "ingest": ("bench_ingest", "400000"),
     "sequencer": ("bench_sequencer",),
