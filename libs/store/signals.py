@@ -61,7 +61,7 @@ _ASIDE_OF = {
 _OF_ITS_RUN = ("slow_inputs", "scores", "effective_at_ms")
 _OF_ITS_PAST = ("state", "reason", "sentence", "hold_until_ms")
 _OF_ITS_INPUTS = (
-    *_OF_ITS_PAST, "score", "direction", "contributions", "take_profit_1", "take_profit_2", "stop_loss", "inputs"
+    *_OF_ITS_PAST, "score", "ungated_score", "direction", "contributions", "take_profit_1", "take_profit_2", "stop_loss", "inputs"
 )  # fmt: skip
 _FEATURES = ("price", "atr", "cvd_", "volume_", "vwap_", "large_")
 

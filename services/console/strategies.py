@@ -57,13 +57,16 @@ def _table(found: "list[StrategyRow]") -> object:
     from services.console.readable import utc
     from services.console.watch.words import UNKNOWN
 
-    table = Table("strategy", "version", "state", "since (UTC)", "by", box=None, pad_edge=False)
-    for title in ("threshold", "factors"):
-        table.add_column(title, justify="right")
-    table.add_column("file")
-    table.add_column("why")
+    table = Table("strategy", box=None, pad_edge=False)
+    for title, folds in (("version", False), ("state", False), ("since (UTC)", False), ("by", True)):
+        table.add_column(title, no_wrap=not folds)
+    for title in ("score ≥", "factors"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("file", no_wrap=True)
+    if any(row.reason for row in found):
+        table.add_column("why")
     for row in found:
-        table.add_row(
+        cells = (
             row.strategy,
             UNKNOWN if row.version is None else str(row.version),
             row.state,
@@ -74,6 +77,7 @@ def _table(found: "list[StrategyRow]") -> object:
             row.file_state,
             row.reason or "",
         )
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 

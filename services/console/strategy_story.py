@@ -14,11 +14,18 @@ from libs.contracts.trading import OrderChanged, PaperTradeChanged
 from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine, read_session
-from libs.store.migrate import current_revision
-from libs.store.signal_story import Content, evaluation_of, neighbours, signals_beginning
+from libs.store.migrate import current_revision, head_revision
+from libs.store.signal_story import (
+    Content,
+    StoredConfiguration,
+    configuration_of,
+    evaluation_of,
+    neighbours,
+    signals_beginning,
+)
 from libs.streaming.records import LogReader
 from libs.trading.gates import GateResult, gate_results
-from libs.trading.strategy import Strategy
+from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
 from services.console.output import Servers, StateDir, ask, servers
 from services.console.strategy_log import Standing, definition_digest, read_standing
 
@@ -28,14 +35,16 @@ T = TypeVar("T")
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """What was in force: `definition` names the bytes of the configuration, `since_ms` is the broker's clock."""
+    """What was in force: `definition` names the bytes of the configuration, `since_ms` is the broker's clock, and
+    `after_evaluation_ms` the symbol's watermark at its place in the timeline: it counts for every later evaluation."""
 
     version: int
     definition: str
     since_ms: int
     activated_by: str
-    reason: str | None
-    file: str | None
+    reason: str | None = None
+    file: str | None = None
+    after_evaluation_ms: int | None = None
 
 
 class Became(msgspec.Struct, frozen=True):
@@ -67,6 +76,7 @@ class _Found(msgspec.Struct, frozen=True):
     evaluation: IndicatorComputed | None = None
     before: SignalScored | None = None
     after: SignalScored | None = None
+    stored: StoredConfiguration | None = None
 
 
 def story_of(state_dir: StateDir, beginning: str) -> Story:
@@ -98,7 +108,7 @@ async def _story(given: Servers, wanted: str) -> Story:
     except UserError as error:
         notes.append(f"configuration and orders are not known: {error.advice.what}")
         standing, became = Standing(), Became("unknown: Kafka does not say")
-    configuration, strategy = _in_force(standing, found.signal)
+    configuration, strategy = _in_force(standing, found)
     return Story(
         signal=found.signal,
         source=found.source,
@@ -115,8 +125,8 @@ async def _story(given: Servers, wanted: str) -> Story:
 async def _in_database(settings: DatabaseSettings, wanted: str) -> _Found | None:
     engine = create_engine(settings, application="perpstream-console", connections=1)
     try:
-        if await current_revision(engine) is None:
-            return None
+        if await current_revision(engine) != head_revision():
+            raise UnreachableError("its schema is not this version's", todo="run `perpstream db migrate`")
         async with read_session(engine) as session:
             contents = await signals_beginning(session, wanted, _MOST_NAMED)
             if not contents:
@@ -131,6 +141,7 @@ async def _in_database(settings: DatabaseSettings, wanted: str) -> _Found | None
                 None if evaluation is None else msgspec.convert(evaluation, IndicatorComputed),
                 _signal(before),
                 _signal(after),
+                await configuration_of(session, content),
             )
     finally:
         await engine.dispose()
@@ -205,14 +216,27 @@ async def _became(bootstrap: str, signal: SignalScored) -> Became:
     return Became(words, tuple(orders), tuple(trades))
 
 
-def _in_force(standing: Standing, signal: SignalScored) -> tuple[Configuration | None, Strategy | None]:
-    """What the log said under the signal's strategy and version, first; a version has one content."""
+def _in_force(standing: Standing, found: _Found) -> tuple[Configuration | None, Strategy | None]:
+    """What the log said under the signal's strategy and version, first; a version has one content. Without the log, what the
+    database keeps of its timeline."""
+    signal, stored = found.signal, found.stored
+    place = None if stored is None else stored.watermark_ms
     for word in standing.words:
         event = word.event
         if (event.strategy, event.version, event.enabled) == (signal.strategy, signal.version, True):
             digest = definition_digest(bytes(event.definition))
-            configuration = Configuration(
-                event.version, digest, word.since_ms, event.activated_by, word.reason or None, word.file or None
-            )
-            return configuration, word.strategy
-    return None, None
+            said = (word.since_ms, event.activated_by, word.reason or None, word.file or None)
+            return Configuration(event.version, digest, *said, place), word.strategy
+    if stored is None:
+        return None, None
+    kept = Configuration(
+        signal.version,
+        definition_digest(stored.definition),
+        stored.recorded_ms,
+        stored.activated_by,
+        after_evaluation_ms=place,
+    )
+    try:
+        return kept, read_strategy(stored.definition, signal.strategy)
+    except StrategyInvalid:  # of another version of this product
+        return kept, None

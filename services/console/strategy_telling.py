@@ -104,7 +104,8 @@ def _inputs(signal: SignalScored) -> Table:
     table = Table("input", box=None, pad_edge=False)
     for title in ("value", "age", "coverage"):
         table.add_column(title, justify="right")
-    for name, value in signal.inputs.items():
+    # The table of the database keeps no order: features by name, then the slow inputs.
+    for name, value in sorted(signal.inputs.items(), key=lambda item: (f"{item[0]}{_AGE}" in signal.inputs, item[0])):
         if name.endswith(_AGE):
             continue
         age = signal.inputs.get(f"{name}{_AGE}")
@@ -157,6 +158,8 @@ def _configuration(story: Story) -> Text:
     line = f"version {found.version}, definition {found.definition[:12]}, since {since:%Y-%m-%d %H:%M:%S} UTC"
     line += f" by {found.activated_by}"
     line += f", file {found.file}" if found.file else ""
+    if found.after_evaluation_ms is not None:
+        line += f", for evaluations of {story.signal.symbol} after {utc(found.after_evaluation_ms)}"
     return Text(line + (f": {found.reason}" if found.reason else ""))
 
 

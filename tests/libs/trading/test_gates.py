@@ -53,8 +53,8 @@ def test_an_emitted_signal_passed_all_but_the_traders_gate_and_says_with_what() 
 
 def test_a_window_that_no_insisted_factor_misses_is_the_gate_of_windows() -> None:
     factors = {"cvd_momentum": {"weight": 0.1}, "basis": {"weight": 0.9}}
-    chosen = strategy(threshold=1, factors=factors, direction={}, min_coverage=0.8)
-    situation = Situation(feature_row(1, coverage=0.79), readings(LONG_INPUTS))
+    chosen = strategy(threshold=1, factors=factors, direction={}, min_coverage=0.97)
+    situation = Situation(feature_row(1, coverage=0.96), readings(LONG_INPUTS))
     signal = signal_event(chosen, situation, judge(chosen, situation, Memory()))
     assert [result.name for result in gate_results(signal, chosen) if result.state == "shut"] == ["windows"]
 

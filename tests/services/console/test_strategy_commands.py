@@ -17,6 +17,7 @@ from libs.contracts.topics import PAPER, SIGNAL_SCORED, Topic
 from libs.contracts.trading import PaperTradeChanged
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine, write_session
+from libs.store.log_places import ActivationPlace, write_activations
 from libs.store.migrate import upgrade
 from libs.store.signals import Stored, write_signals
 from libs.streaming.admin import ensure_topics
@@ -26,6 +27,7 @@ from libs.trading.engine.features import indicator_event
 from libs.trading.factor import Situation
 from libs.trading.scoring import Memory, judge, short_score, signal_event
 from libs.trading.strategy import Strategy
+from services.console.activation import By, activation_of
 from services.console.app import app
 from services.console.output import guarded
 from tests.golden.samples import sample
@@ -56,14 +58,14 @@ def command(
     """`perpstream strategy …` over a folder of its own and a broker with the product's topics; in this process, which is seconds
     faster for each command."""
     asyncio.run(ensure_topics(empty_kafka, 1))
-    monkeypatch.setenv("PERPSTREAM_KAFKA_BOOTSTRAP", empty_kafka)
     monkeypatch.setenv("PERPSTREAM_STRATEGIES_DIR", str(folder))
     monkeypatch.setenv("PERPSTREAM_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
-    def run(*arguments: str, database: str = NOBODY) -> Done:
+    def run(*arguments: str, database: str = NOBODY, kafka: str = empty_kafka) -> Done:
+        monkeypatch.setenv("PERPSTREAM_KAFKA_BOOTSTRAP", kafka)
         monkeypatch.setenv("PERPSTREAM_DATABASE_URL", database)
         capsys.readouterr()
         try:
@@ -148,6 +150,13 @@ async def _store(database_url: str, strategy_used: Strategy, told: list[tuple[Si
                 score = short_score(strategy_used, judge(strategy_used, situation, Memory()))
                 row = indicator_event(Evaluation(situation, (score,), [signal], "frame", []), 15_000)
                 await write_signals(session, [Stored(e, encode_value(e), "a:0:1") for e in (row, signal)])
+            definition = msgspec.json.encode(strategy_used.model_dump(mode="json"))
+            event = activation_of(strategy_used, definition, By("ada"))
+            places = [
+                ActivationPlace(event, 0, 7, {"ETHUSDT": 5}),
+                ActivationPlace(event, 1, 9, {"BTCUSDT": EVALUATION_MS - 30_000}),
+            ]
+            await write_activations(session, "a log", places)
     finally:
         await engine.dispose()
 
@@ -190,6 +199,7 @@ def test_the_whole_story_stands_in_the_tables(command: Command, empty_kafka: str
     assert story["before"] is None
     assert story["after"]["event_id"] == told[1][1].event_id
     assert (story["configuration"]["reason"], len(story["configuration"]["definition"])) == ("first try", 32)
+    assert story["configuration"]["after_evaluation_ms"] == EVALUATION_MS - 30_000
     contributions = {part["factor"]: part["contribution"] for part in story["signal"]["contributions"]}
     assert story["evaluation"]["scores"][0]["contributions"] == {
         name: value
@@ -208,3 +218,6 @@ def test_the_whole_story_stands_in_the_tables(command: Command, empty_kafka: str
     places = [shown.index(f"\n{title}") for title in order]
     assert places == sorted(places)
     assert "cvd_momentum" in shown
+    alone = _explained(command, first.event_id, database=database_url, kafka="127.0.0.1:1")
+    assert (alone["configuration"]["activated_by"], alone["became"]["words"]) == ("ada", "unknown: Kafka does not say")
+    assert {gate["state"] for gate in alone["gates"][:-1]} == {"passed"}
