@@ -57,9 +57,7 @@ def _places(opinions: Opinions, scales: Mapping[str, tuple[int, int]]) -> Whole:
     return np.array([order[name] for name in opinions.symbols], np.int64)
 
 
-def _ticks(
-    opinions: Opinions, scales: Mapping[str, tuple[int, int]], filters: Mapping[str, SymbolFilters]
-) -> Whole:
+def _ticks(opinions: Opinions, scales: Mapping[str, tuple[int, int]], filters: Mapping[str, SymbolFilters]) -> Whole:
     """By symbol: its tick in the tape's decimals; 1 without a filter."""
     return np.array(
         [int(filters[name].tick.scaleb(scales[name][0])) if name in filters else 1 for name in opinions.symbols],

@@ -33,7 +33,13 @@ def test_v51_looks_at_trades_alone_and_v52_at_positioning_too() -> None:
     first, second = (read_strategy((FOLDER / f"{name}.json").read_text(), name) for name in ("v51", "v52"))
     assert not any(known[name].needs_inputs for name in first.factors)
     positioning = {name for name in second.factors if known[name].needs_inputs}
-    assert positioning >= {"liquidation_pressure", "open_interest_change", "long_short_crowding", "funding_rate", "basis"}
+    assert positioning >= {
+        "liquidation_pressure",
+        "open_interest_change",
+        "long_short_crowding",
+        "funding_rate",
+        "basis",
+    }
 
 
 def test_the_published_schema_is_the_models() -> None:
