@@ -95,6 +95,6 @@ trade_bootstraps = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("minute_bars", LargeBinary, nullable=False),
     Column("candle_bars", LargeBinary, nullable=False),
-    Index(None, "symbol", "event_time"),
+    Index("trade_bootstraps_place_idx", "symbol", "effective_at"),
     comment="Bars that warmed a symbol's windows, as they stand in the timeline.",
 )

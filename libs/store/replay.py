@@ -1,14 +1,13 @@
 """What a backtest reads beside trades: events at the places where the log had them, or from when on somebody could know them."""
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
@@ -26,14 +25,13 @@ from libs.store.instants import EPOCH, milliseconds
 
 View: TypeAlias = Literal["as-seen", "repaired"]
 _TIMEOUT_MS = 600_000
-_PAGE_ROWS = 5_000
 # A row counts for the evaluations above its place by more than 1 ms: the place of something known from T on is T - 2.
 _KNOWN_BEFORE_MS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ReplaySpan:
-    """A symbol's rows whose instants lie in [start, stop), UTC."""
+    """A symbol and [start, stop), UTC: of instants, or of places in the log."""
 
     symbol: str
     start: dt.datetime
@@ -45,31 +43,14 @@ class ReplaySpan:
 
 
 class _Kind(NamedTuple):
-    """A table's question, by view, and how a row of it becomes an event."""
+    """A table: its columns, where a row stands by view, what makes the order total, and how a row becomes an event."""
 
-    as_seen: str
+    columns: str
     repaired: str | None
+    order: str
     read: Callable[[Any], Event]
 
 
-_INDICATORS = (
-    'SELECT event_id, symbol, kind, period, event_time, "values"::text AS content, source, {place}'
-    " FROM market_indicators"
-)
-_RATES = (
-    "SELECT symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,"
-    " next_funding_time, {place} FROM rate_snapshots"
-)
-_LIQUIDATIONS = (
-    "SELECT event_id, symbol, side, trade_time, event_time, quantity, average_price, order_price, last_filled_quantity, status,"
-    " {place} FROM liquidation_events"
-)
-_STATES = "SELECT event_id, feed, symbol, state, detail, event_time, told_at, {place} FROM feed_status"
-_BARS = (
-    "SELECT event_id, symbol, event_time, price_decimals, quantity_decimals, producer, epoch, minute_bars, candle_bars, {place}"
-    " FROM trade_bootstraps"
-)
-_IN_SPAN = " WHERE symbol = :symbol AND event_time >= :start AND event_time < :stop ORDER BY place NULLS FIRST, "
 _HOLES = text(
     "SELECT symbol, first_missing_id, last_missing_id, from_time, to_time, cause, effective_at FROM market_data_gaps"
     " WHERE symbol = :symbol AND in_band AND to_time >= :start AND from_time < :stop ORDER BY first_missing_id"
@@ -173,29 +154,39 @@ def _bars(row: Any) -> Event:
     )
 
 
-_SEEN = "effective_at AS place"
+# Bars first: they warm what trades and configurations then find.
 _KINDS: dict[str, _Kind] = {
+    "trade_bootstraps": _Kind(
+        "event_id, symbol, event_time, price_decimals, quantity_decimals, producer, epoch, minute_bars, candle_bars",
+        None,
+        "event_time",
+        _bars,
+    ),
+    "feed_status": _Kind(
+        "event_id, feed, symbol, state, detail, event_time, told_at",
+        "coalesce(told_at, event_time)",
+        "told_at, event_time",
+        _state,
+    ),
     "market_indicators": _Kind(
-        _INDICATORS.format(place=_SEEN) + _IN_SPAN + "event_time, event_id",
-        _INDICATORS.format(place="coalesce(available_at, event_time) AS place") + _IN_SPAN + "event_time, event_id",
+        'event_id, symbol, kind, period, event_time, "values"::text AS content, source',
+        "coalesce(available_at, event_time)",
+        "event_time, event_id",
         _indicator,
     ),
     "rate_snapshots": _Kind(
-        _RATES.format(place=_SEEN) + _IN_SPAN + "event_time",
-        _RATES.format(place="event_time AS place") + _IN_SPAN + "event_time",
+        "symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,"
+        " next_funding_time",
+        "event_time",
+        "event_time",
         _rate,
     ),
     "liquidation_events": _Kind(
-        _LIQUIDATIONS.format(place=_SEEN) + _IN_SPAN + "event_time, event_id",
-        _LIQUIDATIONS.format(place="event_time AS place") + _IN_SPAN + "event_time, event_id",
+        "event_id, symbol, side, trade_time, event_time, quantity, average_price, order_price, last_filled_quantity, status",
+        "event_time",
+        "event_time, event_id",
         _liquidation,
     ),
-    "feed_status": _Kind(
-        _STATES.format(place=_SEEN) + _IN_SPAN + "told_at, event_time",
-        _STATES.format(place="coalesce(told_at, event_time) AS place") + _IN_SPAN + "told_at, event_time",
-        _state,
-    ),
-    "trade_bootstraps": _Kind(_BARS.format(place=_SEEN) + _IN_SPAN + "event_time", None, _bars),
 }
 
 
@@ -220,20 +211,49 @@ async def stored_days(engine: Engine, span: ReplaySpan) -> StoredDays:
     return StoredDays(tuple(row.day for row in found), rows, ids["last"] - ids["first"] + 1 - rows - never)
 
 
-async def placed_rows(engine: Engine, table: str, span: ReplaySpan, view: View) -> AsyncIterator[list[PlacedEvent]]:
-    """Pages of one table's events in the order of their places; memory does not grow with the span.
+async def placed_rows(engine: Engine, span: ReplaySpan, view: View) -> list[PlacedEvent]:
+    """A symbol's events with places in the span, in their order. Raises `UnreachableError`.
 
     As seen: where the log had them. Repaired: from when on somebody could know them (a rate and a forced order when they were
-    published). Raises `UnreachableError`.
+    published).
     """
-    kind = _KINDS[table]
-    question = kind.as_seen if view == "as-seen" else kind.repaired
-    if question is None:
-        return
     early = 0 if view == "as-seen" else _KNOWN_BEFORE_MS
+    found: list[PlacedEvent] = []
     async with read_session(engine, _TIMEOUT_MS) as session:
-        async for page in _pages(session.connection, question, span.asked):
-            yield [PlacedEvent(_place(row.place, early), kind.read(row)) for row in page]
+        for table, kind in _KINDS.items():
+            if (where := _where(kind, view)) is None:
+                continue
+            place, condition = where
+            question = f"SELECT {kind.columns}, {place} AS place FROM {table} WHERE symbol = :symbol AND {condition}"  # noqa: S608
+            asked = text(f"{question} ORDER BY place, {kind.order}")
+            rows = (await session.connection.execute(asked, span.asked)).all()
+            found.extend(PlacedEvent(_place(row.place, early), kind.read(row)) for row in rows)
+    found.sort(key=lambda placed: placed.effective_at_ms)
+    return found
+
+
+async def first_rows(engine: Engine, span: ReplaySpan) -> list[PlacedEvent]:
+    """The events from before anything was proven of the symbol, as far as their instants lie in the span, in their order."""
+    found: list[PlacedEvent] = []
+    async with read_session(engine, _TIMEOUT_MS) as session:
+        for table, kind in _KINDS.items():
+            question = (
+                f"SELECT {kind.columns} FROM {table} WHERE symbol = :symbol AND effective_at IS NULL"  # noqa: S608
+                f" AND event_time >= :start AND event_time < :stop ORDER BY {kind.order}"
+            )
+            rows = (await session.connection.execute(text(question), span.asked)).all()
+            found.extend(PlacedEvent(-1, kind.read(row)) for row in rows)
+    return found
+
+
+def _where(kind: _Kind, view: View) -> tuple[str, str] | None:
+    """The expression of a row's place, and the condition that it lies in the span, in a form that an index serves."""
+    if view == "as-seen":
+        return "effective_at", "effective_at >= :start AND effective_at < :stop"
+    if kind.repaired is None:
+        return None
+    instants = "event_time >= CAST(:start AS timestamptz) - interval '2 days' AND event_time < :stop"
+    return kind.repaired, f"{instants} AND {kind.repaired} >= :start AND {kind.repaired} < :stop"
 
 
 async def activations(engine: Engine, symbol: str) -> list[PlacedEvent]:
@@ -269,12 +289,6 @@ async def settled_funding(engine: Engine, span: ReplaySpan) -> list[tuple[int, D
     async with read_session(engine, _TIMEOUT_MS) as session:
         rows = (await session.connection.execute(_FUNDING, span.asked)).all()
     return [(milliseconds(row.funding_time), row.funding_rate, row.mark_price) for row in rows]
-
-
-async def _pages(connection: AsyncConnection, question: str, asked: dict[str, object]) -> AsyncIterator[Sequence[Any]]:
-    result = await connection.stream(text(question), asked)
-    async for page in result.partitions(_PAGE_ROWS):
-        yield page
 
 
 def _activation(row: Any) -> StrategyActivated:

@@ -132,6 +132,7 @@ market_indicators = Table(
     *(_instant(name, nullable=True) for name in INDICATOR_INSTANTS),
     Column("raw", JSONB, nullable=True),
     Index(None, "symbol", "kind", "event_time"),
+    Index("market_indicators_place_idx", "symbol", "effective_at"),
     _brin("market_indicators", "event_time"),
     comment="Slow inputs, one row a fact; raw is what the venue sent. A backtest may use a row from available_at on; assumed: "
     "it was fetched as history, and available_at is its instant plus the delay of its schedule.",
@@ -152,6 +153,7 @@ liquidation_events = Table(
     Column("status", Text, nullable=False),
     _instant("effective_at", nullable=True),
     Index(None, "symbol", "side", "trade_time"),
+    Index("liquidation_events_place_idx", "symbol", "effective_at"),
     _brin("liquidation_events", "trade_time"),
     comment="Forced orders as the venue samples them, at most the largest per symbol and second: a lower bound. Side SELL: a "
     "long was liquidated. Notional is quantity * average_price.",
@@ -189,6 +191,7 @@ rate_snapshots = Table(
     _instant("effective_at", nullable=True),
     _money("basis_percent", nullable=True),
     PrimaryKeyConstraint("symbol", "event_time"),
+    Index("rate_snapshots_place_idx", "symbol", "effective_at"),
     _brin("rate_snapshots", "event_time"),
     comment="Mark and index price, the first of each two seconds. basis_percent = (mark - index) / index * 100.",
 )
@@ -298,6 +301,7 @@ feed_status = Table(
     _instant("last_event_time", nullable=True),
     _instant("effective_at", nullable=True),
     _instant("told_at", nullable=True),
+    Index("feed_status_place_idx", "symbol", "effective_at"),
     Index(None, "symbol", "feed", "event_time"),
     comment="Changes of state since event_time, first told at told_at; the figures of now stand in feed_health.",
 )

@@ -1,6 +1,6 @@
 """One symbol of a source, taken in stretches of time: its trades as a tape, and what its engine evaluated."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -65,6 +65,12 @@ class SymbolReader:
         due = due_holes(self._holes, following, until_ms)
         holes, self._holes = self._holes[:due], self._holes[due:]
         return [Stretch(self.symbol, rows, self._engine.advance(rows, holes, until_ms))]
+
+    async def close(self) -> None:
+        """End the questions that were not read to their end."""
+        for stream in (self._pages, self._events):
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
     async def _read_page(self) -> None:
         page = await anext(self._pages, None)

@@ -73,10 +73,14 @@ class Run:
         strategies = [strategy for strategy, _ in configured]
         counter = CoverageCounter(strategies)
         readers = await self._readers(symbols, configured)
-        for reader in readers:
-            await reader.begin()
         self.progress.phase("replaying")
-        simulator, assumed = await self._replay(readers, counter)
+        try:
+            for reader in readers:
+                await reader.begin()
+            simulator, assumed = await self._replay(readers, counter)
+        finally:
+            for reader in readers:
+                await reader.close()
         facts = self._facts(configured, symbols, assumed)
         return self._result(
             msgspec.structs.replace(facts, trades_read=sum(reader.trades_read for reader in readers)),

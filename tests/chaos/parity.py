@@ -212,6 +212,7 @@ async def _replayed(market: Market, end_ms: int) -> Signals:
         for until_ms in stretches(span, STEP_MS):
             signals = _signals_of(await reader.advance(until_ms))
             found |= {item.event_id: encode_value(item) for item in signals if item.event_time_ms <= end_ms}
+        await reader.close()
     return found
 
 

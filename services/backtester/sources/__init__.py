@@ -72,6 +72,10 @@ class Reader(Protocol):
         """Everything with an effective time below `until_ms` that was not given before."""
         ...
 
+    async def close(self) -> None:
+        """Let connections go; nothing is asked for afterwards."""
+        ...
+
 
 class Market(Protocol):
     """What a run asks of where its market comes from."""

@@ -5,13 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from libs.contracts.timeline import PlacedEvent
 
 
-async def one_by_one(pages: AsyncIterator[list[PlacedEvent]]) -> AsyncIterator[PlacedEvent]:
-    """The events of pages."""
-    async for page in pages:
-        for event in page:
-            yield event
-
-
 async def each(events: Sequence[PlacedEvent]) -> AsyncIterator[PlacedEvent]:
     """Events that are in memory already."""
     for event in events:

@@ -12,15 +12,21 @@ from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine
 from libs.store.instants import instant
 from libs.store.reading import stored_span, trade_pages, traded_symbols
-from libs.store.replay import ReplaySpan, activations, placed_holes, placed_rows, settled_funding, stored_days
+from libs.store.replay import (
+    ReplaySpan,
+    activations,
+    first_rows,
+    placed_holes,
+    placed_rows,
+    settled_funding,
+    stored_days,
+)
 from services.backtester.result import View
 from services.backtester.sources import Settlement, Span, Stored, empty_days
-from services.backtester.sources.merging import by_place, one_by_one
 
-# Bars first: they warm what trades and configurations then find.
-_TABLES = ("trade_bootstraps", "feed_status", "market_indicators", "rate_snapshots", "liquidation_events")
 # History that was fetched at the start describes instants before it: open interest counts over half an hour.
 _EARLIER = dt.timedelta(hours=12)
+_WINDOW = dt.timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,15 @@ class PostgresSource:
         return await placed_holes(self.engine, ReplaySpan(symbol, instant(span.start_ms), instant(span.end_ms)))
 
     async def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
-        wide = ReplaySpan(symbol, instant(span.start_ms) - _EARLIER, instant(span.end_ms))
-        async for event in by_place(
-            [one_by_one(placed_rows(self.engine, table, wide, self.view)) for table in _TABLES]
-        ):
-            yield event
+        begin, end = instant(span.start_ms) - _EARLIER, instant(span.end_ms)
+        if self.view == "as-seen":
+            for event in await first_rows(self.engine, ReplaySpan(symbol, begin, end)):
+                yield event
+        # No session is open while events are looked at: there may be hundreds of symbols.
+        while begin < end:
+            for event in await placed_rows(self.engine, ReplaySpan(symbol, begin, begin + _WINDOW), self.view):
+                yield event
+            begin += _WINDOW
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
         asked = ReplaySpan(symbol, instant(span.start_ms), instant(span.end_ms))

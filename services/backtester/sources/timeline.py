@@ -150,6 +150,11 @@ class PartitionReplay:
             if symbol in self.symbols
         ]
 
+    async def close(self) -> None:
+        log, self._log, self._ended = self._log, None, True
+        if log is not None:
+            await log.__aexit__(None, None, None)
+
     def _proven(self, until_ms: int) -> bool:
         """Every symbol that has appeared is proven up to there; a symbol that appears later has nothing before."""
         known = self._watermarks.by_symbol
@@ -160,9 +165,7 @@ class PartitionReplay:
         for _ in range(records):
             taken = await anext(self._records, None)
             if taken is None:
-                self._ended = True
-                if self._log is not None:
-                    await self._log.__aexit__(None, None, None)
+                await self.close()
                 return
             self._watermarks.follow(taken)
             self._take(taken)

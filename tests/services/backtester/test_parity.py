@@ -33,6 +33,7 @@ async def replayed_signals(market: Market, end_ms: int, step_ms: int) -> list[by
         for until_ms in stretches(Span(START_MS, end_ms), step_ms):
             parts = await reader.advance(until_ms)
             found += [encode_value(signal) for part in parts for item in part.evaluations for signal in item.signals]
+        await reader.close()
     return sorted(found)
 
 

@@ -9,6 +9,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+_PLACED = ("market_indicators", "rate_snapshots", "liquidation_events", "feed_status", "trade_bootstraps")
 _GAPS = (
     "Aggregate ids that the stream did not bring, and how that ended: open, filled, never_existed or lost. in_band: "
     "published as a hole{at}; a later fill repairs the tables, never the timeline. found_at, closed_at: venue time."
@@ -53,13 +54,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", name=op.f("trade_bootstraps_pkey")),
         comment="Bars that warmed a symbol's windows, as they stand in the timeline.",
     )
-    op.create_index(op.f("trade_bootstraps_symbol_idx"), "trade_bootstraps", ["symbol", "event_time"])
+    for table in _PLACED:
+        op.create_index(f"{table}_place_idx", table, ["symbol", "effective_at"])
 
 
 def downgrade() -> None:
     """What was recorded stays; where it stood is forgotten."""
     for table in ("trade_bootstraps", "strategy_activations"):
         op.drop_table(table)
+    for table in _PLACED[:-1]:
+        op.drop_index(f"{table}_place_idx", table)
     op.create_table_comment("feed_status", _STATES)
     op.drop_column("feed_status", "told_at")
     op.create_table_comment("market_data_gaps", _GAPS.format(at=""))
