@@ -56,8 +56,8 @@ _HOLES = text(
     " WHERE symbol = :symbol AND in_band AND to_time >= :start AND from_time < :stop ORDER BY first_missing_id"
 )
 _ACTIVATIONS = text(
-    "SELECT event_id, strategy, version, enabled, definition, activated_by, (watermarks ->> :symbol)::int8 AS place"
-    " FROM strategy_activations WHERE watermarks ? :symbol OR watermarks = '{}'::jsonb ORDER BY recorded_at, log_offset"
+    "SELECT event_id, strategy, version, enabled, definition, activated_by, partition, generation, watermarks"
+    " FROM strategy_activations ORDER BY min(recorded_at) OVER (PARTITION BY generation), generation, partition, log_offset"
 )
 _DAYS = text(
     "SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(*) AS row_count, min(agg_id) AS first_id, max(agg_id) AS last_id"
@@ -257,10 +257,20 @@ def _where(kind: _Kind, view: View) -> tuple[str, str] | None:
 
 
 async def activations(engine: Engine, symbol: str) -> list[PlacedEvent]:
-    """The configurations that the log had, in its order, each with the symbol's watermark at its place."""
+    """The configurations that the symbol's partition had, in the order of its log, each with the watermark at its place.
+
+    Every partition has a copy of each; of a symbol that was not there yet when the last one came, any partition's will do.
+    """
     async with read_session(engine, _TIMEOUT_MS) as session:
-        rows = (await session.connection.execute(_ACTIVATIONS, {"symbol": symbol})).all()
-    return [PlacedEvent(-1 if row.place is None else row.place, _activation(row)) for row in rows]
+        rows = (await session.connection.execute(_ACTIVATIONS)).all()
+    home = next((row.partition for row in rows if symbol in row.watermarks), rows[0].partition if rows else -1)
+    found: list[PlacedEvent] = []
+    for row in rows:
+        if row.partition == home:
+            # A log that is gone says nothing of places in this one; what it said last counts until something newer does.
+            newest = found[-1].effective_at_ms if found else -1
+            found.append(PlacedEvent(max(newest, row.watermarks.get(symbol, -1)), _activation(row)))
+    return found
 
 
 async def placed_holes(engine: Engine, span: ReplaySpan) -> list[PlacedHole]:

@@ -180,7 +180,7 @@ def _totals(effects: Float64, rules: RuleRows, number: Whole, begin: Whole, tota
 def _begin_with_four(
     total: Float64, first: Float64, second: Float64, third: Float64, fourth: Float64, weight: Float64
 ) -> None:
-    """Without reading what the block before has left; a first vote of -0.0 differs from 0.0 + -0.0 in a sign that nothing sees."""
+    """Without reading what the block before has left; -0.0 differs from 0.0 + -0.0 in a sign that nothing sees."""
     one, two, three, four = weight[0], weight[1], weight[2], weight[3]
     for row in range(len(total)):
         total[row] = first[row] * one + second[row] * two + third[row] * three + fourth[row] * four

@@ -37,7 +37,15 @@ async def test_downgrade_removes_everything_and_upgrade_brings_it_back(engine: A
     assert await migrate.differences(engine) == []
 
 
-LATER = {"signal_conflicts", "feed_health", "klines", "funding_rates", "data_imports", "strategy_activations", "trade_bootstraps"}
+LATER = {
+    "signal_conflicts",
+    "feed_health",
+    "klines",
+    "funding_rates",
+    "data_imports",
+    "strategy_activations",
+    "trade_bootstraps",
+}
 
 
 async def test_each_step_back_and_forth_leaves_the_rows_of_the_other_tables(engine: AsyncEngine) -> None:
