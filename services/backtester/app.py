@@ -44,6 +44,11 @@ def main(arguments: Sequence[str]) -> int:
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         values = _values(arguments)
+        if (kind := values.pop("kind", "run")) != "run":
+            # Here, because a single run need not load what sweeps are made of.
+            from services.backtester.commands import run_command
+
+            return run_command(kind, values)
         as_json = bool(values.pop("json", False))
         asyncio.run(_run(read_request(values), as_json=as_json))
     except UserError as error:

@@ -91,13 +91,20 @@ def run(
         "strategies": files,
         "warm_up_hours": warm_up_hours,
         "allow_gaps": allow_gaps,
-        "costs": _costs(ideal=ideal, funding=not no_funding),
-        "rules": {"risk_per_trade": str(risk), "starting_balance": str(balance), "max_positions": max_positions},
         "filters": filters,
         "output": output,
         "json": as_json,
     }
-    raise typer.Exit(_start(request, state_dir))
+    request |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
+    raise typer.Exit(start_backtester(request, state_dir))
+
+
+def account_of(*, ideal: bool, funding: bool, risk: float, balance: float, max_positions: int) -> dict[str, Any]:
+    """The part of a request that says how the account trades."""
+    return {
+        "costs": _costs(ideal=ideal, funding=funding),
+        "rules": {"risk_per_trade": str(risk), "starting_balance": str(balance), "max_positions": max_positions},
+    }
 
 
 def _source(parquet: Path | None, archive: Path | None, *, timeline: bool) -> dict[str, Any]:
@@ -123,10 +130,10 @@ def _costs(*, ideal: bool, funding: bool) -> dict[str, Any]:
     }
 
 
-def _start(request: dict[str, Any], state_dir: Path | None) -> int:
+def start_backtester(request: dict[str, Any], state_dir: Path | None) -> int:
     """Run the backtester with the servers that this command would ask; returns its exit code."""
     variables = dict(os.environ)
-    if request["source"] in ("postgres", "timeline"):
+    if request.get("source") in ("postgres", "timeline"):
         given = servers(state_dir)
         database = given.database
         variables["PERPSTREAM_KAFKA_BOOTSTRAP"] = given.kafka

@@ -144,9 +144,20 @@ def _totals(effects: Float64, rules: RuleRows, number: Whole, begin: Whole, tota
     end = begin + len(total)
     factor, weight = rules.factor[number], rules.weight[number]
     votes, scales = rules.votes[number], rules.scales[number]
-    for row in range(len(total)):
-        total[row] = 0.0
     at = 0
+    if votes >= 4:
+        _begin_with_four(
+            total,
+            effects[factor[0], begin:end],
+            effects[factor[1], begin:end],
+            effects[factor[2], begin:end],
+            effects[factor[3], begin:end],
+            weight[:4],
+        )
+        at = 4
+    else:
+        for row in range(len(total)):
+            total[row] = 0.0
     while votes - at >= 4:
         _add_four(
             total,
@@ -163,6 +174,16 @@ def _totals(effects: Float64, rules: RuleRows, number: Whole, begin: Whole, tota
     while at < votes + scales:
         _scale(total, effects[factor[at], begin:end], weight[at])
         at += 1
+
+
+@compiled
+def _begin_with_four(
+    total: Float64, first: Float64, second: Float64, third: Float64, fourth: Float64, weight: Float64
+) -> None:
+    """Without reading what the block before has left; a first vote of -0.0 differs from 0.0 + -0.0 in a sign that nothing sees."""
+    one, two, three, four = weight[0], weight[1], weight[2], weight[3]
+    for row in range(len(total)):
+        total[row] = first[row] * one + second[row] * two + third[row] * three + fourth[row] * four
 
 
 @compiled

@@ -1,0 +1,224 @@
+"""What the backtester does beside a single run: sweeps, walk-forwards, comparisons of two reports, drift checks."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from libs.kit.errors import UserError
+from libs.kit.settings import DatabaseSettings, load_settings
+from libs.store.engine import create_engine
+from libs.store.instants import instant
+from libs.store.signal_history import recorded_signals
+from libs.trading.strategy import Strategy
+from services.backtester.app import EXIT_INTERRUPTED, open_source
+from services.backtester.drift import Drift, compare_signals, write_drift
+from services.backtester.report import Report, compare, print_comparison, read_report, write_comparison
+from services.backtester.report.comparison import encoded
+from services.backtester.request import BacktestRequest, RequestInvalid, read_request
+from services.backtester.runner import Run
+from services.backtester.strategies import read_strategy_files
+from services.backtester.sweep.data import Collector, SweepData
+from services.backtester.sweep.page import write_page
+from services.backtester.sweep.points import grid_size
+from services.backtester.sweep.request import SweepPlan, read_plan
+from services.backtester.sweep.screens import print_sweep, print_walk
+from services.backtester.sweep.search import Search
+from services.backtester.sweep.space import Space, read_space
+from services.backtester.sweep.summary import summarise, write_summary
+from services.backtester.sweep.trial import Arena
+from services.backtester.sweep.walk_forward import WalkForwardRun, windows
+from services.backtester.sweep.walk_page import write_walk
+
+EXIT_DIFFERS = 1
+MOST_SHOWN = 20
+Values = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Shown:
+    """Progress on standard error with the time that remains: venue time while reading, configurations while trying."""
+
+    bar: Progress
+    task: TaskID
+    start_ms: int
+
+    def phase(self, what: str) -> None:
+        self.bar.update(self.task, description=what)
+
+    def reached(self, time_ms: int) -> None:
+        self.bar.update(self.task, completed=time_ms - self.start_ms)
+
+    def expect(self, configurations: int) -> None:
+        self.bar.remove_task(self.task)
+        self.bar.columns = (*self.bar.columns[:2], MofNCompleteColumn(), *self.bar.columns[2:])
+        self.task = self.bar.add_task("trying configurations", total=configurations)
+
+    def tried(self, configurations: int) -> None:
+        self.bar.advance(self.task, configurations)
+
+
+def run_command(kind: str, values: Values) -> int:
+    """Do what a request of this kind asks; returns the exit code. Raises `UserError`."""
+    if kind not in COMMANDS:
+        raise RequestInvalid(f"unknown kind {kind}", where="request", todo=f"known are run, {', '.join(COMMANDS)}")
+    as_json = bool(values.pop("json", False))
+    try:
+        return COMMANDS[kind](values, as_json)
+    except KeyboardInterrupt:
+        words = "interrupted; what was tried is kept: start the same again to go on"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"perpstream: {words}", style="yellow", markup=False
+        )
+        return EXIT_INTERRUPTED
+
+
+def _sweep(values: Values, as_json: bool) -> int:
+    plan, request, strategy, space = _asked(values)
+    if plan.method == "grid":
+        grid_size(space)  # before hours are read
+    with _progress(request) as shown:
+        data = asyncio.run(_collected(request, strategy, shown))
+        search = Search(Arena.of(data), space, plan, shown)
+        rows = search.run(request.output)
+        summary = summarise(search, rows)
+    write_summary(summary, rows, request.output)
+    path = write_page(summary, space, rows, request.output)
+    if as_json:
+        sys.stdout.buffer.write((request.output / "sweep.json").read_bytes())
+        return 0
+    console = _console()
+    print_sweep(summary, console)
+    console.print(f"page: {path}", markup=False)
+    return 0
+
+
+def _walk_forward(values: Values, as_json: bool) -> int:
+    plan, request, strategy, space = _asked(values)
+    windows(request.start_ms, request.end_ms, plan)
+    with _progress(request) as shown:
+        data = asyncio.run(_collected(request, strategy, shown))
+        walk = WalkForwardRun(data, space, plan, shown).run(request.output)
+    path = write_walk(walk, request.output)
+    if as_json:
+        sys.stdout.buffer.write((request.output / "walk_forward.json").read_bytes())
+        return 0
+    console = _console()
+    print_walk(walk, console)
+    console.print(f"page: {path}", markup=False)
+    return 0
+
+
+def _compare(values: Values, as_json: bool) -> int:
+    try:
+        first, second, output = Path(values["a"]), Path(values["b"]), Path(values["output"])
+    except KeyError as error:
+        raise RequestInvalid(f"{error} is missing", where="request", todo="name two reports and an output") from None
+    found = compare(_report(first), _report(second))
+    paths = write_comparison(found, output)
+    if as_json:
+        sys.stdout.buffer.write(encoded(found))
+        return 0
+    console = _console()
+    print_comparison(found, console)
+    console.print(f"page: {paths.html}", markup=False)
+    return 0
+
+
+def _drift(values: Values, as_json: bool) -> int:
+    request = read_request(values)
+    if request.source == "parquet" or request.view != "as-seen":
+        raise RequestInvalid(
+            "a drift check replays what the live engine saw", where="source", todo="read postgres or timeline, as-seen"
+        )
+    with _progress(request) as shown:
+        drift = asyncio.run(_drifted(request, shown))
+    write_drift(drift, request.output, time.time())
+    if as_json:
+        sys.stdout.buffer.write((request.output / "drift.json").read_bytes())
+    else:
+        _print_drift(drift, _console())
+    return EXIT_DIFFERS if drift.differences else 0
+
+
+def _asked(values: Values) -> tuple[SweepPlan, BacktestRequest, Strategy, Space]:
+    planned = values.pop("plan", {})
+    request = read_request(values)
+    plan = read_plan(planned, request)
+    strategy = read_strategy_files(request.strategies)[0][0]
+    return plan, request, strategy, read_space(plan.space, strategy)
+
+
+async def _collected(request: BacktestRequest, strategy: Strategy, shown: Shown) -> SweepData:
+    async with open_source(request) as source:
+        return await Collector(request, source, shown, strategy).collect()
+
+
+async def _drifted(request: BacktestRequest, shown: Shown) -> Drift:
+    """The replay with the configurations that were in force, unless files are named, against what was recorded."""
+    async with open_source(request) as source:
+        result = await Run(request, source, shown).run()
+    engine = create_engine(load_settings(DatabaseSettings))
+    try:
+        names = result.facts.symbols
+        live = await recorded_signals(engine, instant(request.start_ms), instant(request.end_ms), names)
+    finally:
+        await engine.dispose()
+    return compare_signals(live, result.signals, (request.start_ms, request.end_ms))
+
+
+def _report(path: Path) -> Report:
+    """A report by its file or its folder."""
+    file = path / "report.json" if path.is_dir() else path
+    try:
+        return read_report(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"the report cannot be read: {error}", where=str(file), todo="name a report.json") from None
+
+
+def _print_drift(drift: Drift, console: Console) -> None:
+    for each in drift.differences[:MOST_SHOWN]:
+        fields = "; ".join(f"{path}: live {live}, replay {replayed}" for path, live, replayed in each.fields)
+        words = each.state.replace("_", " ")
+        line = f"{words}: {each.strategy} v{each.version} {each.symbol} at {each.time_ms} {fields}".rstrip()
+        console.print(line, markup=False)
+    if len(drift.differences) > MOST_SHOWN:
+        console.print(f"… and {len(drift.differences) - MOST_SHOWN} more; the JSON has all of them", markup=False)
+    told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in drift.counts().items())
+    console.print(f"{drift.same} signals are the same; {told}", style="red" if drift.differences else "green")
+
+
+@contextmanager
+def _progress(request: BacktestRequest) -> Iterator[Shown]:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=request.end_ms - request.read_from_ms)
+        yield Shown(bar, task, request.read_from_ms)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+COMMANDS: Mapping[str, Callable[[Values, bool], int]] = {
+    "sweep": _sweep,
+    "walk-forward": _walk_forward,
+    "compare": _compare,
+    "drift": _drift,
+}

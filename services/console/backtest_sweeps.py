@@ -1,0 +1,181 @@
+"""`perpstream backtest sweep`, `walk-forward`, `compare` and `drift`: requests for the backtester, as `run` makes them."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from services.console.backtests import (
+    AllowGaps,
+    Balance,
+    Filters,
+    Ideal,
+    MostPositions,
+    NoFunding,
+    Parquet,
+    Repaired,
+    Risk,
+    Start,
+    Stop,
+    Symbols,
+    WarmUp,
+    account_of,
+    app,
+    start_backtester,
+)
+from services.console.output import AsJson, StateDir
+
+SpaceFile = Annotated[Path, typer.Option(help="TOML or JSON file with the parameters and their values")]
+StrategyFile = Annotated[Path, typer.Option(help="The strategy whose parameters change")]
+Seed = Annotated[int, typer.Option(help="Of drawn points; the same seed draws the same")]
+Workers = Annotated[int, typer.Option(help="Processes; 0: one a core")]
+Figure = Annotated[str, typer.Option(help="What the best is best in: net, net_r, sharpe, profit_factor, drawdown, …")]
+Count = Annotated[int, typer.Option(help="Points to draw; a grid has its own number")]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What every request over data says."""
+
+    start: dt.datetime
+    stop: dt.datetime
+    symbols: str
+    parquet: Path | None
+    repaired: bool
+    warm_up_hours: float
+    allow_gaps: bool
+
+    def request(self, kind: str) -> dict[str, Any]:
+        return {
+            "kind": kind,
+            "source": "postgres" if self.parquet is None else "parquet",
+            "path": None if self.parquet is None else str(self.parquet),
+            "view": "repaired" if self.repaired or self.parquet is not None else "as-seen",
+            "symbols": [name.strip().upper() for name in self.symbols.split(",") if name.strip()],
+            "start": self.start.isoformat(),
+            "end": self.stop.isoformat(),
+            "warm_up_hours": self.warm_up_hours,
+            "allow_gaps": self.allow_gaps,
+        }
+
+
+@app.command(
+    epilog="Example: `perpstream backtest sweep --from 2026-11-01 --to 2026-11-08 --strategy strategies/v51.json "
+    "--space space.toml`"
+)
+def sweep(
+    start: Start,
+    stop: Stop,
+    strategy: StrategyFile,
+    space: SpaceFile,
+    method: Annotated[Literal["grid", "random", "optuna"], typer.Option(help="How points are chosen")] = "grid",
+    count: Count = 200,
+    seed: Seed = 1,
+    figure: Figure = "net_r",
+    workers: Workers = 0,
+    symbols: Symbols = "",
+    parquet: Parquet = None,
+    repaired: Repaired = False,
+    warm_up_hours: WarmUp = 36,
+    allow_gaps: AllowGaps = False,
+    ideal: Ideal = False,
+    no_funding: NoFunding = False,
+    risk: Risk = 100,
+    balance: Balance = 10_000,
+    max_positions: MostPositions = 4,
+    filters: Filters = None,
+    output: Annotated[Path, typer.Option(help="Folder of the results; the same sweep goes on in it")] = Path(
+        "backtests/sweep"
+    ),
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try many configurations of one strategy; each is scored and traded with all costs.
+
+    Ctrl-C leaves what was tried: the same command goes on where it was. Exit code 130 when interrupted.
+    """
+    asked = Range(start, stop, symbols, parquet, repaired, warm_up_hours, allow_gaps).request("sweep")
+    asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
+    plan = {"space": str(space), "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
+    asked |= {"plan": plan, "strategies": [str(strategy)], "output": str(output), "json": as_json}
+    asked |= {"filters": None if filters is None else str(filters)}
+    raise typer.Exit(start_backtester(asked, state_dir))
+
+
+@app.command(
+    "walk-forward",
+    epilog="Example: `perpstream backtest walk-forward --from 2026-10-01 --to 2026-11-01 --train-days 7 --test-days 2 "
+    "--strategy strategies/v51.json --space space.toml`",
+)
+def walk_forward(
+    start: Start,
+    stop: Stop,
+    strategy: StrategyFile,
+    space: SpaceFile,
+    train_days: Annotated[float, typer.Option(help="Days in which the best is chosen")] = 7,
+    test_days: Annotated[float, typer.Option(help="Days after them in which it has to prove itself")] = 1,
+    anchored: Annotated[bool, typer.Option("--anchored", help="All training begins at --from; else it rolls")] = False,
+    method: Annotated[Literal["grid", "random"], typer.Option(help="How points are chosen")] = "grid",
+    count: Count = 200,
+    seed: Seed = 1,
+    figure: Figure = "net_r",
+    workers: Workers = 0,
+    symbols: Symbols = "",
+    parquet: Parquet = None,
+    repaired: Repaired = False,
+    warm_up_hours: WarmUp = 36,
+    allow_gaps: AllowGaps = False,
+    ideal: Ideal = False,
+    no_funding: NoFunding = False,
+    risk: Risk = 100,
+    balance: Balance = 10_000,
+    max_positions: MostPositions = 4,
+    filters: Filters = None,
+    output: Annotated[Path, typer.Option(help="Folder of the results")] = Path("backtests/walk-forward"),
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Choose the best configuration in each training window, and trade it in the window after."""
+    asked = Range(start, stop, symbols, parquet, repaired, warm_up_hours, allow_gaps).request("walk-forward")
+    asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
+    plan = {"space": str(space), "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
+    plan |= {"train_days": train_days, "test_days": test_days, "anchored": anchored}
+    asked |= {"plan": plan, "strategies": [str(strategy)], "output": str(output), "json": as_json}
+    asked |= {"filters": None if filters is None else str(filters)}
+    raise typer.Exit(start_backtester(asked, state_dir))
+
+
+@app.command(epilog="Example: `perpstream backtest compare backtests/monday backtests/tuesday`")
+def compare(
+    a: Annotated[Path, typer.Argument(help="A report's folder, or its report.json")],
+    b: Annotated[Path, typer.Argument(help="The other one")],
+    output: Annotated[Path, typer.Option(help="Folder of the comparison")] = Path("backtests/comparison"),
+    as_json: AsJson = False,
+) -> None:
+    """Two runs side by side: figures, signals that only one has, the same signals with another outcome."""
+    asked = {"kind": "compare", "a": str(a), "b": str(b), "output": str(output), "json": as_json}
+    raise typer.Exit(start_backtester(asked, None))
+
+
+@app.command(epilog="Example: `perpstream backtest drift --from 2026-11-01 --to 2026-11-02`")
+def drift(
+    start: Start,
+    stop: Stop,
+    symbols: Symbols = "",
+    warm_up_hours: WarmUp = 36,
+    allow_gaps: AllowGaps = False,
+    output: Annotated[Path, typer.Option(help="Folder of drift.json, drift.prom and alert.json")] = Path(
+        "backtests/drift"
+    ),
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """The signals that were published live against a replay of the recorded data. Exit code 1 when they differ."""
+    asked = Range(start, stop, symbols, None, False, warm_up_hours, allow_gaps).request("drift")
+    asked |= {"costs": {"funding": False}, "output": str(output), "json": as_json}
+    raise typer.Exit(start_backtester(asked, state_dir))
+
+
+__all__ = ["app"]
