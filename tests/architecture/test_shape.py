@@ -52,6 +52,9 @@ EXCEPTIONS: dict[str, str] = {
                 "data_replay.py:replay",
                 "strategies.py:activate",
                 "backtests.py:run",
+                "backtest_sweeps.py:sweep",
+                "backtest_sweeps.py:walk_forward",
+                "backtest_sweeps.py:drift",
             )
         ),
         "typer reads the options of a command from its parameters",

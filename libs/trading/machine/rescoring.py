@@ -99,14 +99,7 @@ def reach(opinions: OpinionRows, rules: RuleRows, total: Float64, reached: Reach
         block = total[: min(BLOCK_ROWS, rows - begin)]
         for number in range(len(rules.least)):
             _totals(opinions.effects, rules, number, begin, block)
-            reached.counts[number] = _collect(
-                block,
-                rules.least[number],
-                begin,
-                reached.counts[number],
-                reached.row[number],
-                reached.total[number],
-            )
+            _collect(block, begin, rules.least[number], number, reached)
 
 
 @entry
@@ -146,27 +139,13 @@ def _totals(effects: Float64, rules: RuleRows, number: Whole, begin: Whole, tota
     votes, scales = rules.votes[number], rules.scales[number]
     at = 0
     if votes >= 4:
-        _begin_with_four(
-            total,
-            effects[factor[0], begin:end],
-            effects[factor[1], begin:end],
-            effects[factor[2], begin:end],
-            effects[factor[3], begin:end],
-            weight[:4],
-        )
+        _begin_with_four(total, effects, factor, weight, begin)
         at = 4
     else:
         for row in range(len(total)):
             total[row] = 0.0
     while votes - at >= 4:
-        _add_four(
-            total,
-            effects[factor[at], begin:end],
-            effects[factor[at + 1], begin:end],
-            effects[factor[at + 2], begin:end],
-            effects[factor[at + 3], begin:end],
-            weight[at : at + 4],
-        )
+        _add_four(total, effects, factor[at : at + 4], weight[at : at + 4], begin)
         at += 4
     while at < votes:
         _add_one(total, effects[factor[at], begin:end], weight[at])
@@ -177,19 +156,21 @@ def _totals(effects: Float64, rules: RuleRows, number: Whole, begin: Whole, tota
 
 
 @compiled
-def _begin_with_four(
-    total: Float64, first: Float64, second: Float64, third: Float64, fourth: Float64, weight: Float64
-) -> None:
-    """Without reading what the block before has left; -0.0 differs from 0.0 + -0.0 in a sign that nothing sees."""
+def _begin_with_four(total: Float64, effects: Float64, factor: Int64, weight: Float64, begin: Whole) -> None:
+    """Without reading what the last block has left; a first vote of -0.0 differs from 0.0 + -0.0 in a sign that nothing sees."""
+    end = begin + len(total)
+    first, second = effects[factor[0], begin:end], effects[factor[1], begin:end]
+    third, fourth = effects[factor[2], begin:end], effects[factor[3], begin:end]
     one, two, three, four = weight[0], weight[1], weight[2], weight[3]
     for row in range(len(total)):
         total[row] = first[row] * one + second[row] * two + third[row] * three + fourth[row] * four
 
 
 @compiled
-def _add_four(
-    total: Float64, first: Float64, second: Float64, third: Float64, fourth: Float64, weight: Float64
-) -> None:
+def _add_four(total: Float64, effects: Float64, factor: Int64, weight: Float64, begin: Whole) -> None:
+    end = begin + len(total)
+    first, second = effects[factor[0], begin:end], effects[factor[1], begin:end]
+    third, fourth = effects[factor[2], begin:end], effects[factor[3], begin:end]
     one, two, three, four = weight[0], weight[1], weight[2], weight[3]
     for row in range(len(total)):
         total[row] = total[row] + first[row] * one + second[row] * two + third[row] * three + fourth[row] * four
@@ -208,8 +189,9 @@ def _scale(total: Float64, taken: Float64, weight: float) -> None:
 
 
 @compiled
-def _collect(total: Float64, least: float, begin: Whole, count: Whole, row_out: Int32, total_out: Float64) -> Whole:
+def _collect(total: Float64, begin: Whole, least: float, number: Whole, reached: Reached) -> None:
     """Append what reaches the threshold: written always, kept if it does, so that the processor need not guess."""
+    count, rows, totals = reached.counts[number], reached.row[number], reached.total[number]
     for first in range(0, len(total), GROUP_ROWS):
         end = min(first + GROUP_ROWS, len(total))
         some = 0
@@ -218,10 +200,10 @@ def _collect(total: Float64, least: float, begin: Whole, count: Whole, row_out: 
         if some == 0:
             continue
         for row in range(first, end):
-            row_out[count] = begin + row
-            total_out[count] = total[row]
+            rows[count] = begin + row
+            totals[count] = total[row]
             count += abs(total[row]) >= least
-    return count
+    reached.counts[number] = count
 
 
 @compiled

@@ -15,7 +15,7 @@ from services.backtester.sweep.space import Space
 from services.backtester.sweep.stability import Cell, by_bin, by_pair, labels
 from services.backtester.sweep.summary import SweepSummary, Top
 from services.backtester.sweep.trial import FIGURES
-from services.backtester.sweep.words import figure_text, label, value_text
+from services.backtester.sweep.words import figure_text, label, short, value_text
 
 MOST_PAIRS = 45
 STEEP = 0.5
@@ -100,7 +100,7 @@ def _head(summary: SweepSummary) -> Html:
 def top_head(summary: SweepSummary) -> tuple[str, ...]:
     """The heads of the table of the best."""
     figures = [label(name) for name in FIGURES if name != "crossings"]
-    return ("#", *summary.parameters, *figures, "neighbours' median")
+    return ("#", *map(short, summary.parameters), *figures, "neighbours' median")
 
 
 def top_row(summary: SweepSummary, top: Top) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def top_row(summary: SweepSummary, top: Top) -> tuple[str, ...]:
 def top_panel(summary: SweepSummary) -> Html:
     """The best configurations."""
     rows = [top_row(summary, top) for top in summary.top]
-    note = "Drawdown and win rate in %. In brackets: how many neighbours, at most one step away in every parameter."
+    note = "In brackets: how many neighbours, at most one step away in every parameter."
     return panel("The best", table(top_head(summary), rows), note=note)
 
 

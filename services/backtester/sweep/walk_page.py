@@ -12,7 +12,7 @@ from services.backtester.report.thinning import extremes
 from services.backtester.report.words import UNKNOWN, minute, money, number, percent
 from services.backtester.sweep.results import replace_file
 from services.backtester.sweep.walk_forward import Step, WalkForward
-from services.backtester.sweep.words import figure_text, label, value_text
+from services.backtester.sweep.words import figure_text, label, short, value_text
 
 POINTS = 400
 WIDTH, HEIGHT, EDGE = 960, 240, 8
@@ -76,7 +76,7 @@ def step_row(walk: WalkForward, number_: int, step: Step) -> tuple[str, ...]:
     times = (minute(window.train_ms), minute(window.test_ms), minute(window.end_ms))
     if step.chosen is None or step.in_sample is None or step.out_of_sample is None:
         return (str(number_), *times, "nothing was traded", *([UNKNOWN] * 5))
-    chosen = ", ".join(f"{name} {value_text(value)}" for name, value in step.chosen.items())
+    chosen = ", ".join(f"{short(name)} {value_text(value)}" for name, value in step.chosen.items())
     return (
         str(number_),
         *times,

@@ -6,15 +6,22 @@ from services.backtester.sweep.space import Value
 LABELS = {
     "net_r": "net R",
     "profit_factor": "profit factor",
-    "win_rate": "win rate",
+    "win_rate": "win rate %",
     "expectancy_r": "expectancy R",
     "sharpe": "Sharpe",
+    "drawdown": "drawdown %",
 }
 
 
 def label(figure: str) -> str:
     """A figure's name."""
     return LABELS.get(figure, figure)
+
+
+def short(parameter: str) -> str:
+    """A parameter without the table that it stands in: "vwap_distance weight", "stop_loss_atr"."""
+    parts = parameter.split(".")
+    return " ".join(parts[1:]) if len(parts) > 1 else parameter
 
 
 def figure_text(figure: str, value: float | None) -> str:

@@ -70,11 +70,8 @@ def events(found: list[Situation], chosen: Strategy) -> list[SignalScored]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(markets(), multiples, multiples, multiples, st.integers(1, 200), st.booleans())
-def test_levels_are_those_of_the_event(
-    found: list[Situation], near: float, far: float, stop: float, hold: int, filtered: bool
-) -> None:
-    chosen = strategy(near, far, stop, hold)
+@given(markets(), st.builds(strategy, multiples, multiples, multiples, st.integers(1, 200)), st.booleans())
+def test_levels_are_those_of_the_event(found: list[Situation], chosen: Strategy, filtered: bool) -> None:
     filters = {
         "BTCUSDT": SymbolFilters("BTCUSDT", Decimal("0.5"), Decimal("0.001")),
         "ETHUSDT": SymbolFilters("ETHUSDT", Decimal("0.03"), Decimal("0.001")),
