@@ -95,8 +95,9 @@ def _trouble(plan: Plan, stack: Stack, strategies: Path, number: int) -> None:
     victims = ("signal_engine", "trade_ingest", "recorder", "sequencer")
     fault(stack, {"kind": "disconnect", "path": "/market", "for_ms": dice.randint(1_000, 20_000)})
     if number % 2:
-        fault(stack, {"kind": "history_expired", "for_ms": 20_000})
-        fault(stack, {"kind": "drop", "for_ms": 500})
+        # Long enough in real time that whoever asks is told so until patience ends.
+        fault(stack, {"kind": "history_expired", "for_ms": int(15_000 * plan.speed)})
+        fault(stack, {"kind": "drop", "after_ms": int(2_000 * plan.speed), "for_ms": 5_000})
     file = strategies / "v51.json"
     _edit(file, file, version=json.loads(file.read_text())["version"] + 1, threshold=dice.choice((6, 10, 20)))
     names = [item.name for item in stack.run_file().services if item.name.startswith(victims[number % len(victims)])]

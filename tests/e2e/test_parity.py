@@ -18,3 +18,4 @@ def test_the_log_and_the_tables_give_the_signals_that_were_said(
     found = dict(outcome.rows)
     assert int(found["signals said"].replace(",", "")) > 20
     assert int(found["versions of v51 among them"]) >= 3
+    assert int(found["holes in band"]) > 0
