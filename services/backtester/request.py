@@ -4,12 +4,12 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from libs.trading.costs import Costs
-from libs.trading.portfolio import PortfolioRules
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from libs.contracts.plausible import wrong_symbol
 from libs.kit.errors import ConfigurationError
+from libs.trading.costs import Costs
+from libs.trading.portfolio import PortfolioRules
 
 SourceKind = Literal["postgres", "parquet", "archive", "timeline"]
 MINUTE_MS = 60_000

@@ -8,6 +8,7 @@ from hashlib import blake2b
 import msgspec
 import numpy as np
 
+from libs.contracts.timeline import PlacedEvent
 from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
 from libs.kit.errors import UserError
@@ -23,7 +24,9 @@ from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
 from services.backtester.runner import STEP_MS, Progress
 from services.backtester.sources import Market, Span, Stretch
-from services.backtester.strategies import read_strategy_files
+from services.backtester.strategies import BEGINNING, activation
+
+NO_SYMBOL = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,7 @@ class Collector:
         request, count = self.request, 0
         span = Span(request.read_from_ms, request.end_ms)
         settings = KernelSettings.for_evaluation(min(15_000, self.strategy.interval_ms))
-        given = [placed for _, placed in read_strategy_files(request.strategies)]
-        readers = await self.source.readers(symbols, span, settings, given)
+        readers = await self.source.readers(symbols, span, settings, [_grid(self.strategy)])
         for reader in readers:
             await reader.begin()
         for until_ms in sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms}):
@@ -143,6 +145,12 @@ class Collector:
                     if part.trades is not None:
                         self._pages.setdefault(part.symbol, []).append(part.trades)
         return count
+
+
+def _grid(strategy: Strategy) -> PlacedEvent:
+    """The strategy for no symbol: the engine keeps its grid, and does not judge what will be scored from the opinions."""
+    nowhere = strategy.model_copy(update={"symbols": (NO_SYMBOL,)})
+    return PlacedEvent(BEGINNING, activation(nowhere, nowhere.model_dump_json().encode()))
 
 
 def _evaluations(parts: Sequence[Stretch], end_ms: int) -> Iterator[Evaluation]:

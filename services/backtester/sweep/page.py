@@ -100,7 +100,7 @@ def _head(summary: SweepSummary) -> Html:
 def top_head(summary: SweepSummary) -> tuple[str, ...]:
     """The heads of the table of the best."""
     figures = [label(name) for name in FIGURES if name != "crossings"]
-    return ("#", *map(short, summary.parameters), *figures, "neighbours' median")
+    return ("#", "neighbours' median", *map(short, summary.parameters), *figures)
 
 
 def top_row(summary: SweepSummary, top: Top) -> tuple[str, ...]:
@@ -108,9 +108,9 @@ def top_row(summary: SweepSummary, top: Top) -> tuple[str, ...]:
     row = top.row
     return (
         str(row["number"]),
+        f"{figure_text(summary.figure, top.neighbours_median)} ({top.neighbours})",
         *(value_text(row[name]) for name in summary.parameters),
         *(figure_text(name, row[name]) for name in FIGURES if name != "crossings"),
-        f"{figure_text(summary.figure, top.neighbours_median)} ({top.neighbours})",
     )
 
 
