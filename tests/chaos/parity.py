@@ -139,7 +139,9 @@ async def _compare(stack: Stack) -> Outcome:
     ]
     for market in markets:
         replayed = await _replayed(market, end_ms)
-        differing = sum(live[key] != replayed[key] for key in live.keys() & replayed.keys())
+        different = [key for key in live.keys() & replayed.keys() if live[key] != replayed[key]]
+        differing = len(different)
+        problems += [f"{market.description}: {_difference(live[key], replayed[key])}" for key in sorted(different)[:3]]
         missing, more = live.keys() - replayed.keys(), replayed.keys() - live.keys()
         rows.append(
             (
@@ -159,6 +161,15 @@ async def _compare(stack: Stack) -> Outcome:
         ("holes in band", holes),
     ]
     return Outcome(rows, problems)
+
+
+def _difference(one: bytes, other: bytes) -> str:
+    """Which fields of two contents of one signal differ, and how."""
+    first, second = (msgspec.json.decode(text, type=dict[str, object]) for text in (one, other))
+    fields = {
+        name: (first.get(name), second.get(name)) for name in first | second if first.get(name) != second.get(name)
+    }
+    return f"{first['symbol']} at {first['event_time_ms']}: {fields}"
 
 
 def _version(text: bytes) -> tuple[str, int]:
