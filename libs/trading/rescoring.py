@@ -57,6 +57,17 @@ class Crossings:
         return found
 
 
+class Part(NamedTuple):
+    """Crossings of some configurations, one after the other: their numbers, how many each has, and columns as in `Crossings`."""
+
+    numbers: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    row: NDArray[np.int32]
+    score: NDArray[np.float64]
+    side: NDArray[np.int8]
+    reason: NDArray[np.int8]
+
+
 def rescore(opinions: Opinions, strategies: Sequence[Strategy]) -> Crossings:
     """The crossings of each strategy, bit for bit those of `judge` with the memory that it keeps of each symbol, from none on.
 
@@ -123,14 +134,17 @@ class Rules:
 
 def rescore_rules(opinions: Opinions, rules: Rules) -> Crossings:
     """`rescore` of strategies that are columns already."""
-    parts: list[_Part] = []
+    return _joined(list(rescored_parts(opinions, rules)))
+
+
+def rescored_parts(opinions: Opinions, rules: Rules) -> Iterator[Part]:
+    """The same, some configurations at a time: memory does not grow with their number."""
     for (least_coverage, interval_ms), numbers in rules.groups():
         due = np.flatnonzero(opinions.time_ms % interval_ms == 0)
         every = len(due) == len(opinions)
         seen = seen_with(opinions if every else opinions.select(due), least_coverage)
         for part in _rescored(seen, rules, numbers):
-            parts.append(part if every else part._replace(row=due.astype(np.int32)[part.row]))
-    return _joined(parts)
+            yield part if every else part._replace(row=due.astype(np.int32)[part.row])
 
 
 def seen_with(opinions: Opinions, least_coverage: float) -> machine.OpinionRows:
@@ -186,18 +200,7 @@ def _reaches(bits: int, score: float) -> bool:
     return round(min(100.0, total * 100), SCORE_DECIMALS) >= score
 
 
-class _Part(NamedTuple):
-    """Crossings of some configurations, by their numbers, one after the other."""
-
-    numbers: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    row: NDArray[np.int32]
-    score: NDArray[np.float64]
-    side: NDArray[np.int8]
-    reason: NDArray[np.int8]
-
-
-def _rescored(seen: machine.OpinionRows, rules: Rules, numbers: NDArray[np.int64]) -> Iterator[_Part]:
+def _rescored(seen: machine.OpinionRows, rules: Rules, numbers: NDArray[np.int64]) -> Iterator[Part]:
     """Some configurations at a time, so that what they look at stays in the processor's caches."""
     rows = len(seen.time_ms)
     most = max(1, min(len(numbers), MOST_CELLS // max(1, rows)))
@@ -215,13 +218,13 @@ def _rescored(seen: machine.OpinionRows, rules: Rules, numbers: NDArray[np.int64
         )
         machine.decide(seen, chosen, reached, totals_by_step(), out)
         kept = int(reached.counts.sum())
-        yield _Part._make((part, reached.counts, *(column[:kept] for column in out)))
+        yield Part._make((part, reached.counts, *(column[:kept] for column in out)))
 
 
-def _joined(parts: Sequence[_Part]) -> Crossings:
+def _joined(parts: Sequence[Part]) -> Crossings:
     """All parts, in the order of the configurations."""
     none = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int32))
-    whole = (_Part(*none, np.zeros(0), np.zeros(0, np.int8), np.zeros(0, np.int8)), *parts)
+    whole = (Part(*none, np.zeros(0), np.zeros(0, np.int8), np.zeros(0, np.int8)), *parts)
     numbers, counts, *columns = (np.concatenate(column) for column in zip(*whole, strict=True))
     order = np.argsort(numbers)
     if bool(np.any(np.diff(order) != 1)):

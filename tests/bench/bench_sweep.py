@@ -1,7 +1,8 @@
 """A sweep's rescoring: ten thousand configurations over 92 hours of evaluations, in processor time of one core, in one table.
 
 Opinions are made of random values of ten factors that wander as they do in a market; weights, thresholds, cooldowns and bands
-are random. What is timed is everything between strategies as columns and crossings with score, side and reason.
+are random. What is timed is everything between strategies as columns and crossings with score, side and reason, which come some
+configurations at a time, as a sweep takes them.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from rich.table import Table
 from libs.trading.factors import all_factors
 from libs.trading.machine import rescoring as machine
 from libs.trading.opinions import Opinions, in_order
-from libs.trading.rescoring import Crossings, Rules, least_totals, rescore_rules
+from libs.trading.rescoring import Rules, least_totals, rescored_parts
 
 EVALUATION_MS = 15_000
 START_MS = 20_000 * 86_400_000
@@ -77,14 +78,17 @@ def rules(table: Opinions, count: int, threshold: float) -> Rules:
     )
 
 
-def measured(table: Opinions, configured: Rules, rounds: int) -> tuple[float, Crossings]:
-    """The median of processor seconds."""
-    taken = []
+def measured(table: Opinions, configured: Rules, rounds: int) -> tuple[float, int, int]:
+    """The median of processor seconds; crossings and emitted signals of all configurations, counted on the way."""
+    taken, crossings, emitted = [], 0, 0
     for _ in range(rounds):
         begun = time.process_time()
-        crossings = rescore_rules(table, configured)
+        crossings = emitted = 0
+        for part in rescored_parts(table, configured):
+            crossings += len(part.row)
+            emitted += int(np.count_nonzero(part.reason == machine.EMITTED))
         taken.append(time.process_time() - begun)
-    return float(np.median(taken)), crossings
+    return float(np.median(taken)), crossings, emitted
 
 
 def main() -> None:
@@ -95,19 +99,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     table = opinions(given.hours * 240, given.factors)
-    rescore_rules(table, rules(table, 2, 60))
+    measured(table, rules(table, 2, 60), 1)
     shown = Table(
         title=f"{given.configurations:,} configurations x {len(table):,} evaluations x {given.factors} factors"
     )
     for title in ("threshold", "crossings each", "emitted each", "processor s", "evaluations/s"):
         shown.add_column(title, justify="right")
     for threshold in (60, 45, 30):
-        seconds, found = measured(table, rules(table, given.configurations, threshold), given.rounds)
+        seconds, crossings, emitted = measured(table, rules(table, given.configurations, threshold), given.rounds)
         count = given.configurations
         shown.add_row(
             f"{threshold} ± 5",
-            f"{len(found.row) / count:,.0f}",
-            f"{int(found.emitted.sum()) / count:,.0f}",
+            f"{crossings / count:,.0f}",
+            f"{emitted / count:,.0f}",
             f"{seconds:.2f}",
             f"{count * len(table) / seconds / 1e6:,.0f} M",
         )
