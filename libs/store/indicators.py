@@ -23,6 +23,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("available_at", "timestamptz"),
     ("availability_assumed", "boolean"),
     ("raw", "jsonb"),
+    ("log_offset", "int8"),
     *((name, "numeric") for name in INDICATOR_NUMBERS),
     *((name, "timestamptz") for name in INDICATOR_INSTANTS),
 )
@@ -46,13 +47,16 @@ _ADD = _statement()
 _JSON = msgspec.json.Encoder(decimal_format="string")
 
 
-async def write_indicators(session: WriteSession, facts: Sequence[tuple[MarketIndicatorObserved, int]]) -> int:
-    """Add the facts that the table does not have, each with the watermark (ms) at its place; returns rows added."""
-    rows = [_row(event, at) for event, at in facts]
+async def write_indicators(
+    session: WriteSession, facts: Sequence[tuple[MarketIndicatorObserved, int, int | None]]
+) -> int:
+    """Add the facts that the table does not have, each with the watermark (ms) at its place and its offset in the log, which
+    orders those of one place (None: it is not known); returns rows added."""
+    rows = [_row(event, at, offset) for event, at, offset in facts]
     return int(await session.raw.fetchval(_ADD, *(list(column) for column in zip(*rows, strict=True))))
 
 
-def _row(event: MarketIndicatorObserved, at: int) -> tuple[object, ...]:
+def _row(event: MarketIndicatorObserved, at: int, offset: int | None) -> tuple[object, ...]:
     return (
         event.event_id,
         event.symbol,
@@ -65,6 +69,7 @@ def _row(event: MarketIndicatorObserved, at: int) -> tuple[object, ...]:
         known_instant(event.available_ms),
         event.availability_assumed,
         None if event.raw is None else _JSON.encode(event.raw).decode(),
+        offset,
         *(event.values.get(name) for name in INDICATOR_NUMBERS),
         *_instants(event.values),
     )

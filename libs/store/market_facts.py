@@ -57,10 +57,11 @@ LIQUIDATION_WINDOWS_MS = (60_000, 300_000, 3_600_000)
 
 
 class Placed(NamedTuple):
-    """An event and the watermark (ms) at its place in the timeline, -1 when nothing was proven there."""
+    """An event, the watermark (ms) at its place in the timeline, -1 when nothing was proven there, and its offset there."""
 
     event: LiquidationObserved | MarketIndicatorObserved | MarkPriceObserved | FeedStatusChanged | TradeGapChanged
     effective_at_ms: int
+    log_offset: int | None = None
 
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
@@ -70,10 +71,10 @@ def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
 async def write_market_facts(session: WriteSession, facts: Sequence[Placed]) -> dict[str, int]:
     """Add the facts that the tables do not have; returns rows added by table. Raises asyncpg errors."""
     indicators, liquidations, rates, states, gaps = [], [], [], [], []
-    for event, at in facts:
+    for event, at, offset in facts:
         match event:
             case MarketIndicatorObserved():
-                indicators.append((event, at))
+                indicators.append((event, at, offset))
             case LiquidationObserved():
                 liquidations.append(_liquidation_row(event, at))
             case MarkPriceObserved():

@@ -171,7 +171,7 @@ _KINDS: dict[str, _Kind] = {
     "market_indicators": _Kind(
         'event_id, symbol, kind, period, event_time, "values"::text AS content, source',
         "coalesce(available_at, event_time)",
-        "event_time, event_id",
+        "log_offset NULLS FIRST, event_time, event_id",
         _indicator,
     ),
     "rate_snapshots": _Kind(

@@ -131,6 +131,7 @@ market_indicators = Table(
     *(_money(name, nullable=True) for name in INDICATOR_NUMBERS),
     *(_instant(name, nullable=True) for name in INDICATOR_INSTANTS),
     Column("raw", JSONB, nullable=True),
+    Column("log_offset", BigInteger, nullable=True),
     Index(None, "symbol", "kind", "event_time"),
     Index("market_indicators_place_idx", "symbol", "effective_at"),
     _brin("market_indicators", "event_time"),

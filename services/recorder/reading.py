@@ -111,7 +111,7 @@ class PartitionReader:
             holes = tuple(PlacedHole(known.of(hole.symbol), hole) for hole in event.holes)
             reading = Reading(rows=FrameRows(event, taken.columns), holes=holes)
         elif isinstance(event, _FACTS):
-            reading = Reading(fact=Placed(event, taken.effective_at_ms))
+            reading = Reading(fact=Placed(event, taken.effective_at_ms, taken.record.offset))
         elif isinstance(event, StrategyActivated):
             place = ActivationPlace(event, self.partition, taken.record.offset, dict(known.by_symbol))
             reading = Reading(activation=place)

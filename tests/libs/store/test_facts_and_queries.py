@@ -46,7 +46,7 @@ async def test_liquidation_windows_do_not_depend_on_order_or_repetition(engine: 
         async with write_session(engine) as session:
             await write_market_facts(session, batch)
     truth: dict[tuple[str, int], list[tuple[Decimal, Decimal]]] = {}
-    for event, _ in events:
+    for event, _, _ in events:
         assert isinstance(event, LiquidationObserved)
         start = event.trade_time_ms // window_ms * window_ms
         liquidated = "long" if event.side == "SELL" else "short"

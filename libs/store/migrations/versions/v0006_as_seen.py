@@ -22,6 +22,7 @@ def upgrade() -> None:
     """Two columns, two tables. Rows from before say nothing of their place: a replay as seen cannot use them."""
     op.add_column("market_data_gaps", sa.Column("effective_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table_comment("market_data_gaps", _GAPS.format(at=" at effective_at"))
+    op.add_column("market_indicators", sa.Column("log_offset", sa.BigInteger(), nullable=True))
     op.add_column("feed_status", sa.Column("told_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table_comment("feed_status", _TOLD)
     op.create_table(
@@ -64,6 +65,7 @@ def downgrade() -> None:
         op.drop_table(table)
     for table in _PLACED[:-1]:
         op.drop_index(f"{table}_place_idx", table)
+    op.drop_column("market_indicators", "log_offset")
     op.create_table_comment("feed_status", _STATES)
     op.drop_column("feed_status", "told_at")
     op.create_table_comment("market_data_gaps", _GAPS.format(at=""))
