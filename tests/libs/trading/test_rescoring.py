@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.signals import WindowFeatures
-from libs.indicators.features import WINDOW_NAMES, FeatureRow
+from libs.indicators.features import WINDOW_NAMES, FeatureRow, WindowName
 from libs.trading.factor import FEED_OF_INPUT, TRADE_FEED, Situation
 from libs.trading.factors import all_factors
 from libs.trading.opinions import OpinionBuilder, Opinions
@@ -47,18 +47,22 @@ signed = st.integers(-40, 40).map(Decimal)
 
 
 @st.composite
-def feature_rows(draw: st.DrawFn, symbol: str, time_ms: int) -> FeatureRow:
-    windows = tuple(
-        WindowFeatures(
-            window=name,
-            cvd=draw(signed),
-            volume=Decimal(draw(st.sampled_from([0, 100, 100, 133]))),
-            notional=Decimal(draw(st.sampled_from([0, 6_000_000]))),
-            vwap=draw(st.none() | st.integers(59_900, 60_100).map(Decimal)),
-            coverage=draw(shares),
-        )
-        for name in WINDOW_NAMES
+def _windows(draw: st.DrawFn, name: WindowName) -> WindowFeatures:
+    """An empty window has no VWAP, any other has one."""
+    volume = draw(st.sampled_from([0, 100, 100, 133]))
+    return WindowFeatures(
+        window=name,
+        cvd=draw(signed),
+        volume=Decimal(volume),
+        notional=Decimal(draw(st.sampled_from([0, 6_000_000])) if volume else 0),
+        vwap=Decimal(draw(st.integers(59_900, 60_100))) if volume else None,
+        coverage=draw(shares),
     )
+
+
+@st.composite
+def feature_rows(draw: st.DrawFn, symbol: str, time_ms: int) -> FeatureRow:
+    windows = tuple(draw(_windows(name)) for name in WINDOW_NAMES)
     bought, sold = draw(st.integers(0, 9_000)), draw(st.integers(0, 9_000))
     return msgspec.structs.replace(
         feature_row(),
