@@ -95,15 +95,26 @@ def _trouble(plan: Plan, stack: Stack, strategies: Path, number: int) -> None:
     victims = ("signal_engine", "trade_ingest", "recorder", "sequencer")
     fault(stack, {"kind": "disconnect", "path": "/market", "for_ms": dice.randint(1_000, 20_000)})
     if number % 2:
-        # Long enough in real time that whoever asks is told so until patience ends.
-        fault(stack, {"kind": "history_expired", "for_ms": int(15_000 * plan.speed)})
-        fault(stack, {"kind": "drop", "after_ms": int(2_000 * plan.speed), "for_ms": 5_000})
+        _make_hole(plan, stack)
     file = strategies / "v51.json"
     _edit(file, file, version=json.loads(file.read_text())["version"] + 1, threshold=dice.choice((6, 10, 20)))
     names = [item.name for item in stack.run_file().services if item.name.startswith(victims[number % len(victims)])]
     os.kill(stack.pid_of(dice.choice(names)), signal.SIGKILL)
     begun = _evaluated(stack)
     wait_for(lambda: _evaluated(stack) > begun + 8 * plan.symbols, 120, "evaluations after the trouble", stack)
+
+
+def _make_hole(plan: Plan, stack: Stack) -> None:
+    """Lose messages while the history of trades is gone, for as long as patience lasts."""
+    before = _holes(stack)
+    fault(stack, {"kind": "history_expired", "for_ms": int(30_000 * plan.speed)})
+    # Behind the cut that this round begins with: nobody loses what nobody is connected to hear.
+    fault(stack, {"kind": "drop", "after_ms": int(3_000 * plan.speed), "for_ms": 10_000})
+    wait_for(lambda: _holes(stack) > before, 90, "a hole in band", stack)
+
+
+def _holes(stack: Stack) -> int:
+    return int(query(stack.database_url(), "SELECT count(*) FROM market_data_gaps WHERE in_band")[0][0])
 
 
 def _edit(source: Path, target: Path, **changes: object) -> None:
