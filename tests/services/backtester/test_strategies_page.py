@@ -36,10 +36,10 @@ def copy(tmp_path: Path) -> Path:
 
 def written_files(page: str, folder: Path) -> list[Path]:
     """Each block that the page names a file for, written there."""
-    found = re.findall(r"One file, `([^`]+)`[^`]*```\w+\n(.*?)```", page, re.DOTALL)
-    for name, content in found:
-        (folder / name).write_text(content)
-    return [folder / name for name, _ in found]
+    found = re.findall(r"One file in `([^`]+)`, `([^`]+)`[^`]*```\w+\n(.*?)```", page, re.DOTALL)
+    for place, name, content in found:
+        (folder / place / name).write_text(content)
+    return [folder / place / name for place, name, _ in found]
 
 
 def run(command: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
