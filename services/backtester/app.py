@@ -6,12 +6,10 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from libs.kit.errors import UserError
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
@@ -19,24 +17,10 @@ from services.backtester.reading import TableMarket
 from services.backtester.report import print_report, report_json, write_report
 from services.backtester.request import BacktestRequest, RequestInvalid, read_request
 from services.backtester.runner import Run
+from services.backtester.screen import progress, result_console
 from services.backtester.sources import Market
 
-EXIT_USAGE, EXIT_INTERRUPTED = 2, 130
-
-
-@dataclass(slots=True)
-class BarOfProgress:
-    """A bar on standard error, in venue time; silent where nobody looks."""
-
-    bar: Progress
-    task: TaskID
-    start_ms: int
-
-    def phase(self, what: str) -> None:
-        self.bar.update(self.task, description=what)
-
-    def reached(self, time_ms: int) -> None:
-        self.bar.update(self.task, completed=time_ms - self.start_ms)
+EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -82,19 +66,15 @@ async def _run(request: BacktestRequest, *, as_json: bool) -> None:
     assert task is not None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, task.cancel)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    shown = Console(stderr=True)
     async with open_source(request) as source:
-        with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as bar:
-            total = request.end_ms - request.read_from_ms
-            progress = BarOfProgress(bar, bar.add_task("", total=total), request.read_from_ms)
-            result = await Run(request, source, progress).run()
-            progress.phase("writing the report")
+        with progress(request) as shown:
+            result = await Run(request, source, shown).run()
+            shown.phase("writing the report")
             paths = write_report(result, request.output)
     if as_json:
         sys.stdout.buffer.write(report_json(result) + b"\n")
         return
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = result_console()
     print_report(result, console)
     console.print(f"report: {paths.html}", markup=False)
 

@@ -3,22 +3,11 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from libs.kit.errors import UserError
 from libs.kit.settings import DatabaseSettings, load_settings
@@ -32,6 +21,7 @@ from services.backtester.report import Report, compare, print_comparison, read_r
 from services.backtester.report.comparison import encoded
 from services.backtester.request import BacktestRequest, RequestInvalid, read_request
 from services.backtester.runner import Run
+from services.backtester.screen import Shown, progress, result_console
 from services.backtester.strategies import read_strategy_files
 from services.backtester.sweep.data import Collector, SweepData
 from services.backtester.sweep.page import write_page
@@ -48,29 +38,6 @@ from services.backtester.sweep.walk_page import write_walk
 EXIT_DIFFERS = 1
 MOST_SHOWN = 20
 Values = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Shown:
-    """Progress on standard error with the time that remains: venue time while reading, configurations while trying."""
-
-    bar: Progress
-    task: TaskID
-    start_ms: int
-
-    def phase(self, what: str) -> None:
-        self.bar.update(self.task, description=what)
-
-    def reached(self, time_ms: int) -> None:
-        self.bar.update(self.task, completed=time_ms - self.start_ms)
-
-    def expect(self, configurations: int) -> None:
-        self.bar.remove_task(self.task)
-        self.bar.columns = (*self.bar.columns[:2], MofNCompleteColumn(), *self.bar.columns[2:])
-        self.task = self.bar.add_task("trying configurations", total=configurations)
-
-    def tried(self, configurations: int) -> None:
-        self.bar.advance(self.task, configurations)
 
 
 def run_command(kind: str, values: Values) -> int:
@@ -92,7 +59,7 @@ def _sweep(values: Values, as_json: bool) -> int:
     plan, request, strategy, space = _asked(values)
     if plan.method == "grid":
         grid_size(space)  # before hours are read
-    with _progress(request) as shown:
+    with progress(request) as shown:
         data = asyncio.run(_collected(request, strategy, shown))
         search = Search(Arena.of(data), space, plan, shown)
         rows = search.run(request.output)
@@ -102,7 +69,7 @@ def _sweep(values: Values, as_json: bool) -> int:
     if as_json:
         sys.stdout.buffer.write((request.output / "sweep.json").read_bytes())
         return 0
-    console = _console()
+    console = result_console()
     print_sweep(summary, console)
     console.print(f"page: {path}", markup=False)
     return 0
@@ -111,14 +78,14 @@ def _sweep(values: Values, as_json: bool) -> int:
 def _walk_forward(values: Values, as_json: bool) -> int:
     plan, request, strategy, space = _asked(values)
     windows(request.start_ms, request.end_ms, plan)
-    with _progress(request) as shown:
+    with progress(request) as shown:
         data = asyncio.run(_collected(request, strategy, shown))
         walk = WalkForwardRun(data, space, plan, shown).run(request.output)
     path = write_walk(walk, request.output)
     if as_json:
         sys.stdout.buffer.write((request.output / "walk_forward.json").read_bytes())
         return 0
-    console = _console()
+    console = result_console()
     print_walk(walk, console)
     console.print(f"page: {path}", markup=False)
     return 0
@@ -134,7 +101,7 @@ def _compare(values: Values, as_json: bool) -> int:
     if as_json:
         sys.stdout.buffer.write(encoded(found))
         return 0
-    console = _console()
+    console = result_console()
     print_comparison(found, console)
     console.print(f"page: {paths.html}", markup=False)
     return 0
@@ -146,13 +113,13 @@ def _drift(values: Values, as_json: bool) -> int:
         raise RequestInvalid(
             "a drift check replays what the live engine saw", where="source", todo="read postgres or timeline, as-seen"
         )
-    with _progress(request) as shown:
+    with progress(request) as shown:
         drift = asyncio.run(_drifted(request, shown))
     write_drift(drift, request.output, time.time())
     if as_json:
         sys.stdout.buffer.write((request.output / "drift.json").read_bytes())
     else:
-        _print_drift(drift, _console())
+        _print_drift(drift, result_console())
     return EXIT_DIFFERS if drift.differences else 0
 
 
@@ -201,19 +168,6 @@ def _print_drift(drift: Drift, console: Console) -> None:
         console.print(f"… and {len(drift.differences) - MOST_SHOWN} more; the JSON has all of them", markup=False)
     told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in drift.counts().items())
     console.print(f"{drift.same} signals are the same; {told}", style="red" if drift.differences else "green")
-
-
-@contextmanager
-def _progress(request: BacktestRequest) -> Iterator[Shown]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=request.end_ms - request.read_from_ms)
-        yield Shown(bar, task, request.read_from_ms)
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 COMMANDS: Mapping[str, Callable[[Values, bool], int]] = {

@@ -1,17 +1,17 @@
 """`perpstream backtest sweep`, `walk-forward`, `compare` and `drift`: requests for the backtester, as `run` makes them."""
 
-import datetime as dt
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from services.console.backtests import (
+from services.console.backtest_options import (
     AllowGaps,
+    Archive,
     Balance,
     Filters,
     Ideal,
+    MarketRange,
     MostPositions,
     NoFunding,
     Parquet,
@@ -20,11 +20,12 @@ from services.console.backtests import (
     Start,
     Stop,
     Symbols,
+    Timeline,
     WarmUp,
     account_of,
-    app,
     start_backtester,
 )
+from services.console.backtests import app
 from services.console.output import AsJson, StateDir
 
 SpaceFile = Annotated[Path, typer.Option(help="TOML or JSON file with the parameters and their values")]
@@ -33,32 +34,6 @@ Seed = Annotated[int, typer.Option(help="Of drawn points; the same seed draws th
 Workers = Annotated[int, typer.Option(help="Processes; 0: one a core")]
 Figure = Annotated[str, typer.Option(help="What the best is best in: net, net_r, sharpe, profit_factor, drawdown, …")]
 Count = Annotated[int, typer.Option(help="Points to draw; a grid has its own number")]
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What every request over data says."""
-
-    start: dt.datetime
-    stop: dt.datetime
-    symbols: str
-    parquet: Path | None
-    repaired: bool
-    warm_up_hours: float
-    allow_gaps: bool
-
-    def request(self, kind: str) -> dict[str, Any]:
-        return {
-            "kind": kind,
-            "source": "postgres" if self.parquet is None else "parquet",
-            "path": None if self.parquet is None else str(self.parquet),
-            "view": "repaired" if self.repaired or self.parquet is not None else "as-seen",
-            "symbols": [name.strip().upper() for name in self.symbols.split(",") if name.strip()],
-            "start": self.start.isoformat(),
-            "end": self.stop.isoformat(),
-            "warm_up_hours": self.warm_up_hours,
-            "allow_gaps": self.allow_gaps,
-        }
 
 
 @app.command(
@@ -77,6 +52,8 @@ def sweep(
     workers: Workers = 0,
     symbols: Symbols = "",
     parquet: Parquet = None,
+    archive: Archive = None,
+    timeline: Timeline = False,
     repaired: Repaired = False,
     warm_up_hours: WarmUp = 36,
     allow_gaps: AllowGaps = False,
@@ -96,11 +73,11 @@ def sweep(
 
     Ctrl-C leaves what was tried: the same command goes on where it was. Exit code 130 when interrupted.
     """
-    asked = Range(start, stop, symbols, parquet, repaired, warm_up_hours, allow_gaps).request("sweep")
+    market = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps)
+    asked = {"kind": "sweep"} | market.request()
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
-    plan = {"space": str(space), "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
-    asked |= {"plan": plan, "strategies": [str(strategy)], "output": str(output), "json": as_json}
-    asked |= {"filters": None if filters is None else str(filters)}
+    plan = {"space": space, "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
+    asked |= {"plan": plan, "strategies": [strategy], "filters": filters, "output": output, "json": as_json}
     raise typer.Exit(start_backtester(asked, state_dir))
 
 
@@ -124,6 +101,8 @@ def walk_forward(
     workers: Workers = 0,
     symbols: Symbols = "",
     parquet: Parquet = None,
+    archive: Archive = None,
+    timeline: Timeline = False,
     repaired: Repaired = False,
     warm_up_hours: WarmUp = 36,
     allow_gaps: AllowGaps = False,
@@ -138,12 +117,12 @@ def walk_forward(
     as_json: AsJson = False,
 ) -> None:
     """Choose the best configuration in each training window, and trade it in the window after."""
-    asked = Range(start, stop, symbols, parquet, repaired, warm_up_hours, allow_gaps).request("walk-forward")
+    market = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps)
+    asked = {"kind": "walk-forward"} | market.request()
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
-    plan = {"space": str(space), "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
-    plan |= {"train_days": train_days, "test_days": test_days, "anchored": anchored}
-    asked |= {"plan": plan, "strategies": [str(strategy)], "output": str(output), "json": as_json}
-    asked |= {"filters": None if filters is None else str(filters)}
+    search = {"space": space, "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
+    plan = search | {"train_days": train_days, "test_days": test_days, "anchored": anchored}
+    asked |= {"plan": plan, "strategies": [strategy], "filters": filters, "output": output, "json": as_json}
     raise typer.Exit(start_backtester(asked, state_dir))
 
 
@@ -155,7 +134,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Two runs side by side: figures, signals that only one has, the same signals with another outcome."""
-    asked = {"kind": "compare", "a": str(a), "b": str(b), "output": str(output), "json": as_json}
+    asked = {"kind": "compare", "a": a, "b": b, "output": output, "json": as_json}
     raise typer.Exit(start_backtester(asked, None))
 
 
@@ -173,8 +152,9 @@ def drift(
     as_json: AsJson = False,
 ) -> None:
     """The signals that were published live against a replay of the recorded data. Exit code 1 when they differ."""
-    asked = Range(start, stop, symbols, None, False, warm_up_hours, allow_gaps).request("drift")
-    asked |= {"costs": {"funding": False}, "output": str(output), "json": as_json}
+    market = MarketRange(start, stop, symbols, warm_up_hours=warm_up_hours, allow_gaps=allow_gaps)
+    asked = {"kind": "drift"} | market.request()
+    asked |= {"costs": {"funding": False}, "output": output, "json": as_json}
     raise typer.Exit(start_backtester(asked, state_dir))
 
 

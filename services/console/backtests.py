@@ -1,18 +1,34 @@
 """`perpstream backtest`: requests for the backtester, which runs each in a process of its own."""
 
-import datetime as dt
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Annotated, Any
 
 import typer
 
-from services.console.output import AsJson, StateDir, servers
+from services.console.backtest_options import (
+    AllowGaps,
+    Archive,
+    Balance,
+    Filters,
+    Ideal,
+    MarketRange,
+    MostPositions,
+    NoFunding,
+    Output,
+    Parquet,
+    Recorded,
+    Repaired,
+    Risk,
+    Start,
+    Stop,
+    Strategies,
+    Symbols,
+    Timeline,
+    WarmUp,
+    account_of,
+    start_backtester,
+)
+from services.console.output import AsJson, StateDir
 from services.console.strategy_files import strategies_dir, strategy_files
-from services.console.time_options import utc
 
 app = typer.Typer(
     help="Backtests: the live engine over stored data, an account behind it, and a report.",
@@ -24,31 +40,6 @@ app = typer.Typer(
 @app.callback()
 def backtest() -> None:
     """Backtests: the live engine over stored data, an account behind it, and a report."""
-
-
-Start = Annotated[dt.datetime, typer.Option("--from", parser=utc, metavar="TIME", help="UTC, like 2026-11-01")]
-Stop = Annotated[dt.datetime, typer.Option("--to", parser=utc, metavar="TIME", help="UTC, not included")]
-Symbols = Annotated[str, typer.Option(help="Separated by commas [default: all that are stored]")]
-Strategies = Annotated[
-    list[Path] | None,
-    typer.Option("--strategy", help="A strategy file; may be repeated [default: all of strategies/]"),
-]
-Recorded = Annotated[bool, typer.Option(help="Use the configurations that were in force, where they changed")]
-Parquet = Annotated[Path | None, typer.Option(help="Read what `data export` has written, not the database")]
-Archive = Annotated[Path | None, typer.Option(help="Read files of the exchange's public archive, or a folder of them")]
-Timeline = Annotated[bool, typer.Option(help="Read the topic market.timeline.v1, not the database")]
-Repaired = Annotated[
-    bool, typer.Option(help="With what repairs have brought since; by default as the live engine saw it")
-]
-WarmUp = Annotated[float, typer.Option(help="Hours read before --from, whose signals do not count")]
-AllowGaps = Annotated[bool, typer.Option(help="Run over missing trades and days all the same")]
-Ideal = Annotated[bool, typer.Option(help="Without any costs; the report is branded")]
-NoFunding = Annotated[bool, typer.Option(help="Without funding payments, where their rates are not known")]
-Risk = Annotated[float, typer.Option(help="Risk per trade in quote units (1 R)")]
-Balance = Annotated[float, typer.Option(help="Starting balance in quote units")]
-MostPositions = Annotated[int, typer.Option(help="Most positions at a time")]
-Filters = Annotated[Path | None, typer.Option(help="The exchange's answer to exchangeInfo [default: from the data]")]
-Output = Annotated[Path, typer.Option(help="Folder of the report")]
 
 
 @app.command(
@@ -82,68 +73,7 @@ def run(
     Fees, slippage, latency, funding, gaps and the exchange's filters are on. Exit code 0 when it ran, whatever it earned.
     """
     files = [] if recorded_strategies else strategy or strategy_files(strategies_dir())
-    request: dict[str, Any] = {
-        **_source(parquet, archive, timeline=timeline),
-        "view": "repaired" if repaired else "as-seen",
-        "symbols": [name.strip().upper() for name in symbols.split(",") if name.strip()],
-        "start": start.isoformat(),
-        "end": stop.isoformat(),
-        "strategies": files,
-        "warm_up_hours": warm_up_hours,
-        "allow_gaps": allow_gaps,
-        "filters": filters,
-        "output": output,
-        "json": as_json,
-    }
-    request |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
-    raise typer.Exit(start_backtester(request, state_dir))
-
-
-def account_of(*, ideal: bool, funding: bool, risk: float, balance: float, max_positions: int) -> dict[str, Any]:
-    """The part of a request that says how the account trades."""
-    return {
-        "costs": _costs(ideal=ideal, funding=funding),
-        "rules": {"risk_per_trade": str(risk), "starting_balance": str(balance), "max_positions": max_positions},
-    }
-
-
-def _source(parquet: Path | None, archive: Path | None, *, timeline: bool) -> dict[str, Any]:
-    named = [
-        name for name, given in (("--parquet", parquet), ("--archive", archive), ("--timeline", timeline)) if given
-    ]
-    if len(named) > 1:
-        raise typer.BadParameter(f"{' and '.join(named)} are two sources; name one")
-    if parquet is not None:
-        return {"source": "parquet", "path": parquet}
-    if archive is not None:
-        return {"source": "archive", "path": archive}
-    return {"source": "timeline" if timeline else "postgres"}
-
-
-def _costs(*, ideal: bool, funding: bool) -> dict[str, Any]:
-    if not ideal:
-        return {"funding": funding}
-    return {
-        **dict.fromkeys(("taker_fee", "maker_fee"), "0"),
-        **dict.fromkeys(("slippage", "gaps", "funding", "filters"), False),
-        "latency_ms": 0,
-    }
-
-
-def start_backtester(request: dict[str, Any], state_dir: Path | None) -> int:
-    """Run the backtester with the servers that this command would ask; returns its exit code."""
-    variables = dict(os.environ)
-    if request.get("source") in ("postgres", "timeline"):
-        given = servers(state_dir)
-        database = given.database
-        variables["PERPSTREAM_KAFKA_BOOTSTRAP"] = given.kafka
-        variables["PERPSTREAM_DATABASE_URL"] = database.database_url
-        if database.database_password_file is not None:
-            variables["PERPSTREAM_DATABASE_PASSWORD_FILE"] = str(database.database_password_file)
-    command = [sys.executable, "-m", "services.backtester", "-"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=variables)  # noqa: S603 - our own module
-    try:
-        process.communicate(json.dumps(request, default=str).encode())
-    except KeyboardInterrupt:
-        process.wait()  # the terminal's Ctrl-C reaches it as well
-    return process.returncode
+    asked = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps).request()
+    asked |= {"strategies": files, "filters": filters, "output": output, "json": as_json}
+    asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
+    raise typer.Exit(start_backtester(asked, state_dir))

@@ -1,6 +1,6 @@
 """What each figure of a report is: its words, its unit, its formula and its source; screens, pages and docs take them here."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -8,6 +8,7 @@ Unit = Literal[
     "quote", "quote_signed", "share", "share_signed", "probability", "ratio", "R", "count", "time", "correlation"
 ]
 Heading = Literal["Result", "Risk", "Trades", "Market", "Is it luck?"]
+HEADINGS: tuple[Heading, ...] = get_args(Heading)
 
 
 class Metric(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib.resources import files
 
-from services.backtester.metrics.catalogue import CATALOGUE, Heading, Metric
+from services.backtester.metrics.catalogue import CATALOGUE, HEADINGS, Heading, Metric
 from services.backtester.metrics.tables import Group
 from services.backtester.report.calendar import calendars
 from services.backtester.report.chart_data import chart_data, script_text, trades_note
@@ -31,7 +31,6 @@ from services.backtester.result import BacktestResult, InputCoverage
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 CHARTS = "lightweight-charts-5.2.1.js"
 _TILES = ("net", "expectancy_r", "profit_factor", "win_rate", "sharpe", "drawdown", "trades", "luck")
-_HEADINGS: tuple[Heading, ...] = ("Result", "Risk", "Trades", "Market", "Is it luck?")
 _BY_NAME = {metric.name: metric for metric in CATALOGUE}
 
 
@@ -98,7 +97,7 @@ def _parts(report: Report) -> list[Html]:
         _prices(report),
         calendars(report),
         small_charts(report),
-        element("div", *(_figures(report, heading) for heading in _HEADINGS), class_="figures"),
+        element("div", *(_figures(report, heading) for heading in HEADINGS), class_="figures"),
         element("div", *_tables(report), class_="tables"),
     ]
 

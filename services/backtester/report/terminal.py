@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from services.backtester.metrics.catalogue import CATALOGUE, Heading, Metric
+from services.backtester.metrics.catalogue import CATALOGUE, HEADINGS, Heading, Metric
 from services.backtester.metrics.tables import Group
 from services.backtester.report import braille
 from services.backtester.report.costs import cost_lines
@@ -31,7 +31,6 @@ from services.backtester.report.words import (
 
 WIDE = 100
 _CHART_HEIGHT = 7
-_HEADINGS: tuple[Heading, ...] = ("Result", "Risk", "Trades", "Market", "Is it luck?")
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -42,7 +41,7 @@ def print_report(report: Report, console: Console) -> None:
 
 def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _top(report)
-    figures = [_figure_table(report, heading) for heading in _HEADINGS]
+    figures = [_figure_table(report, heading) for heading in HEADINGS]
     yield _side_by_side(figures, width)
     yield from _equity(report, min(width, 120))
     yield _costs(report)
