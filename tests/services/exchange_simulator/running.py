@@ -58,6 +58,17 @@ class Running:
             assert answer.status == 201, body
             return int(body[0]["number"])
 
+    async def over(self, number: int, seconds: float = 30.0) -> None:
+        """Wait until a fault with an end of its own says that it has ended.
+
+        Not until the venue's time has passed that end: the desk turns a fault at its next tick.
+        """
+        async with asyncio.timeout(seconds):
+            while True:
+                if (await self.get("/sim/faults"))[number - 1]["state"] == "ended":
+                    return
+                await asyncio.sleep(0.01)
+
     async def end(self, number: int) -> dict[str, Any]:
         """End a fault; what it was."""
         async with self.http.delete(f"{self.url}/sim/faults/{number}") as answer:

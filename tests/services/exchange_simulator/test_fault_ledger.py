@@ -58,8 +58,7 @@ async def test_a_cut_connection_says_what_it_was_told_even_by_the_very_first_fau
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await venue.socket(BOTH)
         assert [one["path"] for one in await venue.ledger(number, "refused")] == ["/market/stream"]
-        over = (await venue.get("/sim/faults"))[0]["end_ms"]
-        await venue.until(lambda status: status["venue_time_ms"] > over)
+        await venue.over(number)
         async with venue.socket(BOTH) as second:
             seen = by_symbol(await receive(second, lambda found: len(found) > 50))
             await venue.fault("disconnect", close_code=1011)

@@ -151,8 +151,7 @@ async def test_disconnections_refuse_new_connections_while_they_last(tmp_path: P
             await venue.socket(BTC)
         assert refusal.value.status == 503
         assert [entry["connection"] for entry in await venue.ledger(number, "disconnect")] == [1]
-        ends = (await venue.get("/sim/faults"))[0]["end_ms"]
-        await venue.until(lambda status: status["venue_time_ms"] > ends + 100)
+        await venue.over(number)
         async with venue.socket(BTC) as socket:
             await receive(socket, lambda found: len(found) > 2)
         [gone] = [one for one in await venue.get("/sim/faults/ledger") if one["kind"] == "disconnected"][:1]
