@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,11 +177,10 @@ class LogBatch:
 
     def columns(self) -> Columns:
         """All rows as contiguous columns: symbol, aggregate id, time, price, quantity, kind."""
-        dtypes = (np.int32, np.int64, np.int64, np.int64, np.int64, np.uint8)
+        dtypes: tuple[type[np.integer[Any]], ...] = (np.int32, *(np.int64,) * 4, np.uint8)
         parts = zip(*self._parts, strict=True) if self._parts else ((),) * 6
         symbol, agg_id, time, price, quantity, kind = (
-            np.concatenate([np.empty(0, dtype), *column]).astype(dtype, copy=False)
-            for dtype, column in zip(dtypes, parts, strict=True)
+            _whole(column, dtype) for dtype, column in zip(dtypes, parts, strict=True)
         )
         return symbol, agg_id, time, price, quantity, kind
 
@@ -277,3 +276,10 @@ def bootstrap_bars(bars: TradesBootstrapped, symbols: SymbolTable, candle_ms: in
     if most >= at.SUM_LIMIT or np.any(candles[:, 1:] >= at.PRICE_LIMIT):
         raise OverflowRisk(bars.symbol, "its bars do not fit 64-bit sums of notional, or a price does not")
     return index, minutes, candles
+
+
+def _whole(parts: Sequence[NDArray[Any]], dtype: type[np.integer[Any]]) -> NDArray[Any]:
+    """The parts in one piece; a single one that is so already as it is."""
+    if len(parts) == 1:
+        return np.ascontiguousarray(parts[0], dtype)
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype, copy=False)

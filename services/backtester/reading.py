@@ -140,6 +140,9 @@ def _joined(parts: Sequence[TradeRows]) -> TradeRows:
 def _missing(before: tuple[int, int] | None, page: TradeRows) -> list[PlacedHole]:
     """The ids that no row has, each placed behind the trade before it; `before`: id and time of the one before the page."""
     ids, times = page.agg_id, page.time
+    first = ids[0] if before is None else before[0] + 1
+    if ids[-1] - first + 1 == len(ids):  # they rise, so that none is missing
+        return []
     if before is not None:
         ids, times = np.concatenate(([before[0]], ids)), np.concatenate(([before[1]], times))
     steps = np.flatnonzero(np.diff(ids) > 1)

@@ -104,12 +104,18 @@ class ColumnEngine:
 
     def _run(self, trades: TradeRows, holes: Sequence[PlacedHole], until_ms: int, found: Evaluated) -> None:
         kernel = self.engine.kernel
-        batch = kernel.batch()
         if len(trades) or holes:
+            batch = kernel.batch()
             batch.add_trades(trades, holes)
-        if self.symbol in kernel.symbols.index:
+            self._process(batch, found)
+        if self.symbol in kernel.symbols.index:  # by itself, so that nobody copies the trades to put it behind them
+            batch = kernel.batch()
             index = np.array([kernel.symbols.index[self.symbol]], np.int32)
             batch.add_watermarks(index, np.array([until_ms - 1], np.int64))
+            self._process(batch, found)
+
+    def _process(self, batch: LogBatch, found: Evaluated) -> None:
+        kernel = self.engine.kernel
         table = kernel.process(batch)
         if kernel.overflows:
             raise OverflowRisk(self.symbol, "a sum or a price would leave 64 bits")

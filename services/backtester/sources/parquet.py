@@ -2,7 +2,8 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,8 @@ from services.backtester.result import View
 from services.backtester.sources import Settlement, Span, Stored, empty_days
 from services.backtester.sources.merging import each
 
-_TRADE_COLUMNS = ["agg_id", "trade_time", "price", "quantity", "buyer_is_maker", "effective_time"]
+TRADE_COLUMNS = ["agg_id", "trade_time", "price", "quantity", "buyer_is_maker", "effective_time"]
+"""What is read of a file of trades."""
 _KNOWN_BEFORE_MS = 2
 Int64 = NDArray[np.int64]
 
@@ -62,14 +64,15 @@ class ParquetSource:
         return ()
 
     async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
-        newest, scale = -1, self._scale(symbol, span)
-        for path in self._files("trades", symbol, span):
-            # Decompression lets other threads run: the next file may be read while this one is evaluated.
-            table = await asyncio.to_thread(_read, path, _TRADE_COLUMNS)
-            page = _rows(symbol, table, newest, path)
-            page = _in_scale(page, scale)
-            if len(page):
-                newest = int(page.time[-1])
+        scale, newest, last_id = self._scale(symbol, span), -1, -1
+        async with aclosing(_row_groups(self._files("trades", symbol, span))) as groups:
+            async for path, table in groups:
+                page = _in_scale(_rows(symbol, table, newest, path), scale)
+                if not len(page):
+                    continue
+                if int(page.agg_id[0]) <= last_id:
+                    raise _unordered(path)
+                newest, last_id = int(page.time[-1]), int(page.agg_id[-1])
                 inside = page.rows(page.before(span.start_ms), page.before(span.end_ms))
                 if len(inside):
                     yield inside
@@ -134,20 +137,58 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
         raise _unreadable(path, error) from None
 
 
+async def _row_groups(paths: Sequence[Path]) -> AsyncGenerator[tuple[Path, pa.Table]]:
+    """The columns of trades of each row group. Decompression lets other threads run: the next one is read meanwhile."""
+    places = ((path, number) for path in paths for number in range(_group_count(path)))
+    coming = _reading(next(places, None))
+    try:
+        while coming is not None:
+            path, reading = coming
+            table = await reading
+            coming = _reading(next(places, None))
+            yield path, table
+    finally:
+        if coming is not None:
+            coming[1].cancel()
+
+
+def _reading(place: tuple[Path, int] | None) -> "tuple[Path, asyncio.Task[pa.Table]] | None":
+    return None if place is None else (place[0], asyncio.create_task(asyncio.to_thread(_read_group, *place)))
+
+
+def _group_count(path: Path) -> int:
+    try:
+        return int(parquet.read_metadata(path).num_row_groups)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _read_group(path: Path, number: int) -> pa.Table:
+    try:
+        with parquet.ParquetFile(path) as file:
+            return file.read_row_group(number, columns=TRADE_COLUMNS)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unordered(path: Path) -> UnreadableFile:
+    return UnreadableFile("the ids do not rise", where=str(path), todo="export that day again")
+
+
 def _unreadable(path: Path, error: Exception) -> UnreadableFile:
     what = f"the file cannot be read: {str(error).splitlines()[0][:200]}"
     return UnreadableFile(what, where=str(path), todo="export that day again, or remove the file")
 
 
 def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows:
-    missing = set(_TRADE_COLUMNS) - set(table.column_names)
+    missing = set(TRADE_COLUMNS) - set(table.column_names)
     if missing:
         raise UnreadableFile(
             f"there is no column {', '.join(sorted(missing))}", where=str(path), todo="export that day again"
         )
     ids = table.column("agg_id").to_numpy()
-    if len(ids) and np.any(np.diff(ids) <= 0):
-        raise UnreadableFile("the ids do not rise", where=str(path), todo="export that day again")
+    if np.any(ids[1:] <= ids[:-1]):
+        raise _unordered(path)
     trade_time = _milliseconds(table.column("trade_time"))
     effective = table.column("effective_time")
     time = trade_time
@@ -158,11 +199,17 @@ def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows
         price_decimals=table.schema.field("price").type.scale,
         quantity_decimals=table.schema.field("quantity").type.scale,
         agg_id=ids,
-        time=np.maximum(np.maximum.accumulate(time), newest_ms) if len(time) else time,
+        time=_never_falling(time, newest_ms),
         price=_integers(table.column("price"), path),
         quantity=_integers(table.column("quantity"), path),
-        buyer_is_maker=table.column("buyer_is_maker").to_numpy().astype(np.uint8),
+        buyer_is_maker=table.column("buyer_is_maker").to_numpy().view(np.uint8),
     )
+
+
+def _never_falling(time: Int64, newest_ms: int) -> Int64:
+    if len(time) and (time[0] < newest_ms or np.any(time[1:] < time[:-1])):
+        return np.maximum(np.maximum.accumulate(time), newest_ms)
+    return time
 
 
 def _scale_of(path: Path) -> tuple[int, int]:
@@ -192,9 +239,13 @@ def _in_scale(page: TradeRows, scale: tuple[int, int]) -> TradeRows:
         page,
         price_decimals=price,
         quantity_decimals=quantity,
-        price=page.price // 10 ** (page.price_decimals - price),
-        quantity=page.quantity // 10 ** (page.quantity_decimals - quantity),
+        price=_coarser(page.price, page.price_decimals - price),
+        quantity=_coarser(page.quantity, page.quantity_decimals - quantity),
     )
+
+
+def _coarser(values: Int64, decimals: int) -> Int64:
+    return values // 10**decimals if decimals else np.ascontiguousarray(values)
 
 
 def _milliseconds(column: pa.ChunkedArray) -> Int64:
@@ -203,7 +254,7 @@ def _milliseconds(column: pa.ChunkedArray) -> Int64:
 
 
 def _integers(column: pa.ChunkedArray, path: Path) -> Int64:
-    """The scaled integers of decimal128 values, which must fit 64 bits: 18 digits do."""
+    """The scaled integers of decimal128 values, which must fit 64 bits: 18 digits do. Where possible a view."""
     if not pa.types.is_decimal128(column.type) or column.type.precision > 18 or column.null_count:
         raise UnreadableFile(
             f"prices and quantities must be decimal128 of at most 18 digits without nulls, not {column.type}",
@@ -215,7 +266,9 @@ def _integers(column: pa.ChunkedArray, path: Path) -> Int64:
         for chunk in column.chunks
         if len(chunk)
     ]
-    return np.ascontiguousarray(np.concatenate(parts)) if parts else np.empty(0, np.int64)
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _ms(moment: dt.datetime) -> int:

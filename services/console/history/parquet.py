@@ -48,6 +48,15 @@ TRADES = pa.schema(
         pa.field("effective_time", _INSTANT),
     ]
 )
+# Differences of neighbours are small, and little is left to compress in them (figures: docs/decisions/0018-history.md).
+_NUMBERS = [column.name for column in TRADES if column.type != pa.bool_()]
+TRADE_FILES: dict[str, Any] = {
+    "compression": "lz4",
+    "use_dictionary": False,
+    "column_encoding": dict.fromkeys(_NUMBERS, "DELTA_BINARY_PACKED"),
+    "store_decimal_as_integer": True,
+}
+"""How files of trades are written, as keywords of `pyarrow.parquet.ParquetWriter`."""
 LIQUIDATIONS = pa.schema(
     [
         pa.field("event_id", pa.string(), nullable=False),
@@ -174,13 +183,14 @@ class _NewFile:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path, self._schema = path, schema
+        self._encoding: dict[str, Any] = TRADE_FILES if path.stem == "trades" else {"compression": "zstd"}
         self._unfinished = path.with_name(f".{path.name}.unfinished")
         self._rows = 0
 
     def __enter__(self) -> "_NewFile":
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = parquet.ParquetWriter(self._unfinished, self._schema, compression="zstd")
+            self._writer = parquet.ParquetWriter(self._unfinished, self._schema, **self._encoding)
         except OSError as error:
             raise unwritable(error, self._path) from None
         return self

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
+from services.console.history.parquet import TRADE_FILES, TRADES
+
 DAY_MS = 86_400_000
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
 MONEY = pa.decimal128(18, 8)
@@ -85,10 +87,10 @@ def _write(folder: Path, market: Market, start: datetime, columns: _Columns) -> 
         }
     )
     scales = {"price_decimals": str(market.price_decimals), "quantity_decimals": str(market.quantity_decimals)}
-    table = table.replace_schema_metadata(scales)
+    table = table.cast(TRADES).replace_schema_metadata(scales)
     path = folder / "trades" / f"symbol={market.symbol}" / f"day={start.date()}" / "trades.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, compression="zstd")
+    parquet.write_table(table, path, **TRADE_FILES)
 
 
 def _money(values: NDArray[np.int64]) -> pa.Array:
