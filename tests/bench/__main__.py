@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "rest": ("bench_stack", "rest", "--seconds", "30"),
     "rate": ("bench_stack", "rate", "--seconds", "120"),
     "delay": ("bench_stack", "delay"),
+    "workers": ("bench_workers",),
 }
 
 
