@@ -4,7 +4,7 @@ A float here is the one nearest to the decimal of `features.feature_row`, so tha
 every bit. VWAP alone is the quotient of such floats, and not of the decimal that has been rounded for events.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -30,13 +30,14 @@ FEATURES: Mapping[str, int] = {
     )
 }
 """Which row of the table a feature is. Units as in `FeatureRow`; NaN where it is unknown (an ATR of 0 too)."""
+SEVERAL = -1
 _EXACT_BELOW = 1 << 53
 _FRACTION = (1 << at.ATR_FRACTION_BITS) - 1
 
 
 class FeatureColumns(NamedTuple):
     """`values[FEATURES[name]]` by evaluation, and its `time_ms`; the price in ticks of 10**-price_decimals quote units, the ATR
-    in 10**-EXTRA_DECIMALS ticks (0: unknown, the ATR also where there is no price)."""
+    in 10**-EXTRA_DECIMALS ticks (0: unknown, the ATR also where there is no price). SEVERAL: each row has its own ticks."""
 
     time_ms: Integers
     values: Floats
@@ -78,30 +79,40 @@ def columns_of_table(table: NDArray[Any], scale: Scale, settings: KernelSettings
     return FeatureColumns(table["evaluation_time_ms"].copy(), values, table["price"].copy(), priced, price)
 
 
-def columns_of_row(row: FeatureRow) -> FeatureColumns:
-    """One evaluation. Raises `ValueError` for an ATR with more decimals than it can have."""
-    found: dict[str, float] = {
-        "price": _float(row.price),
-        "atr": _float(row.atr or None),
-        "atr_rank": float("nan") if row.atr_percentile is None else row.atr_percentile,
-        "large_p95": _float(row.large_p95),
-        "large_p99": _float(row.large_p99),
-    }
-    found |= {name: float(getattr(row, name)) for name in LARGE}
-    for window in row.windows:
-        volume, notional, name = float(window.volume), float(window.notional), window.window
-        vwap = notional / volume if volume else float("nan")
-        found |= {f"cvd_{name}": float(window.cvd), f"volume_{name}": volume}
-        found |= {f"notional_{name}": notional, f"vwap_{name}": vwap}
-    found |= {f"coverage_{name}": share for name, share in row.coverage().items()}
-    decimals = 0 if row.price is None else _decimals(row.price)
+def columns_of_rows(rows: Sequence[FeatureRow]) -> FeatureColumns:
+    """Evaluations of one symbol or several. Raises `ValueError` for an ATR with more decimals than it can have."""
+    places = [0 if row.price is None else _decimals(row.price) for row in rows]
+    known = {place for place, row in zip(places, rows, strict=True) if row.price is not None} or {0}
     return FeatureColumns(
-        np.array([row.evaluation_time_ms], np.int64),
-        np.array([[found[name]] for name in FEATURES], np.float64),
-        np.array([0 if row.price is None else int(row.price.scaleb(decimals))], np.int64),
-        np.array([0 if row.price is None else _whole(row.atr, decimals + EXTRA_DECIMALS)], np.int64),
-        decimals,
+        np.array([row.evaluation_time_ms for row in rows], np.int64),
+        np.array([_floats(row) for row in rows], np.float64).reshape(len(rows), len(FEATURES)).T,
+        np.array([_whole(row.price, place) for row, place in zip(rows, places, strict=True)], np.int64),
+        np.array(
+            [
+                0 if row.price is None else _whole(row.atr, place + EXTRA_DECIMALS)
+                for row, place in zip(rows, places, strict=True)
+            ],
+            np.int64,
+        ),
+        next(iter(known)) if len(known) == 1 else SEVERAL,
     )
+
+
+def _floats(row: FeatureRow) -> list[float]:
+    """In the order of `FEATURES`."""
+    found = [
+        _float(row.price),
+        _float(row.atr or None),
+        float("nan") if row.atr_percentile is None else row.atr_percentile,
+        _float(row.large_p95),
+        _float(row.large_p99),
+        *(float(getattr(row, name)) for name in LARGE),
+    ]
+    for window in row.windows:
+        volume, notional = float(window.volume), float(window.notional)
+        found += [float(window.cvd), volume, notional, notional / volume if volume else float("nan")]
+    coverage = row.coverage()
+    return [*found, *(coverage[name] for name in COVERAGE_NAMES)]
 
 
 def _float(value: Decimal | None) -> float:
@@ -114,10 +125,10 @@ def _decimals(price: Decimal) -> int:
     return -exponent
 
 
-def _whole(atr: Decimal | None, decimals: int) -> int:
-    scaled = (atr or Decimal(0)).scaleb(decimals)
+def _whole(value: Decimal | None, decimals: int) -> int:
+    scaled = (value or Decimal(0)).scaleb(decimals)
     if scaled != int(scaled):
-        raise ValueError(f"an ATR of {atr} is finer than {decimals} decimals")
+        raise ValueError(f"{value} is finer than {decimals} decimals")
     return int(scaled)
 
 

@@ -1,12 +1,12 @@
 """What a factor is: one opinion about direction (or about how much opinions count), with what it needs to have one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from libs.indicators.columns import columns_of_row
+from libs.indicators.columns import columns_of_rows
 from libs.indicators.features import FeatureRow
 from libs.trading.columns import Columns, Values, columns_of
 from libs.trading.inputs import FEED_OF_INPUT, FeedReading, InputName, Reading
@@ -30,11 +30,16 @@ class Situation:
     inputs: Mapping[str, Reading]
     feeds: Mapping[str, FeedReading] = field(default_factory=dict)
     coverage: Mapping[str, float] = field(init=False)
-    columns: Columns = field(init=False)
+    said: "dict[Factor, float]" = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What factors have been asked already: see `ask_together`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coverage", self.row.coverage())
-        object.__setattr__(self, "columns", columns_of(columns_of_row(self.row), [(self.inputs, self.feeds)]))
+
+    @property
+    def columns(self) -> Columns:
+        """The same as factors see it: columns of one row, made anew each time."""
+        return columns_of(columns_of_rows([self.row]), [(self.inputs, self.feeds)])
 
     def value(self, name: InputName) -> float:
         """A slow input that the factor has declared as needed."""
@@ -68,7 +73,7 @@ class Coverage:
         return f"coverage of {self.part} was {percent(self.share)} of {percent(needed)} needed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Factor:
     """One plug-in. `compute` gives a value within `bounds` for each evaluation, NaN where it has none, for the reason `unknown`.
     What it says where its inputs are not there, are too old, or its windows hold less than it needs is not counted.
@@ -124,8 +129,21 @@ def values_of(factor: Factor, columns: Columns) -> Values:
         return factor.compute(columns)
 
 
+def ask_together(situations: Sequence[Situation], factors: Iterable[Factor]) -> None:
+    """Ask factors about situations, of any symbols, at once, for little more than one costs; the answers are kept."""
+    if not situations:
+        return
+    known = [(situation.inputs, situation.feeds) for situation in situations]
+    columns = columns_of(columns_of_rows([situation.row for situation in situations]), known)
+    for factor in factors:
+        for situation, value in zip(situations, values_of(factor, columns).tolist(), strict=True):
+            situation.said[factor] = value
+
+
 def _said(factor: Factor, situation: Situation) -> float | Omitted:
-    value = float(values_of(factor, situation.columns)[0])
+    value = situation.said.get(factor)
+    if value is None:
+        value = situation.said[factor] = float(values_of(factor, situation.columns)[0])
     return factor.unknown if value != value else value
 
 

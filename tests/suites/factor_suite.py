@@ -12,7 +12,16 @@ from libs.contracts.signals import WindowFeatures
 from libs.indicators.features import WINDOW_NAMES, FeatureRow
 from libs.trading.asking import OMISSIONS, ask
 from libs.trading.columns import joined
-from libs.trading.factor import Factor, Omitted, Situation, coverage_of, opinion, without_limits
+from libs.trading.factor import (
+    Factor,
+    Omitted,
+    Situation,
+    ask_together,
+    coverage_of,
+    opinion,
+    values_of,
+    without_limits,
+)
 from libs.trading.inputs import FEED_OF_INPUT
 from tests.fakes.readings import FakeFeed, FakeReading
 
@@ -174,8 +183,11 @@ def it_says_the_same_in_any_company(_name: str, factor: Factor) -> None:
     """A replay asks about thousands of evaluations at once, the live engine about one."""
     situations = [*_situations(), *_troubled()]
     together = ask(factor, joined([situation.columns for situation in situations]))
+    asked = [Situation(one.row, one.inputs, one.feeds) for one in situations]
+    ask_together(asked, [factor])
     for row, situation in enumerate(situations):
         said, bare = opinion(factor, situation), without_limits(factor, situation)
+        assert np.float64(asked[row].said[factor]).tobytes() == values_of(factor, situation.columns)[0].tobytes()
         assert together.share[row] == coverage_of(factor, situation).share
         assert together.value[row].tobytes() == np.float64(0.0 if isinstance(said, Omitted) else said).tobytes()
         assert together.bare[row].tobytes() == np.float64(0.0 if isinstance(bare, Omitted) else bare).tobytes()

@@ -10,7 +10,7 @@ from libs.contracts.signals import SignalScored, StrategyScore
 from libs.kit.errors import BadMessage
 from libs.trading.asking import ask, totals
 from libs.trading.columns import Columns
-from libs.trading.factor import Situation
+from libs.trading.factor import Factor, Situation
 from libs.trading.factors import all_factors
 from libs.trading.scoring import Memory, judge, remember, short_score, signal_event
 from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
@@ -57,6 +57,13 @@ class StrategyBook:
         """The finest evaluation interval (ms) that an enabled strategy asks for, at most `default_ms`."""
         asked = (item.strategy.interval_ms for item in self._in_force.values() if item.activation.enabled)
         return min(asked, default=default_ms)
+
+    def factors(self) -> list[Factor]:
+        """Every factor that a strategy in force asks, or one that was withdrawn."""
+        known = all_factors()
+        return [
+            known[name] for name in sorted({name for item in self._in_force.values() for name in item.strategy.factors})
+        ]
 
     def evaluate(self, situation: Situation) -> tuple[tuple[StrategyScore, ...], list[SignalScored]]:
         """The scores of the strategies that are due, in name order, and a signal for each threshold crossed."""

@@ -28,6 +28,7 @@ from libs.kit.errors import BadMessage
 from libs.trading.columns import Columns, Known, columns_of
 from libs.trading.engine.core import Engine, Evaluation
 from libs.trading.engine.slow_inputs import leave_out_implausible
+from libs.trading.factor import Situation, ask_together
 
 
 def due_holes(holes: Sequence[PlacedHole], following_id: int | None, until_ms: int) -> int:
@@ -129,10 +130,14 @@ class ColumnEngine:
         found.columns.append(columns)
         book = self.engine.book
         chosen = np.arange(len(table)) if self.every else np.flatnonzero(book.may_signal(self.symbol, columns))
+        situations = []
         for place, row in zip(chosen.tolist(), read_table(table[chosen]), strict=True):
-            readings, feeds = known[place] if known else ({}, {})
             features = feature_row(row, scale, self.engine.kernel.settings)
-            found.evaluations.append(self.engine.judge(features, "", readings, feeds))
+            situations.append(Situation(features, *(known[place] if known else ({}, {}))))
+        ask_together(situations, book.factors())
+        for situation in situations:
+            scores, signals = book.evaluate(situation)
+            found.evaluations.append(Evaluation(situation, scores, signals, "", []))
 
     def _known(self, times_ms: list[int]) -> list[Known] | None:
         """What stood in the log beside trades by each evaluation; None while nothing ever did."""

@@ -4,7 +4,7 @@ The same events give the same evaluations, however they are cut into calls and w
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,8 +27,7 @@ from libs.indicators.settings import KernelSettings, OverflowRisk
 from libs.kit.errors import BadMessage
 from libs.trading.engine.book import StrategyBook
 from libs.trading.engine.slow_inputs import SymbolInputs, leave_out_implausible
-from libs.trading.factor import Situation
-from libs.trading.inputs import FeedReading, Reading
+from libs.trading.factor import Situation, ask_together
 
 DECIDING = (
     TradesBootstrapped,
@@ -135,24 +134,20 @@ class Engine:
         self._ready.extend(self._evaluations(read_table(table), batch, frames))
 
     def _evaluations(self, rows: list[dict[str, int]], batch: LogBatch, frames: list[_Frame]) -> Iterator[Evaluation]:
+        found = []
         for row in rows:
             scale = Scale(*batch.scale_at(row["symbol"], row["place"]))
-            yield self.evaluate(feature_row(row, scale, self.kernel.settings), _frame_at(frames, row["place"]).frame_id)
+            found.append(self._situation(feature_row(row, scale, self.kernel.settings)))
+        ask_together([situation for situation, _ in found], self.book.factors())
+        for row, (situation, unusable) in zip(rows, found, strict=True):
+            scores, signals = self.book.evaluate(situation)
+            yield Evaluation(situation, scores, signals, _frame_at(frames, row["place"]).frame_id, unusable)
 
-    def evaluate(self, row: FeatureRow, frame_id: str) -> Evaluation:
-        """The strategies' verdicts on a feature row, with the slow inputs of this place."""
+    def _situation(self, row: FeatureRow) -> tuple[Situation, list[str]]:
+        """A feature row with what this place of the log knows beside it, and the inputs that no event may carry."""
         inputs = self.symbol_inputs(row.symbol)
         readings, unusable = leave_out_implausible(inputs.at(row.evaluation_time_ms))
-        found = self.judge(row, frame_id, readings, inputs.feeds_at(row.evaluation_time_ms))
-        return found._replace(unusable=unusable)
-
-    def judge(
-        self, row: FeatureRow, frame_id: str, readings: Mapping[str, Reading], feeds: Mapping[str, FeedReading]
-    ) -> Evaluation:
-        """The same with slow inputs and states of feeds that are known already, all of which events may carry."""
-        situation = Situation(row, readings, feeds)
-        scores, signals = self.book.evaluate(situation)
-        return Evaluation(situation, scores, signals, frame_id, [])
+        return Situation(row, readings, inputs.feeds_at(row.evaluation_time_ms)), unusable
 
     def apply(self, event: Event) -> None:
         """Take an event at once, whatever frames are still collected; see `take`."""

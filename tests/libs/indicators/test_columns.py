@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.indicators import layout as at
-from libs.indicators.columns import FEATURES, FeatureColumns, columns_of_row, columns_of_table
+from libs.indicators.columns import FEATURES, FeatureColumns, columns_of_rows, columns_of_table
 from libs.indicators.features import Scale, feature_row, read_table
 from libs.indicators.settings import KernelSettings
 
@@ -49,7 +49,7 @@ def test_many_rows_and_one_row_are_the_same_floats(
     scale = Scale("BTCUSDT", price_decimals, quantity_decimals)
     whole = columns_of_table(table, scale, SETTINGS)
     for number, row in enumerate(read_table(table)):
-        single = columns_of_row(feature_row(row, scale, SETTINGS))
+        single = columns_of_rows([feature_row(row, scale, SETTINGS)])
         assert bits(single, 0) == bits(whole, number)
         assert single.atr_ticks[0] == whole.atr_ticks[number]
         assert single.price_ticks[0] == whole.price_ticks[number]
