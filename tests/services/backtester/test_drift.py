@@ -60,7 +60,8 @@ def test_every_signal_is_counted_once(live: list[int], replayed: list[int]) -> N
         "only_replay": len(set(replayed) - set(live)),
         "other_content": 0,
     }
-    assert (alert(found) is None) == (set(live) == set(replayed))
+    assert found.state == ("agreed" if set(live) == set(replayed) else "differs")
+    assert (alert(found.state, found.reason, SPAN) is None) == (set(live) == set(replayed))
 
 
 def test_a_difference_is_a_metric_and_an_alert_that_goes_away(tmp_path: Path) -> None:
