@@ -106,7 +106,7 @@ def _compare(values: Values, as_json: bool) -> int:
 
 def _drift(values: Values, as_json: bool) -> int:
     request = read_request(values)
-    if request.source == "parquet" or request.view != "as-seen":
+    if request.source not in ("postgres", "timeline") or request.view != "as-seen":
         raise RequestInvalid(
             "a drift check replays what the live engine saw", where="source", todo="read postgres or timeline, as-seen"
         )
