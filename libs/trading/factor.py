@@ -2,64 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal
 
+import numpy as np
+
+from libs.indicators.columns import columns_of_row
 from libs.indicators.features import FeatureRow
+from libs.trading.columns import Columns, Values, columns_of
+from libs.trading.inputs import FEED_OF_INPUT, FeedReading, InputName, Reading
 
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
 CoverageName = Literal["5m", "30m", "4h", "sizes", "large", "atr", "atr_rank"]
-InputName = Literal[
-    "open_interest_change_percent",
-    "global_long_short_account_ratio",
-    "coinbase_premium",
-    "estimated_funding_rate",
-    "mark_price",
-    "index_price",
-    "long_liquidations",
-    "short_liquidations",
-]
 OmissionCode = Literal["coverage", "stale_input", "warm_up"]
-TRADE_FEED, LIQUIDATION_FEED = "trades", "liquidations"
-FEED_OF_INPUT: Mapping[InputName, str] = {
-    "open_interest_change_percent": "open_interest",
-    "global_long_short_account_ratio": "global_long_short_account_ratio",
-    "coinbase_premium": "coinbase_premium",
-    "estimated_funding_rate": "mark_price",
-    "mark_price": "mark_price",
-    "index_price": "mark_price",
-    "long_liquidations": LIQUIDATION_FEED,
-    "short_liquidations": LIQUIDATION_FEED,
-}
-"""Which feed brings an input, by the names of `FeedStatusChanged.feed`."""
 FLOW_WINDOWS: frozenset[CoverageName] = frozenset(("5m", "30m", "4h", "large"))
 """Windows that are judged by what is missing in them. The others remember hours and days, of which a factor says its need."""
 WARMED_WINDOWS: frozenset[CoverageName] = frozenset(("5m", "30m", "4h"))
 """Those that bars fill at a fresh start, so that what is unknown in them is a hole. Large trades are earned trade by trade."""
-
-
-class Reading(Protocol):
-    """A slow input as the log had it: its value and the instant it describes (ms)."""
-
-    @property
-    def value(self) -> Decimal: ...
-
-    @property
-    def as_of_ms(self) -> int: ...
-
-
-class FeedReading(Protocol):
-    """The state of a feed at an evaluation and since when it is so (ms)."""
-
-    @property
-    def state(self) -> str: ...
-
-    @property
-    def as_of_ms(self) -> int: ...
-
-    @property
-    def live(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +30,11 @@ class Situation:
     inputs: Mapping[str, Reading]
     feeds: Mapping[str, FeedReading] = field(default_factory=dict)
     coverage: Mapping[str, float] = field(init=False)
+    columns: Columns = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coverage", self.row.coverage())
+        object.__setattr__(self, "columns", columns_of(columns_of_row(self.row), [(self.inputs, self.feeds)]))
 
     def value(self, name: InputName) -> float:
         """A slow input that the factor has declared as needed."""
@@ -92,6 +53,9 @@ class Omitted:
     why: str
 
 
+NOT_YET = Omitted("warm_up", "there is no VWAP or no ATR yet")
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How much of its data something has (0 to 1), and which part of it has the least, in words."""
@@ -106,8 +70,8 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """One plug-in. `compute` gives a value within `bounds`, or says why there is none. Its inputs are there; its windows may hold
-    less than it needs and its inputs may be older (see `without_limits`), and then what it says is not counted.
+    """One plug-in. `compute` gives a value within `bounds` for each evaluation, NaN where it has none, for the reason `unknown`.
+    What it says where its inputs are not there, are too old, or its windows hold less than it needs is not counted.
 
     A "vote" lies in [-1, 1], positive for long. A "scale" lies in [0, 1] and shrinks the sum of the votes. `words` says in a
     few words what a value that is not 0 means. `needs_coverage`: smallest share by coverage name; `needs_inputs`: greatest
@@ -118,8 +82,9 @@ class Factor:
     formula: str
     units: str
     source: str
-    compute: Callable[[Situation], float | Omitted]
+    compute: Callable[[Columns], Values]
     words: Callable[[Situation, float], str]
+    unknown: Omitted = NOT_YET
     role: Literal["vote", "scale"] = "vote"
     needs_coverage: Mapping[CoverageName, float] = field(default_factory=dict)
     needs_inputs: Mapping[InputName, int] = field(default_factory=dict)
@@ -142,7 +107,7 @@ def opinion(factor: Factor, situation: Situation) -> float | Omitted:
         age_ms = situation.age_ms(name)
         if age_ms > limit_ms:
             return Omitted("stale_input", f"{label} was {spoken_age(age_ms)} old")
-    return factor.compute(situation)
+    return _said(factor, situation)
 
 
 def without_limits(factor: Factor, situation: Situation) -> float | Omitted:
@@ -150,7 +115,18 @@ def without_limits(factor: Factor, situation: Situation) -> float | Omitted:
     for name in factor.needs_inputs:
         if name not in situation.inputs:
             return Omitted("stale_input", f"{name.replace('_', ' ')} was not there yet")
-    return factor.compute(situation)
+    return _said(factor, situation)
+
+
+def values_of(factor: Factor, columns: Columns) -> Values:
+    """What the factor says of each evaluation, NaN where it has no opinion, whatever it needs."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return factor.compute(columns)
+
+
+def _said(factor: Factor, situation: Situation) -> float | Omitted:
+    value = float(values_of(factor, situation.columns)[0])
+    return factor.unknown if value != value else value
 
 
 def coverage_of(factor: Factor, situation: Situation) -> Coverage:
@@ -184,11 +160,6 @@ def input_coverage(situation: Situation, name: InputName, limit_ms: int) -> Cove
 def percent(share: float) -> str:
     """A share in percent, cut after one decimal, so that what is short of a whole number does not look like it."""
     return f"{int(share * 1_000 + 1e-9) / 10:g}%"
-
-
-def clipped(value: float, low: float = -1.0, high: float = 1.0) -> float:
-    """`value` within [low, high]."""
-    return low if value < low else high if value > high else value
 
 
 def either(positive: str, negative: str) -> Callable[[Situation, float], str]:

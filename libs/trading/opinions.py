@@ -2,24 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from libs.trading.factor import TRADE_FEED, WARMED_WINDOWS, CoverageName, Omitted, Situation, coverage_of, opinion
+from libs.indicators.features import EXTRA_DECIMALS
+from libs.trading.asking import Asked, ask
+from libs.trading.columns import Columns, joined
+from libs.trading.factor import WARMED_WINDOWS, CoverageName
 from libs.trading.factors import all_factors
+from libs.trading.inputs import TRADE_FEED
 from libs.trading.machine import rescoring as machine
 from libs.trading.scoring import VALUE_DECIMALS
 
 WINDOWS: tuple[CoverageName, ...] = tuple(sorted(WARMED_WINDOWS))
 MOST_FACTORS = 62
 """One bit each in a mask of 64."""
-ATR_DECIMALS = 4
+ATR_DECIMALS = EXTRA_DECIMALS
 """An ATR has so many decimals more than its price (`libs.indicators.features`)."""
 Kind = TypeVar("Kind", bound=np.generic)
-_OMISSIONS = {"coverage": machine.COVERAGE, "stale_input": machine.STALE_INPUT, "warm_up": machine.WARM_UP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,103 +67,93 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class OpinionBuilder:
-    """Gathers situations, of any symbols in any order, into `Opinions`. Raises `ValueError` for more than 62 factors."""
+    """Gathers evaluations, of any symbols in any order, into `Opinions`. Raises `ValueError` for more than 62 factors."""
 
     factors: Sequence[str]
-    _rows: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
-    _decimals: dict[str, int] = field(default_factory=dict)
+    _parts: dict[str, list[Columns]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.factors = in_order(self.factors)
         if len(self.factors) > MOST_FACTORS:
             raise ValueError(f"opinions of {len(self.factors)} factors; at most {MOST_FACTORS} fit a mask")
 
-    def add(self, situation: Situation) -> None:
-        """Ask every factor. Raises `ValueError` for an opinion that is no number, or decimals of prices that change."""
-        row = situation.row
-        opinions = [self._opinion(name, situation) for name in self.factors]
-        price, atr = self._prices(row.symbol, row.price, row.atr)
-        self._rows.setdefault(row.symbol, []).append(
-            (
-                row.evaluation_time_ms,
-                _unusable(situation),
-                np.nan if row.atr_percentile is None else row.atr_percentile,
-                price,
-                atr,
-                *(situation.coverage[window] for window in WINDOWS),
-                *(part for four in opinions for part in four),
-            )
-        )
+    def add(self, symbol: str, columns: Columns) -> None:
+        """Evaluations of one symbol."""
+        self._parts.setdefault(symbol, []).append(columns)
 
     def build(self) -> Opinions:
-        """The table of everything so far. Raises `ValueError` when an evaluation came twice."""
-        symbols = tuple(sorted(self._rows))
-        rows = [row for name in symbols for row in sorted(self._rows[name])]
-        symbol = np.repeat(np.arange(len(symbols)), [len(self._rows[name]) for name in symbols]).astype(np.int64)
-        columns = list(zip(*rows, strict=True)) if rows else [()] * (5 + len(WINDOWS) + 4 * len(self.factors))
-        time_ms = np.array(columns[0], np.int64)
-        if bool(np.any((np.diff(time_ms) <= 0) & (np.diff(symbol) == 0))):
-            raise ValueError("an evaluation came twice")
-        voices = columns[5 + len(WINDOWS) :]
+        """Ask every factor. Raises `ValueError` when an evaluation came twice, for an opinion that is no number, or decimals of
+        prices that change."""
+        symbols = tuple(sorted(self._parts))
+        tables = [_in_time(name, self._parts[name]) for name in symbols]
+        asked = {
+            name: [_asked(name, columns, symbol) for symbol, columns in zip(symbols, tables, strict=True)]
+            for name in self.factors
+        }
+        rows = sum(len(table) for table in tables)
+        value = _table([_together([each.value for each in asked[name]]) for name in self.factors], rows, np.float64)
         return Opinions(
             symbols=symbols,
-            price_decimals=tuple(self._decimals.get(name, 0) for name in symbols),
+            price_decimals=tuple(table.features.price_decimals for table in tables),
             factors=tuple(self.factors),
-            symbol=symbol,
-            time_ms=time_ms,
-            value=_table(voices[0::4], len(rows), np.float64),
-            omission=_table(voices[1::4], len(rows), np.int8),
-            shown_sign=_table(voices[2::4], len(rows), np.int8),
-            share=_table(voices[3::4], len(rows), np.float64),
-            window_share=_table(columns[5 : 5 + len(WINDOWS)], len(rows), np.float64),
-            unusable=np.array(columns[1], np.int8),
-            rank=np.array(columns[2], np.float64),
-            price=np.array(columns[3], np.int64),
-            atr=np.array(columns[4], np.int64),
+            symbol=np.repeat(np.arange(len(symbols)), [len(table) for table in tables]).astype(np.int64),
+            time_ms=_together([table.time_ms for table in tables], np.int64),
+            value=value,
+            omission=_table(
+                [_together([each.omission for each in asked[name]], np.int8) for name in self.factors], rows, np.int8
+            ),
+            shown_sign=_shown_sign(value),
+            share=_table([_together([each.share for each in asked[name]]) for name in self.factors], rows, np.float64),
+            window_share=_table(
+                [_together([table.coverage(window) for table in tables]) for window in WINDOWS], rows, np.float64
+            ),
+            unusable=_together([_unusable(table) for table in tables], np.int8),
+            rank=_together([table.atr_rank for table in tables]),
+            price=_together([table.features.price_ticks for table in tables], np.int64),
+            atr=_together([table.features.atr_ticks for table in tables], np.int64),
         )
 
-    def _opinion(self, name: str, situation: Situation) -> tuple[float, int, int, float]:
-        factor = all_factors()[name]
-        share, said = coverage_of(factor, situation).share, opinion(factor, situation)
-        if isinstance(said, Omitted):
-            return 0.0, _OMISSIONS[said.code], 0, share
-        if not np.isfinite(said):
-            raise ValueError(f"{name} said {said} of {situation.row.symbol} at {situation.row.evaluation_time_ms}")
-        shown = round(said, VALUE_DECIMALS)
-        return said, machine.EMITTED, (shown > 0) - (shown < 0), share
 
-    def _prices(self, symbol: str, price: Decimal | None, atr: Decimal | None) -> tuple[int, int]:
-        if price is None:
-            return 0, 0
-        exponent = price.as_tuple().exponent
-        assert isinstance(exponent, int), "a price is finite"
-        decimals = self._decimals.setdefault(symbol, -exponent)
-        if decimals != -exponent:
-            raise ValueError(f"{symbol}: the decimals of its prices change from {decimals} to {-exponent}")
-        return int(price.scaleb(decimals)), _atr(atr, decimals)
+def _in_time(symbol: str, parts: Sequence[Columns]) -> Columns:
+    try:
+        found = joined(parts)
+    except ValueError as error:
+        raise ValueError(f"{symbol}: {error}") from None
+    steps = np.diff(found.time_ms)
+    if np.any(steps <= 0):
+        found = found.rows(np.argsort(found.time_ms, kind="stable"))
+        if np.any(np.diff(found.time_ms) == 0):
+            raise ValueError("an evaluation came twice")
+    return found
 
 
-def _unusable(situation: Situation) -> int:
+def _asked(name: str, columns: Columns, symbol: str) -> Asked:
+    asked = ask(all_factors()[name], columns)
+    wrong = np.flatnonzero(~np.isfinite(asked.value))
+    if len(wrong):
+        row = int(wrong[0])
+        raise ValueError(f"{name} said {asked.value[row]} of {symbol} at {columns.time_ms[row]}")
+    return asked
+
+
+def _shown_sign(values: NDArray[np.float64]) -> NDArray[np.int8]:
+    """The sign of `round(value, VALUE_DECIMALS)`: half of the last decimal, as a float, is below the half and rounds to 0."""
+    shown = np.abs(values) > 0.5 / 10**VALUE_DECIMALS
+    return np.where(shown, np.sign(values), 0).astype(np.int8)
+
+
+def _unusable(columns: Columns) -> NDArray[np.int8]:
     """What refuses every strategy's signal, in the order of `judge`."""
-    feed, row = situation.feeds.get(TRADE_FEED), situation.row
-    if feed is not None and not feed.live:
-        return machine.FEED_NOT_LIVE
-    if row.price is None or not row.atr or row.atr_percentile is None:
-        return machine.WARM_UP
-    return machine.EMITTED
+    unknown = np.isnan(columns.price) | np.isnan(columns.atr) | np.isnan(columns.atr_rank)
+    usable = np.where(unknown, np.int8(machine.WARM_UP), np.int8(machine.EMITTED))
+    return np.where(columns.feed_is_live(TRADE_FEED), usable, np.int8(machine.FEED_NOT_LIVE))
 
 
-def _atr(atr: Decimal | None, price_decimals: int) -> int:
-    """Raises `ValueError` for an ATR with more decimals than it can have."""
-    if not atr:
-        return 0
-    scaled = atr.scaleb(price_decimals + ATR_DECIMALS)
-    if scaled != int(scaled):
-        raise ValueError(f"an ATR of {atr} is finer than {price_decimals + ATR_DECIMALS} decimals")
-    return int(scaled)
+def _together(parts: Sequence[NDArray[Any]], kind: type[Kind] = np.float64) -> NDArray[Kind]:  # type: ignore[assignment]
+    return np.concatenate(parts) if parts else np.empty(0, kind)
 
 
-def _table(columns: Sequence[Sequence[Any]], rows: int, kind: type[Kind]) -> NDArray[Kind]:
+def _table(columns: Sequence[NDArray[Any]], rows: int, kind: type[Kind]) -> NDArray[Kind]:
     table: NDArray[Kind] = np.empty((len(columns), rows), kind)
     for place, column in enumerate(columns):
         table[place] = column

@@ -20,7 +20,6 @@ from libs.contracts.signals import (
 )
 from libs.trading.explanation import explain, spoken_number
 from libs.trading.factor import (
-    TRADE_FEED,
     WARMED_WINDOWS,
     Coverage,
     Factor,
@@ -32,6 +31,7 @@ from libs.trading.factor import (
     without_limits,
 )
 from libs.trading.factors import all_factors
+from libs.trading.inputs import TRADE_FEED
 from libs.trading.strategy import Strategy
 
 SCORE_DECIMALS = 2

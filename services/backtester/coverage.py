@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from libs.kit.errors import UserError
-from libs.trading.engine.core import Evaluation
+from libs.trading.columns import Columns
 from libs.trading.factors import all_factors
+from libs.trading.inputs import InputName
 from libs.trading.strategy import Strategy
 from services.backtester.result import InputCoverage
 from services.backtester.sources import Market, Span, Stored
@@ -51,7 +54,7 @@ class CoverageCounter:
     """Counts, per symbol and input, the evaluations at which it was there and not older than its factor allows."""
 
     strategies: Sequence[Strategy]
-    ages_ms: dict[str, int] = field(init=False)
+    ages_ms: dict[InputName, int] = field(init=False)
     _evaluations: dict[str, int] = field(default_factory=dict)
     _fresh: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -69,14 +72,17 @@ class CoverageCounter:
             for item in known[name].needs_inputs
         }
 
-    def add(self, evaluation: Evaluation) -> None:
-        """One evaluation of the range."""
-        situation = evaluation.situation
-        symbol = situation.row.symbol
-        self._evaluations[symbol] = self._evaluations.get(symbol, 0) + 1
+    def add(self, symbol: str, columns: Columns) -> None:
+        """Evaluations of the range."""
+        self._evaluations[symbol] = self._evaluations.get(symbol, 0) + len(columns)
         for name, limit_ms in self.ages_ms.items():
-            if name in situation.inputs and situation.age_ms(name) <= limit_ms:
-                self._fresh[symbol, name] = self._fresh.get((symbol, name), 0) + 1
+            fresh = ~np.isnan(columns.value(name)) & (columns.age_ms(name) <= limit_ms)
+            self._fresh[symbol, name] = self._fresh.get((symbol, name), 0) + int(np.count_nonzero(fresh))
+
+    @property
+    def evaluations(self) -> int:
+        """How many were added."""
+        return sum(self._evaluations.values())
 
     def rows(self, stored: dict[str, Stored]) -> tuple[InputCoverage, ...]:
         """The table that stands on top of every report: trades first, then inputs by name."""
@@ -98,9 +104,9 @@ class CoverageCounter:
         return tuple(found)
 
 
-def _greatest_ages(strategies: Sequence[Strategy]) -> dict[str, int]:
+def _greatest_ages(strategies: Sequence[Strategy]) -> dict[InputName, int]:
     """The greatest age (ms) of each input that a factor of the strategies reads; the strictest counts."""
-    ages: dict[str, int] = {}
+    ages: dict[InputName, int] = {}
     known = all_factors()
     for name in {name for strategy in strategies for name in strategy.factors}:
         for item, limit_ms in known[name].needs_inputs.items():

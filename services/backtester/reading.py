@@ -20,13 +20,14 @@ NOT_STORED = "not_stored"
 
 @dataclass(slots=True)
 class SymbolReader:
-    """Reads ahead by a page. `strategies`: the configurations that count, each with its place."""
+    """Reads ahead by a page. `strategies`: the configurations that count, each with its place. `every`: as in `ColumnEngine`."""
 
     source: Tables
     symbol: str
     span: Span
     settings: KernelSettings
     strategies: Sequence[PlacedEvent] = ()
+    every: bool = True
     trades_read: int = 0
     _engine: ColumnEngine = field(init=False)
     _pages: AsyncIterator[TradeRows] = field(init=False)
@@ -39,7 +40,7 @@ class SymbolReader:
     _ended: bool = False
 
     def __post_init__(self) -> None:
-        self._engine = ColumnEngine(self.settings, self.symbol)
+        self._engine = ColumnEngine(self.settings, self.symbol, self.every)
         self._pages = self.source.trades(self.symbol, self.span)
         self._events = by_place([each(self.strategies), self.source.events(self.symbol, self.span)])
 
@@ -59,12 +60,13 @@ class SymbolReader:
             self._next_event = await anext(self._events, None)
         self._engine.place(placed)
         if not self._parts:
-            return [Stretch(self.symbol, None, [])]
+            return [Stretch(self.symbol, None, [], [])]
         rows = self._take(until_ms)
         following = next((int(part.agg_id[0]) for part in self._parts if len(part)), None)
         due = due_holes(self._holes, following, until_ms)
         holes, self._holes = self._holes[:due], self._holes[due:]
-        return [Stretch(self.symbol, rows, self._engine.advance(rows, holes, until_ms))]
+        found = self._engine.advance(rows, holes, until_ms)
+        return [Stretch(self.symbol, rows, found.evaluations, found.columns)]
 
     async def close(self) -> None:
         """End the questions that were not read to their end."""
@@ -121,7 +123,7 @@ class TableMarket:
         self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
     ) -> list[Reader]:
         strategies = {symbol: given or await self.activations(symbol) for symbol in symbols}
-        return [SymbolReader(self.tables, symbol, span, settings, strategies[symbol]) for symbol in symbols]
+        return [SymbolReader(self.tables, symbol, span, settings, strategies[symbol], False) for symbol in symbols]
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
         return await self.tables.funding(symbol, span)

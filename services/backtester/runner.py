@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 import libs.contracts
 import libs.indicators
@@ -17,7 +18,6 @@ from libs.contracts.timeline import PlacedEvent
 from libs.indicators.settings import KernelSettings
 from libs.kit.errors import UserError
 from libs.kit.sources import source_digest
-from libs.trading.engine.core import Evaluation
 from libs.trading.simulation import Simulator
 from libs.trading.strategy import Strategy, read_strategy
 from services.backtester.account import assumptions, tape_of, trading_setup
@@ -39,12 +39,6 @@ class Progress(Protocol):
     def reached(self, time_ms: int) -> None: ...
 
 
-class Observer(Protocol):
-    """Who wants to see each evaluation of the range: a sweep keeps what its factors say."""
-
-    def evaluation(self, evaluation: Evaluation) -> None: ...
-
-
 @dataclass(slots=True)
 class Run:
     """A run while it goes on; `result` when it has ended."""
@@ -52,11 +46,9 @@ class Run:
     request: BacktestRequest
     source: Market
     progress: Progress
-    observer: Observer | None = None
     _signals: list[SignalScored] = field(default_factory=list)
     _held_back: list[SignalScored] = field(default_factory=list)
     _candles: dict[str, CandleBuilder] = field(default_factory=dict)
-    _evaluations: int = 0
 
     async def run(self) -> BacktestResult:
         """Read, evaluate, trade. Raises `UserError` for whatever a person has to decide."""
@@ -81,7 +73,7 @@ class Run:
         finally:
             for reader in readers:
                 await reader.close()
-        facts = self._facts(configured, symbols, assumed)
+        facts = self._facts(configured, symbols, assumed, counter.evaluations)
         return self._result(
             msgspec.structs.replace(facts, trades_read=sum(reader.trades_read for reader in readers)),
             counter.rows(stored),
@@ -154,13 +146,12 @@ class Run:
     def _take(self, parts: Sequence[Stretch], counter: CoverageCounter) -> None:
         start_ms, end_ms = self.request.start_ms, self.request.end_ms
         for part in parts:
+            for columns in part.columns:
+                begin, end = np.searchsorted(columns.time_ms, [start_ms, end_ms]).tolist()
+                counter.add(part.symbol, columns.rows(slice(begin, end)))
             for evaluation in part.evaluations:
                 if start_ms <= evaluation.situation.row.evaluation_time_ms < end_ms:
-                    counter.add(evaluation)
-                    self._evaluations += 1
                     self._held_back.extend(evaluation.signals)
-                    if self.observer is not None:
-                        self.observer.evaluation(evaluation)
 
     def _draw(self, parts: Sequence[Stretch]) -> None:
         for part in parts:
@@ -180,6 +171,7 @@ class Run:
         configured: Sequence[tuple[Strategy, StrategyActivated]],
         symbols: Sequence[str],
         assumed: tuple[str, ...],
+        evaluations: int,
     ) -> RunFacts:
         request = self.request
         return RunFacts(
@@ -197,7 +189,7 @@ class Run:
             starting_balance=float(request.rules.starting_balance),
             risk_per_trade=float(request.rules.risk_per_trade),
             code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),
-            evaluations=self._evaluations,
+            evaluations=evaluations,
         )
 
     def _result(self, facts: RunFacts, coverage: tuple[InputCoverage, ...], simulator: Simulator) -> BacktestResult:

@@ -1,4 +1,4 @@
-"""A slow input without an engine around it."""
+"""Slow inputs and states of feeds without an engine around them."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,3 +9,14 @@ class FakeReading(NamedTuple):
 
     value: Decimal
     as_of_ms: int
+
+
+class FakeFeed(NamedTuple):
+    """A feed's state since an instant."""
+
+    state: str
+    as_of_ms: int
+
+    @property
+    def live(self) -> bool:
+        return self.state == "live"

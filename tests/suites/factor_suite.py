@@ -6,11 +6,15 @@ from decimal import Decimal
 from itertools import product
 
 import msgspec
+import numpy as np
 
 from libs.contracts.signals import WindowFeatures
 from libs.indicators.features import WINDOW_NAMES, FeatureRow
-from libs.trading.factor import Factor, Omitted, Situation, opinion, without_limits
-from tests.fakes.readings import FakeReading
+from libs.trading.asking import OMISSIONS, ask
+from libs.trading.columns import joined
+from libs.trading.factor import Factor, Omitted, Situation, coverage_of, opinion, without_limits
+from libs.trading.inputs import FEED_OF_INPUT
+from tests.fakes.readings import FakeFeed, FakeReading
 
 EVALUATION_MS = 1_700_000_040_000
 NEUTRAL_INPUTS = {
@@ -93,6 +97,14 @@ def _situations() -> Iterator[Situation]:
     yield Situation(nothing, readings(NEUTRAL_INPUTS))
 
 
+def _troubled() -> Iterator[Situation]:
+    """Windows that are known in part, old inputs, feeds that are silent."""
+    ages_ms, states = (-5_000, 50_000, 600_000), ("live", "down")
+    for coverage, age_ms, state in product((0.97, 0.5, 0.01), ages_ms, states):
+        feeds = dict.fromkeys(FEED_OF_INPUT.values(), FakeFeed(state, EVALUATION_MS - 70_000))
+        yield Situation(feature_row(1, coverage=coverage), readings(LONG_INPUTS, age_ms), feeds)
+
+
 def it_describes_itself(name: str, factor: Factor) -> None:
     assert factor.name == name
     for text in (factor.formula, factor.units, factor.source):
@@ -158,6 +170,18 @@ def it_is_omitted_when_an_input_is_missing_or_old(_name: str, factor: Factor) ->
             assert name.replace("_", " ") in value.why
 
 
+def it_says_the_same_in_any_company(_name: str, factor: Factor) -> None:
+    """A replay asks about thousands of evaluations at once, the live engine about one."""
+    situations = [*_situations(), *_troubled()]
+    together = ask(factor, joined([situation.columns for situation in situations]))
+    for row, situation in enumerate(situations):
+        said, bare = opinion(factor, situation), without_limits(factor, situation)
+        assert together.share[row] == coverage_of(factor, situation).share
+        assert together.value[row].tobytes() == np.float64(0.0 if isinstance(said, Omitted) else said).tobytes()
+        assert together.bare[row].tobytes() == np.float64(0.0 if isinstance(bare, Omitted) else bare).tobytes()
+        assert together.omission[row] == (OMISSIONS[said.code] if isinstance(said, Omitted) else 0)
+
+
 SUITE: tuple[Callable[[str, Factor], None], ...] = (
     it_describes_itself,
     it_stays_within_its_bounds,
@@ -166,4 +190,5 @@ SUITE: tuple[Callable[[str, Factor], None], ...] = (
     it_is_omitted_below_its_coverage,
     it_is_omitted_when_an_input_is_missing_or_old,
     it_bears_less_than_it_needs,
+    it_says_the_same_in_any_company,
 )

@@ -21,8 +21,9 @@ from libs.contracts.timeline import PlacedEvent
 from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
 from libs.trading.engine.columns import ColumnEngine
-from libs.trading.factor import FEED_OF_INPUT, TRADE_FEED, Omitted, opinion
+from libs.trading.factor import Omitted, opinion
 from libs.trading.factors import all_factors
+from libs.trading.inputs import FEED_OF_INPUT, TRADE_FEED
 
 SYMBOL = "BTCUSDT"
 START_MS = 1_717_977_600_000
@@ -148,7 +149,7 @@ def opinions(log: Log, until_ms: int = END_MS) -> Opinions:
     engine = ColumnEngine(KernelSettings(), SYMBOL)
     engine.place(log.events)
     found: Opinions = {}
-    for evaluation in engine.advance(log.trades, (), END_MS):
+    for evaluation in engine.advance(log.trades, (), END_MS).evaluations:
         now_ms = evaluation.situation.row.evaluation_time_ms
         if now_ms > until_ms:
             break

@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from libs.contracts.control import StrategyActivated
 from libs.contracts.signals import SignalScored, StrategyScore
 from libs.kit.errors import BadMessage
+from libs.trading.asking import ask, totals
+from libs.trading.columns import Columns
 from libs.trading.factor import Situation
+from libs.trading.factors import all_factors
 from libs.trading.scoring import Memory, judge, remember, short_score, signal_event
 from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
 
 _NOTHING = Memory()
+_NEARLY = 0.01
+"""Scores are compared after rounding to two decimals, which adds at most half of this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +76,15 @@ class StrategyBook:
             if verdict.emitted:
                 self.memory[key] = remember(memory, verdict, time_ms)
         return tuple(scores), signals
+
+    def may_signal(self, symbol: str, columns: Columns) -> NDArray[np.bool_]:
+        """At which evaluations `evaluate` can find a signal. At all others it finds none and remembers nothing."""
+        found = np.zeros(len(columns), np.bool_)
+        due = [item.strategy for item in self._in_force.values() if item.strategy.covers(symbol)]
+        known = all_factors()
+        asked = {name: ask(known[name], columns) for name in sorted({name for each in due for name in each.factors})}
+        for strategy in due:
+            sums = totals(strategy, {name: asked[name] for name in strategy.factors})
+            score = 100 * np.maximum(np.abs(sums.total), np.abs(sums.ungated))
+            found |= (columns.time_ms % strategy.interval_ms == 0) & (score >= strategy.threshold - _NEARLY)
+        return found

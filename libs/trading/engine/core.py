@@ -4,7 +4,7 @@ The same events give the same evaluations, however they are cut into calls and w
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ from libs.kit.errors import BadMessage
 from libs.trading.engine.book import StrategyBook
 from libs.trading.engine.slow_inputs import SymbolInputs, leave_out_implausible
 from libs.trading.factor import Situation
+from libs.trading.inputs import FeedReading, Reading
 
 DECIDING = (
     TradesBootstrapped,
@@ -142,9 +143,16 @@ class Engine:
         """The strategies' verdicts on a feature row, with the slow inputs of this place."""
         inputs = self.symbol_inputs(row.symbol)
         readings, unusable = leave_out_implausible(inputs.at(row.evaluation_time_ms))
-        situation = Situation(row, readings, inputs.feeds_at(row.evaluation_time_ms))
+        found = self.judge(row, frame_id, readings, inputs.feeds_at(row.evaluation_time_ms))
+        return found._replace(unusable=unusable)
+
+    def judge(
+        self, row: FeatureRow, frame_id: str, readings: Mapping[str, Reading], feeds: Mapping[str, FeedReading]
+    ) -> Evaluation:
+        """The same with slow inputs and states of feeds that are known already, all of which events may carry."""
+        situation = Situation(row, readings, feeds)
         scores, signals = self.book.evaluate(situation)
-        return Evaluation(situation, scores, signals, frame_id, unusable)
+        return Evaluation(situation, scores, signals, frame_id, [])
 
     def apply(self, event: Event) -> None:
         """Take an event at once, whatever frames are still collected; see `take`."""

@@ -23,8 +23,8 @@ from libs.contracts.market import (
 )
 from libs.contracts.plausible import wrong_decimal
 from libs.contracts.signals import SlowInput
-from libs.trading.factor import FEED_OF_INPUT, LIQUIDATION_FEED, TRADE_FEED
-from libs.trading.factor import Reading as ReadingSeen
+from libs.trading.inputs import FEED_OF_INPUT, LIQUIDATION_FEED, TRADE_FEED
+from libs.trading.inputs import Reading as ReadingSeen
 
 MINUTE_MS = 60_000
 LIQUIDATION_WINDOW_MS = 5 * MINUTE_MS
@@ -99,6 +99,11 @@ class SymbolInputs:
     feeds: dict[str, list[FeedReport]] = field(default_factory=dict)
     told: dict[str, FeedReport] = field(default_factory=dict)
     forgotten_ms: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of this symbol has been said yet."""
+        return not (self.readings or self.liquidations or self.feeds)
 
     def take_indicator(self, event: MarketIndicatorObserved) -> None:
         """Keep a value at its instant, whatever arrived before; one for the same instant replaces it."""

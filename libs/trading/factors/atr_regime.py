@@ -1,20 +1,20 @@
 """How much to trust momentum at this volatility: less when the market is asleep, less when it is in panic."""
 
+import numpy as np
+
+from libs.trading.columns import Columns, Values
 from libs.trading.factor import Factor, Omitted, Situation
 
 QUIET, BUSY, PANIC = 0.20, 0.40, 0.95
 LEAST = 0.5
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    rank = situation.row.atr_percentile
-    if rank is None:
-        return Omitted("warm_up", "ATR has no rank yet")
-    if rank < QUIET or rank > PANIC:
-        return LEAST
-    if rank < BUSY:
-        return LEAST + (1 - LEAST) * (rank - QUIET) / (BUSY - QUIET)
-    return 1.0
+def _compute(seen: Columns) -> Values:
+    rank = seen.atr_rank
+    waking = LEAST + (1 - LEAST) * (rank - QUIET) / (BUSY - QUIET)
+    usual = np.where(rank < BUSY, waking, 1.0)
+    value = np.where((rank < QUIET) | (rank > PANIC), LEAST, usual)
+    return np.where(np.isnan(rank), np.nan, value)
 
 
 def _words(situation: Situation, value: float) -> str:
@@ -31,6 +31,7 @@ FACTOR = Factor(
     source="rank of ATR(14) among the last 288 five-minute candles",
     compute=_compute,
     words=_words,
+    unknown=Omitted("warm_up", "ATR has no rank yet"),
     role="scale",
     needs_coverage={"atr": 0.7, "atr_rank": 0.25},
 )

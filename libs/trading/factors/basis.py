@@ -1,15 +1,16 @@
 """The perpetual against its index: a rich perpetual is leveraged demand that has to be unwound."""
 
-from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped, either
+import numpy as np
+
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import MINUTE_MS, Factor, Omitted, either
 
 FULL_VOTE = 0.001
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    index = situation.value("index_price")
-    if index <= 0:
-        return Omitted("stale_input", "the index price was not a price")
-    return -clipped((situation.value("mark_price") - index) / index / FULL_VOTE)
+def _compute(seen: Columns) -> Values:
+    index = seen.value("index_price")
+    return np.where(index > 0, -clipped((seen.value("mark_price") - index) / index / FULL_VOTE), np.nan)
 
 
 FACTOR = Factor(
@@ -19,5 +20,6 @@ FACTOR = Factor(
     source="mark and index price of the venue's mark price stream",
     compute=_compute,
     words=either("perpetual below its index", "perpetual above its index"),
+    unknown=Omitted("stale_input", "the index price was not a price"),
     needs_inputs={"mark_price": MINUTE_MS, "index_price": MINUTE_MS},
 )

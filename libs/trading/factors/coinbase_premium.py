@@ -1,12 +1,13 @@
 """American spot demand leads: Coinbase above the venue's price means that somebody pays up for coins, not for leverage."""
 
-from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped, either
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import MINUTE_MS, Factor, either
 
 FULL_VOTE_PERCENT = 0.10
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    return clipped(situation.value("coinbase_premium") / FULL_VOTE_PERCENT)
+def _compute(seen: Columns) -> Values:
+    return clipped(seen.value("coinbase_premium") / FULL_VOTE_PERCENT)
 
 
 FACTOR = Factor(

@@ -1,17 +1,16 @@
 """Takers against price: who buys more than the price has moved is absorbed now, and is often right later."""
 
-from libs.trading.factor import Factor, Omitted, Situation, clipped, either
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import Factor, either
 
 FULL_FLOW = 0.15
 FULL_MOVE_ATR = 1.5
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    row, window = situation.row, situation.row.windows[1]
-    if row.price is None or window.vwap is None or not row.atr:
-        return Omitted("warm_up", "there is no VWAP or no ATR yet")
-    flow = clipped(float(window.cvd) / float(window.volume) / FULL_FLOW)
-    move = clipped(float(row.price - window.vwap) / float(row.atr) / FULL_MOVE_ATR)
+def _compute(seen: Columns) -> Values:
+    window = seen.window("30m")
+    flow = clipped(window.cvd / window.volume / FULL_FLOW)
+    move = clipped(seen.atrs_from_vwap("30m") / FULL_MOVE_ATR)
     return clipped(flow - move)
 
 

@@ -1,27 +1,31 @@
 """Who pays the spread: net taker volume in the three windows, worth more when they agree."""
 
-from libs.trading.factor import Factor, Omitted, Situation, clipped
+import numpy as np
+
+from libs.indicators.features import WINDOW_NAMES
+from libs.trading.columns import Columns, Values, clipped, share
+from libs.trading.factor import Factor, Situation
 
 # The share of volume, net, that counts as a full vote; longer windows average more away.
 FULL_VOTE = (0.30, 0.15, 0.06)
 
 
-def _votes(situation: Situation) -> list[float]:
-    return [
-        clipped(float(window.cvd) / float(window.volume) / full) if window.volume else 0.0
-        for window, full in zip(situation.row.windows, FULL_VOTE, strict=True)
-    ]
+def _votes(seen: Columns) -> list[Values]:
+    windows = (seen.window(name) for name in WINDOW_NAMES)
+    return [clipped(share(window.cvd, window.volume) / full) for window, full in zip(windows, FULL_VOTE, strict=True)]
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    votes = _votes(situation)
-    agreement = abs(sum((vote > 0) - (vote < 0) for vote in votes)) / 3
-    return (votes[0] + votes[1] + votes[2]) / 3 * agreement
+def _compute(seen: Columns) -> Values:
+    first, second, third = _votes(seen)
+    agreement = np.abs(np.sign(first) + np.sign(second) + np.sign(third)) / 3
+    value: Values = (first + second + third) / 3 * agreement
+    return value
 
 
 def _words(situation: Situation, value: float) -> str:
     side = "buying" if value > 0 else "selling"
-    agree = all(vote * value > 0 for vote in _votes(situation))
+    with np.errstate(invalid="ignore"):
+        agree = all(vote[0] * value > 0 for vote in _votes(situation.columns))
     return f"taker {side} in all three windows" if agree else f"net taker {side}"
 
 

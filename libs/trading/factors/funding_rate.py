@@ -1,13 +1,14 @@
 """What holding costs: a high rate means longs pay to stay, which argues against joining them."""
 
-from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped, either
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import MINUTE_MS, Factor, either
 
 NEUTRAL = 0.0001
 FULL_VOTE = 0.0004
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    return -clipped((situation.value("estimated_funding_rate") - NEUTRAL) / FULL_VOTE)
+def _compute(seen: Columns) -> Values:
+    return -clipped((seen.value("estimated_funding_rate") - NEUTRAL) / FULL_VOTE)
 
 
 FACTOR = Factor(

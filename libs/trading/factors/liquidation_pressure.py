@@ -1,16 +1,14 @@
 """Forced orders push price: liquidated shorts buy, liquidated longs sell. Sums are lower bounds, because the venue samples."""
 
-from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped, either
+from libs.trading.columns import Columns, Values, clipped, share
+from libs.trading.factor import MINUTE_MS, Factor, either
 
 FULL_VOTE_SHARE = 0.005
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    longs, shorts = situation.value("long_liquidations"), situation.value("short_liquidations")
-    traded = float(situation.row.windows[0].notional)
-    if not traded:
-        return 0.0
-    return clipped((shorts - longs) / traded / FULL_VOTE_SHARE)
+def _compute(seen: Columns) -> Values:
+    longs, shorts = seen.value("long_liquidations"), seen.value("short_liquidations")
+    return clipped(share(shorts - longs, seen.window("5m").notional) / FULL_VOTE_SHARE)
 
 
 FACTOR = Factor(

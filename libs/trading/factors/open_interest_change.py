@@ -1,17 +1,17 @@
 """New money or old: a move with rising open interest opens positions, one with falling open interest only closes them."""
 
-from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped
+from libs.trading.columns import Columns, Values, clipped, share
+from libs.trading.factor import MINUTE_MS, Factor, Situation
 
 FULL_CHANGE_PERCENT = 1.0
 FULL_TREND = 0.15
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    window = situation.row.windows[1]
-    if not window.volume:
-        return 0.0
-    trend = clipped(float(window.cvd) / float(window.volume) / FULL_TREND)
-    return trend * clipped(situation.value("open_interest_change_percent") / FULL_CHANGE_PERCENT, -0.5)
+def _compute(seen: Columns) -> Values:
+    window = seen.window("30m")
+    trend = clipped(share(window.cvd, window.volume) / FULL_TREND)
+    value: Values = trend * clipped(seen.value("open_interest_change_percent") / FULL_CHANGE_PERCENT, -0.5)
+    return value
 
 
 def _words(situation: Situation, value: float) -> str:

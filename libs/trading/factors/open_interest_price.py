@@ -1,17 +1,16 @@
 """Open interest against price: a move that opens positions has somebody behind it, one that closes them runs out."""
 
-from libs.trading.factor import MINUTE_MS, Factor, Omitted, Situation, clipped
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import MINUTE_MS, Factor, Situation
 
 FULL_CHANGE_PERCENT = 1.0
 FULL_MOVE_ATR = 1.5
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    row, vwap = situation.row, situation.row.windows[1].vwap
-    if row.price is None or vwap is None or not row.atr:
-        return Omitted("warm_up", "there is no VWAP or no ATR yet")
-    move = clipped(float(row.price - vwap) / float(row.atr) / FULL_MOVE_ATR)
-    return move * clipped(situation.value("open_interest_change_percent") / FULL_CHANGE_PERCENT, -0.5)
+def _compute(seen: Columns) -> Values:
+    move = clipped(seen.atrs_from_vwap("30m") / FULL_MOVE_ATR)
+    value: Values = move * clipped(seen.value("open_interest_change_percent") / FULL_CHANGE_PERCENT, -0.5)
+    return value
 
 
 def _words(situation: Situation, value: float) -> str:

@@ -1,28 +1,22 @@
 """Bands around the VWAP of four hours: a trend rides its band, and what is far beyond it comes back."""
 
-from libs.trading.factor import Factor, Omitted, Situation, clipped
+import numpy as np
+
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import Factor, Situation
 
 BAND_ATR = 2.0
 
 
-def _distance(situation: Situation) -> float | None:
-    row, vwap = situation.row, situation.row.windows[2].vwap
-    if row.price is None or vwap is None or not row.atr:
-        return None
-    return float(row.price - vwap) / float(row.atr)
-
-
-def _compute(situation: Situation) -> float | Omitted:
-    distance = _distance(situation)
-    if distance is None:
-        return Omitted("warm_up", "there is no VWAP or no ATR yet")
-    bands = abs(distance) / BAND_ATR
-    vote = bands if bands <= 1 else clipped(2 - bands)
-    return vote if distance > 0 else -vote
+def _compute(seen: Columns) -> Values:
+    distance = seen.atrs_from_vwap("4h")
+    bands = np.abs(distance) / BAND_ATR
+    vote = np.where(bands <= 1, bands, clipped(2 - bands))
+    return np.where(distance > 0, vote, -vote)
 
 
 def _words(situation: Situation, value: float) -> str:
-    distance = _distance(situation) or 0.0
+    distance = float(situation.columns.atrs_from_vwap("4h")[0])
     side = "upper" if distance > 0 else "lower"
     return f"price {'rides' if value * distance > 0 else 'overshot'} its {side} VWAP band"
 

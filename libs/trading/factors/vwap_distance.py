@@ -1,16 +1,13 @@
 """Where price stands to what the last half hour paid, in ATRs: a trend pulls away from its VWAP."""
 
-from libs.trading.factor import Factor, Omitted, Situation, clipped, either
+from libs.trading.columns import Columns, Values, clipped
+from libs.trading.factor import Factor, either
 
 FULL_VOTE_ATR = 1.5
 
 
-def _compute(situation: Situation) -> float | Omitted:
-    row = situation.row
-    vwap = row.windows[1].vwap
-    if row.price is None or vwap is None or not row.atr:
-        return Omitted("warm_up", "there is no VWAP or no ATR yet")
-    return clipped(float(row.price - vwap) / float(row.atr) / FULL_VOTE_ATR)
+def _compute(seen: Columns) -> Values:
+    return clipped(seen.atrs_from_vwap("30m") / FULL_VOTE_ATR)
 
 
 FACTOR = Factor(

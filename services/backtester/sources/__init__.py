@@ -9,6 +9,7 @@ from typing import Protocol
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
+from libs.trading.columns import Columns
 from libs.trading.engine.core import Evaluation
 from services.backtester.result import View
 
@@ -51,11 +52,13 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What a symbol did in a stretch of time; `trades` is None when it has had none at all so far."""
+    """What a symbol did in a stretch of time; `trades` is None when it has had none at all so far. `evaluations`: at least those
+    with a signal; `columns`: all of them, in parts, as factors see them."""
 
     symbol: str
     trades: TradeRows | None
     evaluations: list[Evaluation]
+    columns: list[Columns]
 
 
 class Reader(Protocol):

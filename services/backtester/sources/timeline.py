@@ -15,6 +15,7 @@ from libs.indicators.settings import KernelSettings
 from libs.kit.errors import BadMessage, UserError
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks, accepted
+from libs.trading.columns import joined
 from libs.trading.engine.core import Engine, Evaluation
 from services.backtester.result import View
 from services.backtester.sources import Reader, Settlement, Span, Stored, Stretch, empty_days
@@ -144,11 +145,12 @@ class PartitionReplay:
         self._evaluations += self._engine.drain()
         due = [item for item in self._evaluations if item.situation.row.evaluation_time_ms <= until_ms]
         self._evaluations = [item for item in self._evaluations if item.situation.row.evaluation_time_ms > until_ms]
-        return [
-            Stretch(symbol, self._cut(symbol, until_ms), [item for item in due if item.situation.row.symbol == symbol])
-            for symbol in sorted(self._tapes)
-            if symbol in self.symbols
-        ]
+        return [self._stretch(symbol, due, until_ms) for symbol in sorted(self._tapes) if symbol in self.symbols]
+
+    def _stretch(self, symbol: str, due: Sequence[Evaluation], until_ms: int) -> Stretch:
+        mine = [item for item in due if item.situation.row.symbol == symbol]
+        columns = [joined([item.situation.columns for item in mine])] if mine else []
+        return Stretch(symbol, self._cut(symbol, until_ms), mine, columns)
 
     async def close(self) -> None:
         log, self._log, self._ended = self._log, None, True

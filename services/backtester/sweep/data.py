@@ -1,7 +1,7 @@
 """Everything that configurations are tried on: what the factors said, the trades, the account; read once from a source."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 
@@ -13,7 +13,6 @@ from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
 from libs.kit.errors import UserError
 from libs.trading.arrays import TradingSetup
-from libs.trading.engine.core import Evaluation
 from libs.trading.market import TradeTape
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
@@ -23,7 +22,7 @@ from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
 from services.backtester.runner import STEP_MS, Progress
-from services.backtester.sources import Market, Span, Stretch
+from services.backtester.sources import Market, Span
 from services.backtester.strategies import BEGINNING, activation
 
 NO_SYMBOL = "NONE"
@@ -93,7 +92,7 @@ class Collector:
         counter = CoverageCounter([self.strategy])
         builder = OpinionBuilder(tuple(self.strategy.factors))
         self.progress.phase("asking the factors")
-        count = await self._replay(symbols, builder, counter)
+        await self._replay(symbols, builder, counter)
         tapes = {name: tape_of(_joined(pages)) for name, pages in sorted(self._pages.items())}
         setup, assumed = await trading_setup(request, self.source, {name: tape.scale for name, tape in tapes.items()})
         facts = RunFacts(
@@ -109,7 +108,7 @@ class Collector:
             risk_per_trade=float(request.rules.risk_per_trade),
             code_version="",
             trades_read=sum(len(tape) for tape in tapes.values()),
-            evaluations=count,
+            evaluations=counter.evaluations,
         )
         return SweepData(builder.build(), tapes, setup, facts, counter.rows(stored))
 
@@ -124,8 +123,8 @@ class Collector:
             )
         return wanted
 
-    async def _replay(self, symbols: Sequence[str], builder: OpinionBuilder, counter: CoverageCounter) -> int:
-        request, count = self.request, 0
+    async def _replay(self, symbols: Sequence[str], builder: OpinionBuilder, counter: CoverageCounter) -> None:
+        request = self.request
         span = Span(request.read_from_ms, request.end_ms)
         settings = KernelSettings.for_evaluation(min(15_000, self.strategy.interval_ms))
         readers = await self.source.readers(symbols, span, settings, [_grid(self.strategy)])
@@ -135,29 +134,21 @@ class Collector:
             found = await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
             parts = [part for several in found for part in several]
             self.progress.reached(until_ms)
-            for evaluation in _evaluations(parts, request.end_ms):
-                builder.add(evaluation.situation)
-                if evaluation.situation.row.evaluation_time_ms >= request.start_ms:
-                    counter.add(evaluation)
-                    count += 1
+            for part in parts:
+                for columns in part.columns:
+                    begin, end = np.searchsorted(columns.time_ms, [request.start_ms, request.end_ms]).tolist()
+                    builder.add(part.symbol, columns.rows(slice(0, end)))
+                    counter.add(part.symbol, columns.rows(slice(begin, end)))
             if until_ms > request.start_ms:
                 for part in parts:
                     if part.trades is not None:
                         self._pages.setdefault(part.symbol, []).append(part.trades)
-        return count
 
 
 def _grid(strategy: Strategy) -> PlacedEvent:
     """The strategy for no symbol: the engine keeps its grid, and does not judge what will be scored from the opinions."""
     nowhere = strategy.model_copy(update={"symbols": (NO_SYMBOL,)})
     return PlacedEvent(BEGINNING, activation(nowhere, nowhere.model_dump_json().encode()))
-
-
-def _evaluations(parts: Sequence[Stretch], end_ms: int) -> Iterator[Evaluation]:
-    for part in parts:
-        for evaluation in part.evaluations:
-            if evaluation.situation.row.evaluation_time_ms < end_ms:
-                yield evaluation
 
 
 def _joined(pages: Sequence[TradeRows]) -> TradeRows:

@@ -15,7 +15,8 @@ from libs.indicators.features import FeatureRow
 from libs.trading.factor import Situation
 from libs.trading.scoring import Memory, judge, short_score, signal_event
 from libs.trading.strategy import Strategy
-from tests.libs.trading.test_scoring import FOLDER, FakeFeed, changed, strategy
+from tests.fakes.readings import FakeFeed
+from tests.libs.trading.test_scoring import FOLDER, changed, strategy
 from tests.suites.factor_suite import EVALUATION_MS, LONG_INPUTS, feature_row, readings
 
 # The votes of feature_row(1) in v51, by hand: 0.5 x (20/30 + 1 + 1)/3 + 0.3 x 90/80.25/1.5 + 0.2 x 0.8 = 0.82874.

@@ -80,7 +80,7 @@ def test_levels_are_those_of_the_event(found: list[Situation], chosen: Strategy,
     expected = signal_columns(events(found, chosen), SCALES, used)
     builder = OpinionBuilder(("cvd_momentum",))
     for situation in found:
-        builder.add(situation)
+        builder.add(situation.row.symbol, situation.columns)
     opinions = builder.build()
     signals = rescored_signals(opinions, rescore(opinions, [chosen]).of(0), chosen, SCALES, used)
     for name, column in expected._asdict().items():
@@ -90,7 +90,7 @@ def test_levels_are_those_of_the_event(found: list[Situation], chosen: Strategy,
 
 def test_prices_in_other_decimals_than_the_tape_are_an_error() -> None:
     builder = OpinionBuilder(("cvd_momentum",))
-    builder.add(Situation(feature_row(), {}))
+    builder.add("BTCUSDT", Situation(feature_row(), {}).columns)
     opinions, chosen = builder.build(), strategy(1, 1, 1, 70)
     crossings = rescore(opinions, [chosen]).of(0)
     with pytest.raises(ValueError, match="1 decimals, the tape's have 2"):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -14,13 +13,14 @@ from hypothesis import strategies as st
 
 from libs.contracts.signals import WindowFeatures
 from libs.indicators.features import WINDOW_NAMES, FeatureRow, WindowName
-from libs.trading.factor import FEED_OF_INPUT, TRADE_FEED, Situation
+from libs.trading.factor import Situation
 from libs.trading.factors import all_factors
+from libs.trading.inputs import FEED_OF_INPUT, TRADE_FEED
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.rescoring import REASONS, Crossings, least_totals, rescore, totals_by_step
 from libs.trading.scoring import Memory, judge, remember
 from libs.trading.strategy import Strategy, read_strategy
-from tests.fakes.readings import FakeReading
+from tests.fakes.readings import FakeFeed, FakeReading
 from tests.suites.factor_suite import EVALUATION_MS, LONG_INPUTS, feature_row, readings
 
 GRID_MS = 15_000
@@ -28,18 +28,6 @@ START_MS = EVALUATION_MS // GRID_MS * GRID_MS
 VOTES = [name for name, factor in all_factors().items() if factor.role == "vote"]
 SCALES = [name for name, factor in all_factors().items() if factor.role == "scale"]
 Row = tuple[str, int, float, str, str | None]
-
-
-@dataclass(frozen=True)
-class FakeFeed:
-    """A feed's state since an instant."""
-
-    state: str
-    as_of_ms: int
-
-    @property
-    def live(self) -> bool:
-        return self.state == "live"
 
 
 shares = st.sampled_from([0.0, 0.5, 0.9, 0.95, 1.0, 1.0, 1.0, 1.0]) | st.floats(0, 1)
@@ -157,7 +145,7 @@ def strategies(draw: st.DrawFn) -> Strategy:
 def opinions_of(found: Sequence[Situation]) -> Opinions:
     builder = OpinionBuilder(tuple(all_factors()))
     for situation in found:
-        builder.add(situation)
+        builder.add(situation.row.symbol, situation.columns)
     return builder.build()
 
 
@@ -253,7 +241,7 @@ def test_the_totals_of_all_scores_rise_and_halves_round_as_scores_do() -> None:
 
 def test_a_factor_that_was_not_asked_is_an_error() -> None:
     builder = OpinionBuilder(("basis",))
-    builder.add(Situation(feature_row(), {}))
+    builder.add("BTCUSDT", Situation(feature_row(), {}).columns)
     with pytest.raises(ValueError, match="cvd_momentum was not asked"):
         rescore(builder.build(), [read_strategy(json.dumps(_definition()), "any")])
 

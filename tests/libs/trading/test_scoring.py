@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from libs.indicators.features import FeatureRow
 from libs.trading.factor import Situation
 from libs.trading.scoring import Memory, judge, remember, short_score, signal_event
 from libs.trading.strategy import Strategy, read_strategy
+from tests.fakes.readings import FakeFeed
 from tests.suites.factor_suite import EVALUATION_MS, LONG_INPUTS, feature_row, readings
 
 FOLDER = Path(__file__).parents[3] / "strategies"
@@ -175,14 +176,6 @@ def test_every_crossing_has_exactly_one_state_and_needs_its_coverage(
             assert (event.state == "emitted") == (event.reason is None)
 
 
-class FakeFeed(NamedTuple):
-    """A feed's state since an instant."""
-
-    state: str
-    as_of_ms: int
-    live: bool = False
-
-
 def test_a_window_below_the_least_coverage_refuses_whether_its_factor_counts_or_not() -> None:
     factors = {"cvd_momentum": {"weight": 0.1}, "basis": {"weight": 0.9}}
     chosen = strategy(threshold=1, factors=factors, direction={}, min_coverage=0.8)
@@ -210,7 +203,7 @@ def test_an_input_whose_feed_is_not_live_counts_with_what_is_left_of_its_limit(a
         assert verdict.emitted == (coverage >= 0.9 or when_missing == "omit")
         if age_ms == 6_001:
             assert part.omitted == "coverage of mark price (its feed was silent) was 89.9% of 90% needed"
-        live = Situation(feature_row(1), readings(LONG_INPUTS, age_ms), {"mark_price": FakeFeed("live", 0, live=True)})
+        live = Situation(feature_row(1), readings(LONG_INPUTS, age_ms), {"mark_price": FakeFeed("live", 0)})
         found = next(part for part in judge(chosen, live, Memory()).contributions if part.factor == "basis")
         assert found.coverage == (1 if age_ms <= 60_000 else 0)
 
@@ -231,6 +224,4 @@ def test_trades_that_nobody_brings_make_no_signal(state: str) -> None:
     feeds = {"trades": FakeFeed(state, EVALUATION_MS - 42_000)}
     verdict = judge(strategy(), Situation(feature_row(1), {}, feeds), Memory())
     assert (verdict.reason, verdict.why) == ("feed_not_live", f"the trade feed had been {state} for 42 seconds")
-    assert judge(
-        strategy(), Situation(feature_row(1), {}, {"trades": FakeFeed("live", 0, live=True)}), Memory()
-    ).emitted
+    assert judge(strategy(), Situation(feature_row(1), {}, {"trades": FakeFeed("live", 0)}), Memory()).emitted

@@ -86,6 +86,10 @@ def said(evaluations: list[Evaluation], symbol: str) -> list[tuple[object, ...]]
     ]
 
 
+def signals_of(evaluations: list[Evaluation]) -> list[bytes]:
+    return [encode_value(signal) for item in evaluations for signal in item.signals]
+
+
 @given(st.integers(0, 1_000), st.lists(st.integers(1, 400_000), max_size=6))
 @settings(max_examples=15, deadline=None)
 def test_columns_say_what_the_log_says(seed: int, steps: list[int]) -> None:
@@ -101,9 +105,17 @@ def test_columns_say_what_the_log_says(seed: int, steps: list[int]) -> None:
         ]:
             rows = trades.before(until)
             inside = due_holes(holes, int(trades.agg_id[rows]) if rows < len(trades) else None, until)
-            found += engine.advance(trades.rows(0, rows), holes[:inside], until)
+            found += engine.advance(trades.rows(0, rows), holes[:inside], until).evaluations
             trades, holes = trades.rows(rows, len(trades)), holes[inside:]
         assert said(found, symbol) == said(live, symbol)
+        few = ColumnEngine(KERNEL, symbol, every=False)
+        few.place(table.events)
+        end_ms, trades = table.watermark + 1, table.trades(symbol)
+        following = trades.agg_id[trades.before(end_ms) :].tolist()
+        due = due_holes(table.holes, following[0] if following else None, end_ms)
+        chosen = few.advance(trades.rows(0, trades.before(end_ms)), table.holes[:due], end_ms)
+        assert signals_of(chosen.evaluations) == signals_of(found)
+        assert sum(map(len, chosen.columns)) == len(found)
 
 
 def test_the_comparison_has_signals_of_both_states() -> None:
