@@ -135,6 +135,9 @@ def metric_lines(drift: Drift, now_s: float) -> str:
     counts = drift.counts() | {"same": drift.same}
     lines = [f"# HELP {name} Signals of the last drift check by how live and replay agree.", f"# TYPE {name} gauge"]
     lines += [f'{name}{{state="{state}"}} {count}' for state, count in counts.items()]
+    told = "perpstream_backtest_drift_state"
+    lines += [f"# HELP {told} 1 for what the last drift check found.", f"# TYPE {told} gauge"]
+    lines += [f'{told}{{state="{state}"}} {int(state == drift.state)}' for state in get_args(CheckState)]
     when = "perpstream_backtest_drift_checked_timestamp_seconds"
     lines += [f"# HELP {when} When the last drift check ended.", f"# TYPE {when} gauge", f"{when} {now_s:.0f}"]
     return "\n".join(lines) + "\n"

@@ -22,14 +22,14 @@ class Schedule:
 def due_days(bounds: Bounds, checked: Collection[dt.date], now_ms: int, schedule: Schedule) -> list[dt.date]:
     """The UTC days without a result, oldest first: between the first and the last evaluation, also those without any.
 
-    A recording of another year is as due as yesterday.
+    A recording of another year is as due as yesterday, and a venue whose clock runs ahead of ours has its own now.
     """
     if not bounds:
         return []
     first = min(low for low, _ in bounds.values()) // DAY_MS
-    last = max(high for _, high in bounds.values()) // DAY_MS
-    ended = (now_ms - schedule.after_ms) // DAY_MS - 1
-    newest = min(last, ended)
+    newest_ms = max(high for _, high in bounds.values())
+    ended = (max(now_ms, newest_ms) - schedule.after_ms) // DAY_MS - 1
+    newest = min(newest_ms // DAY_MS, ended)
     days = (_date(number) for number in range(max(first, newest - schedule.most + 1), newest + 1))
     return [day for day in days if day not in checked]
 

@@ -40,6 +40,12 @@ def test_a_recording_of_another_year_is_due_and_ends_where_it_ends() -> None:
     assert due_days({"BTCUSDT": (START, START + 7)}, set(), START + 700 * DAY_MS, NIGHTLY) == [DAY]
 
 
+def test_a_venue_that_is_ahead_of_our_clock_has_its_own_nights() -> None:
+    ahead = {"BTCUSDT": (START, NEXT_NIGHT)}
+    assert due_days(ahead, set(), START - 5 * DAY_MS, NIGHTLY) == [DAY]
+    assert due_days({"BTCUSDT": (START, NEXT_NIGHT - 1)}, set(), START - 5 * DAY_MS, NIGHTLY) == []
+
+
 def test_before_anything_is_recorded_nothing_is_due() -> None:
     assert due_days({}, set(), NEXT_NIGHT, NIGHTLY) == []
 
@@ -78,7 +84,8 @@ def test_no_day_is_due_twice_or_before_it_has_ended(
     found = due_days(bounds, checked, START + later, Schedule(NIGHTLY.after_ms, most))
     assert found == sorted(set(found) - checked)
     assert len(found) <= most
-    assert all(day_ms(day) + DAY_MS + NIGHTLY.after_ms <= START + later for day in found)
+    latest = max(START + later, bounds["BTCUSDT"][1])
+    assert all(day_ms(day) + DAY_MS + NIGHTLY.after_ms <= latest for day in found)
     assert all(first <= (day - DAY).days <= first + length for day in found)
 
 
