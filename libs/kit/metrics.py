@@ -44,6 +44,10 @@ MetricName = Literal[
     "perpstream_http_request_seconds",
     "perpstream_simulator_clients",
     "perpstream_producer_buffered_records",
+    "perpstream_drift_rows",
+    "perpstream_drift_days",
+    "perpstream_drift_days_due",
+    "perpstream_drift_checked_until_seconds",
 ]
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -216,6 +220,30 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "records",
         ("service",),
         "Sent, not yet acknowledged.",
+    ),
+    MetricSpec(
+        "perpstream_drift_rows",
+        "gauge",
+        "signals",
+        ("outcome",),
+        "Signals of the newest checked day, live against its replay: same, differing.",
+    ),
+    MetricSpec(
+        "perpstream_drift_days",
+        "gauge",
+        "days",
+        ("state",),
+        "Of the newest seven checked days: agreed, differs, not_comparable.",
+    ),
+    MetricSpec(
+        "perpstream_drift_days_due", "gauge", "days", ("service",), "Days whose drift check is due and not done."
+    ),
+    MetricSpec(
+        "perpstream_drift_checked_until_seconds",
+        "gauge",
+        "seconds",
+        ("service",),
+        "End of the newest checked day, since the epoch.",
     ),
 )
 

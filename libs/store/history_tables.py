@@ -1,9 +1,10 @@
-"""The tables that only imports and replays read; they stand beside those of `libs.store.tables` in the same metadata."""
+"""The tables of imports, replays and drift checks; they stand beside those of `libs.store.tables` in the same metadata."""
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Index,
     Integer,
@@ -97,4 +98,18 @@ trade_bootstraps = Table(
     Column("candle_bars", LargeBinary, nullable=False),
     Index("trade_bootstraps_place_idx", "symbol", "effective_at"),
     comment="Bars that warmed a symbol's windows, as they stand in the timeline.",
+)
+
+drift_checks = Table(
+    "drift_checks",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    *(Column(name, BigInteger, nullable=False) for name in ("rows_compared", "rows_differing", "evaluations")),
+    Column("first_difference", JSONB, nullable=True),
+    *(Column(name, DateTime(timezone=True), nullable=False) for name in ("began_at", "finished_at")),
+    Column("alerted_at", DateTime(timezone=True), nullable=True),
+    comment="Live signals of a UTC day against a replay of the same recorded data: agreed, differs or not_comparable (the "
+    "reason says why). alerted_at: when ops.alert.v1 had the alert that the state deserves.",
 )

@@ -1,4 +1,4 @@
-"""Stored liquidations, slow inputs and rates of a span, in time order: what exports and replays read."""
+"""Stored liquidations, slow inputs, mark prices and settled rates of a span, in time order: what exports and replays read."""
 
 import datetime as dt
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from libs.store.engine import Engine, read_session
 
-SlowTable = Literal["liquidation_events", "market_indicators", "rate_snapshots"]
+SlowTable = Literal["liquidation_events", "market_indicators", "rate_snapshots", "funding_rates"]
 _TIMEOUT_MS = 600_000
 _PAGE_ROWS = 10_000
 # The time column of each table, and what makes its order total.
@@ -16,6 +16,7 @@ _ORDER: dict[str, tuple[str, str]] = {
     "liquidation_events": ("trade_time", "event_id"),
     "market_indicators": ("event_time", "event_id"),
     "rate_snapshots": ("event_time", "symbol"),
+    "funding_rates": ("funding_time", "symbol"),
 }
 _COLUMNS = {
     "liquidation_events": "event_id, symbol, side, trade_time, event_time, quantity, average_price, order_price,"
@@ -24,6 +25,7 @@ _COLUMNS = {
     " available_at, availability_assumed, raw::text AS raw",
     "rate_snapshots": "symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average,"
     " funding_rate, next_funding_time, effective_at, basis_percent",
+    "funding_rates": "symbol, funding_time, funding_rate, interval_hours",
 }
 
 

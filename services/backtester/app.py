@@ -98,6 +98,11 @@ async def open_source(request: BacktestRequest) -> AsyncIterator[Market]:
         assert request.path is not None
         yield TableMarket(ArchiveSource([request.path], keep_going=request.allow_gaps))
         return
+    if request.source == "recording":
+        from services.backtester.sources.recording import open_recordings
+
+        yield TableMarket(await asyncio.to_thread(open_recordings, request.recordings))
+        return
     if request.source == "timeline":
         from services.backtester.sources.timeline import TimelineMarket
 

@@ -10,17 +10,14 @@ from typing import Any
 from rich.console import Console
 
 from libs.kit.errors import UserError
-from libs.kit.settings import DatabaseSettings, load_settings
-from libs.store.engine import create_engine
-from libs.store.instants import instant
-from libs.store.signal_history import recorded_signals
+from libs.store.drift_checks import CheckState
 from libs.trading.strategy import Strategy
 from services.backtester.app import EXIT_INTERRUPTED, open_source
-from services.backtester.drift import Drift, compare_signals, write_drift
+from services.backtester.drift import Drift, write_drift
+from services.backtester.drift_check import check_drift
 from services.backtester.report import Report, compare, print_comparison, read_report, write_comparison
 from services.backtester.report.comparison import encoded
 from services.backtester.request import BacktestRequest, RequestInvalid, read_request
-from services.backtester.runner import Run
 from services.backtester.screen import Shown, progress, result_console
 from services.backtester.strategies import read_strategy_files
 from services.backtester.sweep.data import Collector, SweepData
@@ -35,7 +32,7 @@ from services.backtester.sweep.trial import Arena
 from services.backtester.sweep.walk_forward import WalkForwardRun, windows
 from services.backtester.sweep.walk_page import write_walk
 
-EXIT_DIFFERS = 1
+DRIFT_EXITS: Mapping[CheckState, int] = {"agreed": 0, "differs": 1, "not_comparable": 5}
 MOST_SHOWN = 20
 Values = dict[str, Any]
 
@@ -109,18 +106,18 @@ def _compare(values: Values, as_json: bool) -> int:
 
 def _drift(values: Values, as_json: bool) -> int:
     request = read_request(values)
-    if request.source == "parquet" or request.view != "as-seen":
+    if request.source not in ("postgres", "timeline") or request.view != "as-seen":
         raise RequestInvalid(
             "a drift check replays what the live engine saw", where="source", todo="read postgres or timeline, as-seen"
         )
     with progress(request) as shown:
-        drift = asyncio.run(_drifted(request, shown))
+        drift = asyncio.run(check_drift(request, shown))
     write_drift(drift, request.output, time.time())
     if as_json:
         sys.stdout.buffer.write((request.output / "drift.json").read_bytes())
     else:
         _print_drift(drift, result_console())
-    return EXIT_DIFFERS if drift.differences else 0
+    return DRIFT_EXITS[drift.state]
 
 
 def _asked(values: Values) -> tuple[SweepPlan, BacktestRequest, Strategy, Space]:
@@ -134,19 +131,6 @@ def _asked(values: Values) -> tuple[SweepPlan, BacktestRequest, Strategy, Space]
 async def _collected(request: BacktestRequest, strategy: Strategy, shown: Shown) -> SweepData:
     async with open_source(request) as source:
         return await Collector(request, source, shown, strategy).collect()
-
-
-async def _drifted(request: BacktestRequest, shown: Shown) -> Drift:
-    """The replay with the configurations that were in force, unless files are named, against what was recorded."""
-    async with open_source(request) as source:
-        result = await Run(request, source, shown).run()
-    engine = create_engine(load_settings(DatabaseSettings))
-    try:
-        names = result.facts.symbols
-        live = await recorded_signals(engine, instant(request.start_ms), instant(request.end_ms), names)
-    finally:
-        await engine.dispose()
-    return compare_signals(live, result.signals, (request.start_ms, request.end_ms))
 
 
 def _report(path: Path) -> Report:
@@ -166,8 +150,16 @@ def _print_drift(drift: Drift, console: Console) -> None:
         console.print(line, markup=False)
     if len(drift.differences) > MOST_SHOWN:
         console.print(f"… and {len(drift.differences) - MOST_SHOWN} more; the JSON has all of them", markup=False)
+    if drift.state == "not_comparable":
+        console.print(f"not comparable: {drift.reason}", style="yellow", markup=False)
+        return
     told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in drift.counts().items())
-    console.print(f"{drift.same} signals are the same; {told}", style="red" if drift.differences else "green")
+    over = f"over {drift.evaluations:,} live evaluations"
+    console.print(
+        f"{drift.same} signals are the same {over}; {told}", style="red" if drift.differences else "green", markup=False
+    )
+    if drift.state == "agreed" and drift.reason:
+        console.print(drift.reason, markup=False)
 
 
 COMMANDS: Mapping[str, Callable[[Values, bool], int]] = {

@@ -10,10 +10,16 @@ from libs.contracts.codec import encode_value
 from libs.contracts.identity import digest
 from libs.contracts.signals import SignalScored
 from libs.contracts.trading import AlertRaised
+from libs.store.drift_checks import CheckState
 
 SCHEMA = "backtest_drift/1"
 State = Literal["only_live", "only_replay", "other_content"]
 MOST_FIELDS = 20
+RUNBOOK = "docs/operating.md#drift"
+_TITLES: dict[CheckState, str] = {
+    "differs": "Live signals differ from the replay of the same data",
+    "not_comparable": "Live signals could not be compared with a replay",
+}
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,15 +33,30 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
     fields: tuple[tuple[str, str, str], ...] = ()
 
+    def json(self) -> str:
+        """As it stands in drift.json."""
+        return msgspec.json.encode(self).decode()
+
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """The comparison of a range [start, end) (ms); `differences` in order of time, symbol and strategy."""
+    """The comparison of a range [start, end) (ms); `differences` in order of time, symbol and strategy.
+
+    `reason`: what differs, or why nothing could be compared, or which part was; one line. `evaluations`: of the live engine.
+    """
 
     schema: str
     start_ms: int
     end_ms: int
     same: int
     differences: tuple[Difference, ...]
+    state: CheckState = "agreed"
+    reason: str = ""
+    evaluations: int = 0
+
+    @property
+    def compared(self) -> int:
+        """How many signals were looked at, each once."""
+        return self.same + len(self.differences)
 
     def counts(self) -> dict[str, int]:
         """How many signals differ in which way."""
@@ -56,7 +77,22 @@ def compare_signals(live: Sequence[SignalScored], replayed: Sequence[SignalScore
         else:
             same += 1
     found.sort(key=lambda each: (each.time_ms, each.symbol, each.strategy, each.version, each.state))
-    return Drift(schema=SCHEMA, start_ms=span[0], end_ms=span[1], same=same, differences=tuple(found))
+    drift = Drift(schema=SCHEMA, start_ms=span[0], end_ms=span[1], same=same, differences=tuple(found))
+    return msgspec.structs.replace(drift, state="differs", reason=_said(drift)) if found else drift
+
+
+def not_comparable(reason: str, span: tuple[int, int], evaluations: int = 0) -> Drift:
+    """A range of which nothing can be said, and why."""
+    return Drift(
+        schema=SCHEMA,
+        start_ms=span[0],
+        end_ms=span[1],
+        same=0,
+        differences=(),
+        state="not_comparable",
+        reason=reason,
+        evaluations=evaluations,
+    )
 
 
 def differing_fields(one: SignalScored, other: SignalScored) -> tuple[tuple[str, str, str], ...]:
@@ -99,26 +135,36 @@ def metric_lines(drift: Drift, now_s: float) -> str:
     counts = drift.counts() | {"same": drift.same}
     lines = [f"# HELP {name} Signals of the last drift check by how live and replay agree.", f"# TYPE {name} gauge"]
     lines += [f'{name}{{state="{state}"}} {count}' for state, count in counts.items()]
+    told = "perpstream_backtest_drift_state"
+    lines += [f"# HELP {told} 1 for what the last drift check found.", f"# TYPE {told} gauge"]
+    lines += [f'{told}{{state="{state}"}} {int(state == drift.state)}' for state in get_args(CheckState)]
     when = "perpstream_backtest_drift_checked_timestamp_seconds"
     lines += [f"# HELP {when} When the last drift check ended.", f"# TYPE {when} gauge", f"{when} {now_s:.0f}"]
     return "\n".join(lines) + "\n"
 
 
-def alert(drift: Drift) -> AlertRaised | None:
-    """The alert that a difference deserves, in the shape of `ops.alert.v1`; None without one."""
-    if not drift.differences:
-        return None
+def _said(drift: Drift) -> str:
     words = {"only_live": "only live", "only_replay": "only in the replay", "other_content": "with other content"}
     counts = ", ".join(f"{count} {words[state]}" for state, count in drift.counts().items())
     first = drift.differences[0]
+    return f"{counts}; {drift.same} are the same. The first: {first.strategy} {first.symbol} at {first.time_ms}"
+
+
+def alert(state: CheckState, reason: str, span: tuple[int, int]) -> AlertRaised | None:
+    """The alert that a result deserves, in the shape of `ops.alert.v1`; None when live and replay agree.
+
+    The same result gives the same id, so that a restart tells nobody twice.
+    """
+    if state == "agreed":
+        return None
     return AlertRaised(
-        event_id=digest("drift", drift.start_ms, drift.end_ms, len(drift.differences), first.signal_id),
-        event_time_ms=drift.end_ms,
-        severity="critical",
+        event_id=digest("drift", *span, state, reason.replace("|", "/")),
+        event_time_ms=span[1],
+        severity="critical" if state == "differs" else "warning",
         source="backtester",
-        title="Live signals differ from the replay of the same data",
-        detail=f"{counts}; {drift.same} are the same. The first: {first.strategy} {first.symbol} at {first.time_ms}",
-        runbook="docs/backtesting.md#drift",
+        title=_TITLES[state],
+        detail=reason,
+        runbook=RUNBOOK,
     )
 
 
@@ -127,7 +173,7 @@ def write_drift(drift: Drift, folder: Path, now_s: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _replace(folder / "drift.json", msgspec.json.format(msgspec.json.encode(drift), indent=1) + b"\n")
     _replace(folder / "drift.prom", metric_lines(drift, now_s).encode())
-    raised = alert(drift)
+    raised = alert(drift.state, drift.reason, (drift.start_ms, drift.end_ms))
     if raised is None:
         (folder / "alert.json").unlink(missing_ok=True)
     else:

@@ -11,7 +11,7 @@ from libs.kit.errors import ConfigurationError
 from libs.trading.costs import Costs
 from libs.trading.portfolio import PortfolioRules
 
-SourceKind = Literal["postgres", "parquet", "archive", "timeline"]
+SourceKind = Literal["postgres", "parquet", "archive", "timeline", "recording"]
 MINUTE_MS = 60_000
 
 
@@ -20,7 +20,8 @@ class RequestInvalid(ConfigurationError):
 
 
 class BacktestRequest(BaseModel):
-    """One run. Times UTC, `end` not included; money in quote units. `path`: of the files, for sources that are files.
+    """One run. Times UTC, `end` not included; money in quote units. `path`: of the files, for sources that are files;
+    `recordings`: the files of one recording.
 
     `strategies`: files; without any, those that the source has recorded. `warm_up_hours` are read before `start`, and their
     signals are not counted. `filters`: a file with the exchange's answer to exchangeInfo.
@@ -30,6 +31,7 @@ class BacktestRequest(BaseModel):
 
     source: SourceKind = "postgres"
     path: Path | None = None
+    recordings: tuple[Path, ...] = ()
     view: Literal["as-seen", "repaired"] = "as-seen"
     symbols: tuple[str, ...] = ()
     start: dt.datetime
@@ -51,6 +53,8 @@ class BacktestRequest(BaseModel):
             raise ValueError(f"the range is empty: it begins at {self.start} and ends at {self.end}")
         if self.source in ("parquet", "archive") and self.path is None:
             raise ValueError(f"the source {self.source} needs a path: name the folder")
+        if self.source == "recording" and not self.recordings:
+            raise ValueError("the source recording needs recordings: name the files")
         for symbol in self.symbols:
             if what := wrong_symbol(symbol):
                 raise ValueError(what)

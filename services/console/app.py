@@ -4,14 +4,14 @@ import sys
 
 import typer
 
-from services.console import backtest_sweeps, data, database, feeds, stack, strategies, symbols, topics
+from services.console import data, database, drift_results, feeds, stack, strategies, symbols, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
     name="perpstream",
     help="Event-streaming signals for crypto perpetual futures: run the stack, watch it, ask it.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer, "
-    "130 interrupted.",
+    "5 not comparable (drift), 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -30,7 +30,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(data.app, name="data")
 app.add_typer(strategies.app, name="strategy")
 app.add_typer(symbols.app, name="symbols")
-app.add_typer(backtest_sweeps.app, name="backtest")
+app.add_typer(drift_results.app, name="backtest")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

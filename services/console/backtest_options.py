@@ -24,6 +24,10 @@ Strategies = Annotated[
 Recorded = Annotated[bool, typer.Option(help="Use the configurations that were in force, where they changed")]
 Parquet = Annotated[Path | None, typer.Option(help="Read what `data export` has written, not the database")]
 Archive = Annotated[Path | None, typer.Option(help="Read files of the exchange's public archive, or a folder of them")]
+Recordings = Annotated[
+    list[Path] | None,
+    typer.Option("--recording", help="Read a raw recording of the exchange's streams; repeat for several files"),
+]
 Timeline = Annotated[bool, typer.Option(help="Read the topic market.timeline.v1, not the database")]
 Repaired = Annotated[
     bool, typer.Option(help="With what repairs have brought since; by default as the live engine saw it")
@@ -52,18 +56,35 @@ class MarketRange:
     repaired: bool = False
     warm_up_hours: float = 36
     allow_gaps: bool = False
+    recordings: tuple[Path, ...] = ()
 
     def request(self) -> dict[str, Any]:
         """The part of a request that says so. Raises `typer.BadParameter` for two sources."""
         return {
-            **_source(self.parquet, self.archive, timeline=self.timeline),
-            "view": "repaired" if self.repaired or self.parquet or self.archive else "as-seen",
+            **self._source(),
+            "view": "repaired" if self.repaired or self._files() else "as-seen",
             "symbols": [name.strip().upper() for name in self.symbols.split(",") if name.strip()],
             "start": self.start.isoformat(),
             "end": self.stop.isoformat(),
             "warm_up_hours": self.warm_up_hours,
             "allow_gaps": self.allow_gaps,
         }
+
+    def _files(self) -> list[str]:
+        given = {"--parquet": self.parquet, "--archive": self.archive, "--recording": self.recordings}
+        return [name for name, value in given.items() if value]
+
+    def _source(self) -> dict[str, Any]:
+        named = [*self._files(), *(["--timeline"] if self.timeline else [])]
+        if len(named) > 1:
+            raise typer.BadParameter(f"{' and '.join(named)} are two sources; name one")
+        if self.recordings:
+            return {"source": "recording", "recordings": list(self.recordings)}
+        if self.parquet is not None:
+            return {"source": "parquet", "path": self.parquet}
+        if self.archive is not None:
+            return {"source": "archive", "path": self.archive}
+        return {"source": "timeline" if self.timeline else "postgres"}
 
 
 def account_of(*, ideal: bool, funding: bool, risk: float, balance: float, max_positions: int) -> dict[str, Any]:
@@ -72,19 +93,6 @@ def account_of(*, ideal: bool, funding: bool, risk: float, balance: float, max_p
         "costs": _costs(ideal=ideal, funding=funding),
         "rules": {"risk_per_trade": str(risk), "starting_balance": str(balance), "max_positions": max_positions},
     }
-
-
-def _source(parquet: Path | None, archive: Path | None, *, timeline: bool) -> dict[str, Any]:
-    named = [
-        name for name, given in (("--parquet", parquet), ("--archive", archive), ("--timeline", timeline)) if given
-    ]
-    if len(named) > 1:
-        raise typer.BadParameter(f"{' and '.join(named)} are two sources; name one")
-    if parquet is not None:
-        return {"source": "parquet", "path": parquet}
-    if archive is not None:
-        return {"source": "archive", "path": archive}
-    return {"source": "timeline" if timeline else "postgres"}
 
 
 def _costs(*, ideal: bool, funding: bool) -> dict[str, Any]:

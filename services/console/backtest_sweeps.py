@@ -1,4 +1,4 @@
-"""`perpstream backtest sweep`, `walk-forward`, `compare` and `drift`: requests for the backtester, as `run` makes them."""
+"""`perpstream backtest sweep`, `walk-forward` and `compare`: requests for the backtester, as `run` makes them."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -136,26 +136,6 @@ def compare(
     """Two runs side by side: figures, signals that only one has, the same signals with another outcome."""
     asked = {"kind": "compare", "a": a, "b": b, "output": output, "json": as_json}
     raise typer.Exit(start_backtester(asked, None))
-
-
-@app.command(epilog="Example: `perpstream backtest drift --from 2026-11-01 --to 2026-11-02`")
-def drift(
-    start: Start,
-    stop: Stop,
-    symbols: Symbols = "",
-    warm_up_hours: WarmUp = 36,
-    allow_gaps: AllowGaps = False,
-    output: Annotated[Path, typer.Option(help="Folder of drift.json, drift.prom and alert.json")] = Path(
-        "backtests/drift"
-    ),
-    state_dir: StateDir = None,
-    as_json: AsJson = False,
-) -> None:
-    """The signals that were published live against a replay of the recorded data. Exit code 1 when they differ."""
-    market = MarketRange(start, stop, symbols, warm_up_hours=warm_up_hours, allow_gaps=allow_gaps)
-    asked = {"kind": "drift"} | market.request()
-    asked |= {"costs": {"funding": False}, "output": output, "json": as_json}
-    raise typer.Exit(start_backtester(asked, state_dir))
 
 
 __all__ = ["app"]

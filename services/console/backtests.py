@@ -1,5 +1,6 @@
 """`perpstream backtest`: requests for the backtester, which runs each in a process of its own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -16,6 +17,7 @@ from services.console.backtest_options import (
     Output,
     Parquet,
     Recorded,
+    Recordings,
     Repaired,
     Risk,
     Start,
@@ -54,6 +56,7 @@ def run(
     recorded_strategies: Recorded = False,
     parquet: Parquet = None,
     archive: Archive = None,
+    recording: Recordings = None,
     timeline: Timeline = False,
     repaired: Repaired = False,
     warm_up_hours: WarmUp = 36,
@@ -73,7 +76,8 @@ def run(
     Fees, slippage, latency, funding, gaps and the exchange's filters are on. Exit code 0 when it ran, whatever it earned.
     """
     files = [] if recorded_strategies else strategy or strategy_files(strategies_dir())
-    asked = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps).request()
+    market = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps)
+    asked = replace(market, recordings=tuple(recording or ())).request()
     asked |= {"strategies": files, "filters": filters, "output": output, "json": as_json}
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
     raise typer.Exit(start_backtester(asked, state_dir))

@@ -15,9 +15,16 @@ from services.console.time_options import Start, Stop, refuse_empty
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from libs.store.slow_rows import SlowTable
     from services.console.history.parquet import ExportedFile, Exporter, ExportSpan
 
-_TABLES = ("trades", "liquidations", "indicators")
+_SLOW: "dict[str, SlowTable]" = {
+    "liquidations": "liquidation_events",
+    "indicators": "market_indicators",
+    "mark_prices": "rate_snapshots",
+    "funding": "funding_rates",
+}
+_TABLES = ("trades", *_SLOW)
 
 
 def export(
@@ -25,11 +32,11 @@ def export(
     start: Start,
     stop: Stop,
     symbols: Annotated[str, typer.Option(help="Comma separated; by default all")] = "",
-    tables: Annotated[str, typer.Option(help="Some of trades, liquidations, indicators")] = ",".join(_TABLES),
+    tables: Annotated[str, typer.Option(help=f"Some of {', '.join(_TABLES)}")] = ",".join(_TABLES),
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write stored trades, liquidations and slow inputs to Parquet files, by symbol and UTC day.
+    """Write stored trades, liquidations, slow inputs, mark prices and settled rates to Parquet files, by symbol and UTC day.
 
     Whole days: --from 2024-08-01 --to 2024-09-01 is August. Files of days that are there already are replaced; each appears
     whole or not at all. Exit code 1 when nothing is stored there, and when a row fits no file: which is said, and the others are
@@ -75,10 +82,9 @@ async def _export(
     if "trades" in tables:
         for symbol in symbols or await traded_symbols(exporter.engine):
             files += [file async for file in exporter.trades(symbol, span)]
-    if "liquidations" in tables:
-        files += [file async for file in exporter.slow("liquidation_events", symbols, span)]
-    if "indicators" in tables:
-        files += [file async for file in exporter.slow("market_indicators", symbols, span)]
+    for name, table in _SLOW.items():
+        if name in tables:
+            files += [file async for file in exporter.slow(table, symbols, span)]
     return files
 
 

@@ -7,10 +7,10 @@ import sys
 
 import msgspec
 
+from libs.exchanges.recordings import check_beginnings
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import load_settings
 from services.exchange_simulator.faults.script import read_script
-from services.exchange_simulator.recording.reader import check_beginnings
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 
 

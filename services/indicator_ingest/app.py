@@ -11,6 +11,7 @@ from libs.contracts.market import IndicatorHistoryCompleted, MarketIndicatorObse
 from libs.contracts.partitioning import partition_of
 from libs.contracts.topics import INDICATOR, INDICATOR_HISTORY, MARKPRICE, SYMBOL_CONTROL, Topic
 from libs.exchanges.budget import Priority
+from libs.exchanges.mark_prices import MarkPriceSampler
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
@@ -21,7 +22,7 @@ from libs.streaming.publishing import publishing
 from libs.streaming.records import LogReader
 from libs.streaming.symbols import SymbolControl
 from services.indicator_ingest.backfill import SERIES, Backfill
-from services.indicator_ingest.facts import MarkPriceSampler, Novelty, Series, series_of
+from services.indicator_ingest.facts import Novelty, Series, series_of
 from services.indicator_ingest.history import History
 from services.indicator_ingest.mark_prices import STREAM
 from services.indicator_ingest.membership import FirstRounds, MarkPrices, Membership

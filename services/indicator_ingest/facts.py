@@ -1,30 +1,19 @@
-"""Venue values to events, each fact once and in time order, and mark prices thinned to one each two seconds. Pure."""
+"""Venue values to events, each fact once and in time order. Pure."""
 
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
 
 import msgspec
 
 from libs.contracts.identity import digest
-from libs.contracts.market import UNKNOWN_TIME, IndicatorKind, MarketIndicatorObserved, MarkPriceObserved, RawValue
+from libs.contracts.market import UNKNOWN_TIME, IndicatorKind, MarketIndicatorObserved, RawValue
 from libs.contracts.plausible import check
-from libs.exchanges import IndicatorValue, MarkPrice, Ticker
-from libs.exchanges.decimals import finite_decimal
+from libs.exchanges import IndicatorValue, Ticker
+from libs.exchanges.mark_prices import number, percent
 from libs.kit.errors import BadMessage
 
-MARK_PRICE_MS = 2000
-_PERCENT = Decimal(100)
-_PERCENT_DIGITS = Decimal("0.00000001")
 # A row of the venue has a dozen short fields; what goes far beyond is not worth an event that no reader takes.
 MOST_RAW_BYTES = 4_000
 Series = tuple[str, IndicatorKind, str | None]
-
-
-def _number(text: str, what: str) -> Decimal:
-    try:
-        return finite_decimal(text)
-    except BadMessage as error:
-        raise BadMessage("bad_number", f"{what}: {error.detail}") from None
 
 
 def series_of(value: IndicatorValue | MarketIndicatorObserved) -> Series:
@@ -64,7 +53,7 @@ def indicator_event(
         symbol=value.symbol,
         kind=value.kind,
         period=value.period,
-        values={name: _number(text, f"{value.symbol} {value.kind} {name}") for name, text in value.values.items()},
+        values={name: number(text, f"{value.symbol} {value.kind} {name}") for name, text in value.values.items()},
         source=source,
         available_ms=available_ms,
         availability_assumed=assumed,
@@ -112,69 +101,13 @@ class Novelty:
         return fresh
 
 
-class MarkPriceSampler:
-    """At most one mark price per symbol and two-second step of venue time: the first of each step."""
-
-    def __init__(self) -> None:
-        self._steps: dict[str, int] = {}
-
-    def remember(self, symbol: str, event_time: int) -> None:
-        """A mark price that is on the topic already."""
-        self._steps[symbol] = max(self._steps.get(symbol, -1), event_time // MARK_PRICE_MS)
-
-    def select(self, mark: MarkPrice) -> MarkPriceObserved | None:
-        """The event, or None when this step has one. Raises `BadMessage` "bad_number" or "implausible"."""
-        step = mark.event_time // MARK_PRICE_MS
-        if step <= self._steps.get(mark.symbol, -1):
-            return None
-        event = _mark_price_event(mark)
-        self._steps[mark.symbol] = step
-        return event
-
-
-def _mark_price_event(mark: MarkPrice) -> MarkPriceObserved:
-    def optional(text: str | None, what: str) -> Decimal | None:
-        return None if text is None else _number(text, f"{mark.symbol} {what}")
-
-    event = MarkPriceObserved(
-        event_id=digest("mark_price", mark.symbol, mark.event_time),
-        event_time_ms=mark.event_time,
-        symbol=mark.symbol,
-        mark_price=_number(mark.mark_price, f"{mark.symbol} mark price"),
-        index_price=_number(mark.index_price, f"{mark.symbol} index price"),
-        estimated_settle_price=optional(mark.estimated_settle_price, "settle price"),
-        mark_price_average=optional(mark.mark_price_average, "mark price average"),
-        funding_rate=optional(mark.funding_rate, "funding rate"),
-        next_funding_time_ms=mark.next_funding_time,
-        basis_percent=basis_percent(mark),
-    )
-    check(event)
-    return event
-
-
-def basis_percent(mark: MarkPrice) -> Decimal | None:
-    """(mark price - index price) / index price × 100, to eight decimals; None where there is no index price to divide by.
-
-    Raises `BadMessage` "bad_number" when a price is no number, or the two are worlds apart.
-    """
-    price, index = _number(mark.mark_price, "mark price"), _number(mark.index_price, "index price")
-    return None if index <= 0 else _percent(price, index, mark.symbol)
-
-
-def _percent(price: Decimal, base: Decimal, what: str) -> Decimal:
-    try:
-        return ((price - base) / base * _PERCENT).quantize(_PERCENT_DIGITS)
-    except InvalidOperation:  # more digits than a decimal of ours carries
-        raise BadMessage("bad_number", f"{what}: {price} over {base} is no percentage") from None
-
-
 def premium_value(symbol: str, coinbase: Ticker, venue: Ticker, *, spot: bool, time: int) -> IndicatorValue:
     """(Coinbase USD price - venue USDT price) / venue price in percent; it contains the USDT/USD rate, and the basis too when
     `spot` is false. The times of both legs (their last trades, ms) stand beside it.
 
     Raises `BadMessage` when a price is no positive number, or the two are worlds apart.
     """
-    ours, theirs = _number(venue.price, venue.product), _number(coinbase.price, coinbase.product)
+    ours, theirs = number(venue.price, venue.product), number(coinbase.price, coinbase.product)
     if ours <= 0 or theirs <= 0:
         raise BadMessage("bad_number", f"a price of {symbol}'s premium is not positive")
     legs = {"coinbase": raw_payload(coinbase.raw), "venue": raw_payload(venue.raw)}
@@ -185,7 +118,7 @@ def premium_value(symbol: str, coinbase: Ticker, venue: Ticker, *, spot: bool, t
         period=None,
         time=time,
         values={
-            "premium_percent": str(_percent(theirs, ours, symbol)),
+            "premium_percent": str(percent(theirs, ours, symbol)),
             "coinbase_price": coinbase.price,
             "venue_price": venue.price,
             "spot": "1" if spot else "0",

@@ -7,6 +7,7 @@ from libs.contracts.market import FeedStatusChanged
 from libs.contracts.topics import FEEDSTATUS, MARKPRICE
 from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.feed_reports import FeedReports
+from libs.exchanges.mark_prices import MarkPriceSampler
 from libs.exchanges.session import SessionOptions, StreamSession
 from libs.exchanges.venue import Venue
 from libs.kit.errors import BadMessage
@@ -14,7 +15,6 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
 from libs.streaming.ordered import Outgoing
-from services.indicator_ingest.facts import MarkPriceSampler
 from services.indicator_ingest.outlet import Outlet
 
 FEED = "mark_price"

@@ -8,6 +8,7 @@ from libs.contracts.partitioning import partition_of
 from libs.exchanges import Instrument
 from libs.exchanges.budget import Priority
 from libs.exchanges.errors import VenueError
+from libs.exchanges.mark_prices import MarkPriceSampler
 from libs.exchanges.session import StreamSession
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import Venue, known_instruments
@@ -15,7 +16,6 @@ from libs.kit.errors import TryAgain
 from libs.kit.metrics import gauge
 from libs.kit.service import ServiceContext
 from services.indicator_ingest.backfill import Backfill
-from services.indicator_ingest.facts import MarkPriceSampler
 from services.indicator_ingest.mark_prices import FEED, STREAM, MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.polling import Poller

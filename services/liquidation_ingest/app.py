@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from libs.contracts.codec import decode
 from libs.contracts.topics import LIQUIDATION, SYMBOL_CONTROL
+from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import first_instruments, keep_clock, open_venue
 from libs.kit.errors import BadMessage
@@ -14,7 +15,6 @@ from libs.streaming.publishing import publishing
 from libs.streaming.records import LogReader, Record
 from libs.streaming.symbols import SymbolControl
 from services.liquidation_ingest.feed import STREAM, Channel, Membership
-from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 
 TAIL_RECORDS = 2000

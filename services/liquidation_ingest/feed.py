@@ -10,6 +10,7 @@ from libs.exchanges import StreamBatch, Subscription
 from libs.exchanges.budget import Priority
 from libs.exchanges.errors import VenueError
 from libs.exchanges.feed_reports import FeedReports
+from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.session import SessionOptions, StreamSession
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import Venue, known_instruments
@@ -18,7 +19,6 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.kit.service import ServiceContext
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 
 FEED = "liquidations"

@@ -54,7 +54,7 @@ EXCEPTIONS: dict[str, str] = {
                 "backtests.py:run",
                 "backtest_sweeps.py:sweep",
                 "backtest_sweeps.py:walk_forward",
-                "backtest_sweeps.py:drift",
+                "drift_results.py:drift",
             )
         ),
         "typer reads the options of a command from its parameters",

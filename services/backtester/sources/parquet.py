@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,17 +14,27 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarketIndicatorObserved
+from libs.contracts.market import LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
 from libs.kit.errors import UserError
 from services.backtester.result import View
 from services.backtester.sources import Settlement, Span, Stored, empty_days
+from services.backtester.sources.assumed import known_from, liquidations_received
 from services.backtester.sources.merging import each
 
 TRADE_COLUMNS = ["agg_id", "trade_time", "price", "quantity", "buyer_is_maker", "effective_time"]
 """What is read of a file of trades."""
-_KNOWN_BEFORE_MS = 2
+_MARK_COLUMNS = (
+    "event_time",
+    "mark_price",
+    "index_price",
+    "estimated_settle_price",
+    "mark_price_average",
+    "funding_rate",
+    "next_funding_time",
+)
+_FUNDING_COLUMNS = ("funding_time", "funding_rate")
 Int64 = NDArray[np.int64]
 
 
@@ -83,24 +93,30 @@ class ParquetSource:
     async def events(self, symbol: str, span: Span) -> AsyncIterator[PlacedEvent]:
         found: list[PlacedEvent] = []
         for path in self._files("indicators", symbol, span):
-            found += [_indicator(symbol, row) for row in _read(path, None).to_pylist()]
+            found += _events(path, symbol, _read(path, None).to_pylist(), _indicator)
+        for path in self._files("mark_prices", symbol, span):
+            found += _events(path, symbol, _rows_of(path, _MARK_COLUMNS), _mark_price)
         for path in self._files("liquidations", symbol, span):
             start_ms = int(dt.datetime.combine(_day_of(path), dt.time(), dt.UTC).timestamp() * 1000)
-            found.append(PlacedEvent(start_ms - _KNOWN_BEFORE_MS, _received(symbol, start_ms)))
+            found.append(
+                PlacedEvent(
+                    known_from(start_ms), liquidations_received(symbol, start_ms, "the day has a file of liquidations")
+                )
+            )
             found += [_liquidation(symbol, row) for row in _read(path, None).to_pylist()]
         found.sort(key=lambda item: item.effective_at_ms)
         async for event in each(found):
             yield event
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
-        found = []
+        # What was imported knows no mark price; of two rows of one settlement the later in this list counts.
+        found: list[Settlement] = []
+        for path in self._files("funding", symbol, span):
+            found += _settled(path, _rows_of(path, _FUNDING_COLUMNS), _imported)
         for path in self._files("indicators", symbol, span):
-            for row in _read(path, None).to_pylist():
-                if row["kind"] == "funding_rate" and span.start_ms <= _ms(row["event_time"]) < span.end_ms:
-                    values = dict(row["values"])
-                    mark = values.get("mark_price")
-                    rate = Decimal(values["funding_rate"])
-                    found.append(Settlement(_ms(row["event_time"]), rate, None if mark is None else Decimal(mark)))
+            rows = (row for row in _read(path, None).to_pylist() if row["kind"] == "funding_rate")
+            found += _settled(path, rows, _observed)
+        found = [item for item in found if span.start_ms <= item.time_ms < span.end_ms]
         return sorted(found, key=lambda item: item.time_ms)
 
     def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
@@ -173,6 +189,16 @@ def _read_group(path: Path, number: int) -> pa.Table:
 
 def _unordered(path: Path) -> UnreadableFile:
     return UnreadableFile("the ids do not rise", where=str(path), todo="export that day again")
+
+
+def _rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    table = _read(path, None)
+    if missing := set(columns) - set(table.column_names):
+        raise UnreadableFile(
+            f"there is no column {', '.join(sorted(missing))}", where=str(path), todo="export that day again"
+        )
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableFile:
@@ -275,6 +301,38 @@ def _ms(moment: dt.datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
+def _events(
+    path: Path, symbol: str, rows: Iterable[dict[str, Any]], make: Callable[[str, dict[str, Any]], PlacedEvent]
+) -> list[PlacedEvent]:
+    try:
+        return [make(symbol, row) for row in rows]
+    except ArithmeticError:
+        raise _no_number(path) from None
+
+
+def _settled(
+    path: Path, rows: Iterable[dict[str, Any]], make: Callable[[dict[str, Any]], Settlement]
+) -> list[Settlement]:
+    try:
+        return [make(row) for row in rows]
+    except ArithmeticError:
+        raise _no_number(path) from None
+
+
+def _imported(row: dict[str, Any]) -> Settlement:
+    return Settlement(_ms(row["funding_time"]), Decimal(row["funding_rate"]), None)
+
+
+def _observed(row: dict[str, Any]) -> Settlement:
+    values = dict(row["values"])
+    mark = values.get("mark_price")
+    return Settlement(_ms(row["event_time"]), Decimal(values["funding_rate"]), None if mark is None else Decimal(mark))
+
+
+def _no_number(path: Path) -> UnreadableFile:
+    return UnreadableFile("one of its numbers is none", where=str(path), todo="export that day again")
+
+
 def _indicator(symbol: str, row: dict[str, Any]) -> PlacedEvent:
     known = row["available_at"] or row["event_time"]
     event = MarketIndicatorObserved(
@@ -286,7 +344,7 @@ def _indicator(symbol: str, row: dict[str, Any]) -> PlacedEvent:
         values={key: Decimal(value) for key, value in row["values"]},
         source=row["source"],
     )
-    return PlacedEvent(max(-1, _ms(known) - _KNOWN_BEFORE_MS), event)
+    return PlacedEvent(known_from(_ms(known)), event)
 
 
 def _liquidation(symbol: str, row: dict[str, Any]) -> PlacedEvent:
@@ -297,17 +355,19 @@ def _liquidation(symbol: str, row: dict[str, Any]) -> PlacedEvent:
         trade_time_ms=_ms(row["trade_time"]),
         **{name: row[name] for name in names},
     )
-    return PlacedEvent(max(-1, _ms(row["event_time"]) - _KNOWN_BEFORE_MS), event)
+    return PlacedEvent(known_from(_ms(row["event_time"])), event)
 
 
-def _received(symbol: str, from_ms: int) -> FeedStatusChanged:
-    return FeedStatusChanged(
-        event_id=f"assumed:liquidations:{symbol}:{from_ms}",
-        event_time_ms=from_ms,
-        feed="liquidations",
+def _mark_price(symbol: str, row: dict[str, Any]) -> PlacedEvent:
+    at_ms = _ms(row["event_time"])
+    known = {name: None if row[name] is None else Decimal(row[name]) for name in _MARK_COLUMNS[1:-1]}
+    event = MarkPriceObserved(
+        event_id=f"rate:{symbol}:{at_ms}",
+        event_time_ms=at_ms,
         symbol=symbol,
-        state="live",
-        detail="assumed: the day has a file of liquidations",
-        last_event_time_ms=-1,
-        since_ms=from_ms,
+        next_funding_time_ms=_ms(row["next_funding_time"]),
+        mark_price=Decimal(row["mark_price"]),
+        index_price=Decimal(row["index_price"]),
+        **{name: value for name, value in known.items() if name not in ("mark_price", "index_price")},
     )
+    return PlacedEvent(known_from(at_ms), event)

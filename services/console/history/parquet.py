@@ -83,6 +83,30 @@ INDICATORS = pa.schema(
         pa.field("raw", pa.string()),
     ]
 )
+# The digits of these are the exact text too: a replay gives the inputs of its signals as they were written.
+MARK_PRICES = pa.schema(
+    [
+        pa.field("event_time", _INSTANT, nullable=False),
+        *(pa.field(name, pa.string(), nullable=False) for name in ("mark_price", "index_price")),
+        *(pa.field(name, pa.string()) for name in ("estimated_settle_price", "mark_price_average", "funding_rate")),
+        pa.field("next_funding_time", _INSTANT, nullable=False),
+        pa.field("basis_percent", pa.string()),
+        pa.field("effective_at", _INSTANT),
+    ]
+)
+FUNDING = pa.schema(
+    [
+        pa.field("funding_time", _INSTANT, nullable=False),
+        pa.field("funding_rate", pa.string(), nullable=False),
+        pa.field("interval_hours", pa.int32()),
+    ]
+)
+_SLOW: dict[SlowTable, tuple[str, pa.Schema]] = {
+    "liquidation_events": ("liquidations", LIQUIDATIONS),
+    "market_indicators": ("indicators", INDICATORS),
+    "rate_snapshots": ("mark_prices", MARK_PRICES),
+    "funding_rates": ("funding", FUNDING),
+}
 
 
 class Progress(Protocol):
@@ -137,7 +161,7 @@ class Exporter:
 
     async def slow(self, table: SlowTable, symbols: list[str], span: ExportSpan) -> AsyncIterator[ExportedFile]:
         """A file for each symbol and day of a table that has few rows: a day is in memory at a time."""
-        name, schema = ("liquidations", LIQUIDATIONS) if table == "liquidation_events" else ("indicators", INDICATORS)
+        name, schema = _SLOW[table]
         for day in await slow_days(self.engine, table, symbols, span.start, span.stop):
             start = dt.datetime.combine(day, dt.time(), dt.UTC)
             by_symbol: dict[str, list[dict[str, Any]]] = {}
@@ -274,11 +298,14 @@ def _slow_table(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Table:
             values = [
                 [(key, str(value)) for key, value in json.loads(text, parse_float=Decimal).items()] for text in values
             ]
+        elif column.type == pa.string():
+            # The driver gives 10000 as 1E+4; what was written had no exponent.
+            values = [f"{value:f}" if isinstance(value, Decimal) else value for value in values]
         try:
             columns.append(pa.array(values, column.type))
         except pa.ArrowInvalid:
             row = next(row for row, value in enumerate(values) if not _fits(value, column.type))
-            key = str(rows[row]["event_id"])[:_SHOWN_KEY]
+            key = str(rows[row].get("event_id") or rows[row][schema.names[0]])[:_SHOWN_KEY]
             raise _unfit(f"the {column.name} of {key!r}, {values[row]}, does not fit {column.type}") from None
     return pa.Table.from_arrays(columns, schema=schema)
 

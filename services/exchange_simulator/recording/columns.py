@@ -6,9 +6,8 @@ from math import gcd
 
 import numpy as np
 
+from libs.exchanges.recordings import RecordedTrade, scaled
 from services.exchange_simulator.market import TradeColumns
-from services.exchange_simulator.recording.aggregate import scaled
-from services.exchange_simulator.recording.rows import RecordedTrade
 from services.exchange_simulator.symbols import SymbolRules, known_profile
 
 _NOT_KNOWN = -1

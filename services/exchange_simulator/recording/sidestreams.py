@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from libs.exchanges.recordings import RecordedEvent
 from services.exchange_simulator import payloads
 from services.exchange_simulator.klines import bar_open
 from services.exchange_simulator.market import Int64s, SideEvent
-from services.exchange_simulator.recording.rows import RecordedEvent
 from services.exchange_simulator.streams import StreamName, parse_stream
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from libs.exchanges.recordings import RecordedEvent, RecordedRows, read_recording
 from libs.kit.errors import ConfigurationError
 from services.exchange_simulator.klines import bars_of, summary_row
 from services.exchange_simulator.market import (
@@ -21,8 +22,6 @@ from services.exchange_simulator.market import (
 )
 from services.exchange_simulator.payloads import decimal_text
 from services.exchange_simulator.recording.columns import columns_from, rules_from, shifted
-from services.exchange_simulator.recording.reader import read_recording
-from services.exchange_simulator.recording.rows import RecordedEvent, RecordedRows
 from services.exchange_simulator.recording.sidestreams import RecordedSide
 from services.exchange_simulator.symbols import SymbolRules
 from services.exchange_simulator.trades_merge import merge_by_event

@@ -45,6 +45,7 @@ LATER = {
     "data_imports",
     "strategy_activations",
     "trade_bootstraps",
+    "drift_checks",
 }
 
 

@@ -13,7 +13,14 @@ from libs.contracts.signals import SignalScored
 from libs.contracts.trading import AlertRaised
 from libs.trading.factor import Situation
 from libs.trading.scoring import Memory, judge, signal_event
-from services.backtester.drift import alert, compare_signals, differing_fields, metric_lines, write_drift
+from services.backtester.drift import (
+    alert,
+    compare_signals,
+    differing_fields,
+    metric_lines,
+    not_comparable,
+    write_drift,
+)
 from tests.libs.trading.test_scoring import strategy
 from tests.suites.factor_suite import EVALUATION_MS, LONG_INPUTS, feature_row, readings
 
@@ -60,7 +67,8 @@ def test_every_signal_is_counted_once(live: list[int], replayed: list[int]) -> N
         "only_replay": len(set(replayed) - set(live)),
         "other_content": 0,
     }
-    assert (alert(found) is None) == (set(live) == set(replayed))
+    assert found.state == ("agreed" if set(live) == set(replayed) else "differs")
+    assert (alert(found.state, found.reason, SPAN) is None) == (set(live) == set(replayed))
 
 
 def test_a_difference_is_a_metric_and_an_alert_that_goes_away(tmp_path: Path) -> None:
@@ -69,6 +77,7 @@ def test_a_difference_is_a_metric_and_an_alert_that_goes_away(tmp_path: Path) ->
     lines = (tmp_path / "drift.prom").read_text().splitlines()
     assert 'perpstream_backtest_drift_signals{state="only_live"} 1' in lines
     assert "perpstream_backtest_drift_checked_timestamp_seconds 1700000000" in lines
+    assert 'perpstream_backtest_drift_state{state="differs"} 1' in lines
     raised = decode_as(AlertRaised, (tmp_path / "alert.json").read_bytes())
     assert raised.severity == "critical"
     assert "1 only live, 1 only in the replay, 0 with other content" in raised.detail
@@ -76,3 +85,12 @@ def test_a_difference_is_a_metric_and_an_alert_that_goes_away(tmp_path: Path) ->
     write_drift(compare_signals([signal()], [signal()], SPAN), tmp_path, 0.0)
     assert not (tmp_path / "alert.json").exists()
     assert 'state="same"} 1' in metric_lines(compare_signals([signal()], [signal()], SPAN), 0.0)
+
+
+def test_what_cannot_be_compared_does_not_look_like_agreement(tmp_path: Path) -> None:
+    write_drift(not_comparable("nothing was recorded", SPAN), tmp_path, 0.0)
+    lines = (tmp_path / "drift.prom").read_text().splitlines()
+    assert 'perpstream_backtest_drift_state{state="agreed"} 0' in lines
+    assert 'perpstream_backtest_drift_state{state="not_comparable"} 1' in lines
+    raised = decode_as(AlertRaised, (tmp_path / "alert.json").read_bytes())
+    assert (raised.severity, raised.detail) == ("warning", "nothing was recorded")

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import UserError
 from libs.store.engine import write_session
+from libs.store.imports import FundingRate, write_funding_rates
 from libs.store.market_facts import Placed, write_market_facts
 from services.console.data_export import require_stored
 from services.console.history import parquet as exporting
@@ -22,7 +23,7 @@ from services.console.history.parquet import Exporter, ExportSpan
 from tests.services.console.archive_files import trade_lines, write_file
 from tests.services.console.history_database import NoProgress, import_all, opened_engine, rows_of
 from tests.services.recorder.timelines import liquidation
-from tests.services.signal_engine.timelines import open_interest
+from tests.services.signal_engine.timelines import mark_price, open_interest
 
 SPAN = ExportSpan(dt.datetime(2024, 8, 7, tzinfo=dt.UTC), dt.datetime(2024, 8, 9, tzinfo=dt.UTC))
 ROWS = (
@@ -93,6 +94,27 @@ async def test_slow_inputs_and_liquidations_keep_every_digit(engine: AsyncEngine
     row = parquet.read_table(file.path, partitioning=None).to_pylist()[0]
     assert dict(row["values"])["open_interest"] == "123.1234567890123"
     assert [file async for file in exporter.slow("market_indicators", ["ETHUSDT"], SPAN)] == []
+
+
+async def test_mark_prices_and_settled_rates_are_the_exact_text(engine: AsyncEngine, tmp_path: Path) -> None:
+    at_ms = 1_723_075_202_000
+    mark = replace(
+        mark_price("BTCUSDT", at_ms, 10_010), funding_rate=Decimal("0.00010000"), basis_percent=Decimal("0.1")
+    )
+    fine = replace(mark_price("BTCUSDT", at_ms + 2_000, 0), mark_price=Decimal("0.1234567890123"))
+    async with write_session(engine) as session:
+        await write_market_facts(session, [Placed(mark, 5), Placed(fine, -1)])
+        await write_funding_rates(session, "BTCUSDT", [FundingRate(1_723_075_200_000, Decimal("0.00012300"), 8)])
+    exporter = Exporter(engine, tmp_path / "out", NoProgress())
+    [file] = [file async for file in exporter.slow("rate_snapshots", [], SPAN)]
+    assert file.path.endswith("mark_prices/symbol=BTCUSDT/day=2024-08-08/mark_prices.parquet")
+    first, second = parquet.read_table(file.path, partitioning=None).to_pylist()
+    assert (first["mark_price"], first["index_price"], first["funding_rate"]) == ("10010", "10000", "0.00010000")
+    assert (first["estimated_settle_price"], first["effective_at"].timestamp()) == (None, 0.005)
+    assert (second["mark_price"], second["funding_rate"], second["effective_at"]) == ("0.1234567890123", None, None)
+    [file] = [file async for file in exporter.slow("funding_rates", ["BTCUSDT"], SPAN)]
+    [row] = parquet.read_table(file.path, partitioning=None).to_pylist()
+    assert (row["funding_rate"], row["interval_hours"]) == ("0.00012300", 8)
 
 
 async def test_a_file_that_cannot_be_finished_leaves_the_one_before(engine: AsyncEngine, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from libs.exchanges.recordings import check_beginnings
 from libs.exchanges.venue import open_venue
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import VenueSettings
 from services.exchange_simulator.app import Simulation
 from services.exchange_simulator.clock import wall_ms
-from services.exchange_simulator.recording.reader import check_beginnings
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from tests.services.exchange_simulator.running import (
     AFTER_MIDNIGHT,

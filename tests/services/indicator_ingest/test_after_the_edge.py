@@ -7,12 +7,13 @@ from typing import cast
 
 from libs.contracts.topics import MARKPRICE
 from libs.exchanges import MarkPrice, StreamBatch
+from libs.exchanges.mark_prices import MarkPriceSampler
 from libs.exchanges.venue import Venue
 from libs.kit.clock import VenueClock
 from libs.kit.service import ServiceContext
 from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher
-from services.indicator_ingest.facts import MarkPriceSampler, Novelty
+from services.indicator_ingest.facts import Novelty
 from services.indicator_ingest.mark_prices import MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
 from tests.services.processes import eventually

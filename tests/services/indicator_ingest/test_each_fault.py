@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from libs.contracts.market import FeedStatusChanged, MarkPriceObserved
+from libs.exchanges.mark_prices import MARK_PRICE_MS, MarkPriceSampler
 from libs.exchanges.venue import keep_clock, open_venue
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.indicator_ingest.facts import MARK_PRICE_MS, MarkPriceSampler, Novelty
+from services.indicator_ingest.facts import Novelty
 from services.indicator_ingest.mark_prices import MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
 from tests.services.exchange_simulator.running import Running, running

@@ -10,16 +10,9 @@ from msgspec.structs import replace
 from libs.contracts.codec import decode, encode
 from libs.contracts.market import MarketIndicatorObserved
 from libs.exchanges import IndicatorValue, MarkPrice, Ticker
+from libs.exchanges.mark_prices import MarkPriceSampler, basis_percent
 from libs.kit.errors import BadMessage
-from services.indicator_ingest.facts import (
-    MarkPriceSampler,
-    Novelty,
-    basis_percent,
-    coinbase_product,
-    indicator_event,
-    premium_value,
-    raw_payload,
-)
+from services.indicator_ingest.facts import Novelty, coinbase_product, indicator_event, premium_value, raw_payload
 from services.indicator_ingest.polling import next_due
 
 

@@ -11,6 +11,7 @@ from libs.contracts.market import FeedStatusChanged, MarketIndicatorObserved
 from libs.contracts.topics import INDICATOR
 from libs.exchanges import IndicatorValue, Instrument, MarkPrice, StreamBatch, Ticker
 from libs.exchanges.errors import MalformedAnswer
+from libs.exchanges.mark_prices import MarkPriceSampler
 from libs.exchanges.venue import Venue
 from libs.kit.clock import VenueClock
 from libs.kit.errors import BadMessage
@@ -18,7 +19,7 @@ from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
-from services.indicator_ingest.facts import MarkPriceSampler, Novelty, indicator_event, premium_value
+from services.indicator_ingest.facts import Novelty, indicator_event, premium_value
 from services.indicator_ingest.mark_prices import MarkPriceFeed
 from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.polling import Poll, Poller, StaleAnswer

@@ -8,6 +8,7 @@ from typing import Final, Self, cast
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.topics import FEEDSTATUS
 from libs.exchanges import IndicatorValue, Instrument, MarkPrice, StreamBatch
+from libs.exchanges.mark_prices import MarkPriceSampler
 from libs.exchanges.session import StreamSession
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import Venue
@@ -18,7 +19,7 @@ from libs.kit.settings import ProcessSettings
 from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.indicator_ingest.backfill import Backfill, HistorySource
-from services.indicator_ingest.facts import MarkPriceSampler, Novelty
+from services.indicator_ingest.facts import Novelty
 from services.indicator_ingest.mark_prices import STREAM
 from services.indicator_ingest.membership import FirstRounds, MarkPrices, Membership
 from services.indicator_ingest.outlet import Outlet

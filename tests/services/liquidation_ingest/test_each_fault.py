@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from libs.contracts.market import FeedStatusChanged, LiquidationObserved
+from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.venue import keep_clock, open_venue
 from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.liquidation_ingest.feed import FEED, Channel, LiquidationFeed
-from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.ingest_stack import venue_settings

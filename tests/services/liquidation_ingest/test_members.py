@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import cast
 
+from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.session import StreamSession
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import Venue
@@ -12,7 +13,6 @@ from libs.kit.settings import ProcessSettings
 from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher
 from services.liquidation_ingest.feed import STREAM, Channel, Membership
-from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from libs.contracts.market import LiquidationObserved
+from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.venue import open_venue
 from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.liquidation_ingest.feed import Channel, LiquidationFeed
-from services.liquidation_ingest.selection import LiquidationSelection
 from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import running
 from tests.services.ingest_stack import venue_settings

@@ -6,7 +6,7 @@ This approximates the exchange's own aggregation; ids are 1…n because single t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.exchange_simulator.recording.rows import RecordedTrade
+from libs.exchanges.recorded_rows import RecordedTrade
 
 _SPAN_MS = 100
 
@@ -37,6 +37,12 @@ def aggregate(trades: Iterable[SingleTrade]) -> list[RecordedTrade]:
         else:
             groups.append([trade])
     return [_of_group(number, group) for number, group in enumerate(groups, start=1)]
+
+
+def lost_between(trades: Iterable[SingleTrade]) -> int:
+    """How many ids of single trades are missing between the first and the last: the aggregates' own ids do not show it."""
+    ids = {trade.trade_id for trade in trades}
+    return max(ids) - min(ids) + 1 - len(ids) if ids else 0
 
 
 def _of_group(number: int, group: list[SingleTrade]) -> RecordedTrade:

@@ -29,7 +29,11 @@ class RecordedEvent:
 
 @dataclass(slots=True)
 class RecordedRows:
-    """What one or several files hold: aggregate trades by symbol, and the other events in recorded order."""
+    """What one or several files hold: aggregate trades by symbol, and the other events in recorded order.
+
+    `lost`: single trades by symbol that a capture has missed between its first and last; none where it holds aggregates.
+    """
 
     trades: dict[str, list[RecordedTrade]] = field(default_factory=dict)
     events: list[RecordedEvent] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from libs.exchanges.binance.aggregate import SingleTrade, aggregate, lost_between
+from libs.exchanges.binance.parse import AggTradeMessage
+from libs.exchanges.recorded_rows import RecordedEvent, RecordedRows, RecordedTrade
 from libs.kit.errors import ConfigurationError
-from services.exchange_simulator.recording.aggregate import SingleTrade, aggregate
-from services.exchange_simulator.recording.rows import RecordedEvent, RecordedRows, RecordedTrade
 
 _ARCHIVE_NAME = re.compile(r"^([A-Z0-9_]+)-aggTrades-|(?:^|_)([a-z0-9]+(?:usdt|usdc))_", re.ASCII)
 _REPLAYED = ("markPrice", "kline_", "forceOrder", "bookTicker")
@@ -44,18 +45,6 @@ class _Trade(msgspec.Struct):
     X: str = "MARKET"
 
 
-class _AggTrade(msgspec.Struct):
-    E: int
-    T: int
-    s: str
-    a: int
-    p: str
-    q: str
-    f: int
-    l: int  # noqa: E741 - the venue's field name
-    m: bool
-
-
 class _Inner(msgspec.Struct):
     s: str = ""
 
@@ -69,7 +58,8 @@ class _Timed(msgspec.Struct):
 
 _envelope = msgspec.json.Decoder(_Envelope).decode
 _trade = msgspec.json.Decoder(_Trade).decode
-_agg_trade = msgspec.json.Decoder(_AggTrade).decode
+# What live ingestion reads aggregate trades with: the same bytes give the same trades.
+_agg_trade = msgspec.json.Decoder(AggTradeMessage).decode
 _timed = msgspec.json.Decoder(_Timed).decode
 
 
@@ -92,7 +82,9 @@ def read_recording(paths: Sequence[Path]) -> RecordedRows:
             merged.trades.setdefault(symbol, []).extend(trades)
         merged.events.extend(rows.events)
     for symbol, found in singles.items():
-        merged.trades.setdefault(symbol, aggregate(found))
+        if symbol not in merged.trades:
+            merged.trades[symbol] = aggregate(found)
+            merged.lost[symbol] = lost_between(found)
     if not any(merged.trades.values()) and not merged.events:
         raise _unreadable(paths[0], "it holds no trade of the market itself")
     return merged
@@ -158,7 +150,7 @@ def _unreadable(path: Path, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"the recording cannot be read: {why}",
         where=str(path),
-        todo="set PERPSTREAM_SIM_RECORDING to raw captures (.raw.gz) or Binance aggTrades tables (.csv, .csv.gz, .zip)",
+        todo="name raw captures (.raw.gz) or Binance aggTrades tables (.csv, .csv.gz, .zip), and record a damaged one again",
     )
 
 
@@ -222,9 +214,7 @@ def _read_capture(payloads: Iterable[str]) -> tuple[_Singles, RecordedRows]:
             singles.setdefault(trade.s, []).append(found)
         elif channel == "aggTrade":
             row = _agg_trade(envelope.data)
-            _check_trade((row.a, row.f, row.l), (row.T, row.E), row.p, row.q)
-            recorded = RecordedTrade(row.a, row.p, row.q, row.f, row.l, row.T, row.E, row.m)
-            rows.trades.setdefault(row.s, []).append(recorded)
+            rows.trades.setdefault(row.symbol, []).append(_recorded(row))
         elif channel.startswith(_REPLAYED) or envelope.stream.startswith("!forceOrder"):
             timed = _timed(envelope.data)
             event_ms = timed.E or timed.T
@@ -233,6 +223,12 @@ def _read_capture(payloads: Iterable[str]) -> tuple[_Singles, RecordedRows]:
                 symbol = timed.s or timed.o.s
                 rows.events.append(RecordedEvent(event_ms, symbol, envelope.stream, bytes(envelope.data)))
     return singles, rows
+
+
+def _recorded(row: AggTradeMessage) -> RecordedTrade:
+    ids = row.agg_id, row.first_trade_id, row.last_trade_id
+    _check_trade(ids, (row.trade_time, row.event_time), row.price, row.quantity)
+    return RecordedTrade(ids[0], row.price, row.quantity, *ids[1:], row.trade_time, row.event_time, row.buyer_is_maker)
 
 
 def _symbol_of(path: Path) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from libs.exchanges import ForcedOrder, StreamBatch
+from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.venue import Venue
 from libs.kit.clock import VenueClock
 from libs.kit.errors import BadMessage
@@ -18,7 +19,6 @@ from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.liquidation_ingest.feed import Channel, LiquidationFeed
-from services.liquidation_ingest.selection import LiquidationSelection
 
 ORDER = ForcedOrder(
     symbol="ETHUSDT",

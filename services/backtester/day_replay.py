@@ -1,0 +1,67 @@
+"""The replay of a day in a process of its own: its memory ends with it, and it ends with whoever started it."""
+
+import asyncio
+import datetime as dt
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from infra.local.process import ProcessSpec
+from libs.kit.errors import UnreachableError
+from services.backtester.drift import Drift
+
+EXIT_UNREACHABLE = 4
+_ANSWERS = (0, 1, 5)
+
+
+class ReplayFailed(Exception):
+    """The process ended without a result; the text is its exit code and its last line."""
+
+
+async def replayed_day(day: dt.date) -> Drift:
+    """What the check of the UTC day gives. Raises `UnreachableError` when a server was away, else `ReplayFailed`.
+
+    Cancelled, it kills the process.
+    """
+    with tempfile.TemporaryDirectory(prefix="perpstream-drift-") as folder:
+        code, answer, said = await _run(json.dumps(_request(day, Path(folder))).encode())
+    if code in _ANSWERS and answer:
+        return msgspec.json.decode(answer, type=Drift)
+    words = said.decode(errors="replace").strip().splitlines()
+    why = words[-1].removeprefix("perpstream: ") if words else "it said nothing"
+    if code == EXIT_UNREACHABLE:
+        raise UnreachableError(why, todo="it is tried again")
+    raise ReplayFailed(f"exit code {code}: {why}")
+
+
+def _request(day: dt.date, folder: Path) -> dict[str, object]:
+    """Holes of the log are no obstacle: the live engine saw them too, and whatever else is missing is looked for."""
+    start = dt.datetime.combine(day, dt.time(), dt.UTC)
+    return {
+        "kind": "drift",
+        "json": True,
+        "start": start.isoformat(),
+        "end": (start + dt.timedelta(days=1)).isoformat(),
+        "allow_gaps": True,
+        "costs": {"funding": False},
+        "output": str(folder),
+    }
+
+
+async def _run(request: bytes) -> tuple[int, bytes, bytes]:
+    spec = ProcessSpec("drift", (sys.executable, "-m", "services.backtester", "-"))
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *spec.launch_argv(), stdin=pipe, stdout=pipe, stderr=pipe, env=spec.launch_environment()
+    )
+    try:
+        answer, said = await process.communicate(request)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, answer, said
