@@ -271,7 +271,8 @@ def _in_scale(page: TradeRows, scale: tuple[int, int]) -> TradeRows:
 
 
 def _coarser(values: Int64, decimals: int) -> Int64:
-    return values // 10**decimals if decimals else np.ascontiguousarray(values)
+    close = np.ascontiguousarray(values)  # a division of neighbours is three times as fast as one of every other number
+    return close // 10**decimals if decimals else close
 
 
 def _milliseconds(column: pa.ChunkedArray) -> Int64:
