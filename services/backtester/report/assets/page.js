@@ -26,7 +26,7 @@
 
   // ---- numbers as on the rest of the page: thin spaces, a real minus, signs where they matter
   const figure = (value, decimals, signed) => {
-    const text = Math.abs(value).toFixed(decimals).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, "\u2009");
+    const text = Math.abs(value).toFixed(decimals).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, "\u202f");
     if (!Number(Math.abs(value).toFixed(decimals))) return text;
     return (value < 0 ? "\u2212" : signed ? "+" : "") + text;
   };
@@ -84,8 +84,13 @@
     water.applyOptions({ lineColor: colour("down"), topColor: faded("down", 0.05), bottomColor: faded("down", 0.35), invertFilledArea: true });
   });
   // The charts take their size after this script: only then is there a width to fit into.
-  const fit = (chart) => requestAnimationFrame(() => requestAnimationFrame(() => chart.timeScale().fitContent()));
-  fit(equity);
+  // A little room at both ends, or the labels there would be cut.
+  const whole = (chart, count) => {
+    const scale = chart.timeScale(), room = (count * 18) / Math.max(scale.width(), 200);
+    scale.setVisibleLogicalRange({ from: -room, to: count - 1 + room });
+  };
+  const fit = (chart, count) => requestAnimationFrame(() => requestAnimationFrame(() => whole(chart, count)));
+  fit(equity, data.equity.length);
 
   // ---- candles: differences back to prices, and places without data kept as empty times
   const unpack = (packed) => {
@@ -224,7 +229,7 @@
     for (const tab of byId("symbols").children) tab.setAttribute("aria-selected", String(tab.textContent === symbol));
     showLevels();
     draw();
-    if (!stay) fit(price);
+    if (!stay) fit(price, view(symbol).bars.length);
   };
 
   const hover = byId("hover");
@@ -263,7 +268,7 @@
     byId("symbols").append(tab);
   }
   byId("show-refused").addEventListener("change", draw);
-  byId("whole").addEventListener("click", () => price.timeScale().fitContent());
+  byId("whole").addEventListener("click", () => shown && whole(price, view(shown).bars.length));
 
   // ---- the table of trades; a chosen one is shown on the chart with its bracket, and told below it
   const columns = [
