@@ -6,7 +6,7 @@ from importlib.resources import files
 from services.backtester.metrics.catalogue import CATALOGUE, HEADINGS, Heading, Metric
 from services.backtester.metrics.tables import Group
 from services.backtester.report.calendar import calendars
-from services.backtester.report.chart_data import chart_data, script_text, trades_note
+from services.backtester.report.chart_data import chart_data, refused_note, script_text, trades_note
 from services.backtester.report.costs import cost_lines
 from services.backtester.report.coverage_lines import coverage_lines
 from services.backtester.report.document import Report
@@ -205,7 +205,7 @@ def _prices(report: Report) -> Html:
     boxes = element(
         "div",
         element("div", id="symbols", class_="tabs", role="tablist"),
-        element("label", Html('<input type="checkbox" id="show-refused">'), " refused signals"),
+        element("label", Html('<input type="checkbox" id="show-refused">'), f" {refused_note(report)}"),
         element("button", "whole range", type="button", id="whole"),
         class_="controls",
     )
@@ -217,6 +217,7 @@ def _prices(report: Report) -> Html:
         element("span", "■ stopped or expired"),
         element("span", "─ won", class_="up"),
         element("span", "┄ lost", class_="down"),
+        element("span", "○ refused: best score ×number", class_="flat"),
         element("span", "▨ no data", class_="flat"),
         class_="legend",
     )
@@ -236,7 +237,10 @@ def _prices(report: Report) -> Html:
 
 def _figures(report: Report, heading: Heading) -> Html:
     rows = [_figure(report, metric) for metric in CATALOGUE if metric.heading == heading]
-    return panel(heading, table(("figure", "value", "90 % band"), rows))
+    head = ("figure", "value", "90 % band")
+    # Where no figure has a band or a reason, a column of nothing would only take room.
+    columns = 3 if any(row[2] for row in rows) else 2
+    return panel(heading, table(head[:columns], [row[:columns] for row in rows]))
 
 
 def _figure(report: Report, metric: Metric) -> tuple[str, ...]:

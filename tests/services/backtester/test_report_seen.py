@@ -196,6 +196,23 @@ def test_the_charts_show_all_of_the_range(seen: Seen, report: Path) -> None:
     assert at_right >= f"2026-03-{2 + days:02.0f} 1"
 
 
+def test_a_chosen_trade_among_refused_signals(seen: Seen, report: Path, pictures: Path) -> None:
+    """The last one here: it leaves the page as a reader has it then."""
+    page = seen.page
+    signals = json.loads((report / "report.json").read_bytes())["signals"]
+    label = page.locator("label", has=page.locator("#show-refused")).inner_text()
+    refused = sum(signal["state"] == "refused" for signal in signals)
+    assert label.strip() == "refused signals" if refused <= 10_000 else f"{refused:,}".replace(",", "\u202f") in label
+    page.locator("#show-refused").check()
+    page.locator("#trades tbody tr").nth(3).click()
+    assert "entry" in page.locator("#trade").inner_text()
+    page.wait_for_function(f"({DRAWN})('price') > 2000")
+    assert page.evaluate("document.documentElement.scrollWidth") <= _width(page)
+    name = "dark" if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
+    page.screenshot(path=pictures / f"{name}-{_width(page)}-trade.png")
+    assert seen.complaints == []
+
+
 def _width(page: Page) -> int:
     size = page.viewport_size
     assert size is not None

@@ -169,6 +169,25 @@
   const exits = (trade) => trade.exits.map((one) => short[one[3]] || one[3]).join(" → ");
   const last = (trade) => trade.exits[trade.exits.length - 1];
 
+  // A strategy that waits out its cooldown refuses at every evaluation: one mark a bar and side, and one text a run of them.
+  const refusedBars = () => {
+    const { interval } = view(shown), marked = [];
+    for (const side of [true, false]) {
+      let run = null, mark = null;
+      for (const [symbol, at, long, score] of data.refused) {
+        if (symbol !== shown || Boolean(long) !== side) continue;
+        const time = bar(shown, at);
+        if (!mark || time - mark.time > 15 * interval) run = { count: 0, best: 0, first: null };
+        if (!mark || mark.time !== time) marked.push((mark = { time, long: side }));
+        run.first ||= mark;
+        run.count += 1;
+        run.best = Math.max(run.best, score);
+        run.first.text = `○ ${figure(run.best, 0)}${run.count > 1 ? ` ×${run.count}` : ""}`;
+      }
+    }
+    return marked;
+  };
+
   const draw = () => {
     if (!shown) return;
     const found = [], lines = [];
@@ -189,9 +208,8 @@
       });
     }
     if (byId("show-refused").checked) {
-      for (const [symbol, at, long, score] of data.refused) {
-        if (symbol !== shown) continue;
-        found.push({ time: bar(shown, at), position: long ? "belowBar" : "aboveBar", shape: "circle", color: faded("dim", 0.7), size: 0.5, text: withWords ? `○ ${figure(score, 0)}` : undefined });
+      for (const { time: at, long, text } of refusedBars()) {
+        found.push({ time: at, position: long ? "belowBar" : "aboveBar", shape: "circle", color: faded("dim", 0.7), size: 0.5, text: withWords ? text : undefined });
       }
     }
     marks.setMarkers(found.sort((one, other) => one.time - other.time));
