@@ -53,14 +53,14 @@ class PortfolioRules(BaseModel):
 
     def describe(self) -> tuple[str, ...]:
         """The rules, one line each, for the top of a report."""
-        guard = f"warning at -{self.warning_r} R" if self.warning_r is not None else "no warning"
+        guard = f"warning at \u2212{self.warning_r} R" if self.warning_r is not None else "no warning"
         if self.circuit_break_r is not None:
             then = ", everything is closed" if self.flatten else ""
-            guard += f", circuit break at -{self.circuit_break_r} R for {self.cooldown_minutes} minutes{then}"
-        daily = "no limit" if self.daily_loss_r is None else f"no entries after -{self.daily_loss_r} R"
+            guard += f", circuit break at \u2212{self.circuit_break_r} R for {self.cooldown_minutes} minutes{then}"
+        daily = "no limit" if self.daily_loss_r is None else f"no entries after \u2212{self.daily_loss_r} R"
+        risk, balance = self.risk_per_trade.normalize(), self.starting_balance.normalize()
         return (
-            f"risk: {self.risk_per_trade} a trade (1 R) of {self.starting_balance}; at most {self.max_positions} positions, "
-            "one a symbol",
+            f"risk: {risk:f} a trade (1 R) of {balance:f}; at most {self.max_positions} positions, one a symbol",
             f"daily loss (UTC day, realised): {daily}",
             f"risk guard (realised and unrealised): {guard}",
         )

@@ -15,7 +15,7 @@ View = Literal["as-seen", "repaired"]
 
 
 class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing in words ("" if nothing)."""
+    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing, a clause ("" if nothing)."""
 
     symbol: str
     name: str

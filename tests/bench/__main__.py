@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "sweep": ("bench_sweep",),
     "backtest": ("bench_backtest",),
     "memory": ("bench_memory",),
+    "days": ("three_days",),
     "streaming": ("bench_streaming", "10000"),
     "ingest": ("bench_ingest", "400000"),
     "sequencer": ("bench_sequencer",),

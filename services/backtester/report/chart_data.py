@@ -15,7 +15,7 @@ from services.backtester.result import BacktestResult
 MOST_BARS = 60_000
 MOST_TRADES = 4000
 EQUITY_STEPS = 1500
-MOST_REFUSED = 2000
+MOST_REFUSED = 10_000
 MOST_SYMBOLS = 40
 
 
@@ -134,6 +134,14 @@ def script_text(data: ChartData) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def refused_note(report: Report) -> str:
+    """What can be shown on the price, and that not all are, where that is so."""
+    count = sum(signal.state == "refused" for signal in report.signals)
+    if count <= MOST_REFUSED:
+        return "refused signals"
+    return f"refused signals (the newest {number(MOST_REFUSED, 0)} of {number(count, 0)})"
 
 
 def trades_note(report: Report) -> str:

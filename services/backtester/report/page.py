@@ -6,8 +6,9 @@ from importlib.resources import files
 from services.backtester.metrics.catalogue import CATALOGUE, HEADINGS, Heading, Metric
 from services.backtester.metrics.tables import Group
 from services.backtester.report.calendar import calendars
-from services.backtester.report.chart_data import chart_data, script_text, trades_note
+from services.backtester.report.chart_data import chart_data, refused_note, script_text, trades_note
 from services.backtester.report.costs import cost_lines
+from services.backtester.report.coverage_lines import coverage_lines
 from services.backtester.report.document import Report
 from services.backtester.report.markup import Html, element, escaped, joined, panel, signed, table
 from services.backtester.report.small_charts import small_charts
@@ -26,7 +27,7 @@ from services.backtester.report.words import (
     span,
     worded,
 )
-from services.backtester.result import BacktestResult, InputCoverage
+from services.backtester.result import BacktestResult
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 CHARTS = "lightweight-charts-5.2.1.js"
@@ -88,7 +89,6 @@ def _bar(report: Report) -> Html:
 def _parts(report: Report) -> list[Html]:
     return [
         _introduction(report),
-        element("div", *(_tile(report, name) for name in _TILES), class_="tiles"),
         panel(
             "Equity and drawdown",
             element("div", id="equity", class_="chart"),
@@ -118,6 +118,7 @@ def _introduction(report: Report) -> Html:
         element("p", when),
         element("p", read, class_="note"),
         *(element("p", f"! {line}", class_="caution") for line in report.cautions[1 if facts.ideal else 0 :]),
+        element("div", *(_tile(report, name) for name in _TILES), class_="tiles"),
         element("div", _assumptions(report), _coverage(report), class_="top-grid"),
         class_="intro",
     )
@@ -142,15 +143,24 @@ def _assumptions(report: Report) -> Html:
 def _coverage(report: Report) -> Html:
     if not report.coverage:
         return panel("Coverage", element("p", "Not stated.", class_="empty"))
+    lines = coverage_lines(report.coverage)
+    found = [_covered([(one.title, one.share, one.rows, one.missing) for one in lines])]
+    if len(lines) < len(report.coverage):
+        worst_first = sorted(report.coverage, key=lambda one: one.share)
+        each = _covered([(f"{one.symbol} {plain(one.name)}", one.share, one.rows, one.missing) for one in worst_first])
+        found.append(element("details", element("summary", "each symbol"), each))
+    return panel("Coverage", *found)
+
+
+def _covered(lines: list[tuple[str, float, int, str]]) -> Html:
     rows = [
-        (joined(f"{one.symbol} {one.name}", _missing(one)), _share(one.share), number(one.rows, 0))
-        for one in sorted(report.coverage, key=lambda one: one.share)
+        (joined(title, _missing(missing)), _share(share), number(count, 0)) for title, share, count, missing in lines
     ]
-    return panel("Coverage", table(("input", "% known", "rows"), [tuple(row) for row in rows], "words-first"))
+    return table(("input", "% known", "rows"), [tuple(row) for row in rows], "words-first")
 
 
-def _missing(one: InputCoverage) -> Html:
-    return element("small", f"missing {one.missing}", class_="amber") if one.missing else Html("")
+def _missing(words: str) -> Html:
+    return element("small", words, class_="amber") if words else Html("")
 
 
 def _share(share: float) -> Html:
@@ -195,7 +205,7 @@ def _prices(report: Report) -> Html:
     boxes = element(
         "div",
         element("div", id="symbols", class_="tabs", role="tablist"),
-        element("label", Html('<input type="checkbox" id="show-refused">'), " refused signals"),
+        element("label", Html('<input type="checkbox" id="show-refused">'), f" {refused_note(report)}"),
         element("button", "whole range", type="button", id="whole"),
         class_="controls",
     )
@@ -207,6 +217,7 @@ def _prices(report: Report) -> Html:
         element("span", "■ stopped or expired"),
         element("span", "─ won", class_="up"),
         element("span", "┄ lost", class_="down"),
+        element("span", "○ refused: best score ×number", class_="flat"),
         element("span", "▨ no data", class_="flat"),
         class_="legend",
     )
@@ -226,7 +237,10 @@ def _prices(report: Report) -> Html:
 
 def _figures(report: Report, heading: Heading) -> Html:
     rows = [_figure(report, metric) for metric in CATALOGUE if metric.heading == heading]
-    return panel(heading, table(("figure", "value", "90 % band"), rows))
+    head = ("figure", "value", "90 % band")
+    # Where no figure has a band or a reason, a column of nothing would only take room.
+    columns = 3 if any(row[2] for row in rows) else 2
+    return panel(heading, table(head[:columns], [row[:columns] for row in rows]))
 
 
 def _figure(report: Report, metric: Metric) -> tuple[str, ...]:
@@ -261,15 +275,15 @@ def _groups(groups: tuple[Group, ...]) -> Html:
             str(row.trades),
             percent(row.win_rate.value),
             signed(money(row.net, signed=True), row.net),
-            money(row.costs),
             signed(number(row.expectancy_r.value, 2, signed=True), row.expectancy_r.value),
             number(row.profit_factor.value, 2),
+            money(row.costs),
             span(row.median_hold_ms.value),
         )
         for row in groups
     ]
     return table(
-        ("", "trades", "win, %", "net", "costs", "mean R", "profit factor", "median hold"), [tuple(row) for row in rows]
+        ("", "trades", "win, %", "net", "mean R", "profit factor", "costs", "median hold"), [tuple(row) for row in rows]
     )
 
 

@@ -158,8 +158,8 @@ def _grid(axis: Axis, width: float = WIDTH) -> Html:
         parts.append(element("line", x1=_LEFT, x2=width - _RIGHT, y1=y, y2=y, class_="zero" if zero else "grid"))
         parts.append(_label(_short(value, axis.tick), _LEFT - 5, y + 3.5, "end"))
     middle = (HEIGHT - _BOTTOM + _TOP) / 2
-    turn = f"rotate(-90 9 {middle:.0f})"
-    parts.append(element("text", axis.title, x=9.0, y=middle, transform=turn, text_anchor="middle", class_="label"))
+    turn = f"rotate(-90 11 {middle:.0f})"
+    parts.append(element("text", axis.title, x=11.0, y=middle, transform=turn, text_anchor="middle", class_="label"))
     return joined(*parts)
 
 
@@ -172,8 +172,13 @@ def _across(axis: Axis) -> Html:
 
 def _short(value: float, tick: float) -> str:
     if abs(value) >= 10_000:
-        return number(value / 1000, 0) + "k"
-    return number(value, max(0, -math.floor(math.log10(tick) + 1e-9)) + (tick * 10**9 % 10 > 0))
+        return number(value / 1000, _decimals(tick / 1000)) + "k"
+    return number(value, _decimals(tick))
+
+
+def _decimals(tick: float) -> int:
+    """As many as tell neighbours apart: none for 5, two for 0.25."""
+    return next((decimals for decimals in range(9) if math.isclose(round(tick, decimals), tick, rel_tol=1e-6)), 9)
 
 
 def _label(text: str, x: float, y: float, anchor: str, class_: str = "label") -> Html:

@@ -12,6 +12,7 @@ from services.backtester.metrics.catalogue import CATALOGUE, HEADINGS, Heading, 
 from services.backtester.metrics.tables import Group
 from services.backtester.report import braille
 from services.backtester.report.costs import cost_lines
+from services.backtester.report.coverage_lines import coverage_lines
 from services.backtester.report.document import Report
 from services.backtester.report.words import (
     UNIT_SIGNS,
@@ -84,15 +85,15 @@ def _top(report: Report) -> Iterator[RenderableType]:
 
 
 def _coverage(report: Report) -> Iterator[RenderableType]:
-    partial = [one for one in report.coverage if one.share < 1]
-    whole = len(report.coverage) - len(partial)
+    whole = sum(one.share >= 1 for one in report.coverage)
     if not report.coverage:
         yield Text("  not stated", style="dim")
     elif whole:
         yield Text(f"  {whole} of {len(report.coverage)} inputs are whole")
-    for one in partial:
-        missing = f", missing {one.missing}" if one.missing else ""
-        yield Text(f"  {one.symbol} {one.name}: {cut_percent(one.share)} %{missing}", style="yellow")
+    for line in coverage_lines(report.coverage):
+        if line.share < 1:
+            missing = f", {line.missing}" if line.missing else ""
+            yield Text(f"  {line.title}: {cut_percent(line.share)} %{missing}", style="yellow")
 
 
 def _figure_table(report: Report, heading: Heading) -> Table:

@@ -7,9 +7,10 @@ from services.backtester.metrics.catalogue import Metric, Unit
 from services.backtester.metrics.figure import Figure
 
 UNKNOWN = "–"
-THIN_SPACE = "\u2009"
+THIN_SPACE = "\u202f"
 _MINUS = "\u2212"
 _LARGE_SHARE = 100.0
+_LARGE_RATIO = 10_000.0
 _DECIMALS: dict[Unit, int] = {"ratio": 2, "R": 2, "count": 0, "correlation": 2}
 UNIT_SIGNS: dict[Unit, str] = {"R": "R", "share": "%", "share_signed": "%", "probability": "%"}
 
@@ -61,6 +62,8 @@ def worded(value: float | None, unit: Unit) -> str:
             return _probability(value)
         case "time":
             return span(value)
+    if unit == "ratio" and value is not None and abs(value) >= _LARGE_RATIO:
+        return f"{'> ' if value > 0 else '< ' + _MINUS}9{THIN_SPACE}999"
     return number(value, _DECIMALS[unit], signed=unit in ("R", "correlation"))
 
 

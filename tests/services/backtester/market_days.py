@@ -54,11 +54,13 @@ def _write_day(
     prices = price * np.exp(np.cumsum(steps))
     sold = dice.random(count) > 0.5 + 0.18 * np.tanh(drift)
     sizes = dice.pareto(1.6, count) + 0.05
-    _write(folder, market, start, _Columns(first_id, times, prices, sizes, sold))
+    write_trades(folder, market, start, TradeColumns(first_id, times, prices, sizes, sold))
     return float(prices[-1])
 
 
-class _Columns(NamedTuple):
+class TradeColumns(NamedTuple):
+    """The trades of a day in order of time."""
+
     first_id: int
     times: NDArray[np.int64]
     prices: NDArray[np.float64]
@@ -66,7 +68,8 @@ class _Columns(NamedTuple):
     sold: NDArray[np.bool_]
 
 
-def _write(folder: Path, market: Market, start: datetime, columns: _Columns) -> None:
+def write_trades(folder: Path, market: Market, start: datetime, columns: TradeColumns) -> None:
+    """The day's file; quantities are a tenth of `sizes`."""
     first_id, times, prices, sizes, sold = columns
     count = len(times)
     ids = np.arange(first_id, first_id + count)

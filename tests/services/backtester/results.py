@@ -352,7 +352,7 @@ def _coverage() -> tuple[InputCoverage, ...]:
     return (
         *whole,
         InputCoverage(
-            symbol="SOLUSDT", name="open interest", share=0.982, rows=8_484, missing="12 June 02:10 to 15:05"
+            symbol="SOLUSDT", name="open interest", share=0.982, rows=8_484, missing="missing 12 June 02:10 to 15:05"
         ),
     )
 

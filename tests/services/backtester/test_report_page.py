@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,31 +12,12 @@ from playwright.sync_api import Browser, Page
 from services.backtester.report import compare, write_comparison, write_report
 from services.backtester.report.page import POLICY, asset
 from services.backtester.result import BacktestResult, InputCoverage
+from tests.services.backtester.pages import DRAWN, SIZES, open_page
 from tests.services.backtester.results import Shape, curve, make_result, plain_result
 from tests.support.browser import browser
 
 MOST_BYTES = 5_000_000
-SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'>\"'&</title></script>"
-# How many pixels of the canvases in an element differ from the most frequent one of theirs.
-DRAWN = """(id) => [...document.querySelectorAll(`#${id} canvas`)].reduce((sum, canvas) => {
-  if (!canvas.width || !canvas.height) return sum;
-  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
-  copy.drawImage(canvas, 0, 0);
-  const pixels = new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
-  const counts = new Map();
-  for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) || 0) + 1);
-  return sum + pixels.length - Math.max(...counts.values());
-}, 0)"""
-
-
-@dataclass
-class Seen:
-    """What a page said and asked for while it was open."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +31,6 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(make_result(), tmp_path_factory.mktemp("month")).html
 
 
-def _open(chromium: Browser, path: Path, *, dark: bool = False, size: str = "desk") -> Seen:
-    width, height = SIZES[size]
-    context = chromium.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme="dark" if dark else "light",
-        has_touch=size == "phone",
-        is_mobile=size == "phone",
-    )
-    seen = Seen(context.new_page())
-    seen.page.on("console", lambda message: seen.complaints.append(message.text))
-    seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-    seen.page.on("request", lambda request: seen.requests.append(request.url))
-    seen.page.goto(path.as_uri())
-    seen.page.wait_for_function("document.querySelector('#trades tbody')")
-    return seen
-
-
 def _lightness(page: Page) -> float:
     text = str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     return sum(float(part) for part in text[text.index("(") + 1 : -1].split(",")[:3]) / 3
@@ -75,7 +39,7 @@ def _lightness(page: Page) -> float:
 @pytest.mark.parametrize("size", list(SIZES))
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_it_is_complete_in_each_theme_and_size(chromium: Browser, month: Path, dark: bool, size: str) -> None:
-    seen = _open(chromium, month, dark=dark, size=size)
+    seen = open_page(chromium, month, dark=dark, size=size)
     page = seen.page
     assert (_lightness(page) < 60) is dark
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
@@ -92,7 +56,7 @@ def test_it_is_complete_in_each_theme_and_size(chromium: Browser, month: Path, d
 
 
 def test_a_trade_is_found_told_and_shown(chromium: Browser, month: Path) -> None:
-    seen = _open(chromium, month)
+    seen = open_page(chromium, month)
     page = seen.page
     page.get_by_role("tab", name="SOLUSDT").click()
     assert page.get_by_role("tab", name="SOLUSDT").get_attribute("aria-selected") == "true"
@@ -145,7 +109,7 @@ def test_it_is_one_small_file_that_may_fetch_nothing(month: Path, tmp_path: Path
 
 def test_the_minutes_of_three_days_are_all_there(chromium: Browser, tmp_path: Path) -> None:
     result = make_result(Shape(days=3))
-    seen = _open(chromium, write_report(result, tmp_path).html)
+    seen = open_page(chromium, write_report(result, tmp_path).html)
     packed = seen.page.evaluate("JSON.parse(document.getElementById('data').textContent).bars.BTCUSDT")
     assert (packed["interval"], len(packed["number"])) == (60, 3 * 1440)
     first, bars = result.candles["BTCUSDT"], packed["open"]
@@ -155,7 +119,7 @@ def test_the_minutes_of_three_days_are_all_there(chromium: Browser, tmp_path: Pa
 
 @pytest.mark.parametrize("ideal", [True, False])
 def test_only_an_ideal_run_is_branded(chromium: Browser, tmp_path: Path, ideal: bool) -> None:
-    seen = _open(chromium, write_report(make_result(Shape(days=2, ideal=ideal)), tmp_path).html)
+    seen = open_page(chromium, write_report(make_result(Shape(days=2, ideal=ideal)), tmp_path).html)
     assert ("IDEAL RUN" in seen.page.inner_text("main")) is ideal
     assert ("IDEAL" in seen.page.inner_text("header")) is ideal
     seen.page.context.close()
@@ -163,7 +127,7 @@ def test_only_an_ideal_run_is_branded(chromium: Browser, tmp_path: Path, ideal: 
 
 def test_an_empty_run_says_what_would_fill_it(chromium: Browser, tmp_path: Path) -> None:
     empty: BacktestResult = plain_result((), curve())
-    seen = _open(chromium, write_report(empty, tmp_path).html, size="phone")
+    seen = open_page(chromium, write_report(empty, tmp_path).html, size="phone")
     body = seen.page.inner_text("body")
     assert "No position was opened" in body
     assert "no candles" in body

@@ -21,12 +21,14 @@ from services.backtester.report.words import (
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (number(1234567.891, 2), "1\u2009234\u2009567.89"),
+        (number(1234567.891, 2), "1\u202f234\u202f567.89"),
         (number(-0.001, 2, signed=True), "0.00"),
         (number(-12.5, 1, signed=True), "−12.5"),
         (number(None, 2), "–"),
         (percent(0.1234, signed=True), "+12.3"),
-        (percent(1e12, signed=True), "> +9\u2009999"),
+        (percent(1e12, signed=True), "> +9\u202f999"),
+        (worded(21_928_816.9, "ratio"), "> 9\u202f999"),
+        (worded(-12_000, "ratio"), "< −9\u202f999"),
         (cut_percent(0.99999), "99.9"),
         (span(61_000), "1 min 01 s"),
         (span(90_000_000), "1 d 01 h"),

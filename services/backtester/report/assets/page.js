@@ -26,7 +26,7 @@
 
   // ---- numbers as on the rest of the page: thin spaces, a real minus, signs where they matter
   const figure = (value, decimals, signed) => {
-    const text = Math.abs(value).toFixed(decimals).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, "\u2009");
+    const text = Math.abs(value).toFixed(decimals).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, "\u202f");
     if (!Number(Math.abs(value).toFixed(decimals))) return text;
     return (value < 0 ? "\u2212" : signed ? "+" : "") + text;
   };
@@ -84,8 +84,13 @@
     water.applyOptions({ lineColor: colour("down"), topColor: faded("down", 0.05), bottomColor: faded("down", 0.35), invertFilledArea: true });
   });
   // The charts take their size after this script: only then is there a width to fit into.
-  const fit = (chart) => requestAnimationFrame(() => requestAnimationFrame(() => chart.timeScale().fitContent()));
-  fit(equity);
+  // A little room at both ends, or the labels there would be cut.
+  const whole = (chart, count) => {
+    const scale = chart.timeScale(), room = (count * 18) / Math.max(scale.width(), 200);
+    scale.setVisibleLogicalRange({ from: -room, to: count - 1 + room });
+  };
+  const fit = (chart, count) => requestAnimationFrame(() => requestAnimationFrame(() => whole(chart, count)));
+  fit(equity, data.equity.length);
 
   // ---- candles: differences back to prices, and places without data kept as empty times
   const unpack = (packed) => {
@@ -164,6 +169,25 @@
   const exits = (trade) => trade.exits.map((one) => short[one[3]] || one[3]).join(" → ");
   const last = (trade) => trade.exits[trade.exits.length - 1];
 
+  // A strategy that waits out its cooldown refuses at every evaluation: one mark a bar and side, and one text a run of them.
+  const refusedBars = () => {
+    const { interval } = view(shown), marked = [];
+    for (const side of [true, false]) {
+      let run = null, mark = null;
+      for (const [symbol, at, long, score] of data.refused) {
+        if (symbol !== shown || Boolean(long) !== side) continue;
+        const time = bar(shown, at);
+        if (!mark || time - mark.time > 15 * interval) run = { count: 0, best: 0, first: null };
+        if (!mark || mark.time !== time) marked.push((mark = { time, long: side }));
+        run.first ||= mark;
+        run.count += 1;
+        run.best = Math.max(run.best, score);
+        run.first.text = `○ ${figure(run.best, 0)}${run.count > 1 ? ` ×${run.count}` : ""}`;
+      }
+    }
+    return marked;
+  };
+
   const draw = () => {
     if (!shown) return;
     const found = [], lines = [];
@@ -184,9 +208,8 @@
       });
     }
     if (byId("show-refused").checked) {
-      for (const [symbol, at, long, score] of data.refused) {
-        if (symbol !== shown) continue;
-        found.push({ time: bar(shown, at), position: long ? "belowBar" : "aboveBar", shape: "circle", color: faded("dim", 0.7), size: 0.5, text: withWords ? `○ ${figure(score, 0)}` : undefined });
+      for (const { time: at, long, text } of refusedBars()) {
+        found.push({ time: at, position: long ? "belowBar" : "aboveBar", shape: "circle", color: faded("dim", 0.7), size: 0.5, text: withWords ? text : undefined });
       }
     }
     marks.setMarkers(found.sort((one, other) => one.time - other.time));
@@ -224,7 +247,7 @@
     for (const tab of byId("symbols").children) tab.setAttribute("aria-selected", String(tab.textContent === symbol));
     showLevels();
     draw();
-    if (!stay) fit(price);
+    if (!stay) fit(price, view(symbol).bars.length);
   };
 
   const hover = byId("hover");
@@ -263,7 +286,7 @@
     byId("symbols").append(tab);
   }
   byId("show-refused").addEventListener("change", draw);
-  byId("whole").addEventListener("click", () => price.timeScale().fitContent());
+  byId("whole").addEventListener("click", () => shown && whole(price, view(shown).bars.length));
 
   // ---- the table of trades; a chosen one is shown on the chart with its bracket, and told below it
   const columns = [
