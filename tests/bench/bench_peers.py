@@ -11,6 +11,7 @@ import importlib
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -35,24 +36,27 @@ NAUTILUS_ROWS = 1_000_000
 """It would need more than a minute a round for 10 M, and 1 M rows (9 h) fill the windows twice over."""
 
 
-def build(name: str, rows: LogRows) -> Contender:
-    """A peer with its data made. Raises `SystemExit` where its library is not installed."""
+def maker(name: str) -> Callable[[LogRows], Contender]:
+    """What makes a peer's data. Raises `SystemExit` where its library is not installed."""
     module, function = PEERS[name].split(".")
     try:
-        made: Contender = getattr(importlib.import_module(f"tests.bench.peers.{module}"), function)(rows)
+        found: Callable[[LogRows], Contender] = getattr(
+            importlib.import_module(f"tests.bench.peers.{module}"), function
+        )
     except ModuleNotFoundError as error:
         raise SystemExit(f"{name} needs {error.name}, which is not installed here: run `make peers`") from None
-    return made
+    return found
 
 
 def compare(count: int, most: dict[str, int], rounds: int) -> list[dict[str, Any]]:
     """Every contender once a round, ours first; the rows of the table. `most`: rows that each peer takes at most."""
+    makers = {name: maker(name) for name in most}
     rows = stream(count)
     parts = {name: first(rows, min(count, limit)) for name, limit in most.items()}
     expected = {
         size: ours.scores(first(rows, size))() for size in {len(part.time) for part in parts.values()} | {count}
     }
-    contenders = [ours.contender(rows), *(build(name, part) for name, part in parts.items())]
+    contenders = [ours.contender(rows), *(makers[name](part) for name, part in parts.items())]
     for contender in contenders:
         once(contender, expected)  # compiles what is not compiled yet
     # What was made stays: a garbage collector that looks through it all, again and again, would slow down the peers.
@@ -98,7 +102,6 @@ def show(found: list[dict[str, Any]], rounds: int) -> None:
         "rows",
         "clock",
         "M rows/s",
-        "ns a row",
         "the kernel is × faster",
         "lowest to highest",
         "goal",
@@ -107,9 +110,9 @@ def show(found: list[dict[str, Any]], rounds: int) -> None:
     for line in found:
         rate, span = line["rows_per_second"], f"{line['lowest']:,.1f} to {line['highest']:,.1f}"
         goal = f"≥ {line['goal']:,}" if line["goal"] else ""
-        cells = (f"{rate / 1e6:,.3f}", f"{1e9 / rate:,.1f}", f"{line['kernel_is_times_faster']:,.1f}", span, goal)
+        cells = (f"{rate / 1e6:,.3f}", f"{line['kernel_is_times_faster']:,.1f}", span, goal)
         table.add_row(line["design"], f"{line['rows']:,}", line["clock"], *cells)
-    Console(width=140).print(table)
+    Console(width=120).print(table)
 
 
 def read_arguments() -> argparse.Namespace:

@@ -20,7 +20,7 @@ STRATEGIES = Path(__file__).parents[3] / "strategies"
 def contender(rows: LogRows) -> Contender:
     """The kernel over all the rows."""
     work = scores(rows)
-    return Contender("kernel, factors and scores", len(rows.time), lambda: work)
+    return Contender("kernel, factors, scores", len(rows.time), lambda: work)
 
 
 def scores(rows: LogRows) -> Callable[[], Reading]:
