@@ -1,8 +1,8 @@
 """`make peers`: the full kernel against what other designs take for a part of its work (see `tests.bench.peers` on fairness).
 
-Ratios of rows per second within one round, medians of interleaved rounds. Time is that of the one thread's processor, or of the
-wall on both sides where the peer has several threads. Making data is not timed. Every reading must agree with the kernel over
-the same rows, or the run ends with both values.
+Ratios of rows per second to the kernel's run right before, medians of interleaved rounds. Time is that of the one thread's
+processor, or of the wall on both sides where the peer has several threads. Making data is not timed. Every reading must agree
+with the kernel over the same rows, or the run ends with both values.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import track
@@ -36,6 +36,13 @@ NAUTILUS_ROWS = 1_000_000
 """It would need more than a minute a round for 10 M, and 1 M rows (9 h) fill the windows twice over."""
 
 
+class Pair(NamedTuple):
+    """One measurement: the kernel, and the peer right after it, so that both meet the machine in the same mood."""
+
+    kernel: Spent
+    peer: Spent
+
+
 def maker(name: str) -> Callable[[LogRows], Contender]:
     """What makes a peer's data. Raises `SystemExit` where its library is not installed."""
     module, function = PEERS[name].split(".")
@@ -49,24 +56,24 @@ def maker(name: str) -> Callable[[LogRows], Contender]:
 
 
 def compare(count: int, most: dict[str, int], rounds: int) -> list[dict[str, Any]]:
-    """Every contender once a round, ours first; the rows of the table. `most`: rows that each peer takes at most."""
+    """Every peer once a round, the kernel right before each; the rows of the table. `most`: rows that a peer takes at most."""
     makers = {name: maker(name) for name in most}
     rows = stream(count)
     parts = {name: first(rows, min(count, limit)) for name, limit in most.items()}
-    expected = {
-        size: ours.scores(first(rows, size))() for size in {len(part.time) for part in parts.values()} | {count}
-    }
-    contenders = [ours.contender(rows), *(makers[name](part) for name, part in parts.items())]
-    for contender in contenders:
+    sizes = {len(part.time) for part in parts.values()} | {count}
+    expected = {size: ours.scores(first(rows, size))() for size in sizes}
+    kernel, peers = ours.contender(rows), [makers[name](part) for name, part in parts.items()]
+    for contender in (kernel, *peers):
         once(contender, expected)  # compiles what is not compiled yet
     # What was made stays: a garbage collector that looks through it all, again and again, would slow down the peers.
     gc.collect()
     gc.freeze()
-    spent: list[list[Spent]] = [[] for _ in contenders]
+    pairs: list[list[Pair]] = [[] for _ in peers]
     for _ in track(range(rounds), "rounds", console=Console(stderr=True), transient=True):
-        for contender, seen in zip(contenders, spent, strict=True):
-            seen.append(once(contender, expected))
-    return [row(contender, seen, contenders[0], spent[0]) for contender, seen in zip(contenders, spent, strict=True)]
+        for peer, seen in zip(peers, pairs, strict=True):
+            seen.append(Pair(once(kernel, expected), once(peer, expected)))
+    alone = [Pair(pair.kernel, pair.kernel) for seen in pairs for pair in seen]
+    return [row(kernel, kernel, alone), *(row(peer, kernel, seen) for peer, seen in zip(peers, pairs, strict=True))]
 
 
 def once(contender: Contender, expected: dict[int, Reading]) -> Spent:
@@ -76,12 +83,11 @@ def once(contender: Contender, expected: dict[int, Reading]) -> Spent:
     return spent
 
 
-def row(contender: Contender, spent: list[Spent], kernel: Contender, base: list[Spent]) -> dict[str, Any]:
-    """Its rate, and how many times that of the kernel in the same round."""
-    rates = [contender.rows / getattr(seconds, contender.clock) for seconds in spent]
-    ratios = sorted(
-        kernel.rows / getattr(seconds, contender.clock) / rate for seconds, rate in zip(base, rates, strict=True)
-    )
+def row(contender: Contender, kernel: Contender, pairs: list[Pair]) -> dict[str, Any]:
+    """Its rate, and how many times that of the kernel right before it."""
+    rates = [contender.rows / getattr(pair.peer, contender.clock) for pair in pairs]
+    ours_by_pair = [kernel.rows / getattr(pair.kernel, contender.clock) for pair in pairs]
+    ratios = sorted(mine / rate for mine, rate in zip(ours_by_pair, rates, strict=True))
     return {
         "design": contender.name,
         "rows": contender.rows,

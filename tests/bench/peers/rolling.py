@@ -18,14 +18,14 @@ def contender(rows: LogRows) -> Contender:
     """Windows at each trade, read at the edges."""
     frame = _with_edges(rows)
     work = _over(frame.lazy())
-    return Contender(f"polars {pl.__version__}, rolling_sum_by", len(rows.time), lambda: work, "wall", goal=50)
+    return Contender(f"polars {pl.__version__} rolling", len(rows.time), lambda: work, "wall", goal=50)
 
 
 def buckets(rows: LogRows) -> Contender:
     """The sums of 15 s first; windows over these are the same at edges."""
     grouped = _with_edges(rows).lazy().group_by_dynamic("time", every=f"{EVALUATION_MS}ms")
     work = _over(grouped.agg(pl.col(*PARTS).sum(), edge=True))
-    return Contender(f"polars {pl.__version__}, buckets first", len(rows.time), lambda: work, "wall")
+    return Contender(f"polars {pl.__version__} on buckets", len(rows.time), lambda: work, "wall")
 
 
 def _over(frame: Any) -> Callable[[], Reading]:
