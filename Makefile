@@ -20,7 +20,7 @@ FIND_PYTHON := for name in python3.11 python3.12 python3.13 python3 python; do \
 	if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then echo $$name; exit 0; fi; \
 	done; echo "Perpstream needs Python 3.11, 3.12 or 3.13 on the PATH: install one and run make again" >&2; exit 1
 
-.PHONY: help setup demo smoke up down status test parity clients check format bench docs clean
+.PHONY: help setup demo smoke up down status test parity clients check format bench peers docs clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ format: .venv/.installed ## Format the code and mend what ruff can
 
 bench: setup ## Run the benchmarks and print their table
 	@$(RUN) -m tests.bench $(ARGS)
+
+peers: | $(UV) ## Measure the kernel against other designs, in an environment of their own (.venv-peers)
+	@UV_PROJECT_ENVIRONMENT=.venv-peers $(UV) sync --quiet --locked --no-dev --group peers --python "$$($(FIND_PYTHON))"
+	@.venv-peers/bin/python -m tests.bench.bench_peers $(ARGS)
 
 docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics and of settings
 	@$(RUN) -m libs.contracts.export

@@ -1,6 +1,7 @@
 """`make bench`: every benchmark in a process of its own, one after the other; `make bench ARGS="kernel recorder"` runs some.
 
 `--write` puts what they print into docs/PERFORMANCE.md, with the machine and the commands; parts of other benchmarks stay.
+`peers` needs the environment that `make peers` installs: `.venv-peers/bin/python -m tests.bench peers --write`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from rich.console import Console
 
 BENCHMARKS: dict[str, tuple[str, ...]] = {
     "kernel": ("bench_kernel",),
+    "peers": ("bench_peers",),
     "scores": ("bench_scores",),
     "simulation": ("bench_trade_simulation",),
     "sweep": ("bench_sweep",),
@@ -35,6 +37,8 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "delay": ("bench_stack", "delay"),
     "workers": ("bench_workers",),
 }
+APART = frozenset(("peers",))
+"""Not among those that run when none is named."""
 PAGE = Path("docs/PERFORMANCE.md")
 _PART = re.compile(r"^## (\w+)\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _HEAD = """# Performance
@@ -52,7 +56,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--write", action="store_true", help=f"put what they print into {PAGE}")
     given = parser.parse_args()
-    names = given.names or list(BENCHMARKS)
+    names = given.names or [name for name in BENCHMARKS if name not in APART]
     screen, failed = Console(), []
     for number, name in enumerate(names, start=1):
         screen.rule(f"{name} ({number} of {len(names)})")
