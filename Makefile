@@ -20,7 +20,7 @@ FIND_PYTHON := for name in python3.11 python3.12 python3.13 python3 python; do \
 	if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then echo $$name; exit 0; fi; \
 	done; echo "Perpstream needs Python 3.11, 3.12 or 3.13 on the PATH: install one and run make again" >&2; exit 1
 
-.PHONY: help setup demo smoke up down status test parity clients check format bench peers docs clean
+.PHONY: help setup demo smoke up down test parity clients check format bench peers docs clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,9 +55,6 @@ up: setup ## Start the stack in this terminal; Ctrl-C ends all of it
 
 down: setup ## Stop the running stack
 	@$(PERPSTREAM) down $(ARGS)
-
-status: setup ## Show every process of the running stack
-	@$(PERPSTREAM) status $(ARGS)
 
 test: setup ## Run all tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
