@@ -93,7 +93,7 @@ class SymbolReader:
             taken.append(part.rows(0, rows))
             self._parts[number] = part.rows(rows, len(part))
         self._parts = [part for part in self._parts[:-1] if len(part)] + self._parts[-1:]
-        return taken[0] if len(taken) == 1 else _joined(taken)
+        return taken[0] if len(taken) == 1 else joined_rows(taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +129,11 @@ class TableMarket:
         return await self.tables.funding(symbol, span)
 
 
-def _joined(parts: Sequence[TradeRows]) -> TradeRows:
-    """Parts of one symbol in the scale of the last; sources give all pages of a span in one scale."""
+def joined_rows(parts: Sequence[TradeRows]) -> TradeRows:
+    """Parts of one symbol, one after the other. Raises `ValueError` when they have several scales: sources give one a span."""
     last = parts[-1]
+    if len({(part.price_decimals, part.quantity_decimals) for part in parts}) > 1:
+        raise ValueError(f"{last.symbol}: the pages of one span have several scales")
     names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     return TradeRows(last.symbol, last.price_decimals, last.quantity_decimals, **columns)

@@ -23,12 +23,12 @@ DAY_MS = 86_400_000
 
 @dataclass(slots=True)
 class ArchiveSource:
-    """Files, or folders of them. They are read twice: to see what they have and in which decimals, and to replay it."""
+    """Files, or folders of them. Each part of time is read twice: to see what it has and in which decimals, and to replay it."""
 
     paths: Sequence[Path]
     keep_going: bool = False
     _archives: list[Archive] = field(default_factory=list)
-    _decimals: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _decimals: dict[tuple[str, Span], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
@@ -42,31 +42,19 @@ class ArchiveSource:
         return sorted({archive.symbol for archive in self._files("trades")})
 
     async def stored(self, symbol: str, span: Span) -> Stored | None:
-        rows, first, last, days = 0, -1, -1, set[int]()
         for archive in self._files("trades", symbol):
             await asyncio.to_thread(check_digest, archive.path, digest_of(archive.path))
-        async for trades in self._blocks(symbol, span):
-            first = int(trades.agg_id[0]) if first < 0 else first
-            last, rows = int(trades.agg_id[-1]), rows + len(trades)
-            days.update(np.unique(trades.trade_time // DAY_MS).tolist())
-            known = self._decimals.get(symbol, (0, 0))
-            self._decimals[symbol] = max(known[0], trades.price_decimals), max(known[1], trades.quantity_decimals)
-        if not rows:
-            return None
-        dates = [np.datetime64(day, "D").item() for day in sorted(days)]
-        return Stored(symbol, rows, last - first + 1 - rows, empty_days(span, dates))
+        return await self._counted(symbol, span)
 
     async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
         return ()
 
     async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
-        # Every symbol was counted before its first page is asked for; the warm-up before the range may be finer all the same.
-        price, quantity = self._decimals.get(symbol, (0, 0))
+        price, quantity = await self._scale(symbol, span)
         newest = -1
         async for trades in self._blocks(symbol, span):
             time = np.maximum(np.maximum.accumulate(trades.trade_time), newest)
             newest = int(time[-1])
-            price, quantity = max(price, trades.price_decimals), max(quantity, trades.quantity_decimals)
             yield TradeRows(
                 symbol=symbol,
                 price_decimals=price,
@@ -100,6 +88,32 @@ class ArchiveSource:
         if not self._archives:
             self._archives = find_archives(list(self.paths)).archives
         return [item for item in self._archives if item.kind == kind and symbol in (None, item.symbol)]
+
+    async def _counted(self, symbol: str, span: Span) -> Stored | None:
+        """What the span has; its decimals are kept."""
+        rows, first, last, days, price, quantity = 0, -1, -1, set[int](), 0, 0
+        async for trades in self._blocks(symbol, span):
+            first = int(trades.agg_id[0]) if first < 0 else first
+            last, rows = int(trades.agg_id[-1]), rows + len(trades)
+            days.update(np.unique(trades.trade_time // DAY_MS).tolist())
+            price, quantity = max(price, trades.price_decimals), max(quantity, trades.quantity_decimals)
+        self._decimals[symbol, span] = price, quantity
+        if not rows:
+            return None
+        dates = [np.datetime64(day, "D").item() for day in sorted(days)]
+        return Stored(symbol, rows, last - first + 1 - rows, empty_days(span, dates))
+
+    async def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
+        """The fewest decimals that hold every value of the span: what was not counted yet is, so that all pages have one scale."""
+        from_ms = span.start_ms
+        for known in sorted((one for name, one in self._decimals if name == symbol), key=lambda one: one.start_ms):
+            if from_ms < known.start_ms < span.end_ms:
+                await self._counted(symbol, Span(from_ms, known.start_ms))
+            from_ms = max(from_ms, known.end_ms)
+        if from_ms < span.end_ms:
+            await self._counted(symbol, Span(from_ms, span.end_ms))
+        scales = [scale for (name, _), scale in self._decimals.items() if name == symbol]
+        return max(price for price, _ in scales), max(quantity for _, quantity in scales)
 
     async def _blocks(self, symbol: str, span: Span) -> AsyncIterator[SymbolTrades]:
         """The rows in the span with ids above all before: a day that its month has, too, is read once."""

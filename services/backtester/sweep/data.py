@@ -18,7 +18,7 @@ from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
 from services.backtester.account import assumptions, tape_of, trading_setup
 from services.backtester.coverage import CoverageCounter, check_trades
-from services.backtester.reading import stretches
+from services.backtester.reading import joined_rows, stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
 from services.backtester.runner import STEP_MS, Progress
@@ -93,7 +93,7 @@ class Collector:
         builder = OpinionBuilder(tuple(self.strategy.factors))
         self.progress.phase("asking the factors")
         await self._replay(symbols, builder, counter)
-        tapes = {name: tape_of(_joined(pages)) for name, pages in sorted(self._pages.items())}
+        tapes = {name: tape_of(joined_rows(pages)) for name, pages in sorted(self._pages.items())}
         setup, assumed = await trading_setup(request, self.source, {name: tape.scale for name, tape in tapes.items()})
         facts = RunFacts(
             strategies=((self.strategy.name, self.strategy.version, ""),),
@@ -149,10 +149,3 @@ def _grid(strategy: Strategy) -> PlacedEvent:
     """The strategy for no symbol: the engine keeps its grid, and does not judge what will be scored from the opinions."""
     nowhere = strategy.model_copy(update={"symbols": (NO_SYMBOL,)})
     return PlacedEvent(BEGINNING, activation(nowhere, nowhere.model_dump_json().encode()))
-
-
-def _joined(pages: Sequence[TradeRows]) -> TradeRows:
-    last = pages[-1]
-    names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
-    columns = {name: np.concatenate([getattr(page, name) for page in pages]) for name in names}
-    return TradeRows(last.symbol, last.price_decimals, last.quantity_decimals, **columns)

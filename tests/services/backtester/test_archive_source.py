@@ -1,0 +1,51 @@
+"""Archive files as a market: one scale for all pages, whatever is read when, and every day once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from libs.indicators.log import TradeRows
+from libs.indicators.settings import KernelSettings
+from services.backtester.reading import SymbolReader, joined_rows, stretches
+from services.backtester.sources import Span
+from services.backtester.sources.archive import ArchiveSource
+from tests.services.backtester.archive_files import HOUR_MS, SYMBOL, at, write_trades
+
+RANGE = Span(at("2024-08-03"), at("2024-08-04"))
+WITH_WARM_UP = Span(at("2024-08-01"), at("2024-08-04"))
+
+
+async def prices(source: ArchiveSource, span: Span) -> list[float]:
+    """The prices that a reader of the span gives, hour by hour."""
+    reader = SymbolReader(source, SYMBOL, span, KernelSettings.for_evaluation(15_000))
+    await reader.begin()
+    found: list[float] = []
+    for until_ms in stretches(span, HOUR_MS):
+        for part in await reader.advance(until_ms):
+            if part.trades is not None:
+                found += (part.trades.price / 10**part.trades.price_decimals).tolist()
+    await reader.close()
+    return found
+
+
+@pytest.mark.parametrize("counted", [(), (RANGE,), (RANGE, Span(WITH_WARM_UP.start_ms, RANGE.start_ms))])
+async def test_a_finer_warm_up_keeps_its_prices(tmp_path: Path, counted: tuple[Span, ...]) -> None:
+    write_trades(tmp_path, "2024-08-01", range(1440))
+    write_trades(tmp_path, "2024-08-02", range(1440, 2880), price=lambda number: "100.25" if number % 2 else "100.5")
+    write_trades(tmp_path, "2024-08-03", range(2880, 4320))
+    source = ArchiveSource([tmp_path])
+    for span in counted:
+        assert await source.stored(SYMBOL, span) is not None
+    expected = [100.5] * 1440 + [100.5, 100.25] * 720 + [100.5] * 1440
+    assert await prices(source, WITH_WARM_UP) == expected
+
+
+def test_pages_of_several_scales_are_never_joined() -> None:
+    def page(decimals: int) -> TradeRows:
+        ones = np.ones(1, np.int64)
+        return TradeRows(SYMBOL, decimals, 1, ones, ones, ones, ones, np.zeros(1, np.uint8))
+
+    assert len(joined_rows([page(1), page(1)])) == 2
+    with pytest.raises(ValueError, match="several scales"):
+        joined_rows([page(1), page(2)])
