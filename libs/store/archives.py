@@ -4,6 +4,7 @@ Names follow the exchange's public archive, `SYMBOL-aggTrades-2024-08-08.zip`, `
 `SYMBOL-fundingRate-2024-08.zip`, plain, gzipped or zipped; other names say symbol and kind between `-`, `_` or `.`.
 """
 
+import calendar
 import datetime as dt
 import gzip
 import hashlib
@@ -39,6 +40,7 @@ _DAMAGES = (
 _SUFFIXES = (".csv", ".zip", ".gz")
 _INTERVAL = re.compile(r"(?:1|3|5|15|30)m|(?:1|2|4|6|8|12)h|[13]d|1w|1mo")
 _OFFICIAL = re.compile(r"([A-Z0-9]+(?:_[0-9]+)?)-(?:aggTrades|fundingRate|[0-9]+[mhdw]o?)[-.]")
+_PERIOD = re.compile(r"(?<![0-9])([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?(?![0-9])")
 _SYMBOL = re.compile(r"[A-Za-z0-9]{2,15}(?:USDT|USDC|BUSD)", re.IGNORECASE)
 
 
@@ -66,6 +68,13 @@ class Archive:
     interval: str = ""
 
 
+class Period(NamedTuple):
+    """UTC days [first, after)."""
+
+    first: dt.date
+    after: dt.date
+
+
 class LineBlock(NamedTuple):
     """Whole lines, and the number of the first of them (from 1)."""
 
@@ -90,8 +99,9 @@ class Selection(NamedTuple):
 
 
 def find_archives(paths: Sequence[Path], symbol: str | None = None) -> Selection:
-    """The files named, and those below the folders named, in name order.
+    """The files named, and those below the folders named: by kind, symbol and interval, then by the time that their names say.
 
+    Of a month and its days the month comes first, so that whoever takes rising ids alone leaves nothing out.
     A folder may hold other files too: they are skipped. Raises `ConfigurationError` for files that are named and cannot be
     recognised, all of them at once, and when nothing is left.
     """
@@ -124,10 +134,7 @@ def find_archives(paths: Sequence[Path], symbol: str | None = None) -> Selection
             where=named,
             todo=f"name {KINDS}, or a folder of them",
         )
-    archives = sorted(
-        found.values(), key=lambda archive: (archive.kind, archive.symbol, archive.interval, archive.path.name)
-    )
-    return Selection(archives, skipped)
+    return Selection(sorted(found.values(), key=_order), skipped)
 
 
 def recognise(path: Path, symbol: str | None = None) -> Archive | str:
@@ -151,6 +158,24 @@ def recognise(path: Path, symbol: str | None = None) -> Archive | str:
     if (name := symbol or named) is None:
         return "its name has no symbol (--symbol names one)"
     return Archive(path, kind, name.upper(), interval)
+
+
+def period_of(path: Path) -> Period | None:
+    """The days [first, after) that a file's name says, `2024-08-08` or `2024-08`; None for a name without any."""
+    said = _PERIOD.search(path.name)
+    if said is None:
+        return None
+    year, month, day = (int(part) for part in said.groups(default="0"))
+    try:
+        first = dt.date(year, month, day or 1)
+    except ValueError:
+        return None
+    return Period(first, first + dt.timedelta(days=1 if day else calendar.monthrange(year, month)[1]))
+
+
+def _order(archive: Archive) -> tuple[str, str, str, dt.date, int, str]:
+    first, after = period_of(archive.path) or (dt.date.min, dt.date.min)
+    return archive.kind, archive.symbol, archive.interval, first, -(after - first).days, archive.path.name
 
 
 def size_of(path: Path) -> int:

@@ -104,7 +104,7 @@ class ArchiveSource:
         return Stored(symbol, rows, last - first + 1 - rows, empty_days(span, dates))
 
     async def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
-        """The fewest decimals that hold every value of the span: what was not counted yet is, so that all pages have one scale."""
+        """Decimals that hold every value of the span: what was not counted yet is now, so that all pages have one scale."""
         from_ms = span.start_ms
         for known in sorted((one for name, one in self._decimals if name == symbol), key=lambda one: one.start_ms):
             if from_ms < known.start_ms < span.end_ms:
@@ -116,7 +116,7 @@ class ArchiveSource:
         return max(price for price, _ in scales), max(quantity for _, quantity in scales)
 
     async def _blocks(self, symbol: str, span: Span) -> AsyncIterator[SymbolTrades]:
-        """The rows in the span with ids above all before: a day that its month has, too, is read once."""
+        """The rows in the span with ids above all before: of a day that its month has, too, which comes first, none."""
         newest_id = -1
         for archive in self._files("trades", symbol):
             with opened(archive.path) as stream:

@@ -49,3 +49,13 @@ def test_pages_of_several_scales_are_never_joined() -> None:
     assert len(joined_rows([page(1), page(1)])) == 2
     with pytest.raises(ValueError, match="several scales"):
         joined_rows([page(1), page(2)])
+
+
+async def test_a_day_beside_its_month_takes_nothing_away(tmp_path: Path) -> None:
+    write_trades(tmp_path, "2024-08", range(31 * 24), HOUR_MS)
+    write_trades(tmp_path, "2024-08-10", range(9 * 24, 10 * 24), HOUR_MS)
+    august = Span(at("2024-08-01"), at("2024-09-01"))
+    stored = await ArchiveSource([tmp_path]).stored(SYMBOL, august)
+    assert stored is not None
+    assert (stored.rows, stored.missing, stored.empty_days) == (31 * 24, 0, ())
+    assert len(await prices(ArchiveSource([tmp_path]), august)) == 31 * 24

@@ -17,6 +17,7 @@ from libs.store.archives import (
     find_archives,
     line_blocks,
     opened,
+    period_of,
     recognise,
 )
 from libs.store.bar_lines import funding_parser, kline_parser
@@ -179,6 +180,30 @@ def test_a_folder_may_hold_other_files_too(tmp_path: Path) -> None:
     archives[0].path.unlink()
     with pytest.raises(ConfigurationError, match="no archive file among 2 files"):
         find_archives([tmp_path])
+
+
+def test_files_come_in_the_order_of_their_time_and_a_month_before_its_days(tmp_path: Path) -> None:
+    periods = ["rest", "2023-12-31", "2024-08", "2024-08-01", "2024-08-10", "2024-09-01", "2024-09-02"]
+    for period in sorted(periods, key=lambda text: text[::-1]):
+        write_file(tmp_path / f"BTCUSDT-aggTrades-{period}.csv", ["1"])
+    found = find_archives([tmp_path]).archives
+    assert [archive.path.stem.removeprefix("BTCUSDT-aggTrades-") for archive in found] == periods
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("BTCUSDT-aggTrades-2024-08-08.zip", ("2024-08-08", "2024-08-09")),
+        ("BTCUSDT-1m-2024-02.csv.gz", ("2024-02-01", "2024-03-01")),
+        ("BTCUSDT_240628-aggTrades-2024-12.csv", ("2024-12-01", "2025-01-01")),
+        ("BTCUSDT-aggTrades-2024-13.csv", None),
+        ("BTCUSDT-aggTrades-20240-08.csv", None),
+        ("BTCUSDT-aggTrades.csv", None),
+    ],
+)
+def test_a_name_says_its_days(name: str, days: tuple[str, str] | None) -> None:
+    period = period_of(Path(name))
+    assert (None if period is None else tuple(str(day) for day in period)) == days
 
 
 def test_klines_and_funding_are_read_with_and_without_header(tmp_path: Path) -> None:
