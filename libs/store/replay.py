@@ -67,11 +67,14 @@ _NEVER = text(
     "SELECT coalesce(sum(least(last_missing_id, :last) - greatest(first_missing_id, :first) + 1), 0)::int8 FROM market_data_gaps"
     " WHERE symbol = :symbol AND outcome = 'never_existed' AND last_missing_id >= :first AND first_missing_id <= :last"
 )
+# Both tables may have a settlement, with stamps some milliseconds apart, and only one of them the price it was settled at.
 _FUNDING = text(
+    "SELECT DISTINCT ON (date_trunc('second', funding_time)) funding_time, funding_rate, mark_price FROM ("
     "SELECT funding_time, funding_rate, NULL::numeric AS mark_price FROM funding_rates"
     " WHERE symbol = :symbol AND funding_time >= :start AND funding_time < :stop"
-    " UNION SELECT event_time, funding_rate, mark_price FROM market_indicators"
-    " WHERE symbol = :symbol AND kind = 'funding_rate' AND event_time >= :start AND event_time < :stop ORDER BY 1"
+    " UNION ALL SELECT event_time, funding_rate, mark_price FROM market_indicators"
+    " WHERE symbol = :symbol AND kind = 'funding_rate' AND event_time >= :start AND event_time < :stop) AS told"
+    " ORDER BY date_trunc('second', funding_time), mark_price NULLS LAST, funding_time, funding_rate"
 )
 
 
@@ -295,7 +298,8 @@ async def placed_holes(engine: Engine, span: ReplaySpan) -> list[PlacedHole]:
 
 
 async def settled_funding(engine: Engine, span: ReplaySpan) -> list[tuple[int, Decimal, Decimal | None]]:
-    """Settled rates in [start, stop): time (ms), rate, and the mark price it was settled at where that is known."""
+    """Settled rates in [start, stop), one of each second, oldest first: time (ms), rate, and the mark price it was settled at
+    where that is known to any table."""
     async with read_session(engine, _TIMEOUT_MS) as session:
         rows = (await session.connection.execute(_FUNDING, span.asked)).all()
     return [(milliseconds(row.funding_time), row.funding_rate, row.mark_price) for row in rows]

@@ -92,8 +92,12 @@ class FundingRates:
         rows: Iterable[tuple[int, Decimal, Decimal | None]],
         interval_ms: int = DEFAULT_FUNDING_INTERVAL_MS,
     ) -> Self:
-        """From (time in ms, rate, mark price) as the venue records them; its stamps are some milliseconds after the second."""
-        kept = {ms // SECOND_MS * SECOND_MS: (rate, mark) for ms, rate, mark in rows}
+        """From (time in ms, rate, mark price) as the venue records them; its stamps are some milliseconds after the second.
+
+        Of several rows of one second the last with a mark price counts, else the last.
+        """
+        ordered = sorted(rows, key=lambda row: row[2] is not None)
+        kept = {ms // SECOND_MS * SECOND_MS: (rate, mark) for ms, rate, mark in ordered}
         times = sorted(kept)
         return cls(
             symbol,
