@@ -63,6 +63,13 @@ _DAYS = text(
     "SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(*) AS row_count, min(agg_id) AS first_id, max(agg_id) AS last_id"
     " FROM agg_trades WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :stop GROUP BY day ORDER BY day"
 )
+# Each hole asks the index of the trades: there are few, and what a repair brought lies together.
+_UNSEEN = text(
+    "SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(DISTINCT agg_id) AS row_count FROM market_data_gaps AS gap"
+    " JOIN agg_trades AS trade ON trade.symbol = :symbol AND trade.agg_id BETWEEN gap.first_missing_id AND gap.last_missing_id"
+    " AND trade_time >= :start AND trade_time < :stop"
+    " WHERE gap.symbol = :symbol AND in_band AND to_time >= :start AND from_time < :stop GROUP BY day"
+)
 _NEVER = text(
     "SELECT coalesce(sum(least(last_missing_id, :last) - greatest(first_missing_id, :first) + 1), 0)::int8 FROM market_data_gaps"
     " WHERE symbol = :symbol AND outcome = 'never_existed' AND last_missing_id >= :first AND first_missing_id <= :last"
@@ -202,16 +209,24 @@ class StoredDays:
     missing: int
 
 
-async def stored_days(engine: Engine, span: ReplaySpan) -> StoredDays:
-    """Count the symbol's rows in the span; one pass over them. Raises `UnreachableError`."""
+async def stored_days(engine: Engine, span: ReplaySpan, view: View) -> StoredDays:
+    """Count the symbol's rows in the span; one pass over them. Raises `UnreachableError`.
+
+    As seen: a row inside a hole that was published in band is missing, whoever brought it later.
+    """
+    unseen: dict[dt.date, int] = {}
     async with read_session(engine, _TIMEOUT_MS) as session:
         found = (await session.connection.execute(_DAYS, span.asked)).all()
         if not found:
             return StoredDays((), 0, 0)
         ids = {"symbol": span.symbol, "first": found[0].first_id, "last": max(row.last_id for row in found)}
         never = (await session.connection.execute(_NEVER, ids)).scalar_one()
-    rows = sum(row.row_count for row in found)
-    return StoredDays(tuple(row.day for row in found), rows, ids["last"] - ids["first"] + 1 - rows - never)
+        if view == "as-seen":
+            unseen = {row.day: row.row_count for row in (await session.connection.execute(_UNSEEN, span.asked)).all()}
+    rows = {row.day: row.row_count - unseen.get(row.day, 0) for row in found}
+    counted = sum(rows.values())
+    missing = ids["last"] - ids["first"] + 1 - counted - never
+    return StoredDays(tuple(day for day, count in rows.items() if count), counted, missing)
 
 
 async def placed_rows(engine: Engine, span: ReplaySpan, view: View) -> list[PlacedEvent]:

@@ -10,7 +10,7 @@ from libs.trading.columns import Columns
 from libs.trading.factors import all_factors
 from libs.trading.inputs import InputName
 from libs.trading.strategy import Strategy
-from services.backtester.result import InputCoverage
+from services.backtester.result import TRADES, InputCoverage
 from services.backtester.sources import Market, Span, Stored
 
 
@@ -90,7 +90,7 @@ class CoverageCounter:
         for symbol, trades in sorted(stored.items()):
             share = trades.rows / (trades.rows + trades.missing) if trades.rows else 0.0
             found.append(
-                InputCoverage(symbol=symbol, name="trades", share=share, rows=trades.rows, missing=_lacking(trades))
+                InputCoverage(symbol=symbol, name=TRADES, share=share, rows=trades.rows, missing=_lacking(trades))
             )
             total = self._evaluations.get(symbol, 0)
             for name in self.ages_ms:

@@ -12,6 +12,8 @@ from libs.contracts.signals import SignalScored
 from libs.trading.outcome import NotTaken, Outcome
 
 View = Literal["as-seen", "repaired"]
+TRADES = "trades"
+"""The name under which coverage says how many of a symbol's trades are there."""
 
 
 class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from services.backtester.metrics.figure import stable
 from services.backtester.metrics.figures import Figures, figures
 from services.backtester.metrics.tables import Tables, tables
 from services.backtester.report.thinning import extremes
-from services.backtester.result import BacktestResult, InputCoverage, RunFacts
+from services.backtester.result import TRADES, BacktestResult, InputCoverage, RunFacts
 
 SCHEMA = "backtest_report/1"
 EQUITY_POINTS = 3000
@@ -125,6 +125,10 @@ def cautions(result: BacktestResult) -> tuple[str, ...]:
     partial = sum(one.share < 1 for one in result.coverage)
     if partial:
         found.append(f"{partial} of {len(result.coverage)} inputs have holes, see coverage")
+    if facts.view == "as-seen" and any(one.name == TRADES and one.share < 1 for one in result.coverage):
+        found.append(
+            "as-seen view: fills, too, meet only the trades that the live engine saw, and none inside its holes"
+        )
     if facts.view == "repaired":
         found.append("repaired view: holes that the live engine had were filled afterwards")
     if facts.configurations > 1:

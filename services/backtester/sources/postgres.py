@@ -45,7 +45,7 @@ class PostgresSource:
 
     async def stored(self, symbol: str, span: Span) -> Stored | None:
         start, stop = instant(span.start_ms), instant(span.end_ms)
-        seen = await stored_days(self.engine, ReplaySpan(symbol, start, stop))
+        seen = await stored_days(self.engine, ReplaySpan(symbol, start, stop), self.view)
         if not seen.rows:
             return None
         return Stored(symbol, seen.rows, seen.missing, empty_days(span, seen.days))
