@@ -47,7 +47,7 @@ class ParquetSource:
     """Ids that are missing between rows are holes. Liquidations are taken as received throughout where a day has their file."""
 
     folder: Path
-    _scales: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _scales: dict[tuple[str, Span], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
@@ -62,13 +62,20 @@ class ParquetSource:
         return sorted(path.name.removeprefix("symbol=") for path in found)
 
     async def stored(self, symbol: str, span: Span) -> Stored | None:
-        rows, first, last, days = 0, None, -1, []
+        rows, last, firsts, days = 0, -1, list[int](), []
         for path in self._files("trades", symbol, span):
-            ids = _read(path, ["agg_id"]).column(0).to_numpy()
-            if len(ids):
-                rows, first, last = rows + len(ids), int(ids[0]) if first is None else first, int(ids[-1])
-                days.append(_day_of(path))
-        return None if first is None else Stored(symbol, rows, last - first + 1 - rows, empty_days(span, days))
+            ids, _ = _seen_between(path, span)
+            if not len(ids):
+                continue
+            if int(ids[0]) <= last:
+                raise _unordered(path)
+            firsts.append(int(ids[0]))
+            last, rows = int(ids[-1]), rows + len(ids)
+            days.append(_day_of(path))
+        if not firsts:
+            return None
+        missing = last - firsts[0] + 1 - rows
+        return Stored(symbol, rows, missing, empty_days(span, days))
 
     async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
         return ()
@@ -121,10 +128,10 @@ class ParquetSource:
 
     def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
         """The fewest decimals that hold every value of the symbol's files: one scale for all pages."""
-        known = self._scales.get(symbol)
+        known = self._scales.get((symbol, span))
         if known is None:
             scales = [_scale_of(path) for path in self._files("trades", symbol, span)] or [(0, 0)]
-            known = self._scales[symbol] = max(one for one, _ in scales), max(two for _, two in scales)
+            known = self._scales[symbol, span] = max(one for one, _ in scales), max(two for _, two in scales)
         return known
 
     def _files(self, name: str, symbol: str, span: Span) -> list[Path]:
@@ -230,6 +237,15 @@ def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows
         quantity=_integers(table.column("quantity"), path),
         buyer_is_maker=table.column("buyer_is_maker").to_numpy().view(np.uint8),
     )
+
+
+def _seen_between(path: Path, span: Span) -> tuple[Int64, Int64]:
+    """Ids and times (ms) of the file's trades in the span; a late one counts with its neighbours, which is exact enough here."""
+    table = _read(path, ["agg_id", "trade_time"])
+    ids: Int64 = table.column("agg_id").to_numpy()
+    times = _never_falling(_milliseconds(table.column("trade_time")), -1)
+    begin, end = np.searchsorted(times, [span.start_ms, span.end_ms]).tolist()
+    return ids[begin:end], times[begin:end]
 
 
 def _never_falling(time: Int64, newest_ms: int) -> Int64:
