@@ -60,7 +60,8 @@ _ACTIVATIONS = text(
     " FROM strategy_activations ORDER BY min(recorded_at) OVER (PARTITION BY generation), generation, partition, log_offset"
 )
 _DAYS = text(
-    "SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(*) AS row_count, min(agg_id) AS first_id, max(agg_id) AS last_id"
+    "SELECT (trade_time AT TIME ZONE 'UTC')::date AS day, count(*) AS row_count, min(agg_id) AS first_id, max(agg_id) AS last_id,"
+    " min(trade_time) AS first_time, max(trade_time) AS last_time"
     " FROM agg_trades WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :stop GROUP BY day ORDER BY day"
 )
 # Each hole asks the index of the trades: there are few, and what a repair brought lies together.
@@ -202,11 +203,13 @@ _KINDS: dict[str, _Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class StoredDays:
-    """A symbol's trades in a span: UTC days with rows, rows, and ids missing between the first and last that may exist."""
+    """A symbol's trades in a span: UTC days with rows, rows, ids missing between the first and last that may exist, and the times
+    of the first and the last that any table has; `known` is None when nothing of them is seen."""
 
     days: tuple[dt.date, ...]
     rows: int
     missing: int
+    known: tuple[dt.datetime, dt.datetime] | None
 
 
 async def stored_days(engine: Engine, span: ReplaySpan, view: View) -> StoredDays:
@@ -218,7 +221,7 @@ async def stored_days(engine: Engine, span: ReplaySpan, view: View) -> StoredDay
     async with read_session(engine, _TIMEOUT_MS) as session:
         found = (await session.connection.execute(_DAYS, span.asked)).all()
         if not found:
-            return StoredDays((), 0, 0)
+            return StoredDays((), 0, 0, None)
         ids = {"symbol": span.symbol, "first": found[0].first_id, "last": max(row.last_id for row in found)}
         never = (await session.connection.execute(_NEVER, ids)).scalar_one()
         if view == "as-seen":
@@ -226,7 +229,8 @@ async def stored_days(engine: Engine, span: ReplaySpan, view: View) -> StoredDay
     rows = {row.day: row.row_count - unseen.get(row.day, 0) for row in found}
     counted = sum(rows.values())
     missing = ids["last"] - ids["first"] + 1 - counted - never
-    return StoredDays(tuple(day for day, count in rows.items() if count), counted, missing)
+    known = (min(row.first_time for row in found), max(row.last_time for row in found)) if counted else None
+    return StoredDays(tuple(day for day, count in rows.items() if count), counted, missing, known)
 
 
 async def placed_rows(engine: Engine, span: ReplaySpan, view: View) -> list[PlacedEvent]:

@@ -1,5 +1,6 @@
 """What the data has of what the strategies need: asked before a run, which is refused on gaps, and counted while it runs."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,13 +14,16 @@ from libs.trading.strategy import Strategy
 from services.backtester.result import TRADES, InputCoverage
 from services.backtester.sources import Market, Span, Stored
 
+EDGE_MS = 600_000
+"""How far the first and the last trade may be inside the range; also quiet contracts trade more often than each ten minutes."""
+
 
 class Incomplete(UserError):
     """The range has less than the strategies need; `--allow-gaps` runs it all the same."""
 
 
 async def check_trades(source: Market, symbols: Sequence[str], span: Span, *, allow_gaps: bool) -> dict[str, Stored]:
-    """What there is of each symbol's trades. Raises `Incomplete` for a symbol without any, or with missing ids or days."""
+    """What there is of each symbol's trades. Raises `Incomplete` for a symbol without any, or with missing ids, days or ends."""
     found: dict[str, Stored] = {}
     for symbol in symbols:
         stored = await source.stored(symbol, span)
@@ -34,9 +38,15 @@ async def check_trades(source: Market, symbols: Sequence[str], span: Span, *, al
             raise Incomplete(
                 what,
                 where=f"{symbol} in {source.description}",
-                todo="repair it with `perpstream data verify --repair`, or run with --allow-gaps",
+                todo=_remedy(stored),
             )
     return found
+
+
+def _remedy(stored: Stored) -> str:
+    if stored.missing or stored.empty_days:
+        return "repair it with `perpstream data verify --repair`, or run with --allow-gaps"
+    return "name a range that has trades at both ends, or run with --allow-gaps"
 
 
 def _lacking(stored: Stored) -> str:
@@ -46,7 +56,36 @@ def _lacking(stored: Stored) -> str:
     if stored.empty_days:
         shown = ", ".join(stored.empty_days[:3]) + (" and more" if len(stored.empty_days) > 3 else "")
         parts.append(f"{len(stored.empty_days)} of the days have none ({shown})")
+    early, late = _edges(stored)
+    if early:
+        parts.append(f"the first is at {_minute(stored.known.start_ms)}, {_hours(early)} into the range")
+    if late:
+        parts.append(f"the last is at {_minute(stored.known.end_ms - 1)}, {_hours(late)} before the end of the range")
     return "; ".join(parts)
+
+
+def _edges(stored: Stored) -> tuple[int, int]:
+    """How long (ms) the range has no trade at its beginning and at its end; 0 for what is usual."""
+    asked, known = stored.asked, stored.known
+    early, late = known.start_ms - asked.start_ms, asked.end_ms - known.end_ms
+    return (early if early > EDGE_MS else 0), (late if late > EDGE_MS else 0)
+
+
+def _share(stored: Stored) -> float:
+    """The part of the ids that is there, over the part of the time that they are of."""
+    length = stored.asked.end_ms - stored.asked.start_ms
+    if not stored.rows:
+        return 0.0
+    return stored.rows / (stored.rows + stored.missing) * (1 - sum(_edges(stored)) / length)
+
+
+def _minute(time_ms: int) -> str:
+    return f"{dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC):%Y-%m-%d %H:%M}Z"
+
+
+def _hours(length_ms: int) -> str:
+    minutes = length_ms // 60_000
+    return f"{minutes / 60:.1f} hours" if minutes >= 120 else f"{minutes} minutes"
 
 
 @dataclass(slots=True)
@@ -88,9 +127,10 @@ class CoverageCounter:
         """The table that stands on top of every report: trades first, then inputs by name."""
         found = []
         for symbol, trades in sorted(stored.items()):
-            share = trades.rows / (trades.rows + trades.missing) if trades.rows else 0.0
             found.append(
-                InputCoverage(symbol=symbol, name=TRADES, share=share, rows=trades.rows, missing=_lacking(trades))
+                InputCoverage(
+                    symbol=symbol, name=TRADES, share=_share(trades), rows=trades.rows, missing=_lacking(trades)
+                )
             )
             total = self._evaluations.get(symbol, 0)
             for name in self.ages_ms:

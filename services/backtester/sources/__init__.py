@@ -24,13 +24,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a source has of a symbol's trades in a span: rows, ids that are missing between the first and the last of them, and
-    UTC days of the span without a row."""
+    """What a source has of a symbol's trades in the span that was asked for: rows, ids that are missing between the first and the
+    last of them, UTC days of the span without a row, and the time from the first to the last (`known`)."""
 
     symbol: str
     rows: int
     missing: int
     empty_days: tuple[str, ...]
+    asked: Span
+    known: Span
 
 
 def empty_days(span: Span, days: Iterable[dt.date]) -> tuple[str, ...]:

@@ -91,17 +91,19 @@ class ArchiveSource:
 
     async def _counted(self, symbol: str, span: Span) -> Stored | None:
         """What the span has; its decimals are kept."""
-        rows, first, last, days, price, quantity = 0, -1, -1, set[int](), 0, 0
+        rows, first, last, known, days, price, quantity = 0, -1, -1, list[int](), set[int](), 0, 0
         async for trades in self._blocks(symbol, span):
             first = int(trades.agg_id[0]) if first < 0 else first
             last, rows = int(trades.agg_id[-1]), rows + len(trades)
+            known += [int(trades.trade_time.min()), int(trades.trade_time.max()) + 1]
             days.update(np.unique(trades.trade_time // DAY_MS).tolist())
             price, quantity = max(price, trades.price_decimals), max(quantity, trades.quantity_decimals)
         self._decimals[symbol, span] = price, quantity
         if not rows:
             return None
         dates = [np.datetime64(day, "D").item() for day in sorted(days)]
-        return Stored(symbol, rows, last - first + 1 - rows, empty_days(span, dates))
+        lacking = last - first + 1 - rows
+        return Stored(symbol, rows, lacking, empty_days(span, dates), span, Span(min(known), max(known)))
 
     async def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
         """Decimals that hold every value of the span: what was not counted yet is now, so that all pages have one scale."""

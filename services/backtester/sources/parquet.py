@@ -62,20 +62,20 @@ class ParquetSource:
         return sorted(path.name.removeprefix("symbol=") for path in found)
 
     async def stored(self, symbol: str, span: Span) -> Stored | None:
-        rows, last, firsts, days = 0, -1, list[int](), []
+        rows, last, firsts, known, days = 0, -1, list[int](), list[int](), []
         for path in self._files("trades", symbol, span):
-            ids, _ = _seen_between(path, span)
+            ids, times = _seen_between(path, span)
             if not len(ids):
                 continue
             if int(ids[0]) <= last:
                 raise _unordered(path)
             firsts.append(int(ids[0]))
-            last, rows = int(ids[-1]), rows + len(ids)
+            last, rows, known = int(ids[-1]), rows + len(ids), [*known, int(times[0]), int(times[-1]) + 1]
             days.append(_day_of(path))
         if not firsts:
             return None
         missing = last - firsts[0] + 1 - rows
-        return Stored(symbol, rows, missing, empty_days(span, days))
+        return Stored(symbol, rows, missing, empty_days(span, days), span, Span(min(known), max(known)))
 
     async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
         return ()

@@ -10,7 +10,7 @@ from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine
-from libs.store.instants import instant
+from libs.store.instants import instant, milliseconds
 from libs.store.reading import stored_span, trade_pages, traded_symbols
 from libs.store.replay import (
     ReplaySpan,
@@ -46,9 +46,10 @@ class PostgresSource:
     async def stored(self, symbol: str, span: Span) -> Stored | None:
         start, stop = instant(span.start_ms), instant(span.end_ms)
         seen = await stored_days(self.engine, ReplaySpan(symbol, start, stop), self.view)
-        if not seen.rows:
+        if seen.known is None:
             return None
-        return Stored(symbol, seen.rows, seen.missing, empty_days(span, seen.days))
+        known = Span(milliseconds(seen.known[0]), milliseconds(seen.known[1]) + 1)
+        return Stored(symbol, seen.rows, seen.missing, empty_days(span, seen.days), span, known)
 
     async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
         return await activations(self.engine, symbol)

@@ -50,7 +50,8 @@ class RecordingSource:
         ids = inside.agg_id
         missing = int(ids[-1] - ids[0]) + 1 - len(ids) + self.lost.get(symbol, 0)
         days = [instant(day * DAY_MS).date() for day in np.unique(inside.time // DAY_MS).tolist()]
-        return Stored(symbol, len(ids), missing, empty_days(span, days))
+        known = Span(int(inside.time[0]), int(inside.time[-1]) + 1)
+        return Stored(symbol, len(ids), missing, empty_days(span, days), span, known)
 
     async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
         return ()

@@ -30,6 +30,8 @@ class _Seen:
     rows: int = 0
     first_id: int = -1
     last_id: int = -1
+    first_ms: int = -1
+    last_ms: int = -1
     days: set[int] = field(default_factory=set)
 
 
@@ -60,7 +62,8 @@ class TimelineMarket:
             return None
         days = [str(np.datetime64(day, "D")) for day in seen.days]
         missing = seen.last_id - seen.first_id + 1 - seen.rows
-        return Stored(symbol, seen.rows, missing, tuple(day for day in empty_days(span, ()) if day not in days))
+        lacking = tuple(day for day in empty_days(span, ()) if day not in days)
+        return Stored(symbol, seen.rows, missing, lacking, span, Span(seen.first_ms, seen.last_ms + 1))
 
     async def activations(self, symbol: str) -> Sequence[PlacedEvent]:
         await self._look(Span(0, 1 << 62))
@@ -107,8 +110,9 @@ class TimelineMarket:
         if not len(inside):
             return
         seen = self._seen.setdefault(symbol, _Seen())
-        seen.first_id = int(inside.agg_id[0]) if seen.first_id < 0 else seen.first_id
-        seen.last_id, seen.rows = int(inside.agg_id[-1]), seen.rows + len(inside)
+        if seen.first_id < 0:
+            seen.first_id, seen.first_ms = int(inside.agg_id[0]), int(inside.time[0])
+        seen.last_id, seen.last_ms, seen.rows = int(inside.agg_id[-1]), int(inside.time[-1]), seen.rows + len(inside)
         seen.days.update(np.unique(inside.time // DAY_MS).tolist())
 
 

@@ -131,7 +131,7 @@ def test_archive_files_are_replayed_as_they_are(tmp_path: Path) -> None:
         "run",
         "--archive",
         str(file),
-        *RANGE,
+        *(*RANGE[:3], "2026-03-02T14:30"),
         "--no-funding",
     ]
     command += ["--strategy", str(STRATEGY), "--output", str(tmp_path / "out"), "--json"]
