@@ -168,9 +168,9 @@ def period_of(path: Path) -> Period | None:
     year, month, day = (int(part) for part in said.groups(default="0"))
     try:
         first = dt.date(year, month, day or 1)
-    except ValueError:
+        return Period(first, first + dt.timedelta(days=1 if day else calendar.monthrange(year, month)[1]))
+    except (ValueError, OverflowError):
         return None
-    return Period(first, first + dt.timedelta(days=1 if day else calendar.monthrange(year, month)[1]))
 
 
 def _order(archive: Archive) -> tuple[str, str, str, dt.date, int, str]:

@@ -11,7 +11,7 @@ from libs.trading.columns import Columns
 from libs.trading.factors import all_factors
 from libs.trading.inputs import InputName
 from libs.trading.strategy import Strategy
-from services.backtester.result import TRADES, InputCoverage
+from services.backtester.result import TRADES, WARM_UP, InputCoverage
 from services.backtester.sources import Market, Span, Stored
 
 EDGE_MS = 600_000
@@ -43,6 +43,20 @@ async def check_trades(source: Market, symbols: Sequence[str], span: Span, *, al
     return found
 
 
+async def lacking_warm_up(source: Market, symbols: Sequence[str], span: Span) -> tuple[InputCoverage, ...]:
+    """A row for each symbol whose trades before the range, in `span`, are not all there: no reason to refuse, but to be told."""
+    if span.start_ms >= span.end_ms:
+        return ()
+    found = []
+    for symbol in symbols:
+        stored = await source.stored(symbol, span)
+        missing = "there are none" if stored is None else _lacking(stored)
+        if missing:
+            share, rows = (0.0, 0) if stored is None else (_share(stored), stored.rows)
+            found.append(InputCoverage(symbol=symbol, name=WARM_UP, share=share, rows=rows, missing=missing))
+    return tuple(found)
+
+
 def _remedy(stored: Stored) -> str:
     if stored.missing or stored.empty_days:
         return "repair it with `perpstream data verify --repair`, or run with --allow-gaps"
@@ -58,9 +72,9 @@ def _lacking(stored: Stored) -> str:
         parts.append(f"{len(stored.empty_days)} of the days have none ({shown})")
     early, late = _edges(stored)
     if early:
-        parts.append(f"the first is at {_minute(stored.known.start_ms)}, {_hours(early)} into the range")
+        parts.append(f"the first is at {_minute(stored.known.start_ms)}, {_hours(early)} after the beginning")
     if late:
-        parts.append(f"the last is at {_minute(stored.known.end_ms - 1)}, {_hours(late)} before the end of the range")
+        parts.append(f"the last is at {_minute(stored.known.end_ms - 1)}, {_hours(late)} before the end")
     return "; ".join(parts)
 
 

@@ -14,6 +14,8 @@ from libs.trading.outcome import NotTaken, Outcome
 View = Literal["as-seen", "repaired"]
 TRADES = "trades"
 """The name under which coverage says how many of a symbol's trades are there."""
+WARM_UP = "trades of the warm-up"
+"""The same of the time before the range; stated only where something is missing."""
 
 
 class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from libs.trading.simulation import Simulator
 from libs.trading.strategy import Strategy, read_strategy
 from services.backtester.account import assumptions, tape_of, trading_setup
 from services.backtester.candles import CandleBuilder
-from services.backtester.coverage import CoverageCounter, check_trades
+from services.backtester.coverage import CoverageCounter, check_trades, lacking_warm_up
 from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult, EquityCurve, InputCoverage, RunFacts
@@ -62,6 +62,7 @@ class Run:
         self.progress.phase("looking at what is stored")
         span = Span(request.start_ms, request.end_ms)
         stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
+        warm_up = await lacking_warm_up(self.source, symbols, Span(request.read_from_ms, request.start_ms))
         strategies = [strategy for strategy, _ in configured]
         counter = CoverageCounter(strategies)
         readers = await self._readers(symbols, configured)
@@ -76,7 +77,7 @@ class Run:
         facts = self._facts(configured, symbols, assumed, counter.evaluations)
         return self._result(
             msgspec.structs.replace(facts, trades_read=sum(reader.trades_read for reader in readers)),
-            counter.rows(stored),
+            (*counter.rows(stored), *warm_up),
             simulator,
         )
 

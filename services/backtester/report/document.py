@@ -12,7 +12,7 @@ from services.backtester.metrics.figure import stable
 from services.backtester.metrics.figures import Figures, figures
 from services.backtester.metrics.tables import Tables, tables
 from services.backtester.report.thinning import extremes
-from services.backtester.result import TRADES, BacktestResult, InputCoverage, RunFacts
+from services.backtester.result import TRADES, WARM_UP, BacktestResult, InputCoverage, RunFacts
 
 SCHEMA = "backtest_report/1"
 EQUITY_POINTS = 3000
@@ -122,9 +122,13 @@ def cautions(result: BacktestResult) -> tuple[str, ...]:
         found.append(f"{len(result.outcomes)} trades are few: read the bands, not the figures")
     if not result.outcomes:
         found.append("no position was opened")
-    partial = sum(one.share < 1 for one in result.coverage)
-    if partial:
-        found.append(f"{partial} of {len(result.coverage)} inputs have holes, see coverage")
+    shares = [one.share for one in result.coverage if one.name != WARM_UP]
+    if partial := sum(share < 1 for share in shares):
+        found.append(f"{partial} of {len(shares)} inputs have holes, see coverage")
+    if any(one.name == WARM_UP for one in result.coverage):
+        found.append(
+            "the warm-up lacks trades, see coverage: the first hours are not those of an engine that ran for long"
+        )
     if facts.view == "as-seen" and any(one.name == TRADES and one.share < 1 for one in result.coverage):
         found.append(
             "as-seen view: fills, too, meet only the trades that the live engine saw, and none inside its holes"

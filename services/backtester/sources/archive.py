@@ -1,6 +1,7 @@
 """Files of the exchange's public archive as they were downloaded: csv, gz or zip, by day or month, checksums honoured."""
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import numpy as np
 
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
-from libs.store.archives import Archive, check_digest, digest_of, find_archives, line_blocks, opened
+from libs.store.archives import Archive, check_digest, digest_of, find_archives, line_blocks, opened, period_of
 from libs.store.bar_lines import funding_parser
 from libs.store.copy_format import SymbolTrades
 from libs.store.trade_lines import ParsedBlock, TradeParser
@@ -42,7 +43,7 @@ class ArchiveSource:
         return sorted({archive.symbol for archive in self._files("trades")})
 
     async def stored(self, symbol: str, span: Span) -> Stored | None:
-        for archive in self._files("trades", symbol):
+        for archive in self._trades_of(symbol, span):
             await asyncio.to_thread(check_digest, archive.path, digest_of(archive.path))
         return await self._counted(symbol, span)
 
@@ -89,6 +90,16 @@ class ArchiveSource:
             self._archives = find_archives(list(self.paths)).archives
         return [item for item in self._archives if item.kind == kind and symbol in (None, item.symbol)]
 
+    def _trades_of(self, symbol: str, span: Span) -> list[Archive]:
+        """The files that may have trades of the span: those of other days by their names, and a day beside, are not opened."""
+        first, last = span.start_ms // DAY_MS - 1, span.end_ms // DAY_MS + 1
+        periods = [(archive, period_of(archive.path)) for archive in self._files("trades", symbol)]
+        return [
+            one
+            for one, days in periods
+            if days is None or (_number(days.first) <= last and first < _number(days.after))
+        ]
+
     async def _counted(self, symbol: str, span: Span) -> Stored | None:
         """What the span has; its decimals are kept."""
         rows, first, last, known, days, price, quantity = 0, -1, -1, list[int](), set[int](), 0, 0
@@ -120,7 +131,7 @@ class ArchiveSource:
     async def _blocks(self, symbol: str, span: Span) -> AsyncIterator[SymbolTrades]:
         """The rows in the span with ids above all before: of a day that its month has, too, which comes first, none."""
         newest_id = -1
-        for archive in self._files("trades", symbol):
+        for archive in self._trades_of(symbol, span):
             with opened(archive.path) as stream:
                 parser = TradeParser(archive.path, symbol, keep_going=self.keep_going)
                 with closing(parser.parse_all(line_blocks(stream.file))) as blocks:
@@ -131,6 +142,11 @@ class ArchiveSource:
                         if len(chosen):
                             newest_id = int(chosen.agg_id[-1])
                             yield chosen
+
+
+def _number(day: dt.date) -> int:
+    """Days since the epoch."""
+    return day.toordinal() - dt.date(1970, 1, 1).toordinal()
 
 
 def _next(blocks: Iterator[ParsedBlock]) -> ParsedBlock | None:

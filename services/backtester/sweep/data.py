@@ -17,7 +17,7 @@ from libs.trading.market import TradeTape
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
 from services.backtester.account import assumptions, tape_of, trading_setup
-from services.backtester.coverage import CoverageCounter, check_trades
+from services.backtester.coverage import CoverageCounter, check_trades, lacking_warm_up
 from services.backtester.reading import joined_rows, stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
@@ -89,6 +89,7 @@ class Collector:
         self.progress.phase("looking at what is stored")
         span = Span(request.start_ms, request.end_ms)
         stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
+        warm_up = await lacking_warm_up(self.source, symbols, Span(request.read_from_ms, request.start_ms))
         counter = CoverageCounter([self.strategy])
         builder = OpinionBuilder(tuple(self.strategy.factors))
         self.progress.phase("asking the factors")
@@ -110,7 +111,7 @@ class Collector:
             trades_read=sum(len(tape) for tape in tapes.values()),
             evaluations=counter.evaluations,
         )
-        return SweepData(builder.build(), tapes, setup, facts, counter.rows(stored))
+        return SweepData(builder.build(), tapes, setup, facts, (*counter.rows(stored), *warm_up))
 
     async def _symbols(self) -> list[str]:
         known = await self.source.symbols()

@@ -59,3 +59,13 @@ async def test_a_day_beside_its_month_takes_nothing_away(tmp_path: Path) -> None
     assert stored is not None
     assert (stored.rows, stored.missing, stored.empty_days) == (31 * 24, 0, ())
     assert len(await prices(ArchiveSource([tmp_path]), august)) == 31 * 24
+
+
+async def test_files_of_other_days_are_not_opened(tmp_path: Path) -> None:
+    for day in range(1, 8):
+        write_trades(tmp_path, f"2024-08-{day:02}", range(day * 1440, day * 1440 + 1440))
+    for broken in ("2024-08-01", "2024-08-06"):
+        (tmp_path / f"{SYMBOL}-aggTrades-{broken}.csv").write_text("no trades at all")
+    stored = await ArchiveSource([tmp_path]).stored(SYMBOL, Span(at("2024-08-03"), at("2024-08-04")))
+    assert stored is not None
+    assert (stored.rows, stored.missing) == (1440, 0)

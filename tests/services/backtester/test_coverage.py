@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.backtester.coverage import CoverageCounter, Incomplete, check_trades
+from services.backtester.coverage import CoverageCounter, Incomplete, check_trades, lacking_warm_up
 from services.backtester.reading import TableMarket
 from services.backtester.sources import Span
 from services.backtester.sources.archive import ArchiveSource
@@ -46,9 +46,9 @@ async def test_a_range_that_is_there_is_taken(files: Files, begin: str, end: str
 @pytest.mark.parametrize(
     ("begin", "end", "says"),
     [
-        ("2024-08-01T04:00", "2024-08-03T12:00", "the first is at 2024-08-02 00:00Z, 20.0 hours into the range"),
-        ("2024-08-02", "2024-08-04", "the last is at 2024-08-03 11:59Z, 12.0 hours before the end of the range"),
-        ("2024-08-03", "2024-08-03T12:30", "the last is at 2024-08-03 11:59Z, 30 minutes before the end of the range"),
+        ("2024-08-01T04:00", "2024-08-03T12:00", "the first is at 2024-08-02 00:00Z, 20.0 hours after the beginning"),
+        ("2024-08-02", "2024-08-04", "the last is at 2024-08-03 11:59Z, 12.0 hours before the end"),
+        ("2024-08-03", "2024-08-03T12:30", "the last is at 2024-08-03 11:59Z, 30 minutes before the end"),
     ],
 )
 async def test_a_range_that_begins_before_or_ends_after_the_trades_is_refused(
@@ -61,3 +61,29 @@ async def test_a_range_that_begins_before_or_ends_after_the_trades_is_refused(
     assert says in missing
     known = at("2024-08-03T12:00") - max(at(begin), at("2024-08-02"))
     assert share == pytest.approx(known / (at(end) - at(begin)), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "says", "share"),
+    [
+        ("2024-08-02", "2024-08-03", None, 1.0),
+        (
+            "2024-08-01T12:00",
+            "2024-08-03",
+            "1 of the days have none (2024-08-01); the first is at 2024-08-02 00:00Z",
+            2 / 3,
+        ),
+        ("2024-07-31", "2024-08-02", "there are none", 0.0),
+        ("2024-08-02", "2024-08-02", None, 1.0),
+    ],
+)
+async def test_a_warm_up_that_is_not_all_there_is_told(
+    files: Files, begin: str, end: str, says: str | None, share: float
+) -> None:
+    found = await lacking_warm_up(files.market, [SYMBOL], Span(at(begin), at(end)))
+    if says is None:
+        assert found == ()
+        return
+    [row] = found
+    assert says in row.missing
+    assert row.share == pytest.approx(share, abs=2e-3)

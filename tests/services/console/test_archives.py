@@ -197,6 +197,7 @@ def test_files_come_in_the_order_of_their_time_and_a_month_before_its_days(tmp_p
         ("BTCUSDT-1m-2024-02.csv.gz", ("2024-02-01", "2024-03-01")),
         ("BTCUSDT_240628-aggTrades-2024-12.csv", ("2024-12-01", "2025-01-01")),
         ("BTCUSDT-aggTrades-2024-13.csv", None),
+        ("BTCUSDT-aggTrades-9999-12.csv", None),
         ("BTCUSDT-aggTrades-20240-08.csv", None),
         ("BTCUSDT-aggTrades.csv", None),
     ],
