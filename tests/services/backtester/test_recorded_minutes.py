@@ -256,7 +256,9 @@ def command(recording: Recording, output: Path, *more: str) -> "subprocess.Compl
 @pytest.mark.parametrize("name", ["two minutes of 2024", "nine minutes of 2023 across midnight"])
 def test_the_command_reads_all_of_it_and_trades_none(name: str, tmp_path: Path) -> None:
     recording = recorded(name, tmp_path / "archive")
-    done = command(recording, tmp_path / "out")
+    refused = command(recording, tmp_path / "refused")
+    assert "name a range that has trades at both ends" in refused.stderr, "minutes are no whole day"
+    done = command(recording, tmp_path / "out", "--allow-gaps")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["facts"]["trades_read"] == len(recording.trades)
