@@ -74,7 +74,7 @@ def _update(found: "blake2b", part: object) -> None:
 
 @dataclass(slots=True)
 class Collector:
-    """Reads a range once and keeps what a sweep of one strategy needs."""
+    """Reads a range once and keeps what a sweep of one strategy needs: with that strategy's factors, on its grid."""
 
     request: BacktestRequest
     source: Market
@@ -90,7 +90,7 @@ class Collector:
         span = Span(request.start_ms, request.end_ms)
         stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
         counter = CoverageCounter([self.strategy])
-        builder = OpinionBuilder(tuple(self.strategy.factors))
+        builder = OpinionBuilder(tuple(self.strategy.factors), self.strategy.interval_ms)
         self.progress.phase("asking the factors")
         await self._replay(symbols, builder, counter)
         tapes = {name: tape_of(_joined(pages)) for name, pages in sorted(self._pages.items())}

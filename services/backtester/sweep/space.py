@@ -108,6 +108,13 @@ class Space:
         return definition
 
 
+def on_finest_grid(strategy: Strategy, space: Space) -> Strategy:
+    """The base strategy on the shortest evaluation interval that is tried: what is asked once on it serves the longer ones."""
+    listed = space.axes["evaluation_interval"].listed() if "evaluation_interval" in space.axes else ()
+    tried = [space.strategy({"evaluation_interval": value}) for value in listed or ()]
+    return min((each for each in tried if each is not None), key=lambda each: each.interval_ms, default=strategy)
+
+
 def rounded(value: float) -> float:
     """To six significant digits."""
     return float(f"{value:.{DIGITS}g}")
