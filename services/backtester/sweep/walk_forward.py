@@ -17,7 +17,7 @@ from services.backtester.result import EquityCurve, RunFacts
 from services.backtester.sweep.data import SweepData
 from services.backtester.sweep.request import SweepPlan
 from services.backtester.sweep.results import PartStore, Row
-from services.backtester.sweep.search import PART, Numbered, Search, Watcher, parts, point_of, ranked
+from services.backtester.sweep.search import PART, Numbered, Search, Watcher, merit, parts, point_of, ranked
 from services.backtester.sweep.space import Space
 from services.backtester.sweep.trial import Arena, Figures, Trial, curve_figures, trade_figures
 from services.backtester.sweep.workers import workers
@@ -38,7 +38,8 @@ class Window(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One window: the chosen configuration, what it earned where it was chosen (None: nothing could be chosen) and afterwards.
 
-    `place`: share of all configurations that did worse in the test than the chosen one; 0.5 is what choosing by lot gives.
+    `place`: share of the other configurations that did worse in the test than the chosen one, equal ones by half; 0.5 is what
+    choosing by lot gives.
     """
 
     window: Window
@@ -143,10 +144,7 @@ class WalkForwardRun:
         assert strategy is not None, "it was traded"
         trial = test.arena.trials([strategy])[0]
         outside = test.arena.figures(trial)
-        order = [int(row["number"]) for row in ranked(tested, figure)]
-        place = (
-            (len(order) - 1 - order.index(number)) / (len(order) - 1) if number in order and len(order) > 1 else None
-        )
+        place = place_of(number, tested, figure)
         inside = {name: best[0][name] for name in outside}
         return Step(window=window, chosen=point, in_sample=inside, out_of_sample=outside, place=place), trial
 
@@ -166,6 +164,16 @@ class WalkForwardRun:
             curve_ms=tuple(curve.time_ms.tolist()),
             curve=tuple(curve.equity.tolist()),
         )
+
+
+def place_of(number: int, tested: Sequence[Row], figure: str) -> float | None:
+    """The share of the other configurations that did worse than this one, equal ones by half, so that choosing among equals is
+    worth what a lot is; None where its figure or all others' are not known."""
+    merits = {int(row["number"]): value for row in tested if (value := merit(row, figure)) is not None}
+    mine = merits.pop(number, None)
+    if mine is None or not merits:
+        return None
+    return sum((value < mine) + (value == mine) / 2 for value in merits.values()) / len(merits)
 
 
 def _rows(search: Search, store: PartStore, name: str) -> list[Row]:

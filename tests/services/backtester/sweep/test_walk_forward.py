@@ -8,10 +8,11 @@ import pytest
 from libs.kit.errors import UserError
 from services.backtester.sweep.results import PARTS
 from services.backtester.sweep.search import Search
+from services.backtester.sweep.space import Axis
 from services.backtester.sweep.trial import Arena
-from services.backtester.sweep.walk_forward import DAY_MS, WalkForwardRun, Window, windows
+from services.backtester.sweep.walk_forward import DAY_MS, WalkForwardRun, Window, place_of, windows
 from services.backtester.sweep.walk_page import walk_page, walk_words
-from tests.services.backtester.sweep.markets import Unwatched, collected, plan, small
+from tests.services.backtester.sweep.markets import Unwatched, collected, plan, small, space
 
 DAYS = {"train_days": 0.5, "test_days": 0.5}
 
@@ -72,6 +73,32 @@ def test_the_page_says_in_and_out_of_sample(tmp_path: Path) -> None:
     assert text.count("<tr>") == 1 + len(walk.steps)
     assert "http" not in text.replace("http://www.w3.org", "").split("<body>")[1].split("<script>")[0]
     assert "over 3 windows" in walk_words(walk)
+
+
+@pytest.mark.parametrize(
+    ("figures", "place"),
+    [
+        ([1.0, 2.0, 3.0, 4.0, 5.0], 0.0),
+        ([5.0, 2.0, 3.0, 4.0, 1.0], 1.0),
+        ([0.0, 0.0, 0.0], 0.5),  # nothing traded anywhere: the choice was worth nothing
+        ([2.0, 1.0, 2.0, 2.0, 3.0], 0.5),  # one worse, two equal, of four
+        ([2.0, None, 1.0], 1.0),
+        ([None, 1.0, 2.0], None),
+        ([1.0], None),
+    ],
+)
+def test_the_place_is_that_of_the_figure_whatever_was_tried_first(
+    figures: list[float | None], place: float | None
+) -> None:
+    rows = [{"number": number, "net_r": figure} for number, figure in enumerate(figures)]
+    assert place_of(0, rows, "net_r") == place
+    assert place_of(0, rows[::-1], "net_r") == place
+
+
+def test_choosing_among_equals_is_worth_nothing(tmp_path: Path) -> None:
+    never = space(atr_percentile_band__high=Axis(values=(0.0501, 0.0502, 0.0503)))
+    walk = WalkForwardRun(collected().data, never, plan(**DAYS), Unwatched()).run(tmp_path)
+    assert [step.place for step in walk.steps] == [0.5] * 3
 
 
 def test_the_optimiser_does_not_walk(tmp_path: Path) -> None:
