@@ -15,13 +15,15 @@ View = Literal["as-seen", "repaired"]
 
 
 class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing, a clause ("" if nothing)."""
+    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing, a clause ("" if nothing).
+    `insisted`: a strategy refuses to signal without it."""
 
     symbol: str
     name: str
     share: float
     rows: int
     missing: str = ""
+    insisted: bool = False
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):

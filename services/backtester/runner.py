@@ -73,6 +73,8 @@ class Run:
         finally:
             for reader in readers:
                 await reader.close()
+        if not request.allow_gaps:
+            counter.require(self.source.description)
         facts = self._facts(configured, symbols, assumed, counter.evaluations)
         return self._result(
             msgspec.structs.replace(facts, trades_read=sum(reader.trades_read for reader in readers)),

@@ -12,6 +12,7 @@ from services.backtester.metrics.figure import stable
 from services.backtester.metrics.figures import Figures, figures
 from services.backtester.metrics.tables import Tables, tables
 from services.backtester.report.thinning import extremes
+from services.backtester.report.words import listed
 from services.backtester.result import BacktestResult, InputCoverage, RunFacts
 
 SCHEMA = "backtest_report/1"
@@ -125,6 +126,9 @@ def cautions(result: BacktestResult) -> tuple[str, ...]:
     partial = sum(one.share < 1 for one in result.coverage)
     if partial:
         found.append(f"{partial} of {len(result.coverage)} inputs have holes, see coverage")
+    refused = [f"{one.symbol} {one.name}" for one in result.coverage if one.insisted and one.share < 1]
+    if refused:
+        found.append(f"signals were refused where {listed(refused)} was missing: a strategy insists on it")
     if facts.view == "repaired":
         found.append("repaired view: holes that the live engine had were filled afterwards")
     if facts.configurations > 1:

@@ -93,6 +93,8 @@ class Collector:
         builder = OpinionBuilder(tuple(self.strategy.factors), self.strategy.interval_ms)
         self.progress.phase("asking the factors")
         await self._replay(symbols, builder, counter)
+        if not request.allow_gaps:
+            counter.require(self.source.description)
         tapes = {name: tape_of(_joined(pages)) for name, pages in sorted(self._pages.items())}
         setup, assumed = await trading_setup(request, self.source, {name: tape.scale for name, tape in tapes.items()})
         facts = RunFacts(
