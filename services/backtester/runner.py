@@ -27,7 +27,7 @@ from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult, EquityCurve, InputCoverage, RunFacts
 from services.backtester.sources import Market, Reader, Span, Stretch
-from services.backtester.strategies import content_digest, read_strategy_files
+from services.backtester.strategies import content_digest, in_force, read_strategy_files
 
 STEP_MS = 3_600_000
 
@@ -96,20 +96,22 @@ class Run:
         return wanted
 
     async def _strategies(self, symbols: Sequence[str]) -> list[tuple[Strategy, StrategyActivated]]:
-        """What counts: the request's files, else the last recorded configuration of each strategy."""
+        """What counts: the request's files, else the recorded configurations that were in force, each with its version."""
         if self.request.strategies:
             pairs = read_strategy_files(self.request.strategies)
             return [(strategy, _activated(placed)) for strategy, placed in pairs]
-        found: dict[str, tuple[Strategy, StrategyActivated]] = {}
-        for placed in await self.source.activations(symbols[0]):
-            event = _activated(placed)
-            found[event.strategy] = read_strategy(bytes(event.definition), event.strategy), event
-        return [found[name] for name in sorted(found)]
+        return await self._recorded(symbols, self.request.start_ms)
+
+    async def _recorded(self, symbols: Sequence[str], from_ms: int) -> list[tuple[Strategy, StrategyActivated]]:
+        events = in_force(await self.source.activations(symbols[0]), Span(from_ms, self.request.end_ms))
+        return [(read_strategy(bytes(event.definition), event.strategy), event) for event in events]
 
     async def _readers(
         self, symbols: Sequence[str], configured: Sequence[tuple[Strategy, StrategyActivated]]
     ) -> list[Reader]:
-        finest = min(strategy.interval_ms for strategy, _ in configured)
+        # The engine meets the configurations of the warm-up as well.
+        met = configured if self.request.strategies else await self._recorded(symbols, self.request.read_from_ms)
+        finest = min(strategy.interval_ms for strategy, _ in met)
         settings = KernelSettings.for_evaluation(min(15_000, finest))
         given = [PlacedEvent(-1, event) for _, event in configured] if self.request.strategies else []
         span = Span(self.request.read_from_ms, self.request.end_ms)
