@@ -192,7 +192,7 @@ class Run:
             assumptions=assumptions(request, assumed),
             starting_balance=float(request.rules.starting_balance),
             risk_per_trade=float(request.rules.risk_per_trade),
-            code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),
+            code_version=code_version(),
             evaluations=evaluations,
         )
 
@@ -207,6 +207,11 @@ class Run:
             equity=EquityCurve(curve.time_ms, curve.equity, curve.open_positions, curve.exposure),
             candles={symbol: builder.candles() for symbol, builder in sorted(self._candles.items())},
         )
+
+
+def code_version() -> str:
+    """Which code makes results: part of a report, and of what a sweep may go on from."""
+    return source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester))
 
 
 def _activated(placed: PlacedEvent) -> StrategyActivated:

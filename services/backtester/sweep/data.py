@@ -21,7 +21,7 @@ from services.backtester.coverage import CoverageCounter, check_trades
 from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
-from services.backtester.runner import STEP_MS, Progress
+from services.backtester.runner import STEP_MS, Progress, code_version
 from services.backtester.sources import Market, Span
 from services.backtester.strategies import BEGINNING, activation
 
@@ -52,7 +52,7 @@ class SweepData:
         return replace(self, tapes=tapes, facts=msgspec.structs.replace(self.facts, start_ms=start_ms, end_ms=end_ms))
 
     def digest(self) -> str:
-        """What tells two sets of data and accounts apart."""
+        """What tells two sets of data and accounts apart, and the code that makes rows of them."""
         found = blake2b(digest_size=16)
         for each in fields(self.opinions):
             _update(found, getattr(self.opinions, each.name))
@@ -64,7 +64,7 @@ class SweepData:
                 _update(found, known)
         for table in (self.setup.rules.model_dump_json(), self.setup.costs.model_dump_json(), self.setup.used_filters):
             _update(found, table)
-        _update(found, (self.facts.start_ms, self.facts.end_ms))
+        _update(found, (self.facts.start_ms, self.facts.end_ms, self.facts.code_version))
         return found.hexdigest()
 
 
@@ -108,7 +108,7 @@ class Collector:
             assumptions=assumptions(request, assumed),
             starting_balance=float(request.rules.starting_balance),
             risk_per_trade=float(request.rules.risk_per_trade),
-            code_version="",
+            code_version=code_version(),
             trades_read=sum(len(tape) for tape in tapes.values()),
             evaluations=counter.evaluations,
         )
