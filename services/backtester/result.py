@@ -35,6 +35,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Name, version and content digest of each."""
     symbols: tuple[str, ...]
     source: str
+    """In words, with the folder: for people. Where the files lie changes nothing, so it is not hashed; `source_kind` is."""
     view: View
     start_ms: int
     end_ms: int
@@ -43,6 +44,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     starting_balance: float
     risk_per_trade: float
     code_version: str
+    source_kind: str = ""
     configurations: int = 1
     trades_read: int = 0
     evaluations: int = 0

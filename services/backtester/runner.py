@@ -185,6 +185,7 @@ class Run:
             ),
             symbols=tuple(symbols),
             source=self.source.description,
+            source_kind=request.source,
             view=self.source.view,
             start_ms=request.start_ms,
             end_ms=request.end_ms,

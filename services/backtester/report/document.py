@@ -15,7 +15,7 @@ from services.backtester.report.thinning import extremes
 from services.backtester.report.words import listed
 from services.backtester.result import BacktestResult, InputCoverage, RunFacts
 
-SCHEMA = "backtest_report/1"
+SCHEMA = "backtest_report/2"
 EQUITY_POINTS = 3000
 FEW_DAYS, FEW_TRADES = 30, 100
 
@@ -44,8 +44,9 @@ class EquityPoints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a report says. `report_hash`: SHA-256 of the document without itself and without the version of the code,
-    so that the same data and configuration have the same hash; nothing in it comes from a clock of ours."""
+    """Everything a report says. `report_hash`: SHA-256 of the document without itself, the version of the code, and the
+    words for the source, which name a folder: the same data and configuration have the same hash. Nothing comes from a clock of
+    ours."""
 
     schema: str
     report_hash: str
@@ -89,7 +90,7 @@ def make_report(result: BacktestResult) -> Report:
 
 def report_hash(report: Report) -> str:
     """The digest of what the report says."""
-    facts = msgspec.structs.replace(report.facts, code_version="")
+    facts = msgspec.structs.replace(report.facts, code_version="", source="")
     content = msgspec.structs.replace(report, report_hash="", facts=facts)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 

@@ -101,6 +101,7 @@ class Collector:
             strategies=((self.strategy.name, self.strategy.version, ""),),
             symbols=tuple(sorted(tapes)),
             source=self.source.description,
+            source_kind=request.source,
             view=self.source.view,
             start_ms=request.start_ms,
             end_ms=request.end_ms,
