@@ -120,6 +120,7 @@ class Run:
     async def _replay(self, readers: Sequence[Reader], counter: CoverageCounter) -> tuple[Simulator, tuple[str, ...]]:
         request, simulator = self.request, None
         assumed: tuple[str, ...] = ()
+        known: set[str] = set()
         span = Span(request.read_from_ms, request.end_ms)
         edges = sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms})
         for until_ms in edges:
@@ -132,14 +133,18 @@ class Run:
             self._take(parts, counter)  # the evaluation at the start itself ends the warm-up's last stretch
             if until_ms <= request.start_ms:
                 continue
-            if simulator is None:
-                scales = {
-                    part.symbol: (part.trades.price_decimals, part.trades.quantity_decimals)
-                    for part in parts
-                    if part.trades is not None
-                }
-                setup, assumed = await trading_setup(request, self.source, scales)
-                simulator = Simulator(setup, request.start_ms)
+            coming = {
+                part.symbol: (part.trades.price_decimals, part.trades.quantity_decimals)
+                for part in parts
+                if part.trades is not None and part.symbol not in known
+            }
+            if simulator is None or coming:
+                known |= set(coming)
+                setup, assumed = await trading_setup(request, self.source, coming)
+                if simulator is None:
+                    simulator = Simulator(setup, request.start_ms)
+                else:
+                    simulator.add_symbols(setup)
             self._draw(parts)
             tapes = {part.symbol: tape_of(part.trades) for part in parts if part.trades is not None}
             simulator.advance(tapes, self._due(until_ms), until_ms)
