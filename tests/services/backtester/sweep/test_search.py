@@ -65,6 +65,7 @@ def test_processes_change_nothing(tmp_path: Path, method: str) -> None:
     ]
     assert found[0] == found[1] == found[2]
     assert len({row["threshold"] for row in found[0]}) > 10
+    assert all(type(row["cooldown_seconds"]) is int for row in found[0])  # as it was tried, whole
 
 
 @pytest.mark.parametrize("method", ["random", "optuna"])
