@@ -3,7 +3,7 @@
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,7 @@ class WalkForwardRun:
                 window, _rows(train, store, f"{number:04}-train"), test, store, f"{number:04}-test"
             )
             steps.append(step)
-            if trial is not None:
-                tests.append((test, trial))
+            tests.append(trial)
         return self._told(size, steps, tests)
 
     def digest(self) -> str:
@@ -148,8 +147,9 @@ class WalkForwardRun:
         inside = {name: best[0][name] for name in outside}
         return Step(window=window, chosen=point, in_sample=inside, out_of_sample=outside, place=place), trial
 
-    def _told(self, size: int, steps: Sequence[Step], tests: Sequence[tuple[Search, Trial]]) -> WalkForward:
-        curve = _combined_curve(self.data.facts, tests)
+    def _told(self, size: int, steps: Sequence[Step], tests: Sequence[Trial | None]) -> WalkForward:
+        """`tests`: of each step, None where nothing could be chosen."""
+        curve = _combined_curve(self.data.facts, steps, tests)
         return WalkForward(
             schema=SCHEMA,
             digest=self.digest(),
@@ -159,7 +159,7 @@ class WalkForwardRun:
             anchored=self.plan.anchored,
             configurations=size,
             steps=tuple(steps),
-            combined=_combined(self.data.facts, curve, tests),
+            combined=_combined(self.data.facts, curve, steps, tests),
             efficiency=_efficiency(steps, self.plan.figure),
             curve_ms=tuple(curve.time_ms.tolist()),
             curve=tuple(curve.equity.tolist()),
@@ -191,27 +191,38 @@ def _rows(search: Search, store: PartStore, name: str) -> list[Row]:
     return [row for _, _, name in jobs for row in store.read(name)]
 
 
-def _combined_curve(facts: RunFacts, tests: Sequence[tuple[Search, Trial]]) -> EquityCurve:
-    """The accounts of the test windows, each beginning with what the one before it ended with."""
-    times, equity, opened, exposure = [], [], [], []
+def _combined_curve(facts: RunFacts, steps: Sequence[Step], tests: Sequence[Trial | None]) -> EquityCurve:
+    """The accounts of the test windows, each beginning with what the one before it ended with; flat where nothing was chosen."""
+    parts = []
     gained = 0.0
-    for _, trial in tests:
-        curve = trial.curve
-        times.append(curve.time_ms)
-        equity.append(curve.equity + gained)
-        opened.append(curve.open_positions)
-        exposure.append(curve.exposure)
+    for step, trial in zip(steps, tests, strict=True):
+        curve = _flat(step.window, facts.starting_balance) if trial is None else trial.curve
+        parts.append(replace(curve, equity=curve.equity + gained))
         if len(curve.equity):
             gained += float(curve.equity[-1]) - facts.starting_balance
-    return EquityCurve(_whole(times), _real(equity), _whole(opened), _real(exposure))
+    return EquityCurve(
+        _whole([part.time_ms for part in parts]),
+        _real([part.equity for part in parts]),
+        _whole([part.open_positions for part in parts]),
+        _real([part.exposure for part in parts]),
+    )
 
 
-def _combined(facts: RunFacts, curve: EquityCurve, tests: Sequence[tuple[Search, Trial]]) -> dict[str, float | None]:
-    if not tests:
+def _flat(window: Window, balance: float) -> EquityCurve:
+    """The account of a test window in which nothing was traded."""
+    times = np.array([window.test_ms, window.end_ms], np.int64)
+    return EquityCurve(times, np.full(2, balance), np.zeros(2, np.int64), np.zeros(2))
+
+
+def _combined(
+    facts: RunFacts, curve: EquityCurve, steps: Sequence[Step], tests: Sequence[Trial | None]
+) -> dict[str, float | None]:
+    """Figures over all test windows, those in which nothing was chosen among them: not to trade is a result as well."""
+    traded = [trial for trial in tests if trial is not None]
+    if not traded:
         return {}
-    first, last = tests[0][0].arena.data.facts, tests[-1][0].arena.data.facts
-    span = msgspec.structs.replace(facts, start_ms=first.start_ms, end_ms=last.end_ms)
-    net, risk = (np.concatenate([getattr(trial, name) for _, trial in tests]) for name in ("net", "risk"))
+    span = msgspec.structs.replace(facts, start_ms=steps[0].window.test_ms, end_ms=steps[-1].window.end_ms)
+    net, risk = (np.concatenate([getattr(trial, name) for trial in traded]) for name in ("net", "risk"))
     return trade_figures(net, risk) | curve_figures(curve, span)
 
 

@@ -1,11 +1,13 @@
 """Walk-forward: windows, the choice of the past alone, and the curve of what follows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from libs.kit.errors import UserError
+from libs.trading.machine import rescoring as machine
 from services.backtester.sweep.results import PARTS
 from services.backtester.sweep.search import Search
 from services.backtester.sweep.space import Axis
@@ -99,6 +101,25 @@ def test_choosing_among_equals_is_worth_nothing(tmp_path: Path) -> None:
     never = space(atr_percentile_band__high=Axis(values=(0.0501, 0.0502, 0.0503)))
     walk = WalkForwardRun(collected().data, never, plan(**DAYS), Unwatched()).run(tmp_path)
     assert [step.place for step in walk.steps] == [0.5] * 3
+
+
+@pytest.mark.parametrize(("begin", "untraded"), [(0.0, 0), (1.0, 2)])
+def test_a_window_in_which_nothing_can_be_chosen_counts_as_flat_wherever_it_is(
+    tmp_path: Path, begin: float, untraded: int
+) -> None:
+    data = collected().data
+    opinions, start_ms = data.opinions, data.facts.start_ms + round(begin * DAY_MS)
+    silent = (opinions.time_ms >= start_ms) & (opinions.time_ms < start_ms + DAY_MS // 2)
+    opinions = replace(opinions, unusable=np.where(silent, machine.COVERAGE, opinions.unusable).astype(np.int8))
+    chosen = plan(**DAYS, figure="win_rate")
+    walk = WalkForwardRun(replace(data, opinions=opinions), small(), chosen, Unwatched()).run(tmp_path)
+    assert [step.chosen is None for step in walk.steps] == [number == untraded for number in range(3)]
+    assert (walk.curve_ms[0], walk.curve_ms[-1]) == (walk.steps[0].window.test_ms, walk.steps[-1].window.end_ms)
+    assert bool(np.all(np.diff(walk.curve_ms) >= 0))
+    assert walk.curve[-1] == pytest.approx(10_000 + (walk.combined["net"] or 0))
+    window = walk.steps[untraded].window
+    inside = (np.array(walk.curve_ms) > window.test_ms) & (np.array(walk.curve_ms) < window.end_ms)
+    assert not inside.any()
 
 
 def test_the_optimiser_does_not_walk(tmp_path: Path) -> None:
