@@ -15,6 +15,7 @@ from libs.trading.machine.run import Int64, Market
 from libs.trading.machine.search import build_blocks, last_before
 
 SECOND_MS = 1_000
+_MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,20 @@ class FundingRates:
             np.array([_mark(kept[ms][1]) for ms in times], np.int64),
             interval_ms,
         )
+
+
+def settlement_interval_ms(times_ms: Sequence[int]) -> int:
+    """The distance (ms) of a symbol's settlements, from their rising times: the greatest that occurs twice in a row.
+
+    One that is missing makes a single distance longer, and is not taken for the interval; where the venue has changed the
+    interval, the longer one is demanded throughout, so that nothing that did not exist is. The usual 8 hours where too few are
+    known, for intervals that do not divide them, and for longer ones.
+    """
+    minutes = (np.diff(np.array(times_ms, np.int64)) + _MINUTE_MS // 2) // _MINUTE_MS
+    minutes = minutes[minutes > 0]  # the same settlement from two sources
+    usual = minutes[1:][minutes[1:] == minutes[:-1]] * _MINUTE_MS
+    found = int(usual.max()) if len(usual) else DEFAULT_FUNDING_INTERVAL_MS
+    return DEFAULT_FUNDING_INTERVAL_MS if DEFAULT_FUNDING_INTERVAL_MS % found else found
 
 
 def _mark(mark: Decimal | None) -> int:

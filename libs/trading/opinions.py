@@ -22,6 +22,9 @@ MOST_FACTORS = 62
 ATR_DECIMALS = EXTRA_DECIMALS
 """An ATR has so many decimals more than its price (`libs.indicators.features`)."""
 Kind = TypeVar("Kind", bound=np.generic)
+FINEST_MS = 1_000
+"""The finest grid that a strategy may have."""
+_OF_ALL_ROWS = ("symbols", "price_decimals", "factors", "interval_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Opinions:
     `machine.rescoring`, 0: there is one), `shown_sign`: the sign of the value as events show it. `share`: coverage, 0 to 1.
     `window_share[w]`: of `WINDOWS`. `unusable`: why nothing could be signalled (code, 0: it could). `rank`: ATR percentile (NaN:
     none). `price` in 10**-price_decimals[symbol] quote units, `atr` in 10**-ATR_DECIMALS of those (0: unknown).
+    `interval_ms`: the grid of the evaluations, and with it the finest of the strategies that can be scored on them.
     """
 
     symbols: tuple[str, ...]
@@ -48,13 +52,14 @@ class Opinions:
     rank: NDArray[np.float64]
     price: NDArray[np.int64]
     atr: NDArray[np.int64]
+    interval_ms: int
 
     def __len__(self) -> int:
         return len(self.time_ms)
 
     def select(self, rows: NDArray[np.int64]) -> "Opinions":
         """Some of the evaluations, in their order."""
-        names = [each.name for each in fields(self) if each.name not in ("symbols", "price_decimals", "factors")]
+        names = [each.name for each in fields(self) if each.name not in _OF_ALL_ROWS]
         chosen: dict[str, Any] = {name: np.ascontiguousarray(getattr(self, name)[..., rows]) for name in names}
         return replace(self, **chosen)
 
@@ -67,9 +72,13 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class OpinionBuilder:
-    """Gathers evaluations, of any symbols in any order, into `Opinions`. Raises `ValueError` for more than 62 factors."""
+    """Gathers evaluations, of any symbols in any order, into `Opinions`; `interval_ms`: their grid.
+
+    Raises `ValueError` for more than 62 factors.
+    """
 
     factors: Sequence[str]
+    interval_ms: int = FINEST_MS
     _parts: dict[str, list[Columns]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,6 +120,7 @@ class OpinionBuilder:
             rank=_together([table.atr_rank for table in tables]),
             price=_together([table.features.price_ticks for table in tables], np.int64),
             atr=_together([table.features.atr_ticks for table in tables], np.int64),
+            interval_ms=self.interval_ms,
         )
 
 

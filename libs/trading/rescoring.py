@@ -72,7 +72,7 @@ def rescore(opinions: Opinions, strategies: Sequence[Strategy]) -> Crossings:
     """The crossings of each strategy, bit for bit those of `judge` with the memory that it keeps of each symbol, from none on.
 
     Those that `judge` calls held back are left out: their score is below the threshold, and they are never emitted.
-    Raises `ValueError` for a strategy with a factor that was not asked.
+    Raises `ValueError` for a strategy with a factor that was not asked, or on a grid that the evaluations have only in part.
     """
     return rescore_rules(opinions, Rules.of(opinions, strategies))
 
@@ -87,11 +87,15 @@ class Rules:
 
     @classmethod
     def of(cls, opinions: Opinions, strategies: Sequence[Strategy]) -> "Rules":
-        """Raises `ValueError` for a factor that was not asked."""
+        """Raises `ValueError` for a factor that was not asked, or an interval that is no multiple of that of the opinions."""
         places = {name: place for place, name in enumerate(opinions.factors)}
         for strategy in strategies:
             if unknown := sorted(set(strategy.factors) - set(places)):
                 raise ValueError(f"{strategy.name}: {', '.join(unknown)} was not asked")
+            if strategy.interval_ms % opinions.interval_ms:
+                raise ValueError(
+                    f"{strategy.name} on {strategy.interval_ms} ms: asked was on {opinions.interval_ms} ms only"
+                )
         factor, weight, votes, scales = _weights(strategies, places)
         return cls(
             machine.RuleRows(

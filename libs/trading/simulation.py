@@ -4,7 +4,7 @@ Rules and their reasons: docs/decisions/0022-trade-simulation.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -82,6 +82,13 @@ class Simulator:
     def balance(self) -> Decimal:
         """What is realised by now, with the starting balance (quote units)."""
         return quote(self._account[at.BALANCE])
+
+    def add_symbols(self, setup: TradingSetup) -> None:
+        """Filters and funding of symbols that appear from now on; rules, costs and what is known of others stay."""
+        ours = self._setup
+        self._setup = replace(
+            ours, filters={**setup.filters, **ours.filters}, funding={**setup.funding, **ours.funding}
+        )
 
     def advance(self, tapes: Mapping[str, TradeTape], signals: Sequence[SignalScored], until_ms: int) -> None:
         """Go on to `until_ms`, with all trades and signals since the last call and before it.

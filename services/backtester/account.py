@@ -10,7 +10,7 @@ from libs.indicators.log import TradeRows
 from libs.kit.errors import BadMessage, UserError
 from libs.trading.arrays import TradingSetup
 from libs.trading.filters import SymbolFilters
-from libs.trading.market import FundingRates, TradeTape
+from libs.trading.market import FundingRates, TradeTape, settlement_interval_ms
 from services.backtester.request import BacktestRequest
 from services.backtester.sources import Market, Span
 
@@ -25,10 +25,13 @@ async def trading_setup(
     filters, assumed = _filters(request.filters, scales)
     funding: dict[str, FundingRates] = {}
     if request.costs.funding:
-        span = Span(request.start_ms, request.end_ms)
+        # With the warm-up: a short range has too few settlements to tell how far they are apart.
+        span = Span(request.read_from_ms, request.end_ms)
         for symbol in scales:
             rows = await source.funding(symbol, span)
-            funding[symbol] = FundingRates.of(symbol, [(row.time_ms, row.rate, row.mark_price) for row in rows])
+            interval_ms = settlement_interval_ms([row.time_ms for row in rows])
+            told = [(row.time_ms, row.rate, row.mark_price) for row in rows]
+            funding[symbol] = FundingRates.of(symbol, told, interval_ms)
     return TradingSetup(request.rules, request.costs, filters, funding), assumed
 
 

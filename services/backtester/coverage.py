@@ -114,16 +114,28 @@ class CoverageCounter:
     def __post_init__(self) -> None:
         self.ages_ms = _greatest_ages(self.strategies)
 
-    def insisted(self) -> set[str]:
-        """The inputs without which a strategy refuses to signal."""
+    def insisted(self, symbol: str) -> set[InputName]:
+        """The inputs of a symbol without which a strategy refuses to signal."""
         known = all_factors()
         return {
             item
             for strategy in self.strategies
+            if strategy.enabled and strategy.covers(symbol)
             for name, use in strategy.factors.items()
             if use.when_missing == "refuse"
             for item in known[name].needs_inputs
         }
+
+    def require(self, source: str) -> None:
+        """Raise `Incomplete` for an input that no evaluation of a symbol had, without which a strategy refuses all signals."""
+        for symbol, total in sorted(self._evaluations.items()):
+            for name in sorted(self.insisted(symbol)):
+                if total and not self._fresh.get((symbol, name), 0):
+                    raise Incomplete(
+                        f"{name} is missing at every evaluation, and a strategy refuses to signal without it",
+                        where=f"{symbol} in {source}",
+                        todo='record or import it, write "when_missing": "omit" for its factor, or run with --allow-gaps',
+                    )
 
     def add(self, symbol: str, columns: Columns) -> None:
         """Evaluations of the range."""
@@ -146,13 +158,14 @@ class CoverageCounter:
                     symbol=symbol, name=TRADES, share=_share(trades), rows=trades.rows, missing=_lacking(trades)
                 )
             )
-            total = self._evaluations.get(symbol, 0)
+            total, insisted = self._evaluations.get(symbol, 0), self.insisted(symbol)
             for name in self.ages_ms:
                 fresh = self._fresh.get((symbol, name), 0)
                 missing = "" if fresh == total else f"missing or too old at {total - fresh:,} of {total:,} evaluations"
+                share = fresh / total if total else 0.0
                 found.append(
                     InputCoverage(
-                        symbol=symbol, name=name, share=fresh / total if total else 0.0, rows=fresh, missing=missing
+                        symbol=symbol, name=name, share=share, rows=fresh, missing=missing, insisted=name in insisted
                     )
                 )
         return tuple(found)

@@ -19,13 +19,15 @@ WARM_UP = "trades of the warm-up"
 
 
 class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing, a clause ("" if nothing)."""
+    """How much of one input of a symbol the range has: share from 0 to 1, rows, and what is missing, a clause ("" if nothing).
+    `insisted`: a strategy refuses to signal without it."""
 
     symbol: str
     name: str
     share: float
     rows: int
     missing: str = ""
+    insisted: bool = False
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Name, version and content digest of each."""
     symbols: tuple[str, ...]
     source: str
+    """In words, with the folder: for people. Where the files lie changes nothing, so it is not hashed; `source_kind` is."""
     view: View
     start_ms: int
     end_ms: int
@@ -45,6 +48,7 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     starting_balance: float
     risk_per_trade: float
     code_version: str
+    source_kind: str = ""
     configurations: int = 1
     trades_read: int = 0
     evaluations: int = 0

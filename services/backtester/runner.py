@@ -27,7 +27,7 @@ from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult, EquityCurve, InputCoverage, RunFacts
 from services.backtester.sources import Market, Reader, Span, Stretch
-from services.backtester.strategies import content_digest, read_strategy_files
+from services.backtester.strategies import content_digest, in_force, read_strategy_files
 
 STEP_MS = 3_600_000
 
@@ -74,6 +74,8 @@ class Run:
         finally:
             for reader in readers:
                 await reader.close()
+        if not request.allow_gaps:
+            counter.require(self.source.description)
         facts = self._facts(configured, symbols, assumed, counter.evaluations)
         return self._result(
             msgspec.structs.replace(facts, trades_read=sum(reader.trades_read for reader in readers)),
@@ -95,20 +97,22 @@ class Run:
         return wanted
 
     async def _strategies(self, symbols: Sequence[str]) -> list[tuple[Strategy, StrategyActivated]]:
-        """What counts: the request's files, else the last recorded configuration of each strategy."""
+        """What counts: the request's files, else the recorded configurations that were in force, each with its version."""
         if self.request.strategies:
             pairs = read_strategy_files(self.request.strategies)
             return [(strategy, _activated(placed)) for strategy, placed in pairs]
-        found: dict[str, tuple[Strategy, StrategyActivated]] = {}
-        for placed in await self.source.activations(symbols[0]):
-            event = _activated(placed)
-            found[event.strategy] = read_strategy(bytes(event.definition), event.strategy), event
-        return [found[name] for name in sorted(found)]
+        return await self._recorded(symbols, self.request.start_ms)
+
+    async def _recorded(self, symbols: Sequence[str], from_ms: int) -> list[tuple[Strategy, StrategyActivated]]:
+        events = in_force(await self.source.activations(symbols[0]), Span(from_ms, self.request.end_ms))
+        return [(read_strategy(bytes(event.definition), event.strategy), event) for event in events]
 
     async def _readers(
         self, symbols: Sequence[str], configured: Sequence[tuple[Strategy, StrategyActivated]]
     ) -> list[Reader]:
-        finest = min(strategy.interval_ms for strategy, _ in configured)
+        # The engine meets the configurations of the warm-up as well.
+        met = configured if self.request.strategies else await self._recorded(symbols, self.request.read_from_ms)
+        finest = min(strategy.interval_ms for strategy, _ in met)
         settings = KernelSettings.for_evaluation(min(15_000, finest))
         given = [PlacedEvent(-1, event) for _, event in configured] if self.request.strategies else []
         span = Span(self.request.read_from_ms, self.request.end_ms)
@@ -117,6 +121,7 @@ class Run:
     async def _replay(self, readers: Sequence[Reader], counter: CoverageCounter) -> tuple[Simulator, tuple[str, ...]]:
         request, simulator = self.request, None
         assumed: tuple[str, ...] = ()
+        known: set[str] = set()
         span = Span(request.read_from_ms, request.end_ms)
         edges = sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms})
         for until_ms in edges:
@@ -129,14 +134,18 @@ class Run:
             self._take(parts, counter)  # the evaluation at the start itself ends the warm-up's last stretch
             if until_ms <= request.start_ms:
                 continue
-            if simulator is None:
-                scales = {
-                    part.symbol: (part.trades.price_decimals, part.trades.quantity_decimals)
-                    for part in parts
-                    if part.trades is not None
-                }
-                setup, assumed = await trading_setup(request, self.source, scales)
-                simulator = Simulator(setup, request.start_ms)
+            coming = {
+                part.symbol: (part.trades.price_decimals, part.trades.quantity_decimals)
+                for part in parts
+                if part.trades is not None and part.symbol not in known
+            }
+            if simulator is None or coming:
+                known |= set(coming)
+                setup, assumed = await trading_setup(request, self.source, coming)
+                if simulator is None:
+                    simulator = Simulator(setup, request.start_ms)
+                else:
+                    simulator.add_symbols(setup)
             self._draw(parts)
             tapes = {part.symbol: tape_of(part.trades) for part in parts if part.trades is not None}
             simulator.advance(tapes, self._due(until_ms), until_ms)
@@ -182,6 +191,7 @@ class Run:
             ),
             symbols=tuple(symbols),
             source=self.source.description,
+            source_kind=request.source,
             view=self.source.view,
             start_ms=request.start_ms,
             end_ms=request.end_ms,
@@ -189,7 +199,7 @@ class Run:
             assumptions=assumptions(request, assumed),
             starting_balance=float(request.rules.starting_balance),
             risk_per_trade=float(request.rules.risk_per_trade),
-            code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),
+            code_version=code_version(),
             evaluations=evaluations,
         )
 
@@ -204,6 +214,11 @@ class Run:
             equity=EquityCurve(curve.time_ms, curve.equity, curve.open_positions, curve.exposure),
             candles={symbol: builder.candles() for symbol, builder in sorted(self._candles.items())},
         )
+
+
+def code_version() -> str:
+    """Which code makes results: part of a report, and of what a sweep may go on from."""
+    return source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester))
 
 
 def _activated(placed: PlacedEvent) -> StrategyActivated:

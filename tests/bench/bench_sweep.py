@@ -44,6 +44,7 @@ def opinions(rows: int, factors: int) -> Opinions:
         rank=np.repeat(chance.random(rows // 20 + 1), 20)[:rows],
         price=np.full(rows, 600_000),
         atr=np.full(rows, 800_000),
+        interval_ms=EVALUATION_MS,
     )
 
 

@@ -12,9 +12,10 @@ from services.backtester.metrics.figure import stable
 from services.backtester.metrics.figures import Figures, figures
 from services.backtester.metrics.tables import Tables, tables
 from services.backtester.report.thinning import extremes
+from services.backtester.report.words import listed
 from services.backtester.result import TRADES, WARM_UP, BacktestResult, InputCoverage, RunFacts
 
-SCHEMA = "backtest_report/1"
+SCHEMA = "backtest_report/2"
 EQUITY_POINTS = 3000
 FEW_DAYS, FEW_TRADES = 30, 100
 
@@ -43,8 +44,9 @@ class EquityPoints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a report says. `report_hash`: SHA-256 of the document without itself and without the version of the code,
-    so that the same data and configuration have the same hash; nothing in it comes from a clock of ours."""
+    """Everything a report says. `report_hash`: SHA-256 of the document without itself, the version of the code, and the
+    words for the source, which name a folder: the same data and configuration have the same hash. Nothing comes from a clock of
+    ours."""
 
     schema: str
     report_hash: str
@@ -88,7 +90,7 @@ def make_report(result: BacktestResult) -> Report:
 
 def report_hash(report: Report) -> str:
     """The digest of what the report says."""
-    facts = msgspec.structs.replace(report.facts, code_version="")
+    facts = msgspec.structs.replace(report.facts, code_version="", source="")
     content = msgspec.structs.replace(report, report_hash="", facts=facts)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
@@ -133,6 +135,9 @@ def cautions(result: BacktestResult) -> tuple[str, ...]:
         found.append(
             "as-seen view: fills, too, meet only the trades that the live engine saw, and none inside its holes"
         )
+    refused = [f"{one.symbol} {one.name}" for one in result.coverage if one.insisted and one.share < 1]
+    if refused:
+        found.append(f"signals were refused where {listed(refused)} was missing: a strategy insists on it")
     if facts.view == "repaired":
         found.append("repaired view: holes that the live engine had were filled afterwards")
     if facts.configurations > 1:

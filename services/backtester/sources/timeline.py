@@ -87,18 +87,20 @@ class TimelineMarket:
         self._seen, self._span, self._settled, self._activated = {}, span, {}, []
         async with LogReader(self.bootstrap) as log:
             for number in await log.partitions(TIMELINE.name):
+                marks = Watermarks()
                 async for taken in _accepted(log, number, TimelineCursor()):
-                    self._note(taken, number, span)
+                    marks.follow(taken)
+                    self._note(taken, number, span, marks)
         return self._seen
 
-    def _note(self, taken: Accepted, partition: int, span: Span) -> None:
+    def _note(self, taken: Accepted, partition: int, span: Span, marks: Watermarks) -> None:
         event = taken.event
         if isinstance(event, AggTradeFrame):
             for part, rows in _rows_of(taken, event):
                 self._count(part.symbol, rows, span)
         elif isinstance(event, StrategyActivated):
             if partition == 0:
-                self._activated.append(PlacedEvent(-1, event))
+                self._activated.append(PlacedEvent(max(marks.by_symbol.values(), default=-1), event))
         elif isinstance(event, MarketIndicatorObserved) and event.kind == "funding_rate":
             rate, mark = event.values.get("funding_rate"), event.values.get("mark_price")
             if rate is not None:

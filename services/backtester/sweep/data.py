@@ -21,7 +21,7 @@ from services.backtester.coverage import CoverageCounter, check_trades, lacking_
 from services.backtester.reading import joined_rows, stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
-from services.backtester.runner import STEP_MS, Progress
+from services.backtester.runner import STEP_MS, Progress, code_version
 from services.backtester.sources import Market, Span
 from services.backtester.strategies import BEGINNING, activation
 
@@ -52,7 +52,7 @@ class SweepData:
         return replace(self, tapes=tapes, facts=msgspec.structs.replace(self.facts, start_ms=start_ms, end_ms=end_ms))
 
     def digest(self) -> str:
-        """What tells two sets of data and accounts apart."""
+        """What tells two sets of data and accounts apart, and the code that makes rows of them."""
         found = blake2b(digest_size=16)
         for each in fields(self.opinions):
             _update(found, getattr(self.opinions, each.name))
@@ -64,7 +64,7 @@ class SweepData:
                 _update(found, known)
         for table in (self.setup.rules.model_dump_json(), self.setup.costs.model_dump_json(), self.setup.used_filters):
             _update(found, table)
-        _update(found, (self.facts.start_ms, self.facts.end_ms))
+        _update(found, (self.facts.start_ms, self.facts.end_ms, self.facts.code_version))
         return found.hexdigest()
 
 
@@ -74,7 +74,7 @@ def _update(found: "blake2b", part: object) -> None:
 
 @dataclass(slots=True)
 class Collector:
-    """Reads a range once and keeps what a sweep of one strategy needs."""
+    """Reads a range once and keeps what a sweep of one strategy needs: with that strategy's factors, on its grid."""
 
     request: BacktestRequest
     source: Market
@@ -91,15 +91,18 @@ class Collector:
         stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
         warm_up = await lacking_warm_up(self.source, symbols, Span(request.read_from_ms, request.start_ms))
         counter = CoverageCounter([self.strategy])
-        builder = OpinionBuilder(tuple(self.strategy.factors))
+        builder = OpinionBuilder(tuple(self.strategy.factors), self.strategy.interval_ms)
         self.progress.phase("asking the factors")
         await self._replay(symbols, builder, counter)
+        if not request.allow_gaps:
+            counter.require(self.source.description)
         tapes = {name: tape_of(joined_rows(pages)) for name, pages in sorted(self._pages.items())}
         setup, assumed = await trading_setup(request, self.source, {name: tape.scale for name, tape in tapes.items()})
         facts = RunFacts(
             strategies=((self.strategy.name, self.strategy.version, ""),),
             symbols=tuple(sorted(tapes)),
             source=self.source.description,
+            source_kind=request.source,
             view=self.source.view,
             start_ms=request.start_ms,
             end_ms=request.end_ms,
@@ -107,7 +110,7 @@ class Collector:
             assumptions=assumptions(request, assumed),
             starting_balance=float(request.rules.starting_balance),
             risk_per_trade=float(request.rules.risk_per_trade),
-            code_version="",
+            code_version=code_version(),
             trades_read=sum(len(tape) for tape in tapes.values()),
             evaluations=counter.evaluations,
         )

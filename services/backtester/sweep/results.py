@@ -26,7 +26,7 @@ class PartStore:
     def open(cls, folder: Path, digest: str, about: Mapping[str, Any]) -> "PartStore":
         """The store of this sweep: a new one, or the one that an interrupted run of the same sweep has left.
 
-        Raises `UserError` when the folder holds another sweep: other data, space, account or seed.
+        Raises `UserError` when the folder holds another sweep: other data, space, account, seed or code.
         """
         (folder / PARTS).mkdir(parents=True, exist_ok=True)
         manifest = folder / MANIFEST
@@ -34,7 +34,7 @@ class PartStore:
             known = json.loads(manifest.read_text())
             if known.get("digest") != digest:
                 raise UserError(
-                    "the folder holds another sweep (other data, parameters, costs or seed)",
+                    "the folder holds another sweep (other data, parameters, costs, seed or code)",
                     where=str(folder),
                     todo="name another folder with --output, or remove this one",
                 )

@@ -67,7 +67,7 @@ class Search:
         """The point with this number, of a grid or drawn."""
         if self.plan.method == "grid":
             return grid_point(self.space, number)
-        return random_point(self.space, self.plan.seed, number)
+        return self.space.as_tried(random_point(self.space, self.plan.seed, number))
 
     def rows(self, points: Numbered) -> list[Row]:
         """A row each; those that contradict themselves are told as invalid."""
@@ -96,7 +96,8 @@ class Search:
     def _optimised(self, store: PartStore, pool: Workers[Numbered, list[Row]]) -> Iterator[Row]:
         optimiser, done = Optimiser(self.space, self.plan.seed), store.done()
         for begin, end in parts(self.size, BATCH):
-            points = list(enumerate(optimiser.propose(end - begin), start=begin))
+            proposed = [self.space.as_tried(point) for point in optimiser.propose(end - begin)]
+            points = list(enumerate(proposed, start=begin))
             if _name(begin, end) in done:
                 rows = store.read(_name(begin, end))
             else:

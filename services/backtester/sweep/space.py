@@ -90,6 +90,10 @@ class Space:
     definition: dict[str, Any]
     axes: Mapping[str, Axis]
 
+    def as_tried(self, point: Point) -> Point:
+        """The point with the values that its strategy has: drawn numbers of whole parameters are rounded."""
+        return {path: _fit(_found(self.definition, path), value) for path, value in point.items()}
+
     def strategy(self, point: Point) -> Strategy | None:
         """The strategy at a point; None where its values contradict each other (a first target beyond the second, …)."""
         try:
@@ -106,6 +110,13 @@ class Space:
         if any(path.startswith("factors.") and path.endswith(".weight") for path in point):
             _normalise(definition["factors"])
         return definition
+
+
+def on_finest_grid(strategy: Strategy, space: Space) -> Strategy:
+    """The base strategy on the shortest evaluation interval that is tried: what is asked once on it serves the longer ones."""
+    listed = space.axes["evaluation_interval"].listed() if "evaluation_interval" in space.axes else ()
+    tried = [space.strategy({"evaluation_interval": value}) for value in listed or ()]
+    return min((each for each in tried if each is not None), key=lambda each: each.interval_ms, default=strategy)
 
 
 def rounded(value: float) -> float:
@@ -158,6 +169,12 @@ def _check(path: Path, space: Space, name: str, axis: Axis) -> None:
         raise SpaceInvalid(
             f"the strategy has no parameter {name}", where=str(path), todo="use paths like bracket.stop_loss_atr"
         ) from None
+    if type(_found(space.definition, name)) is int and any(
+        isinstance(value, float) and value % 1 for value in axis.listed() or ()
+    ):
+        raise SpaceInvalid(
+            f"{name} is a whole number", where=str(path), todo="give whole values, or a whole low and step"
+        )
     ends = [space.changed({name: axis.at(share)}) for share in (0.0, 0.5, 1 - 1e-9)]
     problems = []
     for definition in ends:
@@ -171,12 +188,21 @@ def _check(path: Path, space: Space, name: str, axis: Axis) -> None:
 
 def _put(definition: dict[str, Any], path: str, value: Value) -> None:
     """Set what stands at the path; a whole number stays one. Raises `KeyError` where nothing stands."""
-    *parents, last = path.split(".")
-    table = definition
-    for name in parents:
-        table = table[name]
-    old = table[last]
-    table[last] = round(value) if type(old) is int and isinstance(value, float) else value
+    parent, _, last = path.rpartition(".")
+    table = _found(definition, parent) if parent else definition
+    table[last] = _fit(table[last], value)
+
+
+def _found(definition: dict[str, Any], path: str) -> Any:
+    found: Any = definition
+    for name in path.split("."):
+        found = found[name]
+    return found
+
+
+def _fit(old: Value, value: Value) -> Value:
+    """A value in the place of another: whole where that one is."""
+    return round(value) if type(old) is int and isinstance(value, float) else value
 
 
 def _normalise(factors: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from services.backtester.result import EquityCurve, RunFacts
 from services.backtester.sweep.data import SweepData
 from services.backtester.sweep.request import SweepPlan
 from services.backtester.sweep.results import PartStore, Row
-from services.backtester.sweep.search import PART, Numbered, Search, Watcher, parts, point_of, ranked
+from services.backtester.sweep.search import PART, Numbered, Search, Watcher, merit, parts, point_of, ranked
 from services.backtester.sweep.space import Space
 from services.backtester.sweep.trial import Arena, Figures, Trial, curve_figures, trade_figures
 from services.backtester.sweep.workers import workers
@@ -38,7 +38,8 @@ class Window(msgspec.Struct, frozen=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One window: the chosen configuration, what it earned where it was chosen (None: nothing could be chosen) and afterwards.
 
-    `place`: share of all configurations that did worse in the test than the chosen one; 0.5 is what choosing by lot gives.
+    `place`: share of the other configurations that did worse in the test than the chosen one, equal ones by half; 0.5 is what
+    choosing by lot gives.
     """
 
     window: Window
@@ -114,8 +115,7 @@ class WalkForwardRun:
                 window, _rows(train, store, f"{number:04}-train"), test, store, f"{number:04}-test"
             )
             steps.append(step)
-            if trial is not None:
-                tests.append((test, trial))
+            tests.append(trial)
         return self._told(size, steps, tests)
 
     def digest(self) -> str:
@@ -143,15 +143,13 @@ class WalkForwardRun:
         assert strategy is not None, "it was traded"
         trial = test.arena.trials([strategy])[0]
         outside = test.arena.figures(trial)
-        order = [int(row["number"]) for row in ranked(tested, figure)]
-        place = (
-            (len(order) - 1 - order.index(number)) / (len(order) - 1) if number in order and len(order) > 1 else None
-        )
+        place = place_of(number, tested, figure)
         inside = {name: best[0][name] for name in outside}
         return Step(window=window, chosen=point, in_sample=inside, out_of_sample=outside, place=place), trial
 
-    def _told(self, size: int, steps: Sequence[Step], tests: Sequence[tuple[Search, Trial]]) -> WalkForward:
-        curve = _combined_curve(self.data.facts, tests)
+    def _told(self, size: int, steps: Sequence[Step], tests: Sequence[Trial | None]) -> WalkForward:
+        """`tests`: of each step, None where nothing could be chosen."""
+        curve = _combined_curve(self.data.facts, steps, tests)
         return WalkForward(
             schema=SCHEMA,
             digest=self.digest(),
@@ -161,11 +159,21 @@ class WalkForwardRun:
             anchored=self.plan.anchored,
             configurations=size,
             steps=tuple(steps),
-            combined=_combined(self.data.facts, curve, tests),
+            combined=_combined(self.data.facts, curve, steps, tests),
             efficiency=_efficiency(steps, self.plan.figure),
             curve_ms=tuple(curve.time_ms.tolist()),
             curve=tuple(curve.equity.tolist()),
         )
+
+
+def place_of(number: int, tested: Sequence[Row], figure: str) -> float | None:
+    """The share of the other configurations that did worse than this one, equal ones by half, so that choosing among equals is
+    worth what a lot is; None where its figure or all others' are not known."""
+    merits = {int(row["number"]): value for row in tested if (value := merit(row, figure)) is not None}
+    mine = merits.pop(number, None)
+    if mine is None or not merits:
+        return None
+    return sum((value < mine) + (value == mine) / 2 for value in merits.values()) / len(merits)
 
 
 def _rows(search: Search, store: PartStore, name: str) -> list[Row]:
@@ -183,27 +191,38 @@ def _rows(search: Search, store: PartStore, name: str) -> list[Row]:
     return [row for _, _, name in jobs for row in store.read(name)]
 
 
-def _combined_curve(facts: RunFacts, tests: Sequence[tuple[Search, Trial]]) -> EquityCurve:
-    """The accounts of the test windows, each beginning with what the one before it ended with."""
-    times, equity, opened, exposure = [], [], [], []
+def _combined_curve(facts: RunFacts, steps: Sequence[Step], tests: Sequence[Trial | None]) -> EquityCurve:
+    """The accounts of the test windows, each beginning with what the one before it ended with; flat where nothing was chosen."""
+    parts = []
     gained = 0.0
-    for _, trial in tests:
-        curve = trial.curve
-        times.append(curve.time_ms)
-        equity.append(curve.equity + gained)
-        opened.append(curve.open_positions)
-        exposure.append(curve.exposure)
+    for step, trial in zip(steps, tests, strict=True):
+        curve = _flat(step.window, facts.starting_balance) if trial is None else trial.curve
+        parts.append(replace(curve, equity=curve.equity + gained))
         if len(curve.equity):
             gained += float(curve.equity[-1]) - facts.starting_balance
-    return EquityCurve(_whole(times), _real(equity), _whole(opened), _real(exposure))
+    return EquityCurve(
+        _whole([part.time_ms for part in parts]),
+        _real([part.equity for part in parts]),
+        _whole([part.open_positions for part in parts]),
+        _real([part.exposure for part in parts]),
+    )
 
 
-def _combined(facts: RunFacts, curve: EquityCurve, tests: Sequence[tuple[Search, Trial]]) -> dict[str, float | None]:
-    if not tests:
+def _flat(window: Window, balance: float) -> EquityCurve:
+    """The account of a test window in which nothing was traded."""
+    times = np.array([window.test_ms, window.end_ms], np.int64)
+    return EquityCurve(times, np.full(2, balance), np.zeros(2, np.int64), np.zeros(2))
+
+
+def _combined(
+    facts: RunFacts, curve: EquityCurve, steps: Sequence[Step], tests: Sequence[Trial | None]
+) -> dict[str, float | None]:
+    """Figures over all test windows, those in which nothing was chosen among them: not to trade is a result as well."""
+    traded = [trial for trial in tests if trial is not None]
+    if not traded:
         return {}
-    first, last = tests[0][0].arena.data.facts, tests[-1][0].arena.data.facts
-    span = msgspec.structs.replace(facts, start_ms=first.start_ms, end_ms=last.end_ms)
-    net, risk = (np.concatenate([getattr(trial, name) for _, trial in tests]) for name in ("net", "risk"))
+    span = msgspec.structs.replace(facts, start_ms=steps[0].window.test_ms, end_ms=steps[-1].window.end_ms)
+    net, risk = (np.concatenate([getattr(trial, name) for trial in traded]) for name in ("net", "risk"))
     return trade_figures(net, risk) | curve_figures(curve, span)
 
 

@@ -59,7 +59,9 @@ def walk_words(walk: WalkForward) -> str:
         return "In no window could a configuration be chosen: nothing was traded."
     places = [step.place for step in known if step.place is not None]
     better = (
-        f"; on average the chosen one beat {percent(float(np.mean(places)))} % of all in its test" if places else ""
+        f"; on average the chosen one beat {percent(float(np.mean(places)))} % of the others in its test"
+        if places
+        else ""
     )
     kept = (
         ""
@@ -103,7 +105,7 @@ def _head(walk: WalkForward) -> Html:
 
 def _steps(walk: WalkForward) -> Html:
     rows = [step_row(walk, place, step) for place, step in enumerate(walk.steps, start=1)]
-    note = f"In and out of sample: {label(walk.figure)}. Place: share of all configurations that did worse in the test."
+    note = f"In and out of sample: {label(walk.figure)}. Place: share of the others that did worse in the test, equals by half."
     return panel("Windows", table(HEAD, rows), note=note)
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from libs.trading.costs import Costs
-from libs.trading.market import MissingFunding
+from libs.trading.market import MissingFunding, settlement_interval_ms
 from libs.trading.outcome import NotTakenReason
 from libs.trading.portfolio import PortfolioRules
 from libs.trading.simulation import Simulator
@@ -141,6 +141,25 @@ def test_missing_funding_is_an_error_that_names_the_hour() -> None:
     elsewhere = funding((16 * HOUR_MS, "0.0001", "100"))
     with pytest.raises(MissingFunding):
         scene.having(funding=[elsewhere]).play()
+
+
+@pytest.mark.parametrize(
+    ("hours", "interval"),
+    [
+        ((0, 8, 16, 24, 40, 48), 8),
+        ((0, 4, 8, 16, 20), 4),  # the one at 12 is missing
+        ((0, 1, 2, 2, 3, 7), 1),  # one of two sources has it again
+        ((0, 8, 16, 20, 24, 28), 8),  # the venue shortened it at 16
+        ((0, 4, 8), 4),
+        ((0, 4), 8),
+        ((), 8),
+        ((0, 24, 48), 8),
+        ((0, 3, 6), 8),
+    ],
+)
+def test_the_interval_of_funding_is_the_distance_that_repeats(hours: tuple[int, ...], interval: int) -> None:
+    stamps = [START_MS + hour * HOUR_MS + place % 3 for place, hour in enumerate(hours)]
+    assert settlement_interval_ms(stamps) == interval * HOUR_MS
 
 
 def test_a_market_order_gives_away_half_a_spread_and_its_impact() -> None:

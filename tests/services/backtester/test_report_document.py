@@ -48,6 +48,14 @@ def test_the_hash_is_of_the_content_and_not_of_the_code(result: BacktestResult) 
     assert make_report(_with_facts(result, other_risk)).report_hash != report.report_hash
 
 
+def test_the_hash_is_the_same_wherever_the_files_lie(result: BacktestResult) -> None:
+    here = msgspec.structs.replace(result.facts, source="Parquet files of here", source_kind="parquet")
+    there = msgspec.structs.replace(here, source="Parquet files of there")
+    other = msgspec.structs.replace(here, source_kind="archive")
+    hashes = [make_report(_with_facts(result, facts)).report_hash for facts in (here, there, other)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
 def _with_facts(result: BacktestResult, of: object) -> BacktestResult:
     parts = {name: getattr(result, name) for name in result.__slots__}
     return BacktestResult(**(parts | {"facts": of}))

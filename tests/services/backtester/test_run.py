@@ -46,9 +46,11 @@ def report(folder: Path, output: Path, *more: str) -> dict[str, Any]:
 
 
 def test_the_same_data_twice_give_the_same_report_and_all_its_files(market: Path, tmp_path: Path) -> None:
-    first, second = report(market, tmp_path / "one"), report(market, tmp_path / "two")
+    elsewhere = shutil.copytree(market, tmp_path / "moved")
+    first, second = report(market, tmp_path / "one"), report(elsewhere, tmp_path / "two")
     assert first["report_hash"] == second["report_hash"]
     assert any("the warm-up lacks trades" in line for line in first["cautions"]), "its first day has no day before it"
+    assert first["facts"]["source_kind"] == "parquet"
     assert {path.name for path in (tmp_path / "one").iterdir()} == {"report.json", "report.html", "outcomes.parquet"}
     outcomes = parquet.read_table(tmp_path / "one" / "outcomes.parquet")
     assert outcomes.num_rows > 3

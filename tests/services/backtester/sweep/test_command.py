@@ -131,3 +131,12 @@ def test_a_wrong_request_is_one_line(folder: Path, changes: dict[str, Any], word
     assert (code, out) == (2, "")
     assert words in errors.lower()
     assert errors.startswith("perpstream: ")
+
+
+@pytest.mark.parametrize("source", ["parquet", "archive"])
+def test_drift_is_not_asked_of_files_that_the_live_engine_never_saw(folder: Path, source: str) -> None:
+    asked = request(folder, "drift", "drift") | {"source": source, "view": "as-seen"}
+    del asked["plan"]
+    code, out, errors = done(asked)
+    assert (code, out) == (2, "")
+    assert "a drift check replays what the live engine saw" in errors

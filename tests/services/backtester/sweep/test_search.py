@@ -1,8 +1,10 @@
 """A search gives the same rows however many processes run it and wherever it was interrupted."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from libs.kit.errors import UserError
@@ -11,6 +13,7 @@ from services.backtester.sweep.results import PARTS, Row
 from services.backtester.sweep.search import PART, Search, ranked
 from services.backtester.sweep.space import Axis, Space
 from services.backtester.sweep.trial import Arena
+from services.backtester.sweep.walk_forward import WalkForwardRun
 from services.backtester.sweep.workers import WorkerDied, workers
 from tests.services.backtester.sweep.markets import Unwatched, collected, plan, small, space
 
@@ -62,6 +65,7 @@ def test_processes_change_nothing(tmp_path: Path, method: str) -> None:
     ]
     assert found[0] == found[1] == found[2]
     assert len({row["threshold"] for row in found[0]}) > 10
+    assert all(type(row["cooldown_seconds"]) is int for row in found[0])  # as it was tried, whole
 
 
 @pytest.mark.parametrize("method", ["random", "optuna"])
@@ -95,6 +99,17 @@ def test_other_data_is_another_sweep() -> None:
     half = data.within(data.facts.start_ms, (data.facts.start_ms + data.facts.end_ms) // 2)
     digests = {Search(Arena.of(each), small(), plan(), Unwatched()).digest for each in (data, half, data)}
     assert len(digests) == 2
+
+
+def test_another_version_of_the_code_is_another_sweep(tmp_path: Path) -> None:
+    data = collected().data
+    assert data.facts.code_version == collected().result.facts.code_version
+    changed = replace(data, facts=msgspec.structs.replace(data.facts, code_version="changed"))
+    search(small(), plan()).run(tmp_path / "sweep")
+    with pytest.raises(UserError, match="or code"):
+        Search(Arena.of(changed), small(), plan(), Unwatched()).run(tmp_path / "sweep")
+    walks = [WalkForwardRun(each, small(), plan(), Unwatched()).digest() for each in (data, changed)]
+    assert walks[0] != walks[1]
 
 
 def test_a_worker_that_dies_is_told_and_one_that_fails_says_why() -> None:

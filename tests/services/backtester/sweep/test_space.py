@@ -51,6 +51,7 @@ def test_a_file_names_paths_nested_or_dotted(tmp_path: Path) -> None:
         ("[parameters]\nthresholds = [20]", "no parameter thresholds"),
         ("[parameters]\nfactors.basis.weight = [0.2]", "no parameter factors.basis.weight"),
         ("[parameters]\nthreshold = [-5, 101]", "threshold: input should be"),
+        ("[parameters]\ncooldown_seconds = { low = 10, high = 20, step = 2.5 }", "cooldown_seconds is a whole number"),
         ("[parameters]\nthreshold = { low = 3 }", "low and high"),
         ("[parameters]\nthreshold = { low = 30, high = 20 }", "low must be below high"),
         ("[parameters]\nthreshold = { low = 0, high = 20, log = true }", "log needs a low above 0"),
@@ -90,6 +91,9 @@ def test_drawn_points_are_strategies_whose_votes_add_up(seed: int, number: int, 
     others = strategy.factors["cvd_momentum"].weight / strategy.factors["large_trade_flow"].weight
     assert others == pytest.approx(2.5)
     assert 0.1 <= strategy.bracket.stop_loss_atr <= 20
+    told = given_space.as_tried(point)
+    assert told == point | {"hold_minutes": strategy.hold_minutes}
+    assert given_space.strategy(told) == strategy
 
 
 def test_a_point_that_contradicts_itself_is_no_strategy() -> None:
