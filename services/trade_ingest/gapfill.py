@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from libs.contracts.market import NEVER_EXISTED
 from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.budget import Priority
 from libs.exchanges.errors import RateLimited, VenueError, VenueUnavailable
@@ -21,7 +20,7 @@ PAGE = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 NOT_BELIEVED = "not_believed"
-
+NOT_ANSWERED = "not_answered"
 REFUSED = "refused"
 HISTORY_MS = 24 * HOUR_MS - 5 * MINUTE_MS
 WORKERS = 4
@@ -288,7 +287,7 @@ class GapFiller:
             return NOT_BELIEVED
         await self._fill(feed, rows, Told(len(rows) < PAGE, generation))
         # That an answer has nothing is no proof that there is nothing: only a newer row proves it.
-        return NOT_BELIEVED if rows else NEVER_EXISTED
+        return NOT_BELIEVED if rows else NOT_ANSWERED
 
     async def _expired(self, feed: SymbolFeed) -> bool:
         """Whether the venue may have forgotten the ids, and had older trades for us to go on with."""

@@ -94,7 +94,9 @@ async def test_a_gap_of_a_position_waits_for_no_long_history_of_another_symbol()
         filler.want(SYMBOL)
         await become(lambda: history.symbols[SYMBOL] > 0, "the position's symbol is asked for")
         assert history.symbols.total() - before <= 10
-        await become(lambda: all(history.symbols[symbol] for symbol in big), "each history has its turn before one ends")
+        await become(
+            lambda: all(history.symbols[symbol] for symbol in big), "each history has its turn before one ends"
+        )
         assert all(core.feeds[symbol].tracker.expected < history.newest for symbol in big)
 
 
@@ -156,3 +158,21 @@ async def test_a_removed_symbol_that_waits_for_its_next_turn_is_forgotten() -> N
         core.remove(SYMBOL)
         filler.forget(feed)
         assert feed not in {*filler._waiting, *filler._since, *filler._fresh}
+
+
+async def test_pages_without_rows_prove_nothing_about_ids_that_the_stream_has_gone_past() -> None:
+    core = assembler(Resume(0, NOW, NOW))
+    core.take([trade(n, NOW + n) for n in (1, 8)], 1)
+
+    class Truncated(SlowHistory):
+        async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
+            return await self._answer("from", [])
+
+    history = Truncated([trade(n, NOW + n) for n in range(1, 9)], NOW)
+    async with working(core, history, FillRules(patience_seconds=0.4)) as (filler, host):
+        filler.want(SYMBOL)
+        await become(is_live(core), "the symbol goes on")
+        host.pump()
+        assert ids_and_holes(host.frames) == ([1, 8], [(2, 7)])
+        assert [hole.cause for frame in host.frames for hole in frame.holes] == ["not_answered"]
+        assert (core.counts.missing, core.counts.never_existed) == ({SYMBOL: 6}, {})
