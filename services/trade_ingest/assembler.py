@@ -216,6 +216,12 @@ class Assembler:
         for builder in tuple(self._edges):
             self._cut(builder)
 
+    def cut(self, symbol: str) -> None:
+        """Cut the frame that has rows or holes of the symbol, so that what is told of them is told behind it."""
+        builder = self.feeds[symbol].builder
+        if symbol in builder.slices:
+            self._cut(builder)
+
     def cut_holes(self) -> None:
         """Cut the frames that have holes, so that what is told of a hole is told behind it."""
         for builder in self._builders.values():

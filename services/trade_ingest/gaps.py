@@ -57,12 +57,17 @@ class GapBook:
         self._holes.append(hole)
         return any(gap.first_missing_id <= hole.last and hole.first <= gap.last_missing_id for gap in self.open)
 
+    def ends(self, expected: int, *, whole: bool) -> bool:
+        """Whether `advanced` would end a gap."""
+        oldest = self.open[:1]
+        return any(whole or (gap.last_missing_id < expected and not self._grows(gap)) for gap in oldest)
+
     def advanced(self, expected: int, *, whole: bool, now_ms: int) -> list[TradeGapChanged]:
         """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more."""
         if whole:
             self._disbelieve_from(expected)
         closed = []
-        while self.open and (whole or (self.open[0].last_missing_id < expected and not self._grows(self.open[0]))):
+        while self.ends(expected, whole=whole):
             closed.append(self._close(self.open.pop(0), now_ms))
         if whole or not self.open:
             self.growing = False

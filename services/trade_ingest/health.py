@@ -81,7 +81,8 @@ class _Symbol:
 
 class FeedHealth:
     """`send` publishes an event of a symbol; `now_ms` is the venue's time. What is fetched before a symbol is live for the first
-    time is its beginning, and no gap. `clock_offset_ms`: our clock less the venue's, where that can be said."""
+    time is its beginning, and no gap. `clock_offset_ms`: our clock less the venue's, where that can be said. `publish`: put all
+    that was taken of a symbol into the queue; what is said to be filled stands before it on the topic."""
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class FeedHealth:
         self._send = send
         self._status = FeedStatus(FEED, assembler.feeds)
         self.clock_offset_ms: float | None = None
+        self.publish: Callable[[str], None] = assembler.cut
         self._symbols: dict[str, _Symbol] = {}
         for symbol in assembler.feeds:
             self.add(symbol, memories.get(symbol, FeedMemory()))
@@ -214,6 +216,9 @@ class FeedHealth:
         known = self._symbols[symbol]
         tracker = known.feed.tracker
         whole = tracker.state is Continuity.LIVE
+        if known.book.ends(tracker.expected, whole=whole):
+            self.publish(symbol)
+            whole = tracker.state is Continuity.LIVE  # not if a row of it is one that no frame can hold
         self._tell(symbol, known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms()))
         if whole:
             if not known.begun:

@@ -66,6 +66,7 @@ class TradeIngest:
         self.urgent = asyncio.Event()
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
         self.health = FeedHealth(assembler, memories or {}, self.venue_ms, self._send)
+        self.health.publish = self._publish
         self.sources: dict[str, Source] = {}
         self.listener: Listener | None = None
 
@@ -237,6 +238,10 @@ class TradeIngest:
             for part in frame.slices:
                 if part.rows:
                     counter("perpstream_trades_published_total").labels(part.symbol).inc(part.rows)
+
+    def _publish(self, symbol: str) -> None:
+        self.assembler.cut(symbol)
+        self.pump()
 
     async def send_edges(self) -> None:
         """Send what lies beyond a grid edge soon, for ever: the other symbols cross the same edge within milliseconds, and one

@@ -1,0 +1,84 @@
+"""What is said of a gap stands on the topic before it is said, and is true whatever REST tells and whenever we are killed."""
+
+from dataclasses import replace
+from typing import cast
+
+from libs.contracts.frames import read_columns
+from libs.contracts.market import AggTradeFrame, TradeGapChanged
+from libs.exchanges import AggTrade, StreamBatch
+from services.trade_ingest.continuity import Continuity, Told
+from tests.services.trade_ingest.test_assembler import SYMBOL, Trade
+from tests.services.trade_ingest.test_missed import Stream
+
+ABSURD = "99999999999999"
+
+
+def one_line() -> Stream:
+    stream = Stream()
+    stream.feed.on_lines(frozenset({0}))
+    return stream
+
+
+async def opened() -> Stream:
+    stream = one_line()
+    stream.feed.on_open()
+    stream.tells(1, 2, 3)
+    return stream
+
+
+def rest(stream: Stream, *trades: Trade, caught_up: bool = True) -> None:
+    tracker = stream.core.feeds[SYMBOL].tracker
+    stream.ingest.fill(SYMBOL, cast(list[AggTrade], trades), Told(caught_up, tracker.generation))
+
+
+def made(stream: Stream, *ids: int) -> list[Trade]:
+    return [stream._trade(number) for number in ids]
+
+
+def tells(stream: Stream, *trades: Trade) -> None:
+    rows = cast(list[AggTrade], list(trades))
+    stream.feed.on_batch(StreamBatch(trades=rows, newest_event_time=rows[-1].trade_time, line=0))
+
+
+def flush(stream: Stream) -> None:
+    """As at each tick of the service."""
+    stream.feed.look()
+    stream.core.flush()
+    stream.ingest.pump()
+
+
+def published(stream: Stream, until: TradeGapChanged | None = None) -> list[int]:
+    """The ids on the topic before an event."""
+    events = stream.publisher.events
+    before = events if until is None else events[: events.index(until)]
+    frames = [event for event in before if isinstance(event, AggTradeFrame)]
+    return [int(agg_id) for frame in frames for agg_id in read_columns(frame).agg_id]
+
+
+def ends(stream: Stream) -> list[TradeGapChanged]:
+    return [gap for gap in stream.publisher.gaps if gap.outcome != "open"]
+
+
+async def test_a_gap_is_filled_when_its_rows_are_in_a_frame() -> None:
+    stream = await opened()
+    stream.tells(6)
+    rest(stream, *made(stream, 4, 5))
+    [filled] = ends(stream)
+    assert filled.outcome == "filled"
+    assert published(stream, filled) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_row_that_rest_too_tells_as_nonsense_is_not_said_to_be_filled() -> None:
+    stream = await opened()
+    stream.tells(6)
+    nonsense = replace(stream._trade(4), quantity=ABSURD)
+    for _ in range(3):
+        rest(stream, nonsense, *made(stream, 5))
+        flush(stream)
+    stream.ingest.health.tick()
+    assert published(stream) == [1, 2, 3, 5, 6]
+    assert [(gap.first_missing_id, gap.last_missing_id, gap.outcome, gap.unfilled) for gap in ends(stream)] == [
+        (4, 5, "filled", 1)
+    ]
+    assert stream.core.counts.missing == {SYMBOL: 1}
+    assert stream.core.feeds[SYMBOL].tracker.state is Continuity.LIVE
