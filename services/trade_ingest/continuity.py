@@ -336,7 +336,8 @@ class ContinuityTracker:
         del self._held[:below]
 
     def _release_held(self, out: Release) -> Release:
-        """Release what is contiguous now; when nothing waits any more, the trades of this connection prove continuity."""
+        """Release what is contiguous now; when nothing waits any more, the trades of this connection prove continuity, unless one
+        of them was taken back."""
         held, taken = self._held, 0
         while taken < len(held) and held[taken].agg_id <= self.expected:
             if held[taken].agg_id == self.expected:
@@ -345,7 +346,7 @@ class ContinuityTracker:
             taken += 1
         before = bool(held)
         del held[:taken]
-        if not held and before:
+        if not held and before and self.told < self.expected:
             self.state = Continuity.LIVE if self.heard else Continuity.DOUBT
         elif held and out and not self._passed_by_all():
             self.state = Continuity.WAITING

@@ -82,3 +82,17 @@ async def test_a_row_that_rest_too_tells_as_nonsense_is_not_said_to_be_filled() 
     ]
     assert stream.core.counts.missing == {SYMBOL: 1}
     assert stream.core.feeds[SYMBOL].tracker.state is Continuity.LIVE
+
+
+async def test_what_a_cut_within_a_release_took_back_is_asked_for_to_its_end() -> None:
+    stream = await opened()
+    told = [replace(one, quantity=ABSURD) if one.agg_id == 6 else one for one in made(stream, *range(5, 15))]
+    tells(stream, *told)
+    rest(stream, *made(stream, 4), caught_up=False)
+    flush(stream)
+    tracker = stream.core.feeds[SYMBOL].tracker
+    while tracker.state is Continuity.FILLING and tracker.expected < 15:
+        rest(stream, *made(stream, tracker.expected), caught_up=False)
+        flush(stream)
+    assert published(stream) == list(range(1, 15))
+    assert not [gap for gap in ends(stream) if gap.outcome == "never_existed"]
