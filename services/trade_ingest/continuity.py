@@ -117,17 +117,18 @@ class ContinuityTracker:
         """The oldest trade that waits."""
         return self._held[0] if self._held else None
 
-    def gaps(self) -> list[tuple[int, int, AggTrade | None, AggTrade]]:
+    def gaps(self, *, given_up: bool = False) -> list[tuple[int, int, AggTrade | None, AggTrade]]:
         """The ids that are known to be missing, oldest first: first, last, the held trade before (None: the last published one)
         and the one after. Empty before the first id is known. Of several lines, one that has not come so far may still bring
-        what lies behind the first gap."""
+        what lies behind the first gap; the first one too, unless it is `given_up`."""
         found: list[tuple[int, int, AggTrade | None, AggTrade]] = []
         wanted, before = self.expected, None
         if wanted == UNKNOWN_ID or self.state is not Continuity.FILLING:
             return found
         for trade in self._held:
             if trade.agg_id > wanted:
-                if len(self.lines) > 1 and not self._passed_by_all(trade.agg_id - 1):
+                waits = len(self.lines) > 1 and not self._passed_by_all(trade.agg_id - 1)
+                if waits and not (given_up and wanted == self.expected):
                     break
                 found.append((wanted, trade.agg_id - 1, before, trade))
             wanted, before = trade.agg_id + 1, trade

@@ -137,11 +137,11 @@ class FeedHealth:
         if (known := self._symbols.get(symbol)) is not None:
             known.meter.delayed(delay_ms)
 
-    def note_gaps(self, symbol: str) -> None:
-        """Look at what the symbol's tracker misses; tell what is new."""
+    def note_gaps(self, symbol: str, *, given_up: bool = False) -> None:
+        """Look at what the symbol's tracker misses; tell what is new. `given_up`: nobody waits for the first gap any more."""
         known = self._symbols[symbol]
         news: list[TradeGapChanged] = []
-        gaps = known.feed.tracker.gaps() if known.begun else []
+        gaps = known.feed.tracker.gaps(given_up=given_up) if known.begun else []
         if gaps:
             known.feed.tracker.settle()  # each line has told something newer
         # First, because the book counts upwards: what lies below a gap that it knows is no news to it.

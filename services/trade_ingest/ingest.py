@@ -205,7 +205,7 @@ class TradeIngest:
         return [row for row in unheard if row.trade_time <= until_ms]
 
     def abandon(self, symbol: str, cause: str) -> None:
-        self.health.note_gaps(symbol)
+        self.health.note_gaps(symbol, given_up=True)
         self.assembler.abandon(symbol, cause, wall_us())
         self.assembler.cut_holes()
         self.pump()

@@ -96,3 +96,16 @@ async def test_what_a_cut_within_a_release_took_back_is_asked_for_to_its_end() -
         flush(stream)
     assert published(stream) == list(range(1, 15))
     assert not [gap for gap in ends(stream) if gap.outcome == "never_existed"]
+
+
+async def test_a_gap_that_is_given_up_is_one_although_another_line_might_still_bring_it() -> None:
+    stream = await opened()
+    stream.has_lines(0, 1)
+    stream.tells(7, line=0)
+    tracker = stream.core.feeds[SYMBOL].tracker
+    assert tracker.stop_waiting()
+    stream.ingest.abandon(SYMBOL, "rate_limited")
+    flush(stream)
+    assert [(gap.first_missing_id, gap.last_missing_id, gap.outcome, gap.unfilled) for gap in ends(stream)] == [
+        (4, 6, "lost", 3)
+    ]
