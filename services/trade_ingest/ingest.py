@@ -182,7 +182,8 @@ class TradeIngest:
             feed.tracker.settle()  # no line will tell what is older either
         self.health.note_gaps(symbol)
         self.assembler.fill(symbol, rows, told, wall_us())
-        self.health.brought(symbol, last_time, missed)
+        # What was not believed of the answer is in no gap either.
+        self.health.brought(symbol, last_time, [row for row in missed if row.agg_id < feed.tracker.expected])
         self.assembler.cut_holes()
         self.pump()
         self.health.advanced(symbol)

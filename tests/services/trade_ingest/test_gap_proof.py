@@ -109,3 +109,15 @@ async def test_a_gap_that_is_given_up_is_one_although_another_line_might_still_b
     assert [(gap.first_missing_id, gap.last_missing_id, gap.outcome, gap.unfilled) for gap in ends(stream)] == [
         (4, 6, "lost", 3)
     ]
+
+
+async def test_an_absurd_id_in_an_answer_makes_no_gap_of_billions() -> None:
+    stream = await opened()
+    stream.feed.on_close("cut", silent=False)
+    stream.feed.on_open()
+    rest(stream, *made(stream, 4, 5), replace(stream._trade(6), agg_id=5_000_000_000))
+    stream.tells(20)
+    rest(stream, *made(stream, *range(6, 21)))
+    flush(stream)
+    missed = [number for gap in ends(stream) for number in range(gap.first_missing_id, gap.last_missing_id + 1)]
+    assert missed == list(range(4, 20))
