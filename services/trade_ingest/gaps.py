@@ -62,8 +62,9 @@ class GapBook:
         oldest = self.open[:1]
         return any(whole or (gap.last_missing_id < expected and not self._grows(gap)) for gap in oldest)
 
-    def advanced(self, expected: int, *, whole: bool, now_ms: int) -> list[TradeGapChanged]:
-        """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more."""
+    def advanced(self, expected: int, *, whole: bool, now_ms: int, told: int | None = None) -> list[TradeGapChanged]:
+        """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more. `told`: up to there
+        no further gap can be found (None: below `expected`)."""
         if whole:
             self._disbelieve_from(expected)
         closed = []
@@ -72,7 +73,8 @@ class GapBook:
         if whole or not self.open:
             self.growing = False
         if not self.open:
-            self._holes.clear()
+            until = expected - 1 if told is None else told
+            self._holes = [hole for hole in self._holes if hole.last > until and hole.first < expected]
         return closed
 
     def _disbelieve_from(self, expected: int) -> None:

@@ -219,7 +219,10 @@ class FeedHealth:
         if known.book.ends(tracker.expected, whole=whole):
             self.publish(symbol)
             whole = tracker.state is Continuity.LIVE  # not if a row of it is one that no frame can hold
-        self._tell(symbol, known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms()))
+        # What a stream still owes may become a gap later.
+        told = min([tracker.told, *(part.first - 1 for part in (*tracker.owed, *tracker.skipped))])
+        closed = known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms(), told=told)
+        self._tell(symbol, closed)
         if whole:
             if not known.begun:
                 known.begun = True
