@@ -160,6 +160,8 @@ class FeedHealth:
             return
         known, first, begin = self._symbols[symbol], rows[0].agg_id, last_time
         tracker = known.feed.tracker
+        tracker.settle()  # no line will tell what is older than these either
+        self._tell_skipped(symbol)
         if known.book.counted < first - 1 and tracker.told != UNKNOWN_ID:
             # Rows of earlier answers too, of which it was not certain then.
             first, begin = tracker.told + 1, tracker.told_time
@@ -178,13 +180,15 @@ class FeedHealth:
 
     def _note_skipped(self, symbol: str) -> None:
         """REST has told these ahead of the stream, and the stream went on behind them: it did not have them."""
+        if self._tell_skipped(symbol):
+            self.advanced(symbol)
+
+    def _tell_skipped(self, symbol: str) -> bool:
         tracker = self._symbols[symbol].feed.tracker
-        if not tracker.skipped:
-            return
         skipped, tracker.skipped = tracker.skipped, []
         for first, last, from_ms, to_ms in skipped:
             self._brought(symbol, (first, last), (from_ms, to_ms))
-        self.advanced(symbol)
+        return bool(skipped)
 
     def _wait_for_owed(self, symbol: str, now: float) -> None:
         """Of several lines that are kept for good, one may say nothing of a symbol for hours: it has its time, and no more."""

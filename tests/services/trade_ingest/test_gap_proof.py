@@ -121,3 +121,15 @@ async def test_an_absurd_id_in_an_answer_makes_no_gap_of_billions() -> None:
     flush(stream)
     missed = [number for gap in ends(stream) for number in range(gap.first_missing_id, gap.last_missing_id + 1)]
     assert missed == list(range(4, 20))
+
+
+async def test_what_an_answer_leaves_to_another_line_is_in_a_gap_when_newer_rows_of_it_are() -> None:
+    stream = await opened()
+    stream.has_lines(0, 1)
+    stream.tells(7, line=0)
+    assert stream.core.feeds[SYMBOL].tracker.stop_waiting()
+    stream.falls_silent()
+    rest(stream, *made(stream, *range(4, 11)))
+    flush(stream)
+    missed = {number for gap in ends(stream) for number in range(gap.first_missing_id, gap.last_missing_id + 1)}
+    assert missed >= {4, 5, 6, 8, 9, 10}
