@@ -229,6 +229,11 @@ class Assembler:
             if builder.holes:
                 self._cut(builder)
 
+    def waiting_holes(self, symbol: str) -> list[Hole]:
+        """Holes of the symbol that are declared and in no frame that was drained."""
+        frames = [hole for frame in self._frames for hole in frame.holes]
+        return [hole for hole in (*frames, *self.feeds[symbol].builder.holes) if hole.symbol == symbol]
+
     def begin(self, symbol: str, expected: int, watermark: int, received_us: int) -> None:
         """A fresh symbol starts at `expected`; everything at or below `watermark` stands in its bootstrap."""
         feed = self.feeds[symbol]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from libs.contracts.event import Event
 from libs.contracts.market import (
+    NEVER_EXISTED,
     UNKNOWN_TIME,
     FeedState,
     FeedStatusChanged,
@@ -20,7 +21,7 @@ from libs.kit.metrics import counter, gauge
 from services.trade_ingest.assembler import Assembler, SymbolFeed
 from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Missing
-from services.trade_ingest.gaps import GapBook
+from services.trade_ingest.gaps import GapBook, counted
 
 FEED = "trades"
 # Real seconds between two reports of a symbol at least, however fast the venue's time runs.
@@ -35,11 +36,23 @@ MOST_OPEN = 200
 
 @dataclass(slots=True)
 class FeedMemory:
-    """What a symbol's feed has last said of itself."""
+    """What a symbol's feed has last said of itself. `missing_behind`: lost ids of holes that it did not come to say."""
 
     open_gaps: list[OpenGap] = field(default_factory=list)
     gaps_filled: int = 0
     marks: tuple[IdMark, ...] = ()
+    missing_behind: int = 0
+
+    def absorb_holes(self, holes: Sequence[Hole]) -> None:
+        """Of the holes on the topic, those that its last report did not know: the process was killed before the next one."""
+        if not self.marks:
+            return
+        for hole in holes:
+            ids = hole.last_missing_id - hole.first_missing_id + 1
+            if hole.first_missing_id >= self.marks[-1].next_id:
+                self.missing_behind += ids if hole.cause != NEVER_EXISTED else 0
+                missing = Missing(hole.first_missing_id, hole.last_missing_id, hole.cause)
+                self.open_gaps = [counted(gap, [missing]) for gap in self.open_gaps]
 
     def absorb(self, event: FeedStatusChanged | TradeGapChanged) -> None:
         """One of its events, in log order."""
@@ -105,7 +118,7 @@ class FeedHealth:
         """One more symbol of the assembler's, which goes on from what its feed has last said."""
         feed = self._assembler.feeds[symbol]
         book = GapBook(symbol, list(memory.open_gaps), memory.gaps_filled)
-        missing = memory.marks[-1].missing if memory.marks else 0
+        missing = (memory.marks[-1].missing if memory.marks else 0) + memory.missing_behind
         begun = feed.tracker.expected != UNKNOWN_ID
         self._symbols[symbol] = _Symbol(feed, book, Completeness(memory.marks), missing, begun)
         self._status.follow(symbol)
@@ -210,10 +223,13 @@ class FeedHealth:
 
     def declared(self, holes: Sequence[Hole]) -> None:
         """These are published. What is one of an open gap is told at once: a successor would not know of it."""
-        for hole in holes:
-            book = self._symbols[hole.symbol].book
-            if book.missing(Missing(hole.first_missing_id, hole.last_missing_id, hole.cause)):
-                self._report(hole.symbol)
+        known = [
+            hole.symbol
+            for hole in holes
+            if self._symbols[hole.symbol].book.missing(Missing(hole.first_missing_id, hole.last_missing_id, hole.cause))
+        ]
+        for symbol in dict.fromkeys(known):
+            self._report(symbol)
 
     def advanced(self, symbol: str) -> None:
         """The symbol got further: tell which gaps ended."""
@@ -256,11 +272,16 @@ class FeedHealth:
         known.reported_at, known.reported_ms = time.monotonic(), now_ms
         counts = self._assembler.counts
         lost = counts.missing.get(symbol, 0) - counts.never_existed.get(symbol, 0)
+        # How far the frames have come that are sent: a successor takes holes beyond for such as this report does not know.
+        next_id = known.next_id
+        for hole in self._assembler.waiting_holes(symbol):
+            next_id = min(next_id, hole.first_missing_id)
+            lost -= hole.last_missing_id - hole.first_missing_id + 1 if hole.cause != NEVER_EXISTED else 0
         published = counts.published.get(symbol, 0)
         known.meter.count(published - known.published)
         known.published = published
-        mark = IdMark(max(0, now_ms), known.next_id, known.missing_before + lost)
-        if known.next_id != UNKNOWN_ID:
+        mark = IdMark(max(0, now_ms), next_id, known.missing_before + lost)
+        if next_id != UNKNOWN_ID:
             known.completeness.mark(mark)
         rate, delay = known.meter.take(now_ms)
         hour, day = known.completeness.ppm(HOUR_MS, mark), known.completeness.ppm(DAY_MS, mark)

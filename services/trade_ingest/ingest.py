@@ -231,14 +231,16 @@ class TradeIngest:
             self._put(event, self._partitions[symbol])
 
     def pump(self) -> None:
-        for frame in self.assembler.drain():
+        frames = self.assembler.drain()
+        for frame in frames:
             self._put(frame, frame.partition)
-            if frame.holes:
-                self.health.declared(frame.holes)
             counter("perpstream_frames_published_total").labels(str(frame.partition)).inc()
             for part in frame.slices:
                 if part.rows:
                     counter("perpstream_trades_published_total").labels(part.symbol).inc(part.rows)
+        # Behind all of them: no report may know of a hole that stands behind it.
+        if holes := [hole for frame in frames for hole in frame.holes]:
+            self.health.declared(holes)
 
     def _publish(self, symbol: str) -> None:
         self.assembler.cut(symbol)

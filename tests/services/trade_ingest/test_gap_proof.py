@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import cast
 
 from libs.contracts.frames import read_columns
-from libs.contracts.market import AggTradeFrame, TradeGapChanged
+from libs.contracts.market import AggTradeFrame, FeedStatusChanged, TradeGapChanged
 from libs.exchanges import AggTrade, StreamBatch
 from services.trade_ingest.continuity import Continuity, Told
+from services.trade_ingest.health import FeedMemory
+from services.trade_ingest.resume import TopicState
 from tests.services.trade_ingest.test_assembler import SYMBOL, Trade
 from tests.services.trade_ingest.test_missed import Stream
 
@@ -133,3 +135,24 @@ async def test_what_an_answer_leaves_to_another_line_is_in_a_gap_when_newer_rows
     flush(stream)
     missed = {number for gap in ends(stream) for number in range(gap.first_missing_id, gap.last_missing_id + 1)}
     assert missed >= {4, 5, 6, 8, 9, 10}
+
+
+async def test_a_process_that_is_killed_behind_a_hole_leaves_it_to_its_successor_to_count() -> None:
+    stream = await opened()
+    stream.tells(8)
+    rest(stream, *made(stream, 4), caught_up=False)
+    stream.ingest.abandon(SYMBOL, "rate_limited")
+    flush(stream)
+    [first_frame] = [
+        place for place, event in enumerate(stream.publisher.events) if isinstance(event, AggTradeFrame) and event.holes
+    ]
+    for killed_at in range(first_frame + 1, len(stream.publisher.events) + 1):
+        topics, memory = TopicState(), FeedMemory()
+        for event in stream.publisher.events[:killed_at]:
+            if isinstance(event, AggTradeFrame):
+                topics._absorb_frame(event)
+            elif isinstance(event, FeedStatusChanged | TradeGapChanged):
+                memory.absorb(event)
+        memory.absorb_holes(topics.holes[SYMBOL])
+        assert memory.marks[-1].missing + memory.missing_behind == 3
+        assert [(gap.unfilled, gap.lost) for gap in memory.open_gaps] in ([], [(3, 3)])
