@@ -53,11 +53,12 @@ class Skipped(NamedTuple):
 class Told(NamedTuple):
     """What an answer of REST proves. `caught_up`: it had nothing newer when it was asked, which proves continuity if the
     connection has been whole since then (`generation` as it was before asking). `cause`: why ids that it skips are missing: the
-    venue has no such trades, or none any more."""
+    venue has no such trades, or none any more. `asked`: from which id on; of what was taken back since then it proves nothing."""
 
     caught_up: bool
     generation: int
     cause: str = NEVER_EXISTED
+    asked: int = UNKNOWN_ID
 
 
 class ContinuityTracker:
@@ -291,6 +292,8 @@ class ContinuityTracker:
         """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good. A row that cannot be true
         ends the answer: nothing of it or behind it is believed, and it is asked for again. What the stream has told stays."""
         out: Release = []
+        if told.asked > self.expected:
+            return out
         whole = True
         for row in rows:
             if row.agg_id < self.expected:

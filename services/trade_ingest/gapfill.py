@@ -285,7 +285,7 @@ class GapFiller:
             return NOT_BELIEVED
         if not rows and await self._expired(feed):
             return NOT_BELIEVED
-        await self._fill(feed, rows, Told(len(rows) < PAGE, generation))
+        await self._fill(feed, rows, Told(len(rows) < PAGE, generation, asked=expected))
         # That an answer has nothing is no proof that there is nothing: only a newer row proves it.
         return NOT_BELIEVED if rows else NOT_ANSWERED
 
@@ -301,11 +301,11 @@ class GapFiller:
     async def _ask_oldest(self, feed: SymbolFeed) -> bool:
         """The ids are older than the venue's history: go on with the oldest trade that it still has. False: it has none that is
         newer."""
-        now = self._clock.now_ms()
+        now, expected = self._clock.now_ms(), feed.tracker.expected
         rows = await _first_rows(self._asking(feed), feed.symbol, now - HISTORY_MS, now)
         if not rows or rows[0].agg_id <= feed.tracker.expected:
             return False
-        await self._fill(feed, rows, Told(False, feed.tracker.generation, "history_expired"))
+        await self._fill(feed, rows, Told(False, feed.tracker.generation, "history_expired", expected))
         return True
 
     async def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], told: Told) -> None:

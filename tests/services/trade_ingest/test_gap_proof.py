@@ -156,3 +156,19 @@ async def test_a_process_that_is_killed_behind_a_hole_leaves_it_to_its_successor
         memory.absorb_holes(topics.holes[SYMBOL])
         assert memory.marks[-1].missing + memory.missing_behind == 3
         assert [(gap.unfilled, gap.lost) for gap in memory.open_gaps] in ([], [(3, 3)])
+
+
+async def test_an_answer_proves_nothing_of_what_was_taken_back_after_the_question() -> None:
+    stream = await opened()
+    tells(stream, replace(stream._trade(4), quantity=ABSURD))
+    tracker = stream.core.feeds[SYMBOL].tracker
+    tracker.distrust()
+    asked = tracker.expected
+    flush(stream)
+    answer = cast(list[AggTrade], made(stream, 5, 6))
+    stream.ingest.fill(SYMBOL, answer, Told(True, tracker.generation, asked=asked))
+    assert (tracker.state, tracker.expected) == (Continuity.FILLING, 4)
+    rest(stream, *made(stream, 4, 5, 6))
+    flush(stream)
+    assert published(stream) == [1, 2, 3, 4, 5, 6]
+    assert stream.core.counts.never_existed == {}
