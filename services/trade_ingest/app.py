@@ -58,7 +58,7 @@ async def main(context: ServiceContext) -> None:
         context.fulfil("venue")
         members = place.owned(instruments)
         state = await read_topic_state(place.bootstrap, members)
-        memories = await read_feed_memories(place.bootstrap, place.members(instruments))
+        memories = await read_feed_memories(place.bootstrap, place.members(instruments), state.holes)
         await _Running(output, settings, venue, sessions).run(control, instruments, state, memories)
 
 

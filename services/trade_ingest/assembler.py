@@ -6,13 +6,14 @@ The shell calls `take`, `fill`, `abandon` and `flush`, and sends what `drain` re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from libs.contracts.frames import MOST_NOTIONAL
 from libs.contracts.market import NEVER_EXISTED, UNKNOWN_TIME, AggTradeFrame, Hole
 from libs.contracts.partitioning import partition_of
 from libs.contracts.plausible import LATEST_MS
 from libs.exchanges import AggTrade, Instrument
 from libs.kit.errors import BadMessage, UserError
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, ContinuityTracker, Missing, Release, Told
-from services.trade_ingest.frame_builder import FrameBuilder, OpenSlice, Origin
+from services.trade_ingest.frame_builder import LARGE_NOTIONAL, FrameBuilder, OpenSlice, Origin
 from services.trade_ingest.watermark import Watermark
 
 GRID_MS = 1000
@@ -216,11 +217,22 @@ class Assembler:
         for builder in tuple(self._edges):
             self._cut(builder)
 
+    def cut(self, symbol: str) -> None:
+        """Cut the frame that has rows or holes of the symbol, so that what is told of them is told behind it."""
+        builder = self.feeds[symbol].builder
+        if symbol in builder.slices:
+            self._cut(builder)
+
     def cut_holes(self) -> None:
         """Cut the frames that have holes, so that what is told of a hole is told behind it."""
         for builder in self._builders.values():
             if builder.holes:
                 self._cut(builder)
+
+    def waiting_holes(self, symbol: str) -> list[Hole]:
+        """Holes of the symbol that are declared and in no frame that was drained."""
+        frames = [hole for frame in self._frames for hole in frame.holes]
+        return [hole for hole in (*frames, *self.feeds[symbol].builder.holes) if hole.symbol == symbol]
 
     def begin(self, symbol: str, expected: int, watermark: int, received_us: int) -> None:
         """A fresh symbol starts at `expected`; everything at or below `watermark` stands in its bootstrap."""
@@ -318,19 +330,20 @@ class Assembler:
         try:
             return builder.cut(self._sequence, received_us)
         except BadMessage:
-            found = [self._take_back(part) for part in tuple(builder.slices.values())]
-            if not any(found):
-                raise
-            return None
+            for most_notional in (MOST_NOTIONAL, LARGE_NOTIONAL):
+                # One at a time: what only their sum makes too large is no reason to take back all of them.
+                if any(self._take_back(part, most_notional) for part in tuple(builder.slices.values())):
+                    return None
+            raise
 
-    def _take_back(self, part: OpenSlice) -> bool:
+    def _take_back(self, part: OpenSlice, most_notional: int) -> bool:
         """Take the symbol's rows from the first unreadable one on out of the open frame; false when there is none.
 
         What the stream told so, REST is asked for. What REST tells so too does not exist for us: a hole, unless only our
         scale is too coarse, which a restart mends.
         """
         feed = self.feeds[part.symbol]
-        complaints = ((index, part.complaint(trade)) for index, trade in enumerate(part.trades))
+        complaints = ((index, part.complaint(trade, most_notional)) for index, trade in enumerate(part.trades))
         index, complaint = next(((i, error) for i, error in complaints if error is not None), (0, None))
         if complaint is None:
             return False

@@ -23,10 +23,12 @@ class Completeness:
             self._thin(self._marks[-1].time_ms)
 
     def marks(self, now: IdMark) -> tuple[IdMark, ...]:
-        """What a successor goes on from, oldest first; how far the symbol is now is the last."""
-        if not self._marks or now.time_ms <= self._marks[-1].time_ms:
-            return tuple(self._marks)
-        return (*self._marks, now)
+        """What a successor goes on from, oldest first; how far the symbol is now is the last, also when the clock stands."""
+        if not self._marks:
+            return ()
+        last = self._marks[-1]
+        now = IdMark(max(now.time_ms, last.time_ms), now.next_id, now.missing)
+        return tuple(self._marks) if now == last else (*self._marks, now)
 
     def mark(self, now: IdMark) -> None:
         """How far the symbol is now; kept when the last mark is old enough. A clock that was put back a little is waited for, one

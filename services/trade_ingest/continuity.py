@@ -53,11 +53,12 @@ class Skipped(NamedTuple):
 class Told(NamedTuple):
     """What an answer of REST proves. `caught_up`: it had nothing newer when it was asked, which proves continuity if the
     connection has been whole since then (`generation` as it was before asking). `cause`: why ids that it skips are missing: the
-    venue has no such trades, or none any more."""
+    venue has no such trades, or none any more. `asked`: from which id on; of what was taken back since then it proves nothing."""
 
     caught_up: bool
     generation: int
     cause: str = NEVER_EXISTED
+    asked: int = UNKNOWN_ID
 
 
 class ContinuityTracker:
@@ -117,17 +118,18 @@ class ContinuityTracker:
         """The oldest trade that waits."""
         return self._held[0] if self._held else None
 
-    def gaps(self) -> list[tuple[int, int, AggTrade | None, AggTrade]]:
+    def gaps(self, *, given_up: bool = False) -> list[tuple[int, int, AggTrade | None, AggTrade]]:
         """The ids that are known to be missing, oldest first: first, last, the held trade before (None: the last published one)
         and the one after. Empty before the first id is known. Of several lines, one that has not come so far may still bring
-        what lies behind the first gap."""
+        what lies behind the first gap; the first one too, unless it is `given_up`."""
         found: list[tuple[int, int, AggTrade | None, AggTrade]] = []
         wanted, before = self.expected, None
         if wanted == UNKNOWN_ID or self.state is not Continuity.FILLING:
             return found
         for trade in self._held:
             if trade.agg_id > wanted:
-                if len(self.lines) > 1 and not self._passed_by_all(trade.agg_id - 1):
+                waits = len(self.lines) > 1 and not self._passed_by_all(trade.agg_id - 1)
+                if waits and not (given_up and wanted == self.expected):
                     break
                 found.append((wanted, trade.agg_id - 1, before, trade))
             wanted, before = trade.agg_id + 1, trade
@@ -290,6 +292,8 @@ class ContinuityTracker:
         """Rows that REST gave from `expected` on, ascending. Ids that it skips are missing for good. A row that cannot be true
         ends the answer: nothing of it or behind it is believed, and it is asked for again. What the stream has told stays."""
         out: Release = []
+        if told.asked > self.expected:
+            return out
         whole = True
         for row in rows:
             if row.agg_id < self.expected:
@@ -336,7 +340,8 @@ class ContinuityTracker:
         del self._held[:below]
 
     def _release_held(self, out: Release) -> Release:
-        """Release what is contiguous now; when nothing waits any more, the trades of this connection prove continuity."""
+        """Release what is contiguous now; when nothing waits any more, the trades of this connection prove continuity, unless one
+        of them was taken back."""
         held, taken = self._held, 0
         while taken < len(held) and held[taken].agg_id <= self.expected:
             if held[taken].agg_id == self.expected:
@@ -345,7 +350,7 @@ class ContinuityTracker:
             taken += 1
         before = bool(held)
         del held[:taken]
-        if not held and before:
+        if not held and before and self.told < self.expected:
             self.state = Continuity.LIVE if self.heard else Continuity.DOUBT
         elif held and out and not self._passed_by_all():
             self.state = Continuity.WAITING

@@ -15,6 +15,9 @@ from libs.exchanges import AggTrade
 from libs.exchanges.decimals import scaled, scaled_column
 from libs.kit.errors import BadMessage
 
+# A frame has fewer rows than the divisor: one that is too large has a trade that is larger than this.
+LARGE_NOTIONAL = MOST_NOTIONAL // 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -37,8 +40,9 @@ class OpenSlice:
     trades: list[AggTrade] = field(default_factory=list)
     late: list[tuple[int, int]] = field(default_factory=list)
 
-    def complaint(self, trade: AggTrade) -> BadMessage | None:
-        """Why no frame can hold the trade; None when one can. The bounds are those of `read_columns`."""
+    def complaint(self, trade: AggTrade, most_notional: int = MOST_NOTIONAL) -> BadMessage | None:
+        """Why no frame can hold the trade; None when one can. The bounds are those of `read_columns`, except `most_notional` (in
+        units of the scales), which is of one trade, and there of all rows together."""
         try:
             price, quantity = scaled(trade.price, self.price_decimals), scaled(trade.quantity, self.quantity_decimals)
             array("q", [trade.agg_id, trade.first_trade_id, trade.last_trade_id])
@@ -46,7 +50,7 @@ class OpenSlice:
             return error
         except OverflowError:
             return BadMessage("absurd_id", f"an id of {trade.symbol} does not fit 64 bits")
-        if not (0 <= price < MOST_NOTIONAL and 0 <= quantity < MOST_NOTIONAL and price * quantity < MOST_NOTIONAL):
+        if not (0 <= price < MOST_NOTIONAL and 0 <= quantity < MOST_NOTIONAL and price * quantity < most_notional):
             return BadMessage("absurd_value", f"nobody trades {trade.quantity} {trade.symbol} at {trade.price}")
         if not 0 <= trade.trade_time < LATEST_MS:
             return BadMessage("absurd_time", f"{trade.trade_time} ms is not in 1970 to 2100")

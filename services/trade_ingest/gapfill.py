@@ -6,24 +6,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from libs.contracts.market import NEVER_EXISTED
 from libs.exchanges import AggTrade, MarketData
-from libs.exchanges.backoff import Backoff
 from libs.exchanges.budget import Priority
-from libs.exchanges.errors import RateLimited, VenueError
+from libs.exchanges.errors import RateLimited, VenueError, VenueUnavailable
 from libs.exchanges.venue import synchronise
 from libs.kit.clock import VenueClock, wall_us
 from libs.kit.logging import get_logger
 from services.trade_ingest.assembler import Assembler, SymbolFeed
+from services.trade_ingest.attempts import NOT_ASKED, Attempt, Line
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 
 PAGE = 1000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 NOT_BELIEVED = "not_believed"
+NOT_ANSWERED = "not_answered"
+REFUSED = "refused"
 HISTORY_MS = 24 * HOUR_MS - 5 * MINUTE_MS
 WORKERS = 4
-REST_LAG_SECONDS = 0.25
+# Of one turn: a long history is no reason for another symbol to wait.
+PAGES = 10
+LOOK_SECONDS = 1.0
 # Only REST can end these.
 UNSETTLED = (Continuity.DOUBT, Continuity.FILLING)
 # A hole is due already: what speaks against it must not take long.
@@ -78,20 +81,20 @@ class FillRules:
 
 
 class GapFiller:
-    """Works through the symbols asked for with `want`, a few at a time, each until it is live or its stream is gone."""
+    """Works through the symbols asked for with `want`, a few at a time and a few pages each, until each is live or its stream is
+    gone. Who is refused waits for its next turn outside the workers, so that nobody waits behind it."""
 
     def __init__(self, host: FillHost, market_data: MarketData, clock: VenueClock, rules: FillRules) -> None:
         self._host = host
         self._market_data = market_data
         self._clock = clock
         self._rules = rules
-        # Two lines of work: hundreds of fresh symbols are no reason for a gap to wait.
-        self._gaps: asyncio.PriorityQueue[tuple[bool, int, SymbolFeed]] = asyncio.PriorityQueue()
-        self._starts: asyncio.PriorityQueue[tuple[bool, int, SymbolFeed]] = asyncio.PriorityQueue()
-        self._asked = 0
-        # By feed, not by name: a symbol that was removed and added again is another one. Since when each has made no
-        # progress (monotonic seconds).
-        self._since: dict[SymbolFeed, float] = {}
+        # Lines of work: hundreds of fresh symbols are no reason for a gap to wait, and no gap is one for a position.
+        self._positions: Line = asyncio.Queue()
+        self._gaps: Line = asyncio.Queue()
+        self._starts: Line = asyncio.Queue()
+        # By feed, not by name: a symbol that was removed and added again is another one.
+        self._since: dict[SymbolFeed, Attempt] = {}
         self._waiting: set[SymbolFeed] = set()
         self._fresh: set[SymbolFeed] = set()
         self._log = get_logger("gapfill")
@@ -112,10 +115,7 @@ class GapFiller:
         feed = self._host.assembler.feeds[symbol]
         if feed not in self._waiting:
             self._waiting.add(feed)
-            self._since.setdefault(feed, time.monotonic())
-            self._asked += 1
-            queue = self._starts if feed.tracker.expected == UNKNOWN_ID else self._gaps
-            queue.put_nowait((symbol not in self._rules.positions(), self._asked, feed))
+            self._queue(feed, self._since.setdefault(feed, Attempt(feed.tracker.expected)))
 
     def owes(self, symbol: str, begin_ms: int) -> None:
         """The symbol's bootstrap is on the topic, and its trades are owed since then."""
@@ -123,7 +123,10 @@ class GapFiller:
 
     def forget(self, feed: SymbolFeed) -> None:
         """The symbol was removed: nothing of it is kept. A worker that has it still clears the rest when it ends."""
-        self._since.pop(feed, None)
+        attempt = self._since.pop(feed, None)
+        if attempt is not None and not attempt.in_hand:
+            attempt.stop()
+            self._waiting.discard(feed)
         self._fresh.discard(feed)
 
     def _followed(self, feed: SymbolFeed) -> bool:
@@ -137,30 +140,92 @@ class GapFiller:
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as workers:
-            for queue in (self._gaps, self._starts):
+            for line in (self._positions, self._gaps, self._starts):
                 for _ in range(WORKERS):
-                    workers.create_task(self._work(queue))
+                    workers.create_task(self._work(line))
+            workers.create_task(self._watch())
 
-    async def _work(self, queue: "asyncio.PriorityQueue[tuple[bool, int, SymbolFeed]]") -> None:
+    def _queue(self, feed: SymbolFeed, attempt: Attempt) -> None:
+        attempt.stop()
+        if feed.symbol in self._rules.positions():
+            attempt.line = self._positions
+        else:
+            attempt.line = self._starts if feed.tracker.expected == UNKNOWN_ID else self._gaps
+        attempt.line.put_nowait(feed)
+
+    async def _work(self, line: Line) -> None:
         while True:
-            _, _, feed = await queue.get()
-            try:
-                if feed.tracker.expected == UNKNOWN_ID and self._followed(feed):
-                    await self._start_fresh(feed)
-                await self._mend(feed)
-            except VenueError as error:
-                self._log.warning("cannot fill yet", symbol=feed.symbol, error=str(error))
-                await asyncio.sleep(1)
-            self._waiting.discard(feed)
-            followed = self._followed(feed)
-            if feed.tracker.state not in UNSETTLED or not followed:
-                self._since.pop(feed, None)
-            if feed.tracker.state is Continuity.LIVE or not followed:
-                self._fresh.discard(feed)
-            if feed.tracker.state is Continuity.LIVE and followed:
-                self._host.settled(feed.symbol)
-            elif self._needs(feed):
-                self.want(feed.symbol)
+            feed = await line.get()
+            attempt = self._since.get(feed)
+            if attempt is None or attempt.line is not line:
+                continue  # removed, or it waits in another line now
+            attempt.line, attempt.in_hand = None, True
+            seconds = await self._serve(feed, attempt)
+            attempt.in_hand = False
+            if not self._needs(feed):
+                self._leave(feed, attempt)
+            elif seconds:
+                attempt.timer = asyncio.get_running_loop().call_later(seconds, self._queue, feed, attempt)
+            else:
+                self._queue(feed, attempt)
+
+    async def _serve(self, feed: SymbolFeed, attempt: Attempt) -> float:
+        """A few pages; how many seconds later the symbol shall be asked for again."""
+        try:
+            if feed.tracker.expected == UNKNOWN_ID and self._followed(feed):
+                await self._start_fresh(feed)
+            for _ in range(PAGES):
+                if not self._needs(feed):
+                    break
+                await self._host.room()
+                problem = await self._ask_once(feed)
+                if not attempt.progressed(feed.tracker.expected):
+                    return attempt.failed(problem)
+        except VenueError as error:
+            problem = _problem(error)
+            self._log.warning("cannot fill yet", symbol=feed.symbol, problem=problem, error=str(error))
+            return attempt.failed(problem, refused=not isinstance(error, RateLimited | VenueUnavailable))
+        return 0.0
+
+    def _leave(self, feed: SymbolFeed, attempt: Attempt) -> None:
+        """REST can do nothing more for it now."""
+        attempt.stop()
+        self._waiting.discard(feed)
+        state, followed = feed.tracker.state, self._followed(feed)
+        if state not in UNSETTLED or not followed:
+            self._since.pop(feed, None)
+        if state is Continuity.LIVE or not followed:
+            self._fresh.discard(feed)
+        if state is Continuity.LIVE and followed:
+            self._host.settled(feed.symbol)
+
+    async def _watch(self) -> None:
+        """Whoever waits without progress longer than our patience goes on with a hole, whether it had a turn or not."""
+        at = time.monotonic()
+        while True:
+            await asyncio.sleep(min(LOOK_SECONDS, self._rules.patience_seconds / 4))
+            now = time.monotonic()
+            passed, at = now - at, now
+            overdue = [feed for feed in tuple(self._waiting) if self._overdue(feed, passed)]
+            await asyncio.gather(*(self._give_up(feed) for feed in overdue))
+
+    def _overdue(self, feed: SymbolFeed, passed: float) -> bool:
+        attempt = self._since.get(feed)
+        if attempt is None:
+            return False
+        attempt.waited += passed
+        if attempt.in_hand:
+            return False
+        if not self._needs(feed):
+            self._leave(feed, attempt)
+            return False
+        progressed = attempt.progressed(feed.tracker.expected)
+        moves = attempt.line is self._gaps and feed.symbol in self._rules.positions()
+        if moves or (progressed and attempt.line is None):
+            self._queue(feed, attempt)
+        # A fresh symbol that had no turn yet has lost nothing.
+        waits = feed in self._fresh and attempt.problem == NOT_ASKED
+        return attempt.waited > self._rules.patience_seconds and not waits
 
     async def _start_fresh(self, feed: SymbolFeed) -> None:
         """Bootstrap bars up to M, then the first trade at or after M is the first row."""
@@ -205,54 +270,43 @@ class GapFiller:
         rows = await _first_rows(asking, symbol, begin_ms, newest[-1].trade_time)
         return (rows or newest)[0].agg_id
 
-    async def _mend(self, feed: SymbolFeed) -> None:
-        tracker, backoff = feed.tracker, Backoff(first_seconds=REST_LAG_SECONDS, longest_seconds=5.0)
-        progress_at = self._since.get(feed, time.monotonic())
-        while self._needs(feed):
-            await self._host.room()
-            expected = tracker.expected
-            problem = await self._ask_once(feed)
-            if tracker.expected > expected:
-                progress_at = self._since[feed] = time.monotonic()
-                backoff.reset()
-                continue
-            if time.monotonic() - progress_at > self._rules.patience_seconds:
-                await self._give_up(feed, problem or NEVER_EXISTED)
-                progress_at = self._since[feed] = time.monotonic()
-            await asyncio.sleep(backoff.next_seconds())
-
     async def _ask_once(self, feed: SymbolFeed) -> str:
-        """One page into the assembler; the reason when there was none."""
+        """One page into the assembler; what is wrong if that brings us no further. Raises `VenueError` when there was none."""
         tracker = feed.tracker
         generation, expected = tracker.generation, tracker.expected
         try:
             rows = await self._asking(feed).agg_trades_from(feed.symbol, expected, PAGE)
-        except RateLimited as error:
-            self._log.warning("gap waits for the rate limit", symbol=feed.symbol, until_ms=error.until_ms)
-            return "rate_limited"
         except VenueError as error:
-            if error.code >= 0 or error.status >= 500:
-                return "venue_unavailable"
+            if _problem(error) != REFUSED:
+                raise
             self._log.warning("the venue refuses these ids", symbol=feed.symbol, first=expected, error=str(error))
-            return await self._ask_oldest(feed)
-        known_until = max(feed.last_time, feed.watermark.value)
-        if not rows and self._clock.now_ms() - known_until > HISTORY_MS and not await self._ask_oldest(feed):
-            return ""
-        await self._fill(feed, rows, Told(len(rows) < PAGE, generation))
-        # Rows that bring us no further are none that the assembler believes.
-        return NOT_BELIEVED if rows else NEVER_EXISTED
+            if not await self._ask_oldest(feed):
+                raise
+            return NOT_BELIEVED
+        if not rows and await self._expired(feed):
+            return NOT_BELIEVED
+        await self._fill(feed, rows, Told(len(rows) < PAGE, generation, asked=expected))
+        # That an answer has nothing is no proof that there is nothing: only a newer row proves it.
+        return NOT_BELIEVED if rows else NOT_ANSWERED
 
-    async def _ask_oldest(self, feed: SymbolFeed) -> str:
-        """The ids are older than the venue's history: go on with the oldest trade that it still has."""
+    async def _expired(self, feed: SymbolFeed) -> bool:
+        """Whether the venue may have forgotten the ids, and had older trades for us to go on with."""
+        if self._clock.now_ms() - max(feed.last_time, feed.watermark.value) <= HISTORY_MS:
+            return False
         try:
-            now = self._clock.now_ms()
-            rows = await _first_rows(self._asking(feed), feed.symbol, now - HISTORY_MS, now)
+            return await self._ask_oldest(feed)
         except VenueError:
-            return "venue_unavailable"
+            return False
+
+    async def _ask_oldest(self, feed: SymbolFeed) -> bool:
+        """The ids are older than the venue's history: go on with the oldest trade that it still has. False: it has none that is
+        newer."""
+        now, expected = self._clock.now_ms(), feed.tracker.expected
+        rows = await _first_rows(self._asking(feed), feed.symbol, now - HISTORY_MS, now)
         if not rows or rows[0].agg_id <= feed.tracker.expected:
-            return "refused"
-        await self._fill(feed, rows, Told(False, feed.tracker.generation, "history_expired"))
-        return ""
+            return False
+        await self._fill(feed, rows, Told(False, feed.tracker.generation, "history_expired", expected))
+        return True
 
     async def _fill(self, feed: SymbolFeed, rows: Sequence[AggTrade], told: Told) -> None:
         """A time that our clock does not believe has the clock compared first: then it is the clock, or the venue, that errs."""
@@ -266,21 +320,23 @@ class GapFiller:
         self._host.assembler.believed_until = self._clock.latest_believable_ms()
         self._host.fill(feed.symbol, rows, told)
 
-    async def _give_up(self, feed: SymbolFeed, cause: str) -> None:
-        first = feed.tracker.first_held
-        if first is None:
+    async def _give_up(self, feed: SymbolFeed) -> None:
+        tracker, attempt = feed.tracker, self._since[feed]
+        first, expected, cause = tracker.first_held, tracker.expected, attempt.problem
+        if first is None or expected == UNKNOWN_ID:
             return
         confirmed = await self._confirmed(feed, first)
-        if not self._followed(feed):
-            return
-        if not confirmed:
+        if not self._followed(feed) or (tracker.first_held, tracker.expected) != (first, expected):
+            return  # removed, or an answer came after all
+        if confirmed:
+            self._log.error("a gap is declared", symbol=feed.symbol, first=expected, last=first.agg_id - 1, cause=cause)
+            self._host.abandon(feed.symbol, cause)
+        else:
             self._log.error("ids that the venue does not know are dropped", symbol=feed.symbol, first=first.agg_id)
-            feed.tracker.forget_held(feed.last_time)
-            return
-        self._log.error(
-            "a gap is declared", symbol=feed.symbol, first=feed.tracker.expected, last=first.agg_id - 1, cause=cause
-        )
-        self._host.abandon(feed.symbol, cause)
+            tracker.forget_held(feed.last_time)
+        attempt.waited, attempt.expected = 0.0, tracker.expected
+        if not attempt.in_hand and not self._needs(feed):
+            self._leave(feed, attempt)
 
     async def _confirmed(self, feed: SymbolFeed, held: AggTrade) -> bool:
         """Whether the venue has come as far as a trade that its stream told; true when it does not say."""
@@ -297,3 +353,10 @@ async def _first_rows(asking: MarketData, symbol: str, start: int, until: int) -
         if rows := await asking.agg_trades_between(symbol, hour, hour + HOUR_MS - 1, PAGE):
             return rows
     return ()
+
+
+def _problem(error: VenueError) -> str:
+    """The cause of a hole that no other answer than this explains."""
+    if isinstance(error, RateLimited):
+        return "rate_limited"
+    return REFUSED if error.code < 0 and error.status < 500 else "venue_unavailable"

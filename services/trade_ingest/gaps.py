@@ -1,5 +1,6 @@
 """The gaps of one symbol from when they are found to how they end, as events; pure, the caller brings the venue's time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -57,17 +58,24 @@ class GapBook:
         self._holes.append(hole)
         return any(gap.first_missing_id <= hole.last and hole.first <= gap.last_missing_id for gap in self.open)
 
-    def advanced(self, expected: int, *, whole: bool, now_ms: int) -> list[TradeGapChanged]:
-        """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more."""
+    def ends(self, expected: int, *, whole: bool) -> bool:
+        """Whether `advanced` would end a gap."""
+        oldest = self.open[:1]
+        return any(whole or (gap.last_missing_id < expected and not self._grows(gap)) for gap in oldest)
+
+    def advanced(self, expected: int, *, whole: bool, now_ms: int, told: int | None = None) -> list[TradeGapChanged]:
+        """Everything below `expected` is published or declared; `whole`: nothing is being asked for any more. `told`: up to there
+        no further gap can be found (None: below `expected`)."""
         if whole:
             self._disbelieve_from(expected)
         closed = []
-        while self.open and (whole or (self.open[0].last_missing_id < expected and not self._grows(self.open[0]))):
+        while self.ends(expected, whole=whole):
             closed.append(self._close(self.open.pop(0), now_ms))
         if whole or not self.open:
             self.growing = False
         if not self.open:
-            self._holes.clear()
+            until = expected - 1 if told is None else told
+            self._holes = [hole for hole in self._holes if hole.last > until and hole.first < expected]
         return closed
 
     def _disbelieve_from(self, expected: int) -> None:
@@ -82,23 +90,16 @@ class GapBook:
         return self.growing and gap is self.open[-1]
 
     def _close(self, gap: OpenGap, now_ms: int) -> TradeGapChanged:
-        gap = self._counted(gap)
+        gap = counted(gap, self._holes)
         if gap.unfilled < gap.last_missing_id - gap.first_missing_id + 1:
             self.filled += 1
             return self._event(gap, "filled", now_ms, gap.unfilled)
         return self._event(gap, "lost" if gap.lost else "never_existed", now_ms, gap.unfilled)
 
     def listed(self, most: int) -> tuple[OpenGap, ...]:
-        """The oldest open gaps, each with what of it is published as missing by now: what a successor has to know."""
-        return tuple(self._counted(gap) for gap in self.open[:most])
-
-    def _counted(self, gap: OpenGap) -> OpenGap:
-        """With the holes since this process began; a predecessor's are in it already."""
-        first, last = gap.first_missing_id, gap.last_missing_id
-        inside = [(min(last, hole.last) - max(first, hole.first) + 1, hole.cause) for hole in self._holes]
-        unfilled = gap.unfilled + sum(count for count, _ in inside if count > 0)
-        lost = gap.lost + sum(count for count, cause in inside if count > 0 and cause != NEVER_EXISTED)
-        return msgspec.structs.replace(gap, unfilled=min(unfilled, last - first + 1), lost=lost)
+        """The oldest open gaps, each with what of it is published as missing by now: what a successor has to know. The
+        holes are those since this process began; a predecessor's are in it already."""
+        return tuple(counted(gap, self._holes) for gap in self.open[:most])
 
     def _event(self, gap: OpenGap, outcome: GapOutcome, now_ms: int, unfilled: int = 0) -> TradeGapChanged:
         return TradeGapChanged(
@@ -115,3 +116,12 @@ class GapBook:
             closed_ms=None if outcome == "open" else now_ms,
             unfilled=unfilled,
         )
+
+
+def counted(gap: OpenGap, holes: Sequence[Missing]) -> OpenGap:
+    """The gap with what the holes have of it, which it did not count before."""
+    first, last = gap.first_missing_id, gap.last_missing_id
+    inside = [(min(last, hole.last) - max(first, hole.first) + 1, hole.cause) for hole in holes]
+    unfilled = gap.unfilled + sum(count for count, _ in inside if count > 0)
+    lost = gap.lost + sum(count for count, cause in inside if count > 0 and cause != NEVER_EXISTED)
+    return msgspec.structs.replace(gap, unfilled=min(unfilled, last - first + 1), lost=lost)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from libs.contracts.event import Event
 from libs.contracts.market import (
+    NEVER_EXISTED,
     UNKNOWN_TIME,
     FeedState,
     FeedStatusChanged,
@@ -20,7 +21,7 @@ from libs.kit.metrics import counter, gauge
 from services.trade_ingest.assembler import Assembler, SymbolFeed
 from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Missing
-from services.trade_ingest.gaps import GapBook
+from services.trade_ingest.gaps import GapBook, counted
 
 FEED = "trades"
 # Real seconds between two reports of a symbol at least, however fast the venue's time runs.
@@ -35,11 +36,23 @@ MOST_OPEN = 200
 
 @dataclass(slots=True)
 class FeedMemory:
-    """What a symbol's feed has last said of itself."""
+    """What a symbol's feed has last said of itself. `missing_behind`: lost ids of holes that it did not come to say."""
 
     open_gaps: list[OpenGap] = field(default_factory=list)
     gaps_filled: int = 0
     marks: tuple[IdMark, ...] = ()
+    missing_behind: int = 0
+
+    def absorb_holes(self, holes: Sequence[Hole]) -> None:
+        """Of the holes on the topic, those that its last report did not know: the process was killed before the next one."""
+        if not self.marks:
+            return
+        for hole in holes:
+            ids = hole.last_missing_id - hole.first_missing_id + 1
+            if hole.first_missing_id >= self.marks[-1].next_id:
+                self.missing_behind += ids if hole.cause != NEVER_EXISTED else 0
+                missing = Missing(hole.first_missing_id, hole.last_missing_id, hole.cause)
+                self.open_gaps = [counted(gap, [missing]) for gap in self.open_gaps]
 
     def absorb(self, event: FeedStatusChanged | TradeGapChanged) -> None:
         """One of its events, in log order."""
@@ -81,7 +94,8 @@ class _Symbol:
 
 class FeedHealth:
     """`send` publishes an event of a symbol; `now_ms` is the venue's time. What is fetched before a symbol is live for the first
-    time is its beginning, and no gap. `clock_offset_ms`: our clock less the venue's, where that can be said."""
+    time is its beginning, and no gap. `clock_offset_ms`: our clock less the venue's, where that can be said. `publish`: put all
+    that was taken of a symbol into the queue; what is said to be filled stands before it on the topic."""
 
     def __init__(
         self,
@@ -95,6 +109,7 @@ class FeedHealth:
         self._send = send
         self._status = FeedStatus(FEED, assembler.feeds)
         self.clock_offset_ms: float | None = None
+        self.publish: Callable[[str], None] = assembler.cut
         self._symbols: dict[str, _Symbol] = {}
         for symbol in assembler.feeds:
             self.add(symbol, memories.get(symbol, FeedMemory()))
@@ -103,7 +118,7 @@ class FeedHealth:
         """One more symbol of the assembler's, which goes on from what its feed has last said."""
         feed = self._assembler.feeds[symbol]
         book = GapBook(symbol, list(memory.open_gaps), memory.gaps_filled)
-        missing = memory.marks[-1].missing if memory.marks else 0
+        missing = (memory.marks[-1].missing if memory.marks else 0) + memory.missing_behind
         begun = feed.tracker.expected != UNKNOWN_ID
         self._symbols[symbol] = _Symbol(feed, book, Completeness(memory.marks), missing, begun)
         self._status.follow(symbol)
@@ -135,11 +150,11 @@ class FeedHealth:
         if (known := self._symbols.get(symbol)) is not None:
             known.meter.delayed(delay_ms)
 
-    def note_gaps(self, symbol: str) -> None:
-        """Look at what the symbol's tracker misses; tell what is new."""
+    def note_gaps(self, symbol: str, *, given_up: bool = False) -> None:
+        """Look at what the symbol's tracker misses; tell what is new. `given_up`: nobody waits for the first gap any more."""
         known = self._symbols[symbol]
         news: list[TradeGapChanged] = []
-        gaps = known.feed.tracker.gaps() if known.begun else []
+        gaps = known.feed.tracker.gaps(given_up=given_up) if known.begun else []
         if gaps:
             known.feed.tracker.settle()  # each line has told something newer
         # First, because the book counts upwards: what lies below a gap that it knows is no news to it.
@@ -158,6 +173,8 @@ class FeedHealth:
             return
         known, first, begin = self._symbols[symbol], rows[0].agg_id, last_time
         tracker = known.feed.tracker
+        tracker.settle()  # no line will tell what is older than these either
+        self._tell_skipped(symbol)
         if known.book.counted < first - 1 and tracker.told != UNKNOWN_ID:
             # Rows of earlier answers too, of which it was not certain then.
             first, begin = tracker.told + 1, tracker.told_time
@@ -176,13 +193,15 @@ class FeedHealth:
 
     def _note_skipped(self, symbol: str) -> None:
         """REST has told these ahead of the stream, and the stream went on behind them: it did not have them."""
+        if self._tell_skipped(symbol):
+            self.advanced(symbol)
+
+    def _tell_skipped(self, symbol: str) -> bool:
         tracker = self._symbols[symbol].feed.tracker
-        if not tracker.skipped:
-            return
         skipped, tracker.skipped = tracker.skipped, []
         for first, last, from_ms, to_ms in skipped:
             self._brought(symbol, (first, last), (from_ms, to_ms))
-        self.advanced(symbol)
+        return bool(skipped)
 
     def _wait_for_owed(self, symbol: str, now: float) -> None:
         """Of several lines that are kept for good, one may say nothing of a symbol for hours: it has its time, and no more."""
@@ -204,17 +223,26 @@ class FeedHealth:
 
     def declared(self, holes: Sequence[Hole]) -> None:
         """These are published. What is one of an open gap is told at once: a successor would not know of it."""
-        for hole in holes:
-            book = self._symbols[hole.symbol].book
-            if book.missing(Missing(hole.first_missing_id, hole.last_missing_id, hole.cause)):
-                self._report(hole.symbol)
+        known = [
+            hole.symbol
+            for hole in holes
+            if self._symbols[hole.symbol].book.missing(Missing(hole.first_missing_id, hole.last_missing_id, hole.cause))
+        ]
+        for symbol in dict.fromkeys(known):
+            self._report(symbol)
 
     def advanced(self, symbol: str) -> None:
         """The symbol got further: tell which gaps ended."""
         known = self._symbols[symbol]
         tracker = known.feed.tracker
         whole = tracker.state is Continuity.LIVE
-        self._tell(symbol, known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms()))
+        if known.book.ends(tracker.expected, whole=whole):
+            self.publish(symbol)
+            whole = tracker.state is Continuity.LIVE  # not if a row of it is one that no frame can hold
+        # What a stream still owes may become a gap later.
+        told = min([tracker.told, *(part.first - 1 for part in (*tracker.owed, *tracker.skipped))])
+        closed = known.book.advanced(tracker.expected, whole=whole, now_ms=self._now_ms(), told=told)
+        self._tell(symbol, closed)
         if whole:
             if not known.begun:
                 known.begun = True
@@ -244,11 +272,16 @@ class FeedHealth:
         known.reported_at, known.reported_ms = time.monotonic(), now_ms
         counts = self._assembler.counts
         lost = counts.missing.get(symbol, 0) - counts.never_existed.get(symbol, 0)
+        # How far the frames have come that are sent: a successor takes holes beyond for such as this report does not know.
+        next_id = known.next_id
+        for hole in self._assembler.waiting_holes(symbol):
+            next_id = min(next_id, hole.first_missing_id)
+            lost -= hole.last_missing_id - hole.first_missing_id + 1 if hole.cause != NEVER_EXISTED else 0
         published = counts.published.get(symbol, 0)
         known.meter.count(published - known.published)
         known.published = published
-        mark = IdMark(max(0, now_ms), known.next_id, known.missing_before + lost)
-        if known.next_id != UNKNOWN_ID:
+        mark = IdMark(max(0, now_ms), next_id, known.missing_before + lost)
+        if next_id != UNKNOWN_ID:
             known.completeness.mark(mark)
         rate, delay = known.meter.take(now_ms)
         hour, day = known.completeness.ppm(HOUR_MS, mark), known.completeness.ppm(DAY_MS, mark)

@@ -66,6 +66,7 @@ class TradeIngest:
         self.urgent = asyncio.Event()
         self._partitions = {feed.symbol: feed.builder.partition for feed in assembler.feeds.values()}
         self.health = FeedHealth(assembler, memories or {}, self.venue_ms, self._send)
+        self.health.publish = self._publish
         self.sources: dict[str, Source] = {}
         self.listener: Listener | None = None
 
@@ -181,7 +182,8 @@ class TradeIngest:
             feed.tracker.settle()  # no line will tell what is older either
         self.health.note_gaps(symbol)
         self.assembler.fill(symbol, rows, told, wall_us())
-        self.health.brought(symbol, last_time, missed)
+        # What was not believed of the answer is in no gap either.
+        self.health.brought(symbol, last_time, [row for row in missed if row.agg_id < feed.tracker.expected])
         self.assembler.cut_holes()
         self.pump()
         self.health.advanced(symbol)
@@ -204,7 +206,7 @@ class TradeIngest:
         return [row for row in unheard if row.trade_time <= until_ms]
 
     def abandon(self, symbol: str, cause: str) -> None:
-        self.health.note_gaps(symbol)
+        self.health.note_gaps(symbol, given_up=True)
         self.assembler.abandon(symbol, cause, wall_us())
         self.assembler.cut_holes()
         self.pump()
@@ -229,14 +231,20 @@ class TradeIngest:
             self._put(event, self._partitions[symbol])
 
     def pump(self) -> None:
-        for frame in self.assembler.drain():
+        frames = self.assembler.drain()
+        for frame in frames:
             self._put(frame, frame.partition)
-            if frame.holes:
-                self.health.declared(frame.holes)
             counter("perpstream_frames_published_total").labels(str(frame.partition)).inc()
             for part in frame.slices:
                 if part.rows:
                     counter("perpstream_trades_published_total").labels(part.symbol).inc(part.rows)
+        # Behind all of them: no report may know of a hole that stands behind it.
+        if holes := [hole for frame in frames for hole in frame.holes]:
+            self.health.declared(holes)
+
+    def _publish(self, symbol: str) -> None:
+        self.assembler.cut(symbol)
+        self.pump()
 
     async def send_edges(self) -> None:
         """Send what lies beyond a grid edge soon, for ever: the other symbols cross the same edge within milliseconds, and one

@@ -71,7 +71,7 @@ class Membership:
         state = await read_topic_state(self.place.bootstrap, self.place.members(instruments))
         # A symbol without a row has said nothing of itself, and looking for that would mean reading days.
         known = self.place.members(symbol for symbol in instruments if state.knows(symbol))
-        memories = await read_feed_memories(self.place.bootstrap, known)
+        memories = await read_feed_memories(self.place.bootstrap, known, state.holes)
         for symbol, instrument in instruments.items():
             if (begin_ms := state.rows_begin(symbol)) is not None:
                 self.filler.owes(symbol, begin_ms)

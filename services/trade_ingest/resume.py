@@ -6,7 +6,14 @@ import numpy as np
 
 from libs.contracts.codec import decode
 from libs.contracts.frames import FrameGate
-from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, FeedStatusChanged, TradeGapChanged, TradesBootstrapped
+from libs.contracts.market import (
+    UNKNOWN_TIME,
+    AggTradeFrame,
+    FeedStatusChanged,
+    Hole,
+    TradeGapChanged,
+    TradesBootstrapped,
+)
 from libs.contracts.topics import AGGTRADE, FEEDSTATUS, TIMELINE
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader, Record
@@ -16,6 +23,8 @@ from services.trade_ingest.continuity import UNKNOWN_ID
 from services.trade_ingest.health import FEED, FeedMemory
 
 FIRST_WINDOW = 2000
+# More than what a process has under way when it is killed.
+LAST_FRAMES = 500
 
 
 @dataclass(slots=True)
@@ -26,6 +35,7 @@ class TopicState:
     watermarks: dict[str, int] = field(default_factory=dict)
     last_times: dict[str, int] = field(default_factory=dict)
     bootstrapped: dict[str, int] = field(default_factory=dict)
+    holes: dict[str, list[Hole]] = field(default_factory=dict)
 
     def absorb(self, record: Record) -> None:
         """One record in log order; what nobody can read is passed over (the sequencer dead-letters it)."""
@@ -42,6 +52,8 @@ class TopicState:
         columns = self.gate.accept(frame)
         if columns is None:
             return
+        for hole in frame.holes:
+            self.holes.setdefault(hole.symbol, []).append(hole)
         for index, part in enumerate(frame.slices):
             known = self.watermarks.get(part.symbol, UNKNOWN_TIME)
             self.watermarks[part.symbol] = max(known, part.watermark_ms)
@@ -88,11 +100,14 @@ async def _read_partition(log: LogReader, partition: int, symbols: list[str]) ->
     if found is not None:
         position, state = found
         await _absorb_range(log, partition, (position, end), state)
-        if any(symbol not in state.last_times for symbol in symbols):
-            # A heartbeat does not say when the last trades were: that stands in the frames before it.
-            before = TopicState()
-            await _absorb_range(log, partition, (max(beginning, position - FIRST_WINDOW), position), before)
-            state.last_times = before.last_times | state.last_times
+        # A heartbeat does not say when the last trades were, nor what the last frames of a dead process miss: that stands in the
+        # frames before it.
+        window = FIRST_WINDOW if any(symbol not in state.last_times for symbol in symbols) else LAST_FRAMES
+        before = TopicState()
+        await _absorb_range(log, partition, (max(beginning, position - window), position), before)
+        state.last_times = before.last_times | state.last_times
+        for symbol, holes in before.holes.items():
+            state.holes[symbol] = holes + state.holes.get(symbol, [])
         return state
     window = FIRST_WINDOW
     while True:
@@ -122,8 +137,11 @@ async def _absorb_range(log: LogReader, partition: int, span: tuple[int, int], s
             state.absorb(record)
 
 
-async def read_feed_memories(bootstrap: str, members: dict[int, list[str]]) -> dict[str, FeedMemory]:
-    """What the named symbols' feeds have last said of themselves, by partition; those that never did are left out."""
+async def read_feed_memories(
+    bootstrap: str, members: dict[int, list[str]], holes: dict[str, list[Hole]]
+) -> dict[str, FeedMemory]:
+    """What the named symbols' feeds have last said of themselves, by partition, and of the topic's `holes` what that leaves out;
+    symbols that never said anything are left out."""
     memories: dict[str, FeedMemory] = {}
     if not members:
         return memories  # the client cannot be ended at once after its start
@@ -138,6 +156,8 @@ async def read_feed_memories(bootstrap: str, members: dict[int, list[str]]) -> d
                     break
                 window *= 10
             memories |= {symbol: found[symbol] for symbol in symbols if symbol in found}
+    for symbol, memory in memories.items():
+        memory.absorb_holes(holes.get(symbol, ()))
     return memories
 
 
@@ -164,3 +184,4 @@ def _merge(state: TopicState, found: TopicState) -> None:
     state.watermarks.update(found.watermarks)
     state.last_times.update(found.last_times)
     state.bootstrapped.update(found.bootstrapped)
+    state.holes.update(found.holes)

@@ -196,3 +196,15 @@ def test_a_report_that_counts_gaps_and_lists_none_forgets_none() -> None:
         gaps_open=1,
     ))  # fmt: skip
     assert memory.open_gaps == book.open
+
+
+def test_a_hole_that_is_published_before_its_gap_is_known_counts_in_it() -> None:
+    book = GapBook("BTCUSDT")
+    book.missing(Missing(7, 8, NEVER_EXISTED))
+    assert book.advanced(10, told=4, whole=True, now_ms=20) == []
+    assert book.brought(5, 9, (1, 2), "not_sent", 30)
+    [ended] = book.advanced(10, told=9, whole=True, now_ms=40)
+    assert (ended.outcome, ended.unfilled) == ("filled", 2)
+    book.found(11, 12, (3, 4), "not_sent", 50)
+    book.advanced(13, told=12, whole=True, now_ms=60)
+    assert book._holes == [], "what nobody can ask about any more is forgotten"

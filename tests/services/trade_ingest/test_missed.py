@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.contracts.event import Event
 from libs.contracts.market import TradeGapChanged
 from libs.exchanges import AggTrade, MarketData, StreamBatch
 from libs.exchanges.venue import Venue
@@ -24,11 +25,13 @@ from tests.services.trade_ingest.test_assembler import START, SYMBOL, Trade, ass
 
 
 class Kept(OrderedPublisher):
-    """Keeps the gaps that were told."""
+    """Keeps all that was told, and the gaps among it."""
 
+    events: list[Event]
     gaps: list[TradeGapChanged]
 
     def put(self, item: Outgoing) -> None:
+        self.events.append(item.event)
         if isinstance(item.event, TradeGapChanged):
             self.gaps.append(item.event)
 
@@ -42,7 +45,7 @@ class Stream:
     def __init__(self) -> None:
         self.age_ms = 600_000
         self.publisher = Kept(MemoryProducer(MemoryBus()), _nobody)
-        self.publisher.gaps = []
+        self.publisher.gaps, self.publisher.events = [], []
         self.core = assembler(Resume(0, START, START))
         self.clock = VenueClock(START)
         venue = cast(Venue, SimpleNamespace(clock=self.clock))

@@ -1,5 +1,6 @@
 """What the topic's end says, read the way every reader reads it."""
 
+import msgspec
 import pytest
 
 from libs.contracts.timeline import TimelineHeartbeat
@@ -60,6 +61,25 @@ async def test_each_partition_is_resumed_by_its_own_epochs_and_heartbeat(empty_k
     )
     assert state.gate.epochs == {PRODUCER: 1}
     assert state.resume("SOLUSDT") == Resume()
+
+
+@pytest.mark.integration
+async def test_holes_are_known_although_a_heartbeat_stands_behind_them(empty_kafka: str) -> None:
+    await ensure_topics(empty_kafka, 1)
+    producer = EventProducer(empty_kafka, service="test")
+    await producer.start()
+    core = frames(1, 1, 3)
+    core.take([trade(9, START + 9)], 2)
+    core.abandon(SYMBOL, "rate_limited", 3)
+    for frame in core.drain():
+        await producer.send(AGGTRADE, frame, key="0", partition=0)
+    heartbeat = msgspec.structs.replace(
+        heartbeat_behind_the_third({SYMBOL: START + 8}, {SYMBOL: 9}), positions={f"{AGGTRADE.name}:0": 3}
+    )
+    await producer.send(TIMELINE, heartbeat, key="0", partition=0)
+    await producer.stop()
+    state = await read_topic_state(empty_kafka, {0: [SYMBOL]})
+    assert [(hole.first_missing_id, hole.last_missing_id) for hole in state.holes[SYMBOL]] == [(4, 8)]
 
 
 @pytest.mark.integration

@@ -116,3 +116,13 @@ def ids_by_symbol(frames: list[AggTradeFrame]) -> dict[str, list[int]]:
         for index, agg_id in zip(columns.symbol_index.tolist(), columns.agg_id.tolist(), strict=True):
             found.setdefault(frame.slices[index].symbol, []).append(agg_id)
     return found
+
+
+def test_trades_that_fit_one_by_one_and_not_together_do_not_end_the_process() -> None:
+    core = assembler(rows_per_frame=100)
+    absurd = [replace(trade(agg_id, START + agg_id, price="100.0"), quantity="200000000000.000") for agg_id in (1, 2)]
+    core.take(absurd, 1)
+    core.flush()
+    core.fill(SYMBOL, [trade(agg_id, START + agg_id) for agg_id in (1, 2)], Told(True, 0), 2)
+    core.flush()
+    assert ids_and_holes(core.drain()) == ([1, 2], [])
