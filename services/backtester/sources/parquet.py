@@ -175,8 +175,9 @@ async def _row_groups(paths: Sequence[Path]) -> AsyncGenerator[tuple[Path, pa.Ta
             coming[1].cancel()
 
 
-def _reading(place: tuple[Path, int] | None) -> "tuple[Path, asyncio.Task[pa.Table]] | None":
-    return None if place is None else (place[0], asyncio.create_task(asyncio.to_thread(_read_group, *place)))
+def _reading(place: tuple[Path, int] | None) -> "tuple[Path, asyncio.Future[pa.Table]] | None":
+    """Begins at once; a task would wait until the loop is free, which the evaluation of a page keeps busy."""
+    return None if place is None else (place[0], asyncio.get_running_loop().run_in_executor(None, _read_group, *place))
 
 
 def _group_count(path: Path) -> int:

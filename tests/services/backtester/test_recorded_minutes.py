@@ -312,7 +312,14 @@ class Nobody:
 
 def run_over(recording: Recording, output: Path) -> tuple[BacktestResult, list[Columns]]:
     begin, end = recording.days
-    values = {"source": "archive", "path": recording.folder, "view": "repaired", "start": begin, "end": end}
+    values = {
+        "source": "archive",
+        "path": recording.folder,
+        "view": "repaired",
+        "start": begin,
+        "end": end,
+        "allow_gaps": True,
+    }
     values |= {"strategies": [STRATEGY], "warm_up_hours": 0, "costs": {"funding": False}, "output": output}
     market = Overheard(ArchiveSource([recording.folder]))
     return asyncio.run(Run(read_request(values), market, Nobody()).run()), market.heard
