@@ -321,10 +321,11 @@ class GapFiller:
         self._host.fill(feed.symbol, rows, told)
 
     async def _give_up(self, feed: SymbolFeed) -> None:
-        tracker, attempt = feed.tracker, self._since[feed]
-        first, expected, cause = tracker.first_held, tracker.expected, attempt.problem
-        if first is None or expected == UNKNOWN_ID:
-            return
+        tracker, attempt = feed.tracker, self._since.get(feed)
+        first, expected = tracker.first_held, tracker.expected
+        if attempt is None or first is None or expected == UNKNOWN_ID:
+            return  # removed since the look, or nothing is held that a hole would let go
+        cause = attempt.problem
         confirmed = await self._confirmed(feed, first)
         if not self._followed(feed) or (tracker.first_held, tracker.expected) != (first, expected):
             return  # removed, or an answer came after all

@@ -58,6 +58,14 @@ class Watched:
 
         await eventually(said, SECONDS, lambda: self.log[-3000:])
 
+    async def until_alerts(self, count: int) -> None:
+        """Wait until exactly so many different alerts were sent; each is sent after its line in the log."""
+
+        async def said() -> bool:
+            return len({alert.event_id for alert in await events_of(self.bootstrap, ALERT)}) == count
+
+        await eventually(said, SECONDS, lambda: self.log[-3000:])
+
     async def until_lacking(self, missing: set[str]) -> None:
         """Wait until /readyz names exactly these."""
 
@@ -103,6 +111,7 @@ async def test_an_edit_counts_once_a_wrong_one_changes_nothing_and_a_kill_double
             "v51.json: $: not JSON", "v52.json: $.threshold: input should be less than or equal to 100"
         )
         await watched.until_lacking(set())
+        await watched.until_alerts(1)
         watched.process.kill()
         watched.process.start()
         for name, text in zip(("v51.json", "v52.json"), good, strict=True):
@@ -118,8 +127,7 @@ async def test_an_edit_counts_once_a_wrong_one_changes_nothing_and_a_kill_double
         (folder / "v52.json").unlink()
         await watched.until_log("there is no strategy file")
         assert len(await watched.activations()) == 5, "a folder that has gone withdraws nothing"
-        alerts = await events_of(empty_kafka, ALERT)
-        assert len({alert.event_id for alert in alerts}) == 3
+        await watched.until_alerts(3)
 
 
 async def test_an_edit_waits_for_a_broker_that_is_away(own_kafka: Broker, folder: Path) -> None:
