@@ -52,11 +52,11 @@ class MarketRange:
     symbols: str = ""
     parquet: Path | None = None
     archive: Path | None = None
+    recordings: list[Path] | None = None
     timeline: bool = False
     repaired: bool = False
     warm_up_hours: float = 36
     allow_gaps: bool = False
-    recordings: tuple[Path, ...] = ()
 
     def request(self) -> dict[str, Any]:
         """The part of a request that says so. Raises `typer.BadParameter` for two sources."""
@@ -79,7 +79,7 @@ class MarketRange:
         if len(named) > 1:
             raise typer.BadParameter(f"{' and '.join(named)} are two sources; name one")
         if self.recordings:
-            return {"source": "recording", "recordings": list(self.recordings)}
+            return {"source": "recording", "recordings": self.recordings}
         if self.parquet is not None:
             return {"source": "parquet", "path": self.parquet}
         if self.archive is not None:

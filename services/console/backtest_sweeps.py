@@ -15,6 +15,7 @@ from services.console.backtest_options import (
     MostPositions,
     NoFunding,
     Parquet,
+    Recordings,
     Repaired,
     Risk,
     Start,
@@ -53,6 +54,7 @@ def sweep(
     symbols: Symbols = "",
     parquet: Parquet = None,
     archive: Archive = None,
+    recording: Recordings = None,
     timeline: Timeline = False,
     repaired: Repaired = False,
     warm_up_hours: WarmUp = 36,
@@ -73,7 +75,9 @@ def sweep(
 
     Ctrl-C leaves what was tried: the same command goes on where it was. Exit code 130 when interrupted.
     """
-    market = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps)
+    market = MarketRange(
+        start, stop, symbols, parquet, archive, recording, timeline, repaired, warm_up_hours, allow_gaps
+    )
     asked = {"kind": "sweep"} | market.request()
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
     plan = {"space": space, "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
@@ -102,6 +106,7 @@ def walk_forward(
     symbols: Symbols = "",
     parquet: Parquet = None,
     archive: Archive = None,
+    recording: Recordings = None,
     timeline: Timeline = False,
     repaired: Repaired = False,
     warm_up_hours: WarmUp = 36,
@@ -117,7 +122,9 @@ def walk_forward(
     as_json: AsJson = False,
 ) -> None:
     """Choose the best configuration in each training window, and trade it in the window after."""
-    market = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps)
+    market = MarketRange(
+        start, stop, symbols, parquet, archive, recording, timeline, repaired, warm_up_hours, allow_gaps
+    )
     asked = {"kind": "walk-forward"} | market.request()
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
     search = {"space": space, "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}

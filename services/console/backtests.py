@@ -1,6 +1,5 @@
 """`perpstream backtest`: requests for the backtester, which runs each in a process of its own."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -76,8 +75,10 @@ def run(
     Fees, slippage, latency, funding, gaps and the exchange's filters are on. Exit code 0 when it ran, whatever it earned.
     """
     files = [] if recorded_strategies else strategy or strategy_files(strategies_dir())
-    market = MarketRange(start, stop, symbols, parquet, archive, timeline, repaired, warm_up_hours, allow_gaps)
-    asked = replace(market, recordings=tuple(recording or ())).request()
+    market = MarketRange(
+        start, stop, symbols, parquet, archive, recording, timeline, repaired, warm_up_hours, allow_gaps
+    )
+    asked = market.request()
     asked |= {"strategies": files, "filters": filters, "output": output, "json": as_json}
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
     raise typer.Exit(start_backtester(asked, state_dir))

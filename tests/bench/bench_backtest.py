@@ -8,7 +8,6 @@ import asyncio
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,23 +19,16 @@ from services.backtester.report import write_report
 from services.backtester.request import BacktestRequest, read_request
 from services.backtester.runner import Run
 from services.backtester.sources.parquet import ParquetSource
+from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import Market, write_days
 
 STRATEGIES = ["strategies/v51.json", "strategies/v52.json"]
 
 
-@dataclass(slots=True)
-class Nobody:
-    """Progress that nobody looks at."""
-
-    def phase(self, what: str) -> None: ...
-    def reached(self, time_ms: int) -> None: ...
-
-
 def one_run(request: BacktestRequest, folder: Path) -> tuple[float, float, int]:
     """Wall and processor seconds from the files to the report's, and the evaluations of the range."""
     wall, processor = time.perf_counter(), time.process_time()
-    result = asyncio.run(Run(request, TableMarket(ParquetSource(folder)), Nobody()).run())
+    result = asyncio.run(Run(request, TableMarket(ParquetSource(folder)), Unwatched()).run())
     write_report(result, request.output)
     return time.perf_counter() - wall, time.process_time() - processor, result.facts.evaluations
 

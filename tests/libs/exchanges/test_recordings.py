@@ -4,29 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from libs.contracts.frames import read_columns
-from libs.exchanges import Instrument
 from libs.exchanges.binance.parse import parse_batch
 from libs.indicators.log import TradeRows
 from services.backtester.sources.recording import open_recordings
 from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
 from services.trade_ingest.frame_builder import Origin
+from tests.fakes.instruments import instrument
 from tests.services.backtester.captures import Row, agg_trades, capture, derived, plain, trades_of
 
 
 def ingested(payloads: Sequence[bytes]) -> list[Row]:
     """What live ingestion publishes of the same messages."""
-    instrument = Instrument(
-        symbol="BTCUSDT",
-        base_asset="BTC",
-        quote_asset="USDT",
-        contract_type="PERPETUAL",
-        status="TRADING",
-        tick_size="0.10",
-        step_size="0.001",
-        price_decimals=1,
-        quantity_decimals=3,
-    )
-    assembler = Assembler([instrument], {"BTCUSDT": Resume(last_id=0)}, Origin("test", 1), AssemblerOptions(1))
+    assembler = Assembler([instrument()], {"BTCUSDT": Resume(last_id=0)}, Origin("test", 1), AssemblerOptions(1))
     for number in range(0, len(payloads), 7):
         assembler.take(parse_batch(payloads[number : number + 7]).market.trades, 0)
     assembler.flush()

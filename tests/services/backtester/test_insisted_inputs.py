@@ -19,8 +19,9 @@ from services.backtester.sources.parquet import ParquetSource
 from services.backtester.strategies import read_strategy_files
 from services.backtester.sweep.data import Collector
 from services.console.history.parquet import INDICATORS
+from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
-from tests.services.backtester.sweep.markets import DEFINITION, Unwatched
+from tests.services.backtester.sweep.markets import DEFINITION
 
 RATIO = "global_long_short_account_ratio"
 

@@ -2,55 +2,33 @@
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 
-from libs.contracts.timeline import PlacedEvent
-from libs.indicators.settings import KernelSettings
 from libs.trading.costs import Costs
 from services.backtester.reading import TableMarket
 from services.backtester.request import BacktestRequest
 from services.backtester.runner import Run
-from services.backtester.sources import Reader, Span, Stretch
+from services.backtester.sources import Stretch
 from services.backtester.sources.parquet import ParquetSource
+from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
-from tests.services.backtester.sweep.markets import DEFINITION, MARKETS, Unwatched
+from tests.services.backtester.overheard import Listener, Overheard
+from tests.services.backtester.sweep.markets import DEFINITION, MARKETS
 
 
-@dataclass(slots=True)
-class Quiet:
-    """A reader that says nothing of a symbol before its first trade, as the log does."""
+def quiet_before_its_first_trade() -> Listener:
+    """Says nothing of a symbol before its first trade, as the log does."""
+    begun = False
 
-    reader: Reader
-    begun: bool = False
+    def listen(parts: list[Stretch]) -> list[Stretch]:
+        nonlocal begun
+        begun = begun or any(part.trades is not None and len(part.trades) for part in parts)
+        return parts if begun else []
 
-    @property
-    def trades_read(self) -> int:
-        return self.reader.trades_read
-
-    async def begin(self) -> None:
-        await self.reader.begin()
-
-    async def advance(self, until_ms: int) -> list[Stretch]:
-        parts = await self.reader.advance(until_ms)
-        self.begun = self.begun or any(part.trades is not None and len(part.trades) for part in parts)
-        return parts if self.begun else []
-
-    async def close(self) -> None:
-        await self.reader.close()
-
-
-class LikeTheLog(TableMarket):
-    """Tables whose symbols appear with their first trade."""
-
-    async def readers(
-        self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
-    ) -> list[Reader]:
-        return [Quiet(reader) for reader in await super().readers(symbols, span, settings, given)]
+    return listen
 
 
 async def test_a_symbol_that_appears_later_is_traded_from_then_on(tmp_path: Path) -> None:
@@ -69,7 +47,7 @@ async def test_a_symbol_that_appears_later_is_traded_from_then_on(tmp_path: Path
         allow_gaps=True,
         costs=Costs(funding=False),
     )
-    result = await Run(request, LikeTheLog(ParquetSource(tmp_path)), Unwatched()).run()
+    result = await Run(request, Overheard(ParquetSource(tmp_path), quiet_before_its_first_trade), Unwatched()).run()
     assert {outcome.symbol for outcome in result.outcomes} == {"BTCUSDT", "ETHUSDT"}
     assert len([line for line in result.facts.assumptions if "filters assumed" in line]) == 1
     second_day_ms = request.start_ms + 4 * 3_600_000

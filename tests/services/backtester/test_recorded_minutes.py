@@ -19,17 +19,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from libs.contracts.timeline import PlacedEvent
 from libs.indicators.features import WINDOW_NAMES, FeatureRow, WindowName
 from libs.indicators.settings import KernelSettings
 from libs.trading.columns import Columns
-from services.backtester.reading import SymbolReader, TableMarket
+from services.backtester.reading import SymbolReader
 from services.backtester.request import read_request
 from services.backtester.result import BacktestResult
 from services.backtester.runner import Run
-from services.backtester.sources import Reader, Span, Stretch
+from services.backtester.sources import Span, Stretch
 from services.backtester.sources.archive import ArchiveSource
 from services.backtester.strategies import read_strategy_files
+from tests.fakes.progress import Unwatched
+from tests.services.backtester.overheard import Overheard
 
 STRATEGY = Path("strategies/v51.json")
 SHARED = Path("../shared/data/market")
@@ -267,49 +268,6 @@ def test_the_command_reads_all_of_it_and_trades_none(name: str, tmp_path: Path) 
     assert (tmp_path / "out" / "report.html").stat().st_size > 100_000
 
 
-@dataclass
-class Heard:
-    """A reader that keeps what it hands on."""
-
-    reader: Reader
-    columns: list[Columns]
-
-    @property
-    def trades_read(self) -> int:
-        return self.reader.trades_read
-
-    async def begin(self) -> None:
-        await self.reader.begin()
-
-    async def advance(self, until_ms: int) -> list[Stretch]:
-        found = await self.reader.advance(until_ms)
-        self.columns += [columns for part in found for columns in part.columns]
-        return found
-
-    async def close(self) -> None:
-        await self.reader.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Overheard(TableMarket):
-    """The market of a run, of which the columns are kept that its factors were asked about."""
-
-    heard: list[Columns] = field(default_factory=list)
-
-    async def readers(
-        self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
-    ) -> list[Reader]:
-        found = await TableMarket.readers(self, symbols, span, settings, given)
-        return [Heard(reader, self.heard) for reader in found]
-
-
-class Nobody:
-    """Progress that nobody looks at."""
-
-    def phase(self, what: str) -> None: ...
-    def reached(self, time_ms: int) -> None: ...
-
-
 def run_over(recording: Recording, output: Path) -> tuple[BacktestResult, list[Columns]]:
     begin, end = recording.days
     values = {
@@ -321,8 +279,14 @@ def run_over(recording: Recording, output: Path) -> tuple[BacktestResult, list[C
         "allow_gaps": True,
     }
     values |= {"strategies": [STRATEGY], "warm_up_hours": 0, "costs": {"funding": False}, "output": output}
-    market = Overheard(ArchiveSource([recording.folder]))
-    return asyncio.run(Run(read_request(values), market, Nobody()).run()), market.heard
+    heard: list[Columns] = []
+
+    def listen(parts: list[Stretch]) -> list[Stretch]:
+        heard.extend(columns for part in parts for columns in part.columns)
+        return parts
+
+    market = Overheard(ArchiveSource([recording.folder]), lambda: listen)
+    return asyncio.run(Run(read_request(values), market, Unwatched()).run()), heard
 
 
 @pytest.mark.parametrize("name", list(RECORDINGS))

@@ -19,8 +19,9 @@ from services.backtester.runner import Run
 from services.backtester.sources import Span
 from services.backtester.sources.parquet import ParquetSource
 from services.backtester.strategies import activation, in_force
+from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
-from tests.services.backtester.sweep.markets import Unwatched, base
+from tests.services.backtester.sweep.markets import base
 
 START_MS = int(FIRST_DAY.timestamp() * 1000)
 HOUR_MS = 3_600_000

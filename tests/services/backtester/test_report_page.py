@@ -1,7 +1,6 @@
 """The page in a real browser: complete, quiet, within its window in both themes and sizes, and harmless whatever it shows."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +13,9 @@ from services.backtester.report.page import POLICY, asset
 from services.backtester.result import BacktestResult, InputCoverage
 from tests.services.backtester.pages import DRAWN, SIZES, open_page
 from tests.services.backtester.results import Shape, curve, make_result, plain_result
-from tests.support.browser import browser
 
 MOST_BYTES = 5_000_000
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'>\"'&</title></script>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,8 @@ from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.polling import Poll, Poller
 from services.indicator_ingest.schedules import SCHEDULES
 from services.indicator_ingest.settings import IndicatorSettings
+from tests.fakes.instruments import instrument
 from tests.services.processes import eventually
-from tests.services.trade_ingest.test_assembler import instrument
 
 NOW = 1_763_712_034_000
 SYMBOL, OTHER = "XRPUSDT", "ADAUSDT"

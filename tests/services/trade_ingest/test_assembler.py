@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from libs.contracts.frames import FrameGate, read_columns
 from libs.contracts.market import AggTradeFrame
-from libs.exchanges import Instrument
 from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
 from services.trade_ingest.continuity import Continuity, Told
 from services.trade_ingest.frame_builder import Origin
+from tests.fakes.instruments import instrument
 
 SYMBOL = "BTCUSDT"
 START = 1_000_000
@@ -31,20 +31,6 @@ class Trade:
     trade_time: int
     buyer_is_maker: bool
     event_time: int = 0
-
-
-def instrument(symbol: str = SYMBOL) -> Instrument:
-    return Instrument(
-        symbol=symbol,
-        base_asset="BTC",
-        quote_asset="USDT",
-        contract_type="PERPETUAL",
-        status="TRADING",
-        tick_size="0.10",
-        step_size="0.001",
-        price_decimals=1,
-        quantity_decimals=3,
-    )
 
 
 def trade(agg_id: int, time: int, symbol: str = SYMBOL, price: str = "61000.10") -> Trade:

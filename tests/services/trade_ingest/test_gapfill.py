@@ -14,8 +14,9 @@ from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 from services.trade_ingest.gapfill import HOUR_MS, MINUTE_MS, FillRules, GapFiller
 from tests.fakes.histories import SlowHistory
+from tests.fakes.instruments import instrument
 from tests.services.processes import eventually
-from tests.services.trade_ingest.test_assembler import SYMBOL, Trade, assembler, ids_and_holes, instrument, trade
+from tests.services.trade_ingest.test_assembler import SYMBOL, Trade, assembler, ids_and_holes, trade
 
 NOW = 1_763_712_034_000
 OPEN_MINUTE = NOW // MINUTE_MS * MINUTE_MS

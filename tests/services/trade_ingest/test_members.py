@@ -10,7 +10,8 @@ from services.trade_ingest.assembler import Assembler, Resume
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Told
 from services.trade_ingest.membership import Place
 from services.trade_ingest.settings import ShardOf
-from tests.services.trade_ingest.test_assembler import START, SYMBOL, assembler, instrument, trade
+from tests.fakes.instruments import instrument
+from tests.services.trade_ingest.test_assembler import START, SYMBOL, assembler, trade
 from tests.services.trade_ingest.test_missed import Stream
 
 OTHER = "SOLUSDT"

@@ -10,7 +10,8 @@ from libs.streaming.producer import EventProducer
 from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
 from services.trade_ingest.frame_builder import Origin
 from services.trade_ingest.resume import TopicState, read_topic_state
-from tests.services.trade_ingest.test_assembler import START, SYMBOL, instrument, trade
+from tests.fakes.instruments import instrument
+from tests.services.trade_ingest.test_assembler import START, SYMBOL, trade
 
 PRODUCER = "trade_ingest/0"
 

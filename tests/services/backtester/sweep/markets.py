@@ -20,6 +20,7 @@ from services.backtester.sources.parquet import ParquetSource
 from services.backtester.sweep.data import Collector, SweepData
 from services.backtester.sweep.request import SweepPlan
 from services.backtester.sweep.space import Axis, Space
+from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
 
 MARKETS = [Market("BTCUSDT", 60_000.0, 20_000, 1), Market("ETHUSDT", 3_000.0, 20_000)]
@@ -37,15 +38,6 @@ DEFINITION: dict[str, Any] = {
         "atr_regime": {"weight": 1.0},
     },
 }
-
-
-class Unwatched:
-    """Nobody looks."""
-
-    def phase(self, what: str) -> None: ...
-    def reached(self, time_ms: int) -> None: ...
-    def expect(self, configurations: int) -> None: ...
-    def tried(self, configurations: int) -> None: ...
 
 
 @dataclass(frozen=True)

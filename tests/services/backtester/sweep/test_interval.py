@@ -18,8 +18,9 @@ from services.backtester.sweep.data import Collector
 from services.backtester.sweep.search import Search
 from services.backtester.sweep.space import Axis, on_finest_grid
 from services.backtester.sweep.trial import Arena
+from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
-from tests.services.backtester.sweep.markets import DEFINITION, Unwatched, base, collected, plan, space
+from tests.services.backtester.sweep.markets import DEFINITION, base, collected, plan, space
 
 INTERVALS = ("15s", "1s")
 

@@ -15,7 +15,8 @@ from services.backtester.sweep.space import Axis, Space
 from services.backtester.sweep.trial import Arena
 from services.backtester.sweep.walk_forward import WalkForwardRun
 from services.backtester.sweep.workers import WorkerDied, workers
-from tests.services.backtester.sweep.markets import Unwatched, collected, plan, small, space
+from tests.fakes.progress import Unwatched
+from tests.services.backtester.sweep.markets import collected, plan, small, space
 
 
 class Counted(Unwatched):

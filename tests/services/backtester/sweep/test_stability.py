@@ -16,7 +16,8 @@ from services.backtester.sweep.space import Axis, Space
 from services.backtester.sweep.stability import Cell, by_bin, by_pair, labels, neighbours
 from services.backtester.sweep.summary import SweepSummary, summarise, write_summary
 from services.backtester.sweep.trial import FIGURES, Arena
-from tests.services.backtester.sweep.markets import Unwatched, collected, plan, small, space
+from tests.fakes.progress import Unwatched
+from tests.services.backtester.sweep.markets import collected, plan, small, space
 
 GRID = space(threshold=Axis(values=(20, 30, 40)), cooldown_seconds=Axis(values=(0, 60, 120)))
 

@@ -14,7 +14,8 @@ from services.backtester.sweep.space import Axis
 from services.backtester.sweep.trial import Arena
 from services.backtester.sweep.walk_forward import DAY_MS, WalkForwardRun, Window, place_of, windows
 from services.backtester.sweep.walk_page import walk_page, walk_words
-from tests.services.backtester.sweep.markets import Unwatched, collected, plan, small, space
+from tests.fakes.progress import Unwatched
+from tests.services.backtester.sweep.markets import collected, plan, small, space
 
 DAYS = {"train_days": 0.5, "test_days": 0.5}
 
