@@ -149,8 +149,12 @@ class GapFiller:
         attempt.stop()
         if feed.symbol in self._rules.positions():
             attempt.line = self._positions
+        elif feed in self._fresh or feed.tracker.expected == UNKNOWN_ID:
+            attempt.line = (
+                self._starts
+            )  # until it has once run: what it asks for waits for what gaps leave of the weight
         else:
-            attempt.line = self._starts if feed.tracker.expected == UNKNOWN_ID else self._gaps
+            attempt.line = self._gaps
         attempt.line.put_nowait(feed)
 
     async def _work(self, line: Line) -> None:
@@ -220,7 +224,7 @@ class GapFiller:
             self._leave(feed, attempt)
             return False
         progressed = attempt.progressed(feed.tracker.expected)
-        moves = attempt.line is self._gaps and feed.symbol in self._rules.positions()
+        moves = attempt.line in (self._gaps, self._starts) and feed.symbol in self._rules.positions()
         if moves or (progressed and attempt.line is None):
             self._queue(feed, attempt)
         # A fresh symbol that had no turn yet has lost nothing.

@@ -34,6 +34,22 @@ ROWS: dict[str, tuple[str, int]] = {
 }
 PATHS = {feed: path for feed, (path, _) in ROWS.items()} | {"open_interest": "/fapi/v1/openInterest"}
 Key = tuple[str, str]
+# What questions and answers take at best, and how often lateness is looked at, in real seconds.
+QUICK_SECONDS, TICK_SECONDS = 1.0, 0.02
+
+
+@dataclass
+class Lateness:
+    """How long this machine let a due callback wait at worst, in real seconds."""
+
+    worst: float = 0.0
+
+    async def watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            self.worst = max(self.worst, clock() - due)
 
 
 def feed_of(event: MarketIndicatorObserved) -> str:
@@ -76,7 +92,8 @@ class Group:
 @dataclass(frozen=True)
 class Outcome:
     """A fault when it is over and every feed has gone on. `rows`: what the venue answers now, by feed, symbol and instant;
-    `market`: what it knows of prices, while nothing runs any more."""
+    `market`: what it knows of prices, while nothing runs any more; `late_ms`: how late, in the venue's time, what is prompt may
+    be on this machine: once for comparing clocks, once for the look itself."""
 
     group: Group
     begin_ms: int
@@ -87,6 +104,7 @@ class Outcome:
     rows: dict[tuple[str, str, int], dict[str, Any]]
     spot: dict[tuple[str, int], dict[str, Any]]
     market: Any
+    late_ms: float
 
     def of(self, key: Key) -> list[tuple[int, MarketIndicatorObserved]]:
         return [(put, event) for put, event in self.values if (feed_of(event), event.symbol) == key]
@@ -102,7 +120,7 @@ class Outcome:
 
 
 @asynccontextmanager
-async def polling(folder: Path, group: Group) -> AsyncIterator[tuple[Running, Kept, VenueClock]]:
+async def polling(folder: Path, group: Group) -> AsyncIterator[tuple[Running, Kept, VenueClock, Lateness]]:
     knobs = load_settings(IndicatorSettings).model_copy(update=group.knobs)
     async with running(
         folder / "venue", speed=group.speed, rate=group.rate, symbols=SYMBOLS, weight_limit=1_000_000
@@ -113,9 +131,10 @@ async def polling(folder: Path, group: Group) -> AsyncIterator[tuple[Running, Ke
             outlet = Outlet(kept, dict.fromkeys(SYMBOLS, 0), Novelty(), "binance", venue.clock)
             found = polls(venue, await first_instruments(venue, SYMBOLS), knobs)
             work = [Poller(poll, outlet, lambda: None).run() for poll in found if poll.feed in group.feeds]
-            tasks = [asyncio.create_task(one) for one in (*work, keep_clock(venue))]
+            lateness = Lateness()
+            tasks = [asyncio.create_task(one) for one in (*work, keep_clock(venue), lateness.watch())]
             try:
-                yield run, kept, venue.clock
+                yield run, kept, venue.clock, lateness
                 assert not [task for task in tasks if task.done()], "a part of the service has ended"
             finally:
                 for task in tasks:
@@ -126,7 +145,7 @@ async def polling(folder: Path, group: Group) -> AsyncIterator[tuple[Running, Ke
 
 async def live_through(folder: Path, group: Group, fault: dict[str, Any]) -> Outcome:
     """From before the fault until each feed has a value of an instant behind it, and is live."""
-    async with polling(folder, group) as (run, kept, _):
+    async with polling(folder, group) as (run, kept, _, lateness):
         await eventually(lambda: _all_since(kept, group, 0), 40, lambda: f"at first: {kept.newest()}")
         number = await run.fault(fault["kind"], for_ms=group.for_ms, **{k: v for k, v in fault.items() if k != "kind"})
         [found] = [one for one in await run.get("/sim/faults") if one["number"] == number]
@@ -150,6 +169,7 @@ async def live_through(folder: Path, group: Group, fault: dict[str, Any]) -> Out
             rows,
             await _spot_trades(run, values) if "coinbase_premium" in group.feeds else {},
             run.simulation.market,
+            (QUICK_SECONDS + 2 * lateness.worst) * 1000 * group.speed,
         )
 
 

@@ -10,10 +10,12 @@ from typing import cast
 from libs.exchanges import AggTrade, MarketData
 from libs.exchanges.errors import VenueError
 from libs.kit.clock import VenueClock
-from services.trade_ingest.assembler import Assembler, Resume
-from services.trade_ingest.continuity import Continuity
-from services.trade_ingest.gapfill import FillRules, GapFiller
+from services.trade_ingest.assembler import Assembler, AssemblerOptions, Resume
+from services.trade_ingest.continuity import UNKNOWN_ID, Continuity
+from services.trade_ingest.frame_builder import Origin
+from services.trade_ingest.gapfill import PAGES, FillRules, GapFiller
 from tests.fakes.histories import SlowHistory
+from tests.fakes.instruments import instrument
 from tests.services.processes import eventually
 from tests.services.trade_ingest.test_assembler import SYMBOL, assembler, ids_and_holes, trade
 from tests.services.trade_ingest.test_gapfill import NOW, Host
@@ -51,8 +53,10 @@ async def working(core: Assembler, history: SlowHistory, rules: FillRules) -> As
     host = Host(core)
     filler = GapFiller(host, cast(MarketData, history), VenueClock(NOW, paced=False), rules)
     task = asyncio.create_task(filler.run())
-    yield filler, host
-    task.cancel()
+    try:
+        yield filler, host
+    finally:
+        task.cancel()
 
 
 async def become(true: Callable[[], bool], what: str) -> None:
@@ -100,6 +104,36 @@ async def test_a_gap_of_a_position_waits_for_no_long_history_of_another_symbol()
             lambda: all(history.symbols[symbol] for symbol in big), "each history has its turn before one ends"
         )
         assert all(core.feeds[symbol].tracker.expected < history.newest for symbol in big)
+
+
+async def test_a_gap_is_asked_for_while_fresh_symbols_wait_for_weight() -> None:
+    news = tuple(f"NEW{number}USDT" for number in range(8))
+    core = Assembler(
+        [instrument(name) for name in (*news, SYMBOL)],
+        {name: Resume(UNKNOWN_ID, -1, -1) for name in news} | {SYMBOL: Resume(0, NOW, NOW)},
+        Origin("test", 3),
+        AssemblerOptions(market_partitions=1, rows_per_frame=250, held_limit=20),
+    )
+    core.take([trade(3, NOW + 3)], 1)
+
+    class Spent(Refusing):
+        """Each fresh symbol has one turn (a look for its first id, and its pages); then nothing is left for warm-up."""
+
+        async def agg_trades_from(self, symbol: str, agg_id: int, limit: int = 1000) -> Sequence[AggTrade]:
+            rows = await super().agg_trades_from(symbol, agg_id, limit)
+            if symbol in news and self.symbols[symbol] > PAGES + 1:
+                await asyncio.Event().wait()
+            return rows
+
+    history = Spent([trade(1, NOW)], NOW, newest=1_000_000)
+    async with working(core, history, FillRules(patience_seconds=2.0)) as (filler, host):
+        for symbol in news:
+            filler.want(symbol)
+        await become(lambda: sum(history.symbols[name] > PAGES + 1 for name in news) >= 4, "the first turns are over")
+        history.newest = 3
+        filler.want(SYMBOL)
+        await become(is_live(core), "the gap is filled")
+        assert [hole for frame in host.frames for hole in frame.holes] == []
 
 
 async def test_a_gap_that_has_no_turn_within_our_patience_is_a_hole_and_the_symbol_goes_on() -> None:
