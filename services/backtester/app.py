@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from libs.kit.errors import UserError
+from libs.kit.memory import keep_freed_memory
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from services.backtester.reading import TableMarket
 from services.backtester.report import print_report, report_json, write_report
@@ -25,6 +26,7 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str]) -> int:
     """Run the request in the named file ("-": standard input); returns the exit code."""
+    keep_freed_memory()
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         values = _values(arguments)

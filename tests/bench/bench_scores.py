@@ -22,6 +22,7 @@ from rich.table import Table
 from libs.indicators.kernel import warm_up
 from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
+from libs.kit.memory import keep_freed_memory
 from libs.trading.asking import ask, totals
 from libs.trading.columns import Columns
 from libs.trading.engine.columns import ColumnEngine
@@ -29,7 +30,8 @@ from libs.trading.factors import all_factors
 from libs.trading.strategy import Strategy
 from services.backtester.reading import SymbolReader, stretches
 from services.backtester.sources import Span
-from services.backtester.sources.parquet import TRADE_COLUMNS, ParquetSource
+from services.backtester.sources.parquet import ParquetSource
+from services.backtester.sources.trade_files import TRADE_COLUMNS
 from tests.services.backtester.market_days import Market, write_days
 
 SYMBOL, DAYS, STRATEGIES = "BTCUSDT", 4, 10
@@ -103,6 +105,7 @@ def main() -> None:
     parser.add_argument("--trades", type=int, default=10_000_000)
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
+    keep_freed_memory()  # as `perpstream backtest` does
     warm_up()
     configured = strategies()
     with tempfile.TemporaryDirectory() as name:

@@ -11,6 +11,7 @@ from libs.contracts.market import TradesBootstrapped
 from libs.indicators import layout as at
 from libs.indicators.kernel.bootstrap import warm_symbol
 from libs.indicators.kernel.rows import OUTPUT_FULL, OVERFLOW, POOL_EMPTY, LogRows, Sink
+from libs.indicators.kernel.scales import exact_quotients
 from libs.indicators.kernel.sizes import BLOCK_ENTRIES, HEAD_BLOCK, HEAD_ROOM_USED, TAIL_BLOCK, TAIL_READ, Pool, Slot
 from libs.indicators.kernel.step import Groups, State, group_rows, is_one_symbol, run_groups
 from libs.indicators.log import LogBatch, SymbolTable, bootstrap_bars
@@ -251,3 +252,4 @@ def warm_up(settings: KernelSettings | None = None) -> None:
     for symbols in ([0, 0], [0, 1]):
         column = np.array([1, 2], np.int64)
         kernel.process(LogRows(np.array(symbols, np.int32), column, column, column, column, np.array([0, 2], np.uint8)))
+    exact_quotients(np.array([10, 0], np.int64), 1, np.empty(1, np.int64))

@@ -1,10 +1,9 @@
 """Folders that `perpstream data export` has written: `trades/symbol=BTCUSDT/day=2024-08-08/trades.parquet` and beside."""
 
-import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,19 +11,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
-from numpy.typing import NDArray
 
 from libs.contracts.market import LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
-from libs.kit.errors import UserError
 from services.backtester.result import View
 from services.backtester.sources import Settlement, Span, Stored, empty_days
 from services.backtester.sources.assumed import known_from, liquidations_received
 from services.backtester.sources.merging import each
+from services.backtester.sources.trade_files import Scale, pages, scale_of, seen_between
+from services.backtester.sources.unreadable import AGAIN, UnreadableFile, unordered, unreadable
 
-TRADE_COLUMNS = ["agg_id", "trade_time", "price", "quantity", "buyer_is_maker", "effective_time"]
-"""What is read of a file of trades."""
 _MARK_COLUMNS = (
     "event_time",
     "mark_price",
@@ -35,11 +32,6 @@ _MARK_COLUMNS = (
     "next_funding_time",
 )
 _FUNDING_COLUMNS = ("funding_time", "funding_rate")
-Int64 = NDArray[np.int64]
-
-
-class UnreadableFile(UserError):
-    """A Parquet file that is none of ours, or is damaged: which one, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +39,7 @@ class ParquetSource:
     """Ids that are missing between rows are holes. Liquidations are taken as received throughout where a day has their file."""
 
     folder: Path
-    _scales: dict[tuple[str, Span], tuple[int, int]] = field(default_factory=dict)
+    _scales: dict[tuple[str, Span], Scale] = field(default_factory=dict)
 
     @property
     def description(self) -> str:
@@ -64,11 +56,11 @@ class ParquetSource:
     async def stored(self, symbol: str, span: Span) -> Stored | None:
         rows, last, firsts, known, days = 0, -1, list[int](), list[int](), []
         for path in self._files("trades", symbol, span):
-            ids, times = _seen_between(path, span)
+            ids, times = seen_between(path, span)
             if not len(ids):
                 continue
             if int(ids[0]) <= last:
-                raise _unordered(path)
+                raise unordered(path)
             firsts.append(int(ids[0]))
             last, rows, known = int(ids[-1]), rows + len(ids), [*known, int(times[0]), int(times[-1]) + 1]
             days.append(_day_of(path))
@@ -81,14 +73,15 @@ class ParquetSource:
         return ()
 
     async def trades(self, symbol: str, span: Span) -> AsyncIterator[TradeRows]:
-        scale, newest, last_id = self._scale(symbol, span), -1, -1
-        async with aclosing(_row_groups(self._files("trades", symbol, span))) as groups:
-            async for path, table in groups:
-                page = _in_scale(_rows(symbol, table, newest, path), scale)
+        newest, last_id = -1, -1
+        async with aclosing(pages(symbol, self._files("trades", symbol, span), self._scale(symbol, span))) as groups:
+            async for path, page in groups:
                 if not len(page):
                     continue
                 if int(page.agg_id[0]) <= last_id:
-                    raise _unordered(path)
+                    raise unordered(path)
+                if page.time[0] < newest:
+                    np.maximum(page.time, newest, out=page.time)
                 newest, last_id = int(page.time[-1]), int(page.agg_id[-1])
                 inside = page.rows(page.before(span.start_ms), page.before(span.end_ms))
                 if len(inside):
@@ -126,12 +119,12 @@ class ParquetSource:
         found = [item for item in found if span.start_ms <= item.time_ms < span.end_ms]
         return sorted(found, key=lambda item: item.time_ms)
 
-    def _scale(self, symbol: str, span: Span) -> tuple[int, int]:
+    def _scale(self, symbol: str, span: Span) -> Scale:
         """The fewest decimals that hold every value of the symbol's files: one scale for all pages."""
         known = self._scales.get((symbol, span))
         if known is None:
-            scales = [_scale_of(path) for path in self._files("trades", symbol, span)] or [(0, 0)]
-            known = self._scales[symbol, span] = max(one for one, _ in scales), max(two for _, two in scales)
+            scales = [scale_of(path) for path in self._files("trades", symbol, span)] or [Scale(0, 0)]
+            known = self._scales[symbol, span] = Scale(*map(max, zip(*scales, strict=True)))
         return known
 
     def _files(self, name: str, symbol: str, span: Span) -> list[Path]:
@@ -157,162 +150,15 @@ def _read(path: Path, columns: list[str] | None) -> pa.Table:
     try:
         return parquet.read_table(path, columns=columns, partitioning=None)
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-async def _row_groups(paths: Sequence[Path]) -> AsyncGenerator[tuple[Path, pa.Table]]:
-    """The columns of trades of each row group. Decompression lets other threads run: the next one is read meanwhile."""
-    places = ((path, number) for path in paths for number in range(_group_count(path)))
-    coming = _reading(next(places, None))
-    try:
-        while coming is not None:
-            path, reading = coming
-            table = await reading
-            coming = _reading(next(places, None))
-            yield path, table
-    finally:
-        if coming is not None:
-            coming[1].cancel()
-
-
-def _reading(place: tuple[Path, int] | None) -> "tuple[Path, asyncio.Future[pa.Table]] | None":
-    """Begins at once; a task would wait until the loop is free, which the evaluation of a page keeps busy."""
-    return None if place is None else (place[0], asyncio.get_running_loop().run_in_executor(None, _read_group, *place))
-
-
-def _group_count(path: Path) -> int:
-    try:
-        return int(parquet.read_metadata(path).num_row_groups)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _read_group(path: Path, number: int) -> pa.Table:
-    try:
-        with parquet.ParquetFile(path) as file:
-            return file.read_row_group(number, columns=TRADE_COLUMNS)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unordered(path: Path) -> UnreadableFile:
-    return UnreadableFile("the ids do not rise", where=str(path), todo="export that day again")
+        raise unreadable(path, error) from None
 
 
 def _rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
     table = _read(path, None)
     if missing := set(columns) - set(table.column_names):
-        raise UnreadableFile(
-            f"there is no column {', '.join(sorted(missing))}", where=str(path), todo="export that day again"
-        )
+        raise UnreadableFile(f"there is no column {', '.join(sorted(missing))}", where=str(path), todo=AGAIN)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
-
-
-def _unreadable(path: Path, error: Exception) -> UnreadableFile:
-    what = f"the file cannot be read: {str(error).splitlines()[0][:200]}"
-    return UnreadableFile(what, where=str(path), todo="export that day again, or remove the file")
-
-
-def _rows(symbol: str, table: pa.Table, newest_ms: int, path: Path) -> TradeRows:
-    missing = set(TRADE_COLUMNS) - set(table.column_names)
-    if missing:
-        raise UnreadableFile(
-            f"there is no column {', '.join(sorted(missing))}", where=str(path), todo="export that day again"
-        )
-    ids = table.column("agg_id").to_numpy()
-    if np.any(ids[1:] <= ids[:-1]):
-        raise _unordered(path)
-    trade_time = _milliseconds(table.column("trade_time"))
-    effective = table.column("effective_time")
-    time = trade_time
-    if effective.null_count != len(effective):
-        time = np.where(effective.is_valid().to_numpy(), _milliseconds(effective.fill_null(0)), trade_time)
-    return TradeRows(
-        symbol=symbol,
-        price_decimals=table.schema.field("price").type.scale,
-        quantity_decimals=table.schema.field("quantity").type.scale,
-        agg_id=ids,
-        time=_never_falling(time, newest_ms),
-        price=_integers(table.column("price"), path),
-        quantity=_integers(table.column("quantity"), path),
-        buyer_is_maker=table.column("buyer_is_maker").to_numpy().view(np.uint8),
-    )
-
-
-def _seen_between(path: Path, span: Span) -> tuple[Int64, Int64]:
-    """Ids and times (ms) of the file's trades in the span; a late one counts with its neighbours, which is exact enough here."""
-    table = _read(path, ["agg_id", "trade_time"])
-    ids: Int64 = table.column("agg_id").to_numpy()
-    times = _never_falling(_milliseconds(table.column("trade_time")), -1)
-    begin, end = np.searchsorted(times, [span.start_ms, span.end_ms]).tolist()
-    return ids[begin:end], times[begin:end]
-
-
-def _never_falling(time: Int64, newest_ms: int) -> Int64:
-    if len(time) and (time[0] < newest_ms or np.any(time[1:] < time[:-1])):
-        return np.maximum(np.maximum.accumulate(time), newest_ms)
-    return time
-
-
-def _scale_of(path: Path) -> tuple[int, int]:
-    """Decimals of prices and quantities: as the export says, else as the values have them."""
-    try:
-        said = parquet.read_schema(path).metadata or {}
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
-    if b"price_decimals" in said and b"quantity_decimals" in said:
-        return int(said[b"price_decimals"]), int(said[b"quantity_decimals"])
-    table = _read(path, ["price", "quantity"])
-    scales = [
-        _fewest(_integers(table.column(name), path), table.schema.field(name).type.scale) for name in table.column_names
-    ]
-    return scales[0], scales[1]
-
-
-def _fewest(values: Int64, decimals: int) -> int:
-    while decimals > 0 and not np.any(values % 10):
-        values, decimals = values // 10, decimals - 1
-    return decimals
-
-
-def _in_scale(page: TradeRows, scale: tuple[int, int]) -> TradeRows:
-    price, quantity = scale
-    return replace(
-        page,
-        price_decimals=price,
-        quantity_decimals=quantity,
-        price=_coarser(page.price, page.price_decimals - price),
-        quantity=_coarser(page.quantity, page.quantity_decimals - quantity),
-    )
-
-
-def _coarser(values: Int64, decimals: int) -> Int64:
-    close = np.ascontiguousarray(values)  # a division of neighbours is three times as fast as one of every other number
-    return close // 10**decimals if decimals else close
-
-
-def _milliseconds(column: pa.ChunkedArray) -> Int64:
-    found: Int64 = column.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64()).to_numpy()
-    return found
-
-
-def _integers(column: pa.ChunkedArray, path: Path) -> Int64:
-    """The scaled integers of decimal128 values, which must fit 64 bits: 18 digits do. Where possible a view."""
-    if not pa.types.is_decimal128(column.type) or column.type.precision > 18 or column.null_count:
-        raise UnreadableFile(
-            f"prices and quantities must be decimal128 of at most 18 digits without nulls, not {column.type}",
-            where=str(path),
-            todo="export that day again",
-        )
-    parts = [
-        np.frombuffer(chunk.buffers()[1], "<i8")[2 * chunk.offset : 2 * (chunk.offset + len(chunk)) : 2]
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
 
 def _ms(moment: dt.datetime) -> int:
@@ -348,7 +194,7 @@ def _observed(row: dict[str, Any]) -> Settlement:
 
 
 def _no_number(path: Path) -> UnreadableFile:
-    return UnreadableFile("one of its numbers is none", where=str(path), todo="export that day again")
+    return UnreadableFile("one of its numbers is none", where=str(path), todo=AGAIN)
 
 
 def _indicator(symbol: str, row: dict[str, Any]) -> PlacedEvent:

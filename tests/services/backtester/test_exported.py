@@ -14,8 +14,9 @@ from libs.indicators.settings import KernelSettings
 from libs.store.slow_rows import SlowTable
 from services.backtester.reading import TableMarket
 from services.backtester.sources import Market, Span, Tables
-from services.backtester.sources.parquet import ParquetSource, UnreadableFile
+from services.backtester.sources.parquet import ParquetSource
 from services.backtester.sources.postgres import PostgresSource
+from services.backtester.sources.unreadable import UnreadableFile
 from services.console.history.parquet import Exporter, ExportSpan
 from tests.services.console.history_database import NoProgress
 from tests.services.recorder.conftest import Installation

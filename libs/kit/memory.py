@@ -1,0 +1,21 @@
+"""Memory of processes that fill and drop large arrays, one after the other."""
+
+import ctypes
+
+# mallopt(3): numbers of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_MOST = 2**30
+
+
+def keep_freed_memory() -> bool:
+    """Let freed arrays of up to 1 GiB stay with this process, for the next ones, instead of going back to the system each time:
+    a page that is asked for anew costs more than reading 500 rows into it (docs/PERFORMANCE.md). Call it before threads begin.
+
+    Returns whether the C library can do that (glibc can); where it cannot, all works as before, only slower.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    # One heap for all threads: what one has read, another frees.
+    return all([mallopt(_ARENA_MAX, 1), mallopt(_MMAP_THRESHOLD, _MOST), mallopt(_TRIM_THRESHOLD, _MOST)])
