@@ -16,7 +16,8 @@ from libs.store.signal_history import recorded_signals
 from services.backtester.app import open_source
 from services.backtester.drift import Drift, compare_signals, not_comparable
 from services.backtester.request import BacktestRequest
-from services.backtester.runner import Progress, Run
+from services.backtester.runner import Run
+from services.backtester.walk import Progress
 
 # The first evaluation of a symbol that appears at midnight is one interval later.
 _LONGEST_INTERVAL_MS = 60_000

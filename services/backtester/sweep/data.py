@@ -1,7 +1,6 @@
 """Everything that configurations are tried on: what the factors said, the trades, the account; read once from a source."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 
@@ -10,20 +9,18 @@ import numpy as np
 
 from libs.contracts.timeline import PlacedEvent
 from libs.indicators.log import TradeRows
-from libs.indicators.settings import KernelSettings
 from libs.kit.errors import UserError
 from libs.trading.arrays import TradingSetup
 from libs.trading.market import TradeTape
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
-from services.backtester.account import assumptions, tape_of, trading_setup
-from services.backtester.coverage import CoverageCounter, check_trades, lacking_warm_up
-from services.backtester.reading import joined_rows, stretches
+from services.backtester.account import tape_of, trading_setup
+from services.backtester.reading import joined_rows
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
-from services.backtester.runner import STEP_MS, Progress, code_version
-from services.backtester.sources import Market, Span
+from services.backtester.sources import Market
 from services.backtester.strategies import BEGINNING, activation
+from services.backtester.walk import Progress, Walk
 
 NO_SYMBOL = "NONE"
 
@@ -84,37 +81,17 @@ class Collector:
 
     async def collect(self) -> SweepData:
         """Raises `UserError` for whatever a person has to decide."""
-        request = self.request
-        symbols = await self._symbols()
-        self.progress.phase("looking at what is stored")
-        span = Span(request.start_ms, request.end_ms)
-        stored = await check_trades(self.source, symbols, span, allow_gaps=request.allow_gaps)
-        warm_up = await lacking_warm_up(self.source, symbols, Span(request.read_from_ms, request.start_ms))
-        counter = CoverageCounter([self.strategy])
+        walk = Walk(self.request, self.source, self.progress, await self._symbols(), [self.strategy])
+        await walk.look()
         builder = OpinionBuilder(tuple(self.strategy.factors), self.strategy.interval_ms)
-        self.progress.phase("asking the factors")
-        await self._replay(symbols, builder, counter)
-        if not request.allow_gaps:
-            counter.require(self.source.description)
+        await self._read(walk, builder)
+        coverage = walk.coverage()
         tapes = {name: tape_of(joined_rows(pages)) for name, pages in sorted(self._pages.items())}
-        setup, assumed = await trading_setup(request, self.source, {name: tape.scale for name, tape in tapes.items()})
-        facts = RunFacts(
-            strategies=((self.strategy.name, self.strategy.version, ""),),
-            symbols=tuple(sorted(tapes)),
-            source=self.source.description,
-            source_kind=request.source,
-            view=self.source.view,
-            start_ms=request.start_ms,
-            end_ms=request.end_ms,
-            ideal=request.costs.is_ideal,
-            assumptions=assumptions(request, assumed),
-            starting_balance=float(request.rules.starting_balance),
-            risk_per_trade=float(request.rules.risk_per_trade),
-            code_version=code_version(),
-            trades_read=sum(len(tape) for tape in tapes.values()),
-            evaluations=counter.evaluations,
-        )
-        return SweepData(builder.build(), tapes, setup, facts, (*counter.rows(stored), *warm_up))
+        scales = {name: tape.scale for name, tape in tapes.items()}
+        setup, assumed = await trading_setup(self.request, self.source, scales)
+        facts = walk.facts([(self.strategy.name, self.strategy.version, "")], sorted(tapes), assumed)
+        traded = msgspec.structs.replace(facts, trades_read=sum(len(tape) for tape in tapes.values()))
+        return SweepData(builder.build(), tapes, setup, traded, coverage)
 
     async def _symbols(self) -> list[str]:
         known = await self.source.symbols()
@@ -127,25 +104,15 @@ class Collector:
             )
         return wanted
 
-    async def _replay(self, symbols: Sequence[str], builder: OpinionBuilder, counter: CoverageCounter) -> None:
-        request = self.request
-        span = Span(request.read_from_ms, request.end_ms)
-        settings = KernelSettings.for_evaluation(min(15_000, self.strategy.interval_ms))
-        readers = await self.source.readers(symbols, span, settings, [_grid(self.strategy)])
-        for reader in readers:
-            await reader.begin()
-        for until_ms in sorted({*stretches(span, STEP_MS), request.start_ms} - {span.start_ms}):
-            found = await asyncio.gather(*(reader.advance(until_ms) for reader in readers))
-            parts = [part for several in found for part in several]
-            self.progress.reached(until_ms)
-            for part in parts:
-                for columns in part.columns:
-                    begin, end = np.searchsorted(columns.time_ms, [request.start_ms, request.end_ms]).tolist()
-                    builder.add(part.symbol, columns.rows(slice(0, end)))
-                    counter.add(part.symbol, columns.rows(slice(begin, end)))
-            if until_ms > request.start_ms:
+    async def _read(self, walk: Walk, builder: OpinionBuilder) -> None:
+        given = [_grid(self.strategy)]
+        async with walk.steps(self.strategy.interval_ms, given, "asking the factors") as steps:
+            async for until_ms, parts in steps:
                 for part in parts:
-                    if part.trades is not None:
+                    for columns in part.columns:
+                        end = int(np.searchsorted(columns.time_ms, self.request.end_ms))
+                        builder.add(part.symbol, columns.rows(slice(0, end)))
+                    if part.trades is not None and until_ms > self.request.start_ms:
                         self._pages.setdefault(part.symbol, []).append(part.trades)
 
 
