@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from libs.exchanges import StreamBatch
-from libs.exchanges.binance.aggregate import scaled
 from libs.exchanges.binance.captures import check_beginnings, read_recording
 from libs.exchanges.binance.parse import parse_batch
 from libs.exchanges.recorded_rows import RecordedEvent, RecordedRows, RecordedTrade
@@ -15,7 +14,6 @@ __all__ = [
     "RecordedTrade",
     "check_beginnings",
     "read_recording",
-    "scaled",
     "slow_messages",
 ]
 

@@ -6,6 +6,7 @@ This approximates the exchange's own aggregation; ids are 1…n because single t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from libs.exchanges.decimals import scaled
 from libs.exchanges.recorded_rows import RecordedTrade
 
 _SPAN_MS = 100
@@ -61,11 +62,3 @@ def _sum(quantities: list[str]) -> str:
         return str(total)
     digits = str(total).rjust(decimals + 1, "0")
     return f"{digits[:-decimals]}.{digits[-decimals:]}"
-
-
-def scaled(text: str, decimals: int) -> int:
-    """A decimal string as an integer in units of 10^-decimals; raises `ValueError` when it has more decimals."""
-    whole, _, fraction = text.partition(".")
-    if len(fraction.rstrip("0")) > decimals:
-        raise ValueError(f"{text} has more than {decimals} decimals")
-    return int(whole + fraction[:decimals].ljust(decimals, "0"))

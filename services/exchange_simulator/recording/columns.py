@@ -6,7 +6,8 @@ from math import gcd
 
 import numpy as np
 
-from libs.exchanges.recordings import RecordedTrade, scaled
+from libs.exchanges.decimals import scaled
+from libs.exchanges.recordings import RecordedTrade
 from services.exchange_simulator.market import TradeColumns
 from services.exchange_simulator.symbols import SymbolRules, known_profile
 
