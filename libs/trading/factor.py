@@ -39,7 +39,7 @@ class Situation:
     @property
     def columns(self) -> Columns:
         """The same as factors see it: columns of one row, made anew each time."""
-        return columns_of(columns_of_rows([self.row]), [(self.inputs, self.feeds)])
+        return columns_of_situations([self])
 
     def value(self, name: InputName) -> float:
         """A slow input that the factor has declared as needed."""
@@ -48,6 +48,12 @@ class Situation:
     def age_ms(self, name: str) -> int:
         """How old an input is at the evaluation; never below 0."""
         return max(0, self.row.evaluation_time_ms - self.inputs[name].as_of_ms)
+
+
+def columns_of_situations(situations: Sequence[Situation]) -> Columns:
+    """The same as factors see it, one row for each. Raises `ValueError` for an ATR with more decimals than it can have."""
+    known = [(situation.inputs, situation.feeds) for situation in situations]
+    return columns_of(columns_of_rows([situation.row for situation in situations]), known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,7 @@ def ask_together(situations: Sequence[Situation], factors: Iterable[Factor]) -> 
     """Ask factors about situations, of any symbols, at once, for little more than one costs; the answers are kept."""
     if not situations:
         return
-    known = [(situation.inputs, situation.feeds) for situation in situations]
-    columns = columns_of(columns_of_rows([situation.row for situation in situations]), known)
+    columns = columns_of_situations(situations)
     for factor in factors:
         for situation, value in zip(situations, values_of(factor, columns).tolist(), strict=True):
             situation.said[factor] = value

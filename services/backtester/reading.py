@@ -27,7 +27,7 @@ class SymbolReader:
     span: Span
     settings: KernelSettings
     strategies: Sequence[PlacedEvent] = ()
-    every: bool = True
+    every: bool = False
     trades_read: int = 0
     _engine: ColumnEngine = field(init=False)
     _pages: AsyncIterator[TradeRows] = field(init=False)
@@ -123,7 +123,7 @@ class TableMarket:
         self, symbols: Sequence[str], span: Span, settings: KernelSettings, given: Sequence[PlacedEvent]
     ) -> list[Reader]:
         strategies = {symbol: given or await self.activations(symbol) for symbol in symbols}
-        return [SymbolReader(self.tables, symbol, span, settings, strategies[symbol], False) for symbol in symbols]
+        return [SymbolReader(self.tables, symbol, span, settings, strategies[symbol]) for symbol in symbols]
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
         return await self.tables.funding(symbol, span)

@@ -69,7 +69,7 @@ def scored(parts: Sequence[Columns], configured: Sequence[Strategy]) -> int:
 
 async def files_to_scores(source: ParquetSource, span: Span, configured: Sequence[Strategy]) -> int:
     """The whole way; returns how many scores were made."""
-    reader = SymbolReader(source, SYMBOL, span, KernelSettings(), (), every=False)
+    reader = SymbolReader(source, SYMBOL, span, KernelSettings())
     await reader.begin()
     made = 0
     for until_ms in stretches(span, STRETCH_MS):
@@ -86,7 +86,7 @@ async def pages(source: ParquetSource, span: Span) -> list[TradeRows]:
 
 def evaluated(found: Sequence[TradeRows]) -> list[Columns]:
     """The kernel alone."""
-    engine, columns = ColumnEngine(KernelSettings(), SYMBOL, every=False), list[Columns]()
+    engine, columns = ColumnEngine(KernelSettings(), SYMBOL), list[Columns]()
     for page in found:
         columns += engine.advance(page, (), int(page.time[-1])).columns
     return columns

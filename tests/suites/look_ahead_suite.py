@@ -146,7 +146,7 @@ def _liquidation(at_ms: int, long: bool, size: int) -> LiquidationObserved:
 
 def opinions(log: Log, until_ms: int = END_MS) -> Opinions:
     """Every factor's opinion, or the code of its omission, at every evaluation up to an instant."""
-    engine = ColumnEngine(KernelSettings(), SYMBOL)
+    engine = ColumnEngine(KernelSettings(), SYMBOL, every=True)
     engine.place(log.events)
     found: Opinions = {}
     for evaluation in engine.advance(log.trades, (), END_MS).evaluations:

@@ -59,7 +59,7 @@ class ColumnEngine:
 
     settings: KernelSettings
     symbol: str
-    every: bool = True
+    every: bool = False
     refused: list[BadMessage] = field(default_factory=list)
     engine: Engine = field(init=False)
     _waiting: deque[PlacedEvent] = field(default_factory=deque)

@@ -179,7 +179,9 @@ def sampled(times_ms: list[int], last_trade_ms: int) -> list[int]:
 def rows_of(recording: Recording) -> dict[int, FeatureRow]:
     """Indicator rows of all evaluations, read as a run reads them."""
     given = [placed for _, placed in read_strategy_files([STRATEGY])]
-    reader = SymbolReader(ArchiveSource([recording.folder]), "BTCUSDT", recording.span, KernelSettings(), given)
+    reader = SymbolReader(
+        ArchiveSource([recording.folder]), "BTCUSDT", recording.span, KernelSettings(), given, every=True
+    )
 
     async def read() -> list[Stretch]:
         await reader.source.stored("BTCUSDT", recording.span)

@@ -148,7 +148,7 @@ async def test_cutting_the_range_changes_no_evaluation(market: Path) -> None:
     given = [placed for _, placed in read_strategy_files([STRATEGY])]
 
     async def evaluated(edges: list[int]) -> list[object]:
-        reader = SymbolReader(source, "BTCUSDT", span, KernelSettings(), given)
+        reader = SymbolReader(source, "BTCUSDT", span, KernelSettings(), given, every=True)
         await reader.begin()
         parts = [part for edge in edges for part in await reader.advance(edge)]
         return [

@@ -95,7 +95,7 @@ def signals_of(evaluations: list[Evaluation]) -> list[bytes]:
 def test_columns_say_what_the_log_says(seed: int, steps: list[int]) -> None:
     live, tables = recorded(mixed_timeline(seed, SYMBOLS, 250).records)
     for symbol, table in tables.items():
-        engine, trades, holes = ColumnEngine(KERNEL, symbol), table.trades(symbol), table.holes
+        engine, trades, holes = ColumnEngine(KERNEL, symbol, every=True), table.trades(symbol), table.holes
         engine.place(table.events)
         found: list[Evaluation] = []
         until = START_MS
@@ -108,7 +108,7 @@ def test_columns_say_what_the_log_says(seed: int, steps: list[int]) -> None:
             found += engine.advance(trades.rows(0, rows), holes[:inside], until).evaluations
             trades, holes = trades.rows(rows, len(trades)), holes[inside:]
         assert said(found, symbol) == said(live, symbol)
-        few = ColumnEngine(KERNEL, symbol, every=False)
+        few = ColumnEngine(KERNEL, symbol)
         few.place(table.events)
         end_ms, trades = table.watermark + 1, table.trades(symbol)
         following = trades.agg_id[trades.before(end_ms) :].tolist()
