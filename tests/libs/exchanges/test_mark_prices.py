@@ -1,0 +1,56 @@
+"""Mark prices of a stream as events: one each two seconds, with what they say about the index."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from libs.exchanges import MarkPrice
+from libs.exchanges.mark_prices import MarkPriceSampler, basis_percent
+from libs.kit.errors import BadMessage
+
+
+def mark(time: int, price: str = "100.5") -> MarkPrice:
+    return MarkPrice(
+        symbol="BTCUSDT",
+        event_time=time,
+        mark_price=price,
+        index_price="100.4",
+        estimated_settle_price=None,
+        mark_price_average=None,
+        funding_rate="-0.0001",
+        next_funding_time=9,
+    )
+
+
+@given(st.lists(st.integers(0, 60_000), max_size=80))
+def test_at_most_one_mark_price_each_two_seconds(times: list[int]) -> None:
+    sampler = MarkPriceSampler()
+    passed = [event.event_time_ms // 2000 for time in times if (event := sampler.select(mark(time))) is not None]
+    assert passed == sorted(set(passed))
+    sampler.remember("BTCUSDT", 70_000)
+    assert sampler.select(mark(71_999)) is None
+    event = sampler.select(mark(72_000))
+    assert event is not None
+    assert (event.mark_price, event.funding_rate) == (Decimal("100.5"), Decimal("-0.0001"))
+
+
+def test_a_mark_price_that_cannot_be_read_does_not_use_up_its_step() -> None:
+    sampler = MarkPriceSampler()
+    with pytest.raises(BadMessage):
+        sampler.select(mark(2000, "x"))
+    assert sampler.select(mark(2001)) is not None
+
+
+@pytest.mark.parametrize(
+    ("price", "index", "basis"),
+    [("101", "100", "1.00000000"), ("99.5", "100", "-0.50000000"), ("1", "3", "-66.66666667"), ("1", "0", None)],
+)
+def test_basis_is_the_mark_over_its_index_in_percent(price: str, index: str, basis: str | None) -> None:
+    seen = replace(mark(2_000, price), index_price=index)
+    assert basis_percent(seen) == (None if basis is None else Decimal(basis))
+    event = MarkPriceSampler().select(seen)
+    assert event is not None
+    assert event.basis_percent == basis_percent(seen)
