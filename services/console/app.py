@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from services.console import data, database, drift_results, feeds, stack, strategies, symbols, topics
+from services.console import backtests, data, database, feeds, stack, strategies, symbols, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(data.app, name="data")
 app.add_typer(strategies.app, name="strategy")
 app.add_typer(symbols.app, name="symbols")
-app.add_typer(drift_results.app, name="backtest")
+app.add_typer(backtests.app, name="backtest")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

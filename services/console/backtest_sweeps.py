@@ -26,7 +26,6 @@ from services.console.backtest_options import (
     account_of,
     start_backtester,
 )
-from services.console.backtests import app
 from services.console.output import AsJson, StateDir
 
 SpaceFile = Annotated[Path, typer.Option(help="TOML or JSON file with the parameters and their values")]
@@ -37,10 +36,6 @@ Figure = Annotated[str, typer.Option(help="What the best is best in: net, net_r,
 Count = Annotated[int, typer.Option(help="Points to draw; a grid has its own number")]
 
 
-@app.command(
-    epilog="Example: `perpstream backtest sweep --from 2026-11-01 --to 2026-11-08 --strategy strategies/v51.json "
-    "--space space.toml`"
-)
 def sweep(
     start: Start,
     stop: Stop,
@@ -85,11 +80,6 @@ def sweep(
     raise typer.Exit(start_backtester(asked, state_dir))
 
 
-@app.command(
-    "walk-forward",
-    epilog="Example: `perpstream backtest walk-forward --from 2026-10-01 --to 2026-11-01 --train-days 7 --test-days 2 "
-    "--strategy strategies/v51.json --space space.toml`",
-)
 def walk_forward(
     start: Start,
     stop: Stop,
@@ -133,7 +123,6 @@ def walk_forward(
     raise typer.Exit(start_backtester(asked, state_dir))
 
 
-@app.command(epilog="Example: `perpstream backtest compare backtests/monday backtests/tuesday`")
 def compare(
     a: Annotated[Path, typer.Argument(help="A report's folder, or its report.json")],
     b: Annotated[Path, typer.Argument(help="The other one")],
@@ -143,6 +132,3 @@ def compare(
     """Two runs side by side: figures, signals that only one has, the same signals with another outcome."""
     asked = {"kind": "compare", "a": a, "b": b, "output": output, "json": as_json}
     raise typer.Exit(start_backtester(asked, None))
-
-
-__all__ = ["app"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from services.console import backtest_sweeps, drift_results
 from services.console.backtest_options import (
     AllowGaps,
     Archive,
@@ -82,3 +83,21 @@ def run(
     asked |= {"strategies": files, "filters": filters, "output": output, "json": as_json}
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
     raise typer.Exit(start_backtester(asked, state_dir))
+
+
+app.command(
+    epilog="Example: `perpstream backtest sweep --from 2026-11-01 --to 2026-11-08 --strategy strategies/v51.json "
+    "--space space.toml`"
+)(backtest_sweeps.sweep)
+app.command(
+    "walk-forward",
+    epilog="Example: `perpstream backtest walk-forward --from 2026-10-01 --to 2026-11-01 --train-days 7 --test-days 2 "
+    "--strategy strategies/v51.json --space space.toml`",
+)(backtest_sweeps.walk_forward)
+app.command(epilog="Example: `perpstream backtest compare backtests/monday backtests/tuesday`")(backtest_sweeps.compare)
+app.command(
+    epilog="Examples: `perpstream backtest drift`, `perpstream backtest drift --from 2026-11-01 --to 2026-11-02 --json`"
+)(drift_results.drift)
+app.command("drift-checks", epilog="Examples: `perpstream backtest drift-checks`, `… drift-checks --days 30 --json`")(
+    drift_results.drift_checks
+)

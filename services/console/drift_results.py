@@ -9,7 +9,6 @@ import typer
 from rich.table import Table
 
 from services.console.backtest_options import AllowGaps, MarketRange, Symbols, WarmUp, start_backtester
-from services.console.backtest_sweeps import app
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json
 from services.console.time_options import utc
@@ -31,9 +30,6 @@ Stop = Annotated[
 ]
 
 
-@app.command(
-    epilog="Examples: `perpstream backtest drift`, `perpstream backtest drift --from 2026-11-01 --to 2026-11-02 --json`"
-)
 def drift(
     start: Start = None,
     stop: Stop = None,
@@ -57,7 +53,6 @@ def drift(
     raise typer.Exit(start_backtester(asked, state_dir))
 
 
-@app.command("drift-checks", epilog="Examples: `perpstream backtest drift-checks`, `… drift-checks --days 30 --json`")
 def drift_checks(
     days: Annotated[int, typer.Option(min=1, max=3660, help="The newest so many")] = 14,
     state_dir: StateDir = None,
@@ -111,6 +106,3 @@ def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-__all__ = ["app"]
