@@ -10,10 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from libs.kit.errors import UserError
-from libs.store.drift_checks import CheckState
 from libs.trading.strategy import Strategy
 from services.backtester.app import EXIT_INTERRUPTED, open_source
-from services.backtester.drift import Drift, write_drift
+from services.backtester.drift import VERDICTS, Drift, write_drift
 from services.backtester.drift_check import check_drift
 from services.backtester.report import Report, compare, print_comparison, read_report, write_comparison
 from services.backtester.report.comparison import encoded
@@ -32,7 +31,6 @@ from services.backtester.sweep.trial import Arena
 from services.backtester.sweep.walk_forward import WalkForwardRun, windows
 from services.backtester.sweep.walk_page import write_walk
 
-DRIFT_EXITS: Mapping[CheckState, int] = {"agreed": 0, "differs": 1, "not_comparable": 5}
 MOST_SHOWN = 20
 Values = dict[str, Any]
 
@@ -117,7 +115,7 @@ def _drift(values: Values, as_json: bool) -> int:
         sys.stdout.buffer.write((request.output / "drift.json").read_bytes())
     else:
         _print_drift(drift, result_console())
-    return DRIFT_EXITS[drift.state]
+    return VERDICTS[drift.state].exit_code
 
 
 def _asked(values: Values) -> tuple[SweepPlan, BacktestRequest, Strategy, Space]:

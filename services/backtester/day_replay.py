@@ -1,4 +1,4 @@
-"""The replay of a day in a process of its own: its memory ends with it, and it ends with whoever started it."""
+"""The replay of a day in a process of its own: its memory ends with it, and it ends with whoever started it, or at its limit."""
 
 import asyncio
 import datetime as dt
@@ -11,28 +11,33 @@ import msgspec
 
 from infra.local.process import ProcessSpec
 from libs.kit.errors import UnreachableError
-from services.backtester.drift import Drift
+from services.backtester.drift import VERDICTS, Drift, not_comparable
+from services.backtester.due import day_span
 
-EXIT_UNREACHABLE = 4
-_ANSWERS = (0, 1, 5)
+_ANSWERS = frozenset(verdict.exit_code for verdict in VERDICTS.values())
 
 
 class ReplayFailed(Exception):
     """The process ended without a result; the text is its exit code and its last line."""
 
 
-async def replayed_day(day: dt.date) -> Drift:
+async def replayed_day(day: dt.date, limit_seconds: float) -> Drift:
     """What the check of the UTC day gives. Raises `UnreachableError` when a server was away, else `ReplayFailed`.
 
-    Cancelled, it kills the process.
+    Cancelled, it kills the process; one that takes longer than `limit_seconds` is killed too, and its day not comparable.
     """
-    with tempfile.TemporaryDirectory(prefix="perpstream-drift-") as folder:
-        code, answer, said = await _run(json.dumps(_request(day, Path(folder))).encode())
+    try:
+        with tempfile.TemporaryDirectory(prefix="perpstream-drift-") as folder:
+            async with asyncio.timeout(limit_seconds):
+                code, answer, said = await _run(json.dumps(_request(day, Path(folder))).encode())
+    except TimeoutError:
+        limit = f"{limit_seconds / 3600:g} h (PERPSTREAM_DRIFT_REPLAY_HOURS)"
+        return not_comparable(f"the replay was killed, because it had not ended after {limit}", day_span(day))
     if code in _ANSWERS and answer:
         return msgspec.json.decode(answer, type=Drift)
     words = said.decode(errors="replace").strip().splitlines()
     why = words[-1].removeprefix("perpstream: ") if words else "it said nothing"
-    if code == EXIT_UNREACHABLE:
+    if code == UnreachableError.exit_code:
         raise UnreachableError(why, todo="it is tried again")
     raise ReplayFailed(f"exit code {code}: {why}")
 

@@ -1,8 +1,8 @@
 """Drift: the signals that were published live against those of a replay of the same data, row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -16,9 +16,21 @@ SCHEMA = "backtest_drift/1"
 State = Literal["only_live", "only_replay", "other_content"]
 MOST_FIELDS = 20
 RUNBOOK = "docs/operating.md#drift"
-_TITLES: dict[CheckState, str] = {
-    "differs": "Live signals differ from the replay of the same data",
-    "not_comparable": "Live signals could not be compared with a replay",
+
+
+class Verdict(NamedTuple):
+    """What a state is for a shell, a log, and whoever is alerted; `severity` is None where nobody is."""
+
+    exit_code: int
+    log_level: Literal["info", "warning", "error"]
+    severity: Literal["warning", "critical"] | None = None
+    title: str = ""
+
+
+VERDICTS: Mapping[CheckState, Verdict] = {
+    "agreed": Verdict(0, "info"),
+    "differs": Verdict(1, "error", "critical", "Live signals differ from the replay of the same data"),
+    "not_comparable": Verdict(5, "warning", "warning", "Live signals could not be compared with a replay"),
 }
 
 
@@ -155,14 +167,15 @@ def alert(state: CheckState, reason: str, span: tuple[int, int]) -> AlertRaised 
 
     The same result gives the same id, so that a restart tells nobody twice.
     """
-    if state == "agreed":
+    verdict = VERDICTS[state]
+    if verdict.severity is None:
         return None
     return AlertRaised(
         event_id=digest("drift", *span, state, reason.replace("|", "/")),
         event_time_ms=span[1],
-        severity="critical" if state == "differs" else "warning",
+        severity=verdict.severity,
         source="backtester",
-        title=_TITLES[state],
+        title=verdict.title,
         detail=reason,
         runbook=RUNBOOK,
     )

@@ -49,5 +49,10 @@ def day_ms(day: dt.date) -> int:
     return (day - dt.date(1970, 1, 1)).days * DAY_MS
 
 
+def day_span(day: dt.date) -> tuple[int, int]:
+    """The UTC day, ms [start, end)."""
+    return day_ms(day), day_ms(day) + DAY_MS
+
+
 def _date(number: int) -> dt.date:
     return dt.date(1970, 1, 1) + dt.timedelta(days=number)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from libs.contracts.topics import ALERT
 from libs.kit.clock import Clock, SystemClock
@@ -17,7 +18,7 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import gauge
 from libs.kit.service import ServiceContext, run_service
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
-from libs.kit.tasks import run_until
+from libs.kit.tasks import run_all, run_until
 from libs.store.drift_checks import (
     DriftCheck,
     drift_checks,
@@ -31,8 +32,8 @@ from libs.store.migrate import require_current
 from libs.streaming.connection import BrokerError
 from libs.streaming.producer import EventProducer
 from services.backtester.day_replay import ReplayFailed, replayed_day
-from services.backtester.drift import Drift, alert, not_comparable
-from services.backtester.due import DAY_MS, Bounds, Schedule, behind, day_ms, due_days
+from services.backtester.drift import VERDICTS, Drift, alert, not_comparable
+from services.backtester.due import Bounds, Schedule, behind, day_span, due_days
 from services.backtester.settings import DriftSettings
 
 NAME = "drift_check"
@@ -61,48 +62,65 @@ class Patience:
 
 @dataclass(slots=True)
 class NightlyCheck:
-    """Checks the days that are due, one after the other; everything that must survive a restart stands in `drift_checks`."""
+    """Checks the days that are due, one after the other, and tells what it finds, however long Kafka is away meanwhile.
+    Everything that must survive a restart stands in `drift_checks`."""
 
     engine: Engine
     bootstrap: str
     schedule: Schedule
     context: ServiceContext
+    replay: Callable[[dt.date], Awaitable[Drift]]
     clock: Clock = field(default_factory=SystemClock)
-    replay: Callable[[dt.date], Awaitable[Drift]] = replayed_day
     patience: Patience = field(default_factory=Patience)
+    look_seconds: float = LOOK_SECONDS
     _tries: "Counter[dt.date]" = field(default_factory=Counter)
-    _told: str = ""
+    _said: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """For ever; what is away is waited for."""
-        while True:
-            worked = False
-            try:
-                worked = await self.step()
-                self._settled()
-            except UnreachableError as error:
-                self.context.miss(DATABASE, str(error.advice))
-                self._say_once("the database is waited for", str(error.advice))
-            except (BrokerError, TimeoutError) as error:
-                self._say_once("an alert waits for Kafka", str(error) or "Kafka does not answer")
-            if not worked:
-                await asyncio.sleep(LOOK_SECONDS)
+        await run_all(self._checking(), self._telling())
 
-    async def step(self) -> bool:
-        """One look: check the oldest day that is due, tell what nobody was told; returns whether a day was checked."""
-        stored = await drift_checks(self.engine, self.schedule.most + SHOWN_DAYS)
+    async def _checking(self) -> None:
+        while True:
+            worked, why = False, ""
+            try:
+                worked = await self.check()
+            except UnreachableError as error:
+                why = str(error.advice)
+                self.context.miss(DATABASE, why)
+            self._say_once("the database is waited for", why)
+            if not worked:
+                await asyncio.sleep(self.look_seconds)
+
+    async def _telling(self) -> None:
+        while True:
+            why = ""
+            try:
+                await self.tell()
+            except UnreachableError as error:
+                why = str(error.advice)
+            except (BrokerError, TimeoutError) as error:
+                why = str(error) or "Kafka does not answer"
+            self._say_once("alerts wait", why)
+            await asyncio.sleep(self.look_seconds)
+
+    async def check(self) -> bool:
+        """One look: compare the oldest day that is due; returns whether it has a result now."""
+        stored = await self._stored()
         bounds = {
             symbol: (milliseconds(first), milliseconds(last))
             for symbol, (first, last) in (await evaluation_bounds(self.engine)).items()
         }
         due = due_days(bounds, {check.day for check in stored}, self.clock.now_ms(), self.schedule)
-        publish(stored, due)
+        set_gauges(stored, due)
         self.context.details["days_due"] = [str(day) for day in due]
         self.context.fulfil(DATABASE)
-        await self._tell([check for check in stored if check.state != "agreed" and check.alerted_at is None])
         if not due or self._waits(bounds, due[0]):
             return False
-        return await self._check(due[0])
+        return await self._compare(due[0])
+
+    async def _stored(self) -> list[DriftCheck]:
+        return await drift_checks(self.engine, self.schedule.most + SHOWN_DAYS)
 
     def _waits(self, bounds: Bounds, day: dt.date) -> bool:
         waiting = behind(bounds, day)
@@ -110,7 +128,7 @@ class NightlyCheck:
         self.context.details["waits_for"] = sorted(waiting)
         return bool(waiting) and not over
 
-    async def _check(self, day: dt.date) -> bool:
+    async def _compare(self, day: dt.date) -> bool:
         began = instant(self.clock.now_ms())
         get_logger(NAME).info("a day is compared with its replay", day=str(day))
         try:
@@ -120,35 +138,35 @@ class NightlyCheck:
             get_logger(NAME).warning("the replay failed", day=str(day), tries=self._tries[day], why=str(error))
             if self._tries[day] < MOST_TRIES:
                 return False
-            drift = not_comparable(f"the replay failed {MOST_TRIES} times, {error}", _span(day))
+            drift = not_comparable(f"the replay failed {MOST_TRIES} times, {error}", day_span(day))
         check = result_of(day, drift, began, instant(self.clock.now_ms()))
         async with write_session(self.engine) as session:
             await write_drift_check(session, check)
         _log(check)
         return True
 
-    async def _tell(self, checks: Sequence[DriftCheck]) -> None:
-        """The alerts that Kafka does not have yet. A restart in between sends the same id again."""
+    async def tell(self) -> None:
+        """The alerts that Kafka does not have yet, oldest first. A restart in between sends the same id again."""
+        checks = [check for check in await self._stored() if check.state != "agreed" and check.alerted_at is None]
         if not checks:
             return
-        producer = EventProducer(self.bootstrap, service=NAME)
+        # What fails is sent again at the next look: no reason to end the process, and a replay with it.
+        producer = EventProducer(self.bootstrap, service=NAME, on_failure=lambda _: None)
         await producer.start()
         try:
             for check in reversed(checks):
-                raised = alert(check.state, check.reason, _span(check.day))
+                raised = alert(check.state, check.reason, day_span(check.day))
                 if raised is not None:
                     await (await producer.send(ALERT, raised, key=raised.event_id, partition=0))
                 await mark_alerted(self.engine, check.day, instant(self.clock.now_ms()))
         finally:
             await producer.stop()
 
-    def _settled(self) -> None:
-        self._told = ""
-
     def _say_once(self, event: str, why: str) -> None:
-        if why != self._told:
-            self._told = why
+        """A line when the reason is a new one; "": there is none any more."""
+        if why and why != self._said.get(event):
             get_logger(NAME).warning(event, why=why)
+        self._said[event] = why
 
 
 def result_of(day: dt.date, drift: Drift, began: dt.datetime, finished: dt.datetime) -> DriftCheck:
@@ -167,11 +185,11 @@ def result_of(day: dt.date, drift: Drift, began: dt.datetime, finished: dt.datet
     )
 
 
-def publish(stored: Sequence[DriftCheck], due: Sequence[dt.date]) -> None:
-    """The metrics, from what is stored: they are the same after a restart."""
+def set_gauges(stored: Sequence[DriftCheck], due: Sequence[dt.date]) -> None:
+    """From what is stored, so that they are the same after a restart."""
     gauge("perpstream_drift_days_due").labels(NAME).set(len(due))
     counts = Counter(check.state for check in stored[:SHOWN_DAYS])
-    for state in ("agreed", "differs", "not_comparable"):
+    for state in VERDICTS:
         gauge("perpstream_drift_days").labels(state).set(counts[state])
     if not stored:
         return
@@ -179,17 +197,12 @@ def publish(stored: Sequence[DriftCheck], due: Sequence[dt.date]) -> None:
     rows = gauge("perpstream_drift_rows")
     rows.labels("same").set(newest.rows_compared - newest.rows_differing)
     rows.labels("differing").set(newest.rows_differing)
-    gauge("perpstream_drift_checked_until_seconds").labels(NAME).set((day_ms(newest.day) + DAY_MS) / 1000)
-
-
-def _span(day: dt.date) -> tuple[int, int]:
-    return day_ms(day), day_ms(day) + DAY_MS
+    gauge("perpstream_drift_checked_until_seconds").labels(NAME).set(day_span(newest.day)[1] / 1000)
 
 
 def _log(check: DriftCheck) -> None:
     log = get_logger(NAME)
-    say = {"agreed": log.info, "differs": log.error, "not_comparable": log.warning}[check.state]
-    say(
+    getattr(log, VERDICTS[check.state].log_level)(
         "a day was checked",
         day=str(check.day),
         state=check.state,
@@ -216,7 +229,9 @@ async def main(context: ServiceContext) -> None:
         await check_reachable(engine)
         await require_current(engine)
         schedule = Schedule(after_ms, settings.drift_days)
-        await run_until(context.stopping, NightlyCheck(engine, kafka.kafka_bootstrap, schedule, context).run())
+        replay = partial(replayed_day, limit_seconds=settings.drift_replay_hours * 3600)
+        nightly = NightlyCheck(engine, kafka.kafka_bootstrap, schedule, context, replay)
+        await run_until(context.stopping, nightly.run())
     finally:
         await engine.dispose()
 

@@ -12,11 +12,15 @@ _MINUTE_MS = 60_000
 
 
 class DriftSettings(SettingsGroup):
-    """The nightly drift check: when the day before is compared, and how far back a missed night is caught up."""
+    """The nightly drift check: when a day is compared, how long that may take, and how far back a missed night is caught up."""
 
     drift_at: str = Field(default="00:30", description="UTC time of day, HH:MM, or `off`")
     drift_days: Annotated[int, Field(ge=1, le=366)] = Field(
         default=7, description="The newest days that are checked when they were missed"
+    )
+
+    drift_replay_hours: Annotated[float, Field(gt=0, le=7 * 24, allow_inf_nan=False)] = Field(
+        default=2.0, description="A replay that takes longer is killed, and its day not comparable"
     )
 
     @field_validator("drift_at")
