@@ -13,7 +13,8 @@ import msgspec
 
 from libs.contracts.event import Event
 from libs.contracts.market import AggTradeFrame, Hole, IdMark, OpenGap, SymbolSlice, TradesBootstrapped
-from libs.contracts.topics import DAY_MS, DEAD_LETTER_RETENTION_MS, TOPICS, Topic
+from libs.contracts.topics import DEAD_LETTER_RETENTION_MS, TOPICS, Topic
+from libs.kit.durations import DAY_MS
 
 Json = dict[str, Any]
 

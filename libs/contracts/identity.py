@@ -27,3 +27,8 @@ def indicator_id(symbol: str, evaluation_time_ms: int) -> str:
 def liquidation_id(symbol: str, side: str, trade_time_ms: int, quantity: object, average_price: object) -> str:
     """Liquidations have no venue id; two connections deliver byte-identical copies, so their content is the key."""
     return digest("liquidation", symbol, side, trade_time_ms, quantity, average_price)
+
+
+def rate_id(symbol: str, event_time_ms: int) -> str:
+    """The id of a mark price that was read from where it was kept without one; it is in no log."""
+    return f"rate:{symbol}:{event_time_ms}"

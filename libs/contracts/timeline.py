@@ -16,6 +16,8 @@ from libs.kit.errors import BadMessage
 HEADER_SOURCE = "source"
 HEADER_EPOCH = "owner-epoch"
 HEADER_EFFECTIVE_AT = "effective-at"
+KNOWN_BEFORE_MS = 2
+"""What is known from T on has the place T - 2: it counts for the evaluations above its place by more than 1 ms."""
 
 
 class TimelineFenced(Event, frozen=True, kw_only=True):

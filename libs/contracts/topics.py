@@ -25,9 +25,8 @@ from libs.contracts.trading import (
     PositionChanged,
     RiskStateChanged,
 )
+from libs.kit.durations import DAY_MS
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 KEEP_FOREVER = -1
 Family = Literal["market", "single"]
 

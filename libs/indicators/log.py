@@ -71,6 +71,16 @@ class TradeRows:
         return int(np.searchsorted(self.time, time_ms))
 
 
+def joined_rows(parts: Sequence[TradeRows]) -> TradeRows:
+    """Parts of one symbol, one after the other. Raises `ValueError` when they have several scales."""
+    last = parts[-1]
+    if len({(part.price_decimals, part.quantity_decimals) for part in parts}) > 1:
+        raise ValueError(f"{last.symbol}: the parts have several scales")
+    names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return TradeRows(last.symbol, last.price_decimals, last.quantity_decimals, **columns)
+
+
 @dataclass(slots=True)
 class SymbolTable:
     """Symbols in the order in which they were first seen, with the scale in which the kernel keeps them (the finest seen)."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from libs.contracts.plausible import LATEST_MS
+from libs.kit.durations import DAY_MS
 from libs.store.archives import MOST_BLANK_LINES, BrokenFile, LineBlock, not_yet, too_blank
 from libs.store.imports import Bar, FundingRate
 
-_DAY_MS = 86_400_000
-_MONDAY_MS = 4 * _DAY_MS  # the epoch was a Thursday
+_MONDAY_MS = 4 * DAY_MS  # the epoch was a Thursday
 # Decimal and int would take underscores and digits of other scripts besides, and what no column holds.
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -22,7 +22,7 @@ _MOST_DIGITS, _MOST_DECIMALS = 20, 40
 _MOST_HOURS = 24 * 366
 _SHOWN = 40
 _LONGEST_NUMBER = 80
-_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": _DAY_MS, "w": 7 * _DAY_MS}
+_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": DAY_MS, "w": 7 * DAY_MS}
 _KLINE_COLUMNS = (
     *("open_time", "open", "high", "low", "close", "volume", "close_time"),
     *("quote_volume", "count", "taker_buy_volume", "taker_buy_quote_volume", "ignore"),
@@ -56,10 +56,10 @@ def on_grid(time_ms: int, interval: str) -> bool:
     day those of three begin is not known), the others at multiples since the epoch."""
     step = step_of(interval)
     if step is None:
-        return time_ms % _DAY_MS == 0 and dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).day == 1
+        return time_ms % DAY_MS == 0 and dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).day == 1
     if interval.endswith("w"):
         return (time_ms - _MONDAY_MS) % step == 0
-    return time_ms % min(step, _DAY_MS) == 0
+    return time_ms % min(step, DAY_MS) == 0
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
+from libs.contracts.identity import rate_id
 from libs.contracts.market import (
     FeedStatusChanged,
     Hole,
@@ -19,14 +20,12 @@ from libs.contracts.market import (
     MarkPriceObserved,
     TradesBootstrapped,
 )
-from libs.contracts.timeline import PlacedEvent, PlacedHole
+from libs.contracts.timeline import KNOWN_BEFORE_MS, PlacedEvent, PlacedHole
 from libs.store.engine import Engine, read_session
 from libs.store.instants import EPOCH, milliseconds
 
 View: TypeAlias = Literal["as-seen", "repaired"]
 _TIMEOUT_MS = 600_000
-# A row counts for the evaluations above its place by more than 1 ms: the place of something known from T on is T - 2.
-_KNOWN_BEFORE_MS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _known(value: Decimal | None) -> Decimal | None:
 
 def _rate(row: Any) -> Event:
     return MarkPriceObserved(
-        event_id=f"rate:{row.symbol}:{milliseconds(row.event_time)}",
+        event_id=rate_id(row.symbol, milliseconds(row.event_time)),
         event_time_ms=milliseconds(row.event_time),
         symbol=row.symbol,
         mark_price=_plain(row.mark_price),
@@ -239,7 +238,7 @@ async def placed_rows(engine: Engine, span: ReplaySpan, view: View) -> list[Plac
     As seen: where the log had them. Repaired: from when on somebody could know them (a rate and a forced order when they were
     published).
     """
-    early = 0 if view == "as-seen" else _KNOWN_BEFORE_MS
+    early = 0 if view == "as-seen" else KNOWN_BEFORE_MS
     found: list[PlacedEvent] = []
     async with read_session(engine, _TIMEOUT_MS) as session:
         for table, kind in _KINDS.items():

@@ -4,7 +4,8 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-DAY_MS = 86_400_000
+from libs.kit.durations import DAY_MS
+
 # The evaluations and the signals come over two topics: when evaluations of minutes later are stored, so are the day's signals.
 MARGIN_MS = 300_000
 Bounds = Mapping[str, tuple[int, int]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from libs.contracts.market import Hole
 from libs.contracts.timeline import PlacedEvent, PlacedHole
-from libs.indicators.log import TradeRows
+from libs.indicators.log import TradeRows, joined_rows
 from libs.indicators.settings import KernelSettings
 from libs.trading.engine.columns import ColumnEngine, due_holes
 from services.backtester.result import View
@@ -127,16 +127,6 @@ class TableMarket:
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
         return await self.tables.funding(symbol, span)
-
-
-def joined_rows(parts: Sequence[TradeRows]) -> TradeRows:
-    """Parts of one symbol, one after the other. Raises `ValueError` when they have several scales: sources give one a span."""
-    last = parts[-1]
-    if len({(part.price_decimals, part.quantity_decimals) for part in parts}) > 1:
-        raise ValueError(f"{last.symbol}: the pages of one span have several scales")
-    names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return TradeRows(last.symbol, last.price_decimals, last.quantity_decimals, **columns)
 
 
 def _missing(before: tuple[int, int] | None, page: TradeRows) -> list[PlacedHole]:

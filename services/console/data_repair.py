@@ -9,6 +9,7 @@ from rich.console import Console
 from libs.exchanges.budget import Priority
 from libs.exchanges.venue import open_venue
 from libs.kit.clock import SystemClock
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.settings import VenueSettings
 from libs.store.archives import find_archives
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 VENUE = "venue"
 _MOST_GAPS = 100_000
-_DAY_MS = 86_400_000
 
 
 def repair_span(folder: StateDir, origin: str, span: tuple[str, dt.datetime, dt.datetime]) -> "list[RepairedGap]":
@@ -41,7 +41,7 @@ def repair_span(folder: StateDir, origin: str, span: tuple[str, dt.datetime, dt.
             settings = venue_settings(folder)
             found, refusals = with_engine(folder, lambda engine: _from_venue(engine, settings, span))
         else:
-            newest_ms = SystemClock().now_ms() + _DAY_MS
+            newest_ms = SystemClock().now_ms() + DAY_MS
             archives = ArchivedTrades(find_archives([Path(origin)], symbol).archives, newest_ms)
             found, refusals = with_engine(folder, lambda engine: _from_archives(engine, archives, span)), []
     for refusal in refusals:

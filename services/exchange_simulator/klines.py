@@ -7,11 +7,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from libs.kit.durations import DAY_MS
 from services.exchange_simulator.market import Bar, Int64s, TradeColumns
 
 MINUTE_MS = 60_000
-_DAY_MS = 86_400_000
-_WEEK_OFFSET_MS = 4 * _DAY_MS  # 1970-01-05 was a Monday; weekly klines open on Mondays
+_WEEK_OFFSET_MS = 4 * DAY_MS  # 1970-01-05 was a Monday; weekly klines open on Mondays
 _FIXED = {
     "1m": 1,
     "3m": 3,
@@ -38,16 +38,16 @@ def bar_open(time_ms: int, interval: str) -> int:
         moment = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
         return int(dt.datetime(moment.year, moment.month, 1, tzinfo=dt.UTC).timestamp()) * 1000
     if interval == "1w":
-        return (time_ms - _WEEK_OFFSET_MS) // (7 * _DAY_MS) * 7 * _DAY_MS + _WEEK_OFFSET_MS
-    length = {"1d": _DAY_MS, "3d": 3 * _DAY_MS}.get(interval) or _FIXED[interval] * MINUTE_MS
+        return (time_ms - _WEEK_OFFSET_MS) // (7 * DAY_MS) * 7 * DAY_MS + _WEEK_OFFSET_MS
+    length = {"1d": DAY_MS, "3d": 3 * DAY_MS}.get(interval) or _FIXED[interval] * MINUTE_MS
     return time_ms // length * length
 
 
 def next_open(open_ms: int, interval: str) -> int:
     """The open time of the kline after the one that opens at `open_ms`."""
     if interval == "1M":
-        return bar_open(open_ms + 32 * _DAY_MS, interval)
-    length = {"1d": _DAY_MS, "3d": 3 * _DAY_MS, "1w": 7 * _DAY_MS}.get(interval) or _FIXED[interval] * MINUTE_MS
+        return bar_open(open_ms + 32 * DAY_MS, interval)
+    length = {"1d": DAY_MS, "3d": 3 * DAY_MS, "1w": 7 * DAY_MS}.get(interval) or _FIXED[interval] * MINUTE_MS
     return open_ms + length
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from libs.contracts.market import UNKNOWN_TIME, IndicatorHistoryCompleted
 from libs.exchanges import MOST_HISTORY_PERIODS, HistorySpan
+from libs.kit.durations import DAY_MS
 from services.indicator_ingest.facts import Series
 from services.indicator_ingest.schedules import PERIOD, PERIOD_SECONDS
 
-DAY_MS = 86_400_000
 MOST_DAYS = 30
 # The venue refuses a start beyond its 30 days: what we ask must still be young enough when it arrives there.
 MARGIN_MS = 900_000

@@ -10,6 +10,7 @@ from libs.contracts.identity import digest
 from libs.contracts.signals import IndicatorComputed, SignalScored
 from libs.contracts.topics import ALERT, TIMELINE, topic_named
 from libs.contracts.trading import AlertRaised
+from libs.kit.durations import DAY_MS
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.store.copy_format import SymbolTrades
@@ -29,7 +30,6 @@ from libs.streaming.producer import Publisher
 from libs.streaming.records import Record
 from services.recorder.reading import PartitionReader, Reading
 
-_DAY_MS = 86_400_000
 _ASIDE = {
     "agg_trades": "agg_trades_conflicts",
     "signal_indicators": "signal_conflicts",
@@ -145,7 +145,7 @@ def _months(trades: SymbolTrades) -> set[Month]:
     if first == last:
         return {first}
     # Not every month in between: one wrong stamp must not make partitions for decades.
-    return {Month.of(int(day) * _DAY_MS) for day in np.unique(trades.trade_time // _DAY_MS)}
+    return {Month.of(int(day) * DAY_MS) for day in np.unique(trades.trade_time // DAY_MS)}
 
 
 def _count(added: dict[str, int], conflicts: Sequence[Conflict]) -> None:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from libs.contracts.market import IdMark
+from libs.kit.durations import DAY_MS, HOUR_MS
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 FINE_MS = HOUR_MS // 12
 MILLION = 1_000_000
 

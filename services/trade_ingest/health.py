@@ -17,9 +17,10 @@ from libs.contracts.market import (
 )
 from libs.exchanges import AggTrade
 from libs.exchanges.feed_status import REPORT_MS, FeedStatus, Figures, Meter
+from libs.kit.durations import DAY_MS, HOUR_MS
 from libs.kit.metrics import counter, gauge
 from services.trade_ingest.assembler import Assembler, SymbolFeed
-from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
+from services.trade_ingest.completeness import Completeness
 from services.trade_ingest.continuity import UNKNOWN_ID, Continuity, Missing
 from services.trade_ingest.gaps import GapBook, counted
 

@@ -5,10 +5,10 @@ import math
 import msgspec
 import numpy as np
 
+from libs.kit.durations import DAY_MS
 from services.backtester.metrics.figure import CENT, Figure, Floats, known, ratio, unknown
 from services.backtester.result import EquityCurve, RunFacts
 
-DAY_MS = 86_400_000
 DAYS_A_YEAR = 365
 _NO_DAYS = "needs two whole days"
 _NOISE = 1e-30  # a variance that comes from rounding alone

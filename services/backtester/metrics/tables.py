@@ -9,10 +9,10 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from libs.kit.durations import DAY_MS
 from libs.trading.outcome import Outcome
 from services.backtester.metrics import trades
 from services.backtester.metrics.figure import CENT, Figure, stable
-from services.backtester.metrics.returns import DAY_MS
 from services.backtester.result import BacktestResult
 
 HOLD_MINUTES = (5, 15, 30, 60, 120, 240)

@@ -9,6 +9,7 @@ from typing import Protocol
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
+from libs.kit.durations import DAY_MS
 from libs.trading.columns import Columns
 from libs.trading.engine.core import Evaluation
 from services.backtester.result import View
@@ -37,8 +38,8 @@ class Stored:
 
 def empty_days(span: Span, days: Iterable[dt.date]) -> tuple[str, ...]:
     """The UTC days that the span touches and that are not among `days`."""
-    known, day_ms = {str(day) for day in days}, 86_400_000
-    touched = range(span.start_ms // day_ms, -(-span.end_ms // day_ms))
+    known = {str(day) for day in days}
+    touched = range(span.start_ms // DAY_MS, -(-span.end_ms // DAY_MS))
     names = (str(dt.datetime.fromtimestamp(number * 86_400, dt.UTC).date()) for number in touched)
     return tuple(name for name in names if name not in known)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
+from libs.kit.durations import DAY_MS
 from libs.store.archives import Archive, check_digest, digest_of, find_archives, line_blocks, opened, period_of
 from libs.store.bar_lines import funding_parser
 from libs.store.copy_format import SymbolTrades
@@ -18,8 +19,6 @@ from libs.store.trade_lines import ParsedBlock, TradeParser
 from services.backtester.result import View
 from services.backtester.sources import Settlement, Span, Stored, empty_days
 from services.backtester.sources.merging import each
-
-DAY_MS = 86_400_000
 
 
 @dataclass(slots=True)

@@ -1,13 +1,12 @@
 """What a source that kept no places has to assume: from when on something was known, and that a feed was received."""
 
 from libs.contracts.market import FeedStatusChanged
-
-_KNOWN_BEFORE_MS = 2
+from libs.contracts.timeline import KNOWN_BEFORE_MS
 
 
 def known_from(time_ms: int) -> int:
-    """The place of what could be known from `time_ms` on: it counts for the evaluations above its place by more than 1 ms."""
-    return max(-1, time_ms - _KNOWN_BEFORE_MS)
+    """The place of what could be known from `time_ms` on."""
+    return max(-1, time_ms - KNOWN_BEFORE_MS)
 
 
 def liquidations_received(symbol: str, from_ms: int, why: str) -> FeedStatusChanged:

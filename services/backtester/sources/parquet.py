@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from libs.contracts.identity import rate_id
 from libs.contracts.market import LiquidationObserved, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows
@@ -226,7 +227,7 @@ def _mark_price(symbol: str, row: dict[str, Any]) -> PlacedEvent:
     at_ms = _ms(row["event_time"])
     known = {name: None if row[name] is None else Decimal(row[name]) for name in _MARK_COLUMNS[1:-1]}
     event = MarkPriceObserved(
-        event_id=f"rate:{symbol}:{at_ms}",
+        event_id=rate_id(symbol, at_ms),
         event_time_ms=at_ms,
         symbol=symbol,
         next_funding_time_ms=_ms(row["next_funding_time"]),

@@ -15,6 +15,7 @@ from libs.exchanges.forced_orders import LiquidationSelection
 from libs.exchanges.mark_prices import MarkPriceSampler, number
 from libs.exchanges.recordings import RecordedEvent, RecordedRows, RecordedTrade, read_recording, slow_messages
 from libs.indicators.log import TradeRows
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import BadMessage, ConfigurationError
 from libs.store.instants import instant
 from services.backtester.result import View
@@ -22,7 +23,6 @@ from services.backtester.sources import Settlement, Span, Stored, empty_days
 from services.backtester.sources.assumed import known_from, liquidations_received
 from services.backtester.sources.merging import each
 
-DAY_MS = 86_400_000
 _RECEIVED = "the recording holds the stream of forced orders"
 
 

@@ -10,8 +10,9 @@ from libs.contracts.event import Event
 from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, SymbolSlice
 from libs.contracts.timeline import PlacedEvent
 from libs.contracts.topics import TIMELINE
-from libs.indicators.log import TradeRows
+from libs.indicators.log import TradeRows, joined_rows
 from libs.indicators.settings import KernelSettings
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import BadMessage, UserError
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks, accepted
@@ -19,8 +20,6 @@ from libs.trading.columns import joined
 from libs.trading.engine.core import Engine, Evaluation
 from services.backtester.result import View
 from services.backtester.sources import Reader, Settlement, Span, Stored, Stretch, empty_days
-
-DAY_MS = 86_400_000
 
 
 @dataclass(slots=True)
@@ -195,18 +194,14 @@ class PartitionReplay:
             return  # the live engine refused it as well
 
     def _cut(self, symbol: str, until_ms: int) -> TradeRows:
-        parts = self._tapes[symbol]
-        scales = {(part.price_decimals, part.quantity_decimals) for part in parts}
-        if len(scales) > 1:
+        try:
+            whole = joined_rows(self._tapes[symbol])
+        except ValueError:
             raise UserError(
                 f"{symbol} changes its decimals in this range",
                 where=TIMELINE.name,
                 todo="end the range before, and begin after",
-            )
-        names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
-        price, quantity = next(iter(scales))
-        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-        whole = TradeRows(symbol=symbol, price_decimals=price, quantity_decimals=quantity, **columns)
+            ) from None
         rows = whole.before(until_ms)
         self._tapes[symbol] = [whole.rows(rows, len(whole))]
         return whole.rows(0, rows)

@@ -8,14 +8,13 @@ import msgspec
 import numpy as np
 
 from libs.contracts.timeline import PlacedEvent
-from libs.indicators.log import TradeRows
+from libs.indicators.log import TradeRows, joined_rows
 from libs.kit.errors import UserError
 from libs.trading.arrays import TradingSetup
 from libs.trading.market import TradeTape
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
 from services.backtester.account import tape_of, trading_setup
-from services.backtester.reading import joined_rows
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
 from services.backtester.sources import Market

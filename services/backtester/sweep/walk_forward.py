@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import UserError
 from services.backtester.result import EquityCurve, RunFacts
 from services.backtester.sweep.data import SweepData
@@ -22,7 +23,6 @@ from services.backtester.sweep.space import Space
 from services.backtester.sweep.trial import Arena, Figures, Trial, curve_figures, trade_figures
 from services.backtester.sweep.workers import workers
 
-DAY_MS = 86_400_000
 SCHEMA = "backtest_walk_forward/1"
 MOST_WINDOWS = 1_000
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import ConfigurationError
 from libs.store.archives import (
     Archive,
@@ -45,7 +46,6 @@ from libs.store.trades import write_trades
 # What `perpstream up --venue binance` calls its market: the archives are that market's.
 BINANCE_MARKET = "venue binance"
 _SHOWN_LINES = 5
-_DAY_MS = 86_400_000
 T = TypeVar("T")
 
 
@@ -107,7 +107,7 @@ class Importer:
     engine: Engine
     options: ImportOptions
     progress: Progress
-    newest_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000 + _DAY_MS)
+    newest_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000 + DAY_MS)
     _following: dict[str, Continuity] = field(default_factory=dict)
     _months: set[Month] = field(default_factory=set)
 
@@ -216,7 +216,7 @@ class Importer:
 
     async def _make_months(self, trades: SymbolTrades) -> None:
         """Not every month in between: one wrong stamp must not make partitions for decades."""
-        months = {Month.of(int(day) * _DAY_MS) for day in np.unique(trades.trade_time // _DAY_MS)}
+        months = {Month.of(int(day) * DAY_MS) for day in np.unique(trades.trade_time // DAY_MS)}
         if missing := months - self._months:
             async with write_session(self.engine) as session:
                 await create_partitions(session, missing)

@@ -9,11 +9,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from libs.contracts.plausible import LATEST_MS
+from libs.kit.durations import DAY_MS
 from services.exchange_simulator.market import StreamKind
 
 Text503 = Literal["unknown", "unavailable", "internal", "throttled"]
 TradeField = Literal["E", "T"]
-LONGEST_MS = 366 * 86_400_000
+LONGEST_MS = 366 * DAY_MS
 MOST = 1_000_000_000
 
 

@@ -6,6 +6,7 @@ Everything counts on the venue's timer scale, so that an accelerated venue has a
 from dataclasses import dataclass, field
 from typing import Literal
 
+from libs.kit.durations import DAY_MS
 from services.exchange_simulator.clock import VenueTime
 from services.exchange_simulator.rest.errors import VenueError
 
@@ -16,7 +17,7 @@ _POOL_LIMITS = {"data": 1000, "funding": 500}
 # This many refused requests in one minute turn 429 into a ban, first of two minutes, doubled each time up to three days.
 _PATIENCE = 10
 _FIRST_BAN_MS = 120_000
-_LONGEST_BAN_MS = 3 * 86_400_000
+_LONGEST_BAN_MS = 3 * DAY_MS
 _BEYOND_ANY_USE = 1_000_000_000
 
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal
 
+from libs.kit.durations import DAY_MS
 from services.exchange_simulator.market import Positioning
 from services.exchange_simulator.rest.errors import VenueError, invalid_value
 from services.exchange_simulator.rest.parameters import Parameters
@@ -14,7 +15,7 @@ from services.exchange_simulator.rest.venue import Answer, Endpoint, Venue
 
 _MINUTE_MS = 60_000
 _PERIODS = {"5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "12h": 720, "1d": 1440}
-_HISTORY_MS = 30 * 86_400_000
+_HISTORY_MS = 30 * DAY_MS
 _SUPPLY = "19951234.00000000"
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from libs.contracts.event import Event, schemas
-from libs.contracts.topics import DAY_MS, HOUR_MS, KEEP_FOREVER, SEQUENCED, TIMELINE, TOPICS, Topic, topic_named
+from libs.contracts.topics import KEEP_FOREVER, SEQUENCED, TIMELINE, TOPICS, Topic, topic_named
+from libs.kit.durations import DAY_MS, HOUR_MS
 
 WARM_UP_MS = 36 * HOUR_MS
 

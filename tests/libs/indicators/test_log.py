@@ -8,6 +8,7 @@ from libs.contracts.market import AggTradeFrame, Hole, SymbolSlice
 from libs.indicators import layout as at
 from libs.indicators.features import Scale, feature_row, read_table
 from libs.indicators.kernel import Kernel, LogRows
+from libs.indicators.log import TradeRows, joined_rows
 from libs.indicators.settings import KernelSettings
 
 START_MS = 1_700_000_040_000
@@ -95,3 +96,13 @@ def test_a_trade_or_a_watermark_releases_an_evaluation_exactly_once() -> None:
     assert table["quantity_1"].tolist() == [1]
     assert table["place"].tolist() == [1]
     assert table["released_by_ms"].tolist() == [edge - 1]
+
+
+def test_rows_are_joined_in_order_and_never_those_of_several_scales() -> None:
+    def page(decimals: int, first: int = 1) -> TradeRows:
+        ones = np.ones(1, np.int64)
+        return TradeRows("BTCUSDT", decimals, 1, first * ones, ones, ones, ones, np.zeros(1, np.uint8))
+
+    assert joined_rows([page(1, 7), page(1, 8)]).agg_id.tolist() == [7, 8]
+    with pytest.raises(ValueError, match="several scales"):
+        joined_rows([page(1), page(2)])

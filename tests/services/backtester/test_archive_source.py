@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from libs.indicators.log import TradeRows
 from libs.indicators.settings import KernelSettings
-from services.backtester.reading import SymbolReader, joined_rows, stretches
+from services.backtester.reading import SymbolReader, stretches
 from services.backtester.sources import Span
 from services.backtester.sources.archive import ArchiveSource
 from tests.services.backtester.archive_files import HOUR_MS, SYMBOL, at, write_trades
@@ -39,16 +37,6 @@ async def test_a_finer_warm_up_keeps_its_prices(tmp_path: Path, counted: tuple[S
         assert await source.stored(SYMBOL, span) is not None
     expected = [100.5] * 1440 + [100.5, 100.25] * 720 + [100.5] * 1440
     assert await prices(source, WITH_WARM_UP) == expected
-
-
-def test_pages_of_several_scales_are_never_joined() -> None:
-    def page(decimals: int) -> TradeRows:
-        ones = np.ones(1, np.int64)
-        return TradeRows(SYMBOL, decimals, 1, ones, ones, ones, ones, np.zeros(1, np.uint8))
-
-    assert len(joined_rows([page(1), page(1)])) == 2
-    with pytest.raises(ValueError, match="several scales"):
-        joined_rows([page(1), page(2)])
 
 
 async def test_a_day_beside_its_month_takes_nothing_away(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import load_settings
-from services.backtester.due import DAY_MS, MARGIN_MS, Schedule, behind, day_ms, due_days
+from services.backtester.due import MARGIN_MS, Schedule, behind, day_ms, due_days
 from services.backtester.nightly import Patience
 from services.backtester.settings import DriftSettings
 

@@ -14,11 +14,12 @@ from libs.exchanges import RATIO_KINDS, HistorySpan, IndicatorValue, MarketData
 from libs.exchanges.errors import VenueUnavailable
 from libs.exchanges.venue import open_venue
 from libs.kit.clock import VenueClock
+from libs.kit.durations import DAY_MS
 from libs.streaming.memory import MemoryBus, MemoryProducer
 from libs.streaming.ordered import OrderedPublisher, Outgoing
 from services.indicator_ingest.backfill import SERIES, Backfill, HistorySource
 from services.indicator_ingest.facts import Novelty, Series
-from services.indicator_ingest.history import DAY_MS, MARGIN_MS, History
+from services.indicator_ingest.history import MARGIN_MS, History
 from services.indicator_ingest.outlet import Outlet
 from services.indicator_ingest.schedules import PERIOD, SCHEDULES
 from tests.services.exchange_simulator.running import running

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from libs.contracts.identity import digest
 from libs.contracts.market import UNKNOWN_TIME, IndicatorHistoryCompleted
 from libs.exchanges import MOST_HISTORY_PERIODS
+from libs.kit.durations import DAY_MS
 from services.indicator_ingest.facts import Series
-from services.indicator_ingest.history import DAY_MS, MARGIN_MS, History
+from services.indicator_ingest.history import MARGIN_MS, History
 from services.indicator_ingest.schedules import HEADER, SCHEDULES, table
 from tests.architecture.settings_page import ROOT
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.market import NEVER_EXISTED, FeedStatusChanged, IdMark, OpenGap, TradeGapChanged
+from libs.kit.durations import DAY_MS, HOUR_MS
 from services.trade_ingest.assembler import Resume
-from services.trade_ingest.completeness import DAY_MS, HOUR_MS, Completeness
+from services.trade_ingest.completeness import Completeness
 from services.trade_ingest.continuity import Missing, Told
 from services.trade_ingest.gaps import GapBook
 from services.trade_ingest.health import FeedHealth, FeedMemory

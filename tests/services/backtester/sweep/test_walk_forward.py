@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import UserError
 from libs.trading.machine import rescoring as machine
 from services.backtester.sweep.results import PARTS
 from services.backtester.sweep.search import Search
 from services.backtester.sweep.space import Axis
 from services.backtester.sweep.trial import Arena
-from services.backtester.sweep.walk_forward import DAY_MS, WalkForwardRun, Window, place_of, windows
+from services.backtester.sweep.walk_forward import WalkForwardRun, Window, place_of, windows
 from services.backtester.sweep.walk_page import walk_page, walk_words
 from tests.fakes.progress import Unwatched
 from tests.services.backtester.sweep.markets import collected, plan, small, space
