@@ -4,6 +4,14 @@ from collections.abc import Mapping
 
 from services.exchange_simulator.payloads import decimal_text
 from services.exchange_simulator.symbols import SymbolRules
+from services.exchange_simulator.trading.filters import (
+    MIN_NOTIONAL,
+    MOST_MARKET_STEPS,
+    MOST_OPEN_ORDERS,
+    MOST_STEPS,
+    MOST_TICKS,
+    PRICE_BAND,
+)
 
 # A real answer's serverTime was 37 hours old; clients must not set their clocks by it.
 STALE_BY_MS = 37 * 3_600_000
@@ -56,7 +64,7 @@ def _symbol(rule: SymbolRules) -> dict[str, object]:
         "settlePlan": 0,
         "triggerProtect": "0.0500",
         "liquidationFee": "0.012500",
-        "marketTakeBound": "0.05",
+        "marketTakeBound": str(PRICE_BAND),
         "filters": _filters(rule),
         "orderTypes": [
             "LIMIT",
@@ -79,17 +87,21 @@ def _filters(rule: SymbolRules) -> list[dict[str, object]]:
         {
             "filterType": "PRICE_FILTER",
             "minPrice": tick,
-            "maxPrice": decimal_text(rule.tick * 10**8, rule.price_decimals),
+            "maxPrice": decimal_text(rule.tick * MOST_TICKS, rule.price_decimals),
             "tickSize": tick,
         },
-        {"filterType": "LOT_SIZE", "maxQty": decimal_text(rule.step * 10**7, rule.quantity_decimals), **lots},
-        {"filterType": "MARKET_LOT_SIZE", "maxQty": decimal_text(rule.step * 10**6, rule.quantity_decimals), **lots},
-        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
-        {"filterType": "MIN_NOTIONAL", "notional": "5"},
+        {"filterType": "LOT_SIZE", "maxQty": decimal_text(rule.step * MOST_STEPS, rule.quantity_decimals), **lots},
+        {
+            "filterType": "MARKET_LOT_SIZE",
+            "maxQty": decimal_text(rule.step * MOST_MARKET_STEPS, rule.quantity_decimals),
+            **lots,
+        },
+        {"filterType": "MAX_NUM_ORDERS", "limit": MOST_OPEN_ORDERS},
+        {"filterType": "MIN_NOTIONAL", "notional": str(MIN_NOTIONAL)},
         {
             "filterType": "PERCENT_PRICE",
-            "multiplierUp": "1.0500",
-            "multiplierDown": "0.9500",
+            "multiplierUp": f"{1 + PRICE_BAND:.4f}",
+            "multiplierDown": f"{1 - PRICE_BAND:.4f}",
             "multiplierDecimal": "4",
         },
     ]

@@ -1,0 +1,329 @@
+"""The trading venue as a function of time: what is placed, what the market does to it, and in which order.
+
+`advance(now)` tells everything up to `now`, however often it is called meanwhile: the same commands at the same times leave the
+same accounts, so that a journal of commands is all the state there is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from services.exchange_simulator.rest.errors import VenueError
+from services.exchange_simulator.trading import events, filters
+from services.exchange_simulator.trading.account import Account, Position
+from services.exchange_simulator.trading.clearing import Clearing
+from services.exchange_simulator.trading.entry import (
+    Moment,
+    check_algo,
+    check_margin,
+    check_order,
+    is_closing,
+    reducible,
+)
+from services.exchange_simulator.trading.orders import (
+    IOC_AND_SELF_TRADE,
+    IOC_REMAINDER,
+    MARKET_REMAINDER,
+    SELF_TRADE,
+    ZERO,
+    AlgoOrder,
+    AlgoRequest,
+    Order,
+    OrderRequest,
+    Side,
+)
+from services.exchange_simulator.trading.quotes import Level, Prices, Quote, Stretch, quote_after
+from services.exchange_simulator.trading.watch import Due, Watch
+
+TRIGGER_PROTECT = Decimal("0.05")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """`until_ms`: how far the market has been told to the accounts."""
+
+    prices: Prices
+    until_ms: int
+    accounts: dict[str, Account] = field(default_factory=dict)
+    clearing: Clearing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clearing = Clearing(self.prices)
+
+    def drain(self) -> list[events.Told]:
+        """What has to be told since the last call."""
+        found, self.clearing.told = self.clearing.told, []
+        return found
+
+    # --- what the market does --------------------------------------------------------------------------------------
+
+    def advance(self, now_ms: int) -> None:
+        """Everything that happened up to and with `now_ms`, in order of time, symbol by symbol."""
+        if now_ms <= self.until_ms:
+            return
+        for symbol in self._concerned():
+            self._advance_symbol(symbol, self.until_ms, now_ms)
+        self.until_ms = now_ms
+
+    def _concerned(self) -> list[str]:
+        """Symbols in which somebody holds or waits for something."""
+        found = {
+            symbol
+            for account in self.accounts.values()
+            for symbol in (
+                *(one.symbol for one in account.held()),
+                *(one.request.symbol for one in account.book.open_orders()),
+                *(one.request.symbol for one in account.book.open_algos()),
+            )
+        }
+        return sorted(found)
+
+    def _advance_symbol(self, symbol: str, after_ms: int, until_ms: int) -> None:
+        rules = self.prices.rules[symbol]
+        place = self.prices.symbols.index(symbol)
+        stretch = Stretch(self.prices.window(after_ms, until_ms, [place]).trades, rules)
+        fundings = self.prices.fundings(symbol, after_ms + 1, until_ms, until_ms)
+        accounts = list(self.accounts.values())
+        watch = Watch(accounts, stretch, fundings, lambda at: self.clearing.mark(symbol, at), after_ms, until_ms)
+        for due in watch:
+            self._happen(due, stretch)
+
+    def _happen(self, due: Due, stretch: Stretch) -> None:
+        """One thing after the other."""
+        quote = self._quote_at(due, stretch)
+        if due.funding is not None:
+            for account in self.accounts.values():
+                for position in account.held(stretch.rules.symbol):
+                    rate, mark = Decimal(due.funding.rate), Decimal(due.funding.mark)
+                    self.clearing.settle_funding(account, position, rate, mark, due.time_ms)
+        for account, order in due.expired:
+            self.clearing.end(account, order, "EXPIRED", due.time_ms)
+        for account, order in due.resting:
+            if order.is_open and due.row is not None:
+                self._fill_resting(account, order, stretch, due.row)
+        for algo in due.activated:
+            assert due.row is not None
+            algo.extreme = stretch.price(due.row)
+        for account, algo in due.triggered:
+            if algo.is_open and not self._protected(algo, quote, due.time_ms):
+                self._trigger(account, algo, quote, due)
+
+    def _protected(self, algo: AlgoOrder, quote: Quote, now_ms: int) -> bool:
+        """A protected trigger waits while the last price and the mark are far apart."""
+        if not algo.request.price_protect:
+            return False
+        mark = self.clearing.mark(algo.request.symbol, now_ms)
+        return abs(quote.bid.price - mark) > TRIGGER_PROTECT * mark
+
+    def _quote_at(self, due: Due, stretch: Stretch) -> Quote:
+        if due.row is not None:
+            return stretch.quote(due.row)
+        return self.quote(stretch.rules.symbol, due.time_ms)
+
+    def _fill_resting(self, account: Account, order: Order, stretch: Stretch, row: int) -> None:
+        request = order.request
+        given = stretch.given(request.side, request.price, row)
+        quantity = order.remaining if given is None else min(order.remaining, given)
+        if request.reduce_only:
+            quantity = min(quantity, reducible(account, request))
+        if quantity:
+            self.clearing.fill(account, order, request.price, quantity, (int(stretch.times[row]), True))
+            self._finish_algo(account, order)
+
+    # --- what accounts do ------------------------------------------------------------------------------------------
+
+    def quote(self, symbol: str, now_ms: int) -> Quote:
+        """The book now. Raises -1000 of a symbol that has never traded."""
+        trades = self.prices.newest_trades(symbol, 1, now_ms)
+        if not len(trades):
+            raise VenueError(-1122, "Invalid symbol status.")
+        return quote_after(trades, self.prices.rules[symbol])
+
+    def moment(self, symbol: str, now_ms: int) -> Moment:
+        """The market as an order finds it."""
+        trades = self.prices.newest_trades(symbol, 1, now_ms)
+        quote = self.quote(symbol, now_ms)
+        last = Decimal(int(trades.prices[-1])).scaleb(-self.prices.rules[symbol].price_decimals)
+        return Moment(now_ms, quote, last, self.clearing.mark(symbol, now_ms))
+
+    def place(self, account: Account, request: OrderRequest, now_ms: int) -> Order:
+        """Take an order in, and let it match at once. Raises `VenueError`, and nothing has changed."""
+        self.advance(now_ms)
+        moment = self.moment(request.symbol, now_ms)
+        check_order(self.clearing, account, request, moment)
+        return self._enter(account, self._order(request, now_ms), moment.quote, moment.mark)
+
+    def _order(self, request: OrderRequest, now_ms: int) -> Order:
+        number = self.clearing.next_order_id()
+        named = request if request.client_id else replace(request, client_id=f"web_{number}")
+        return Order(number, named, now_ms, now_ms, request.kind)
+
+    def _enter(self, account: Account, order: Order, quote: Quote, mark: Decimal) -> Order:
+        request, now_ms = order.request, order.created_ms
+        limit = request.price if request.kind == "LIMIT" else filters.take_bound(request.side, mark)
+        crosses = quote.best(request.side) <= limit if request.side == "BUY" else quote.best(request.side) >= limit
+        if request.time_in_force == "GTX" and crosses:
+            raise VenueError(
+                -5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."
+            )
+        levels = list(_taken(quote.levels(request.side), request.side, limit, order.remaining)) if crosses else []
+        if request.time_in_force == "FOK" and sum(level.quantity for level in levels) < request.quantity:
+            raise VenueError(
+                -5021, "Due to the order could not be filled immediately, the FOK order has been rejected."
+            )
+        self.clearing.accept(account, order)
+        for level in levels:
+            if not self._take(account, order, level):
+                break
+        if order.is_open and (request.kind == "MARKET" or request.time_in_force == "IOC"):
+            reason = MARKET_REMAINDER if request.kind == "MARKET" else IOC_REMAINDER
+            self.clearing.end(account, order, "EXPIRED", now_ms, reason)
+        return order
+
+    def _take(self, account: Account, order: Order, level: Level) -> bool:
+        """One level of the book; whether the order goes on."""
+        request, now_ms = order.request, order.created_ms
+        for resting in self._met(account, order, level.price):
+            if request.self_trade in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
+                self.clearing.end(account, resting, "EXPIRED_IN_MATCH", now_ms, SELF_TRADE)
+            if request.self_trade in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
+                reason = IOC_AND_SELF_TRADE if request.time_in_force == "IOC" else SELF_TRADE
+                self.clearing.end(account, order, "EXPIRED_IN_MATCH", now_ms, reason)
+                return False
+        quantity = min(level.quantity, order.remaining)
+        if is_closing(account, request):
+            quantity = min(quantity, reducible(account, request))
+        if quantity:
+            self.clearing.fill(account, order, level.price, quantity, (now_ms, False))
+        return bool(quantity and order.remaining)
+
+    def _met(self, account: Account, order: Order, price: Decimal) -> list[Order]:
+        """The account's own orders that stand before this level."""
+        request = order.request
+        others: Iterable[Order] = account.book.open_orders(request.symbol)
+        opposite = [one for one in others if one is not order and one.request.side != request.side]
+        if request.side == "BUY":
+            return [one for one in opposite if one.request.price <= price]
+        return [one for one in opposite if one.request.price >= price]
+
+    def cancel(self, account: Account, order: Order, now_ms: int) -> None:
+        """Raises -2011 when it is not open any more."""
+        self.advance(now_ms)
+        if not order.is_open:
+            raise VenueError(-2011, "Unknown order sent.")
+        self.clearing.end(account, order, "CANCELED", now_ms)
+        self._finish_algo(account, order)
+
+    # --- conditional orders ----------------------------------------------------------------------------------------
+
+    def place_algo(self, account: Account, request: AlgoRequest, now_ms: int) -> AlgoOrder:
+        """Let a conditional order wait. Raises `VenueError`, and nothing has changed."""
+        self.advance(now_ms)
+        moment = self.moment(request.symbol, now_ms)
+        check_algo(self.clearing, account, request, moment)
+        number = self.clearing.next_algo_id()
+        named = request if request.client_id else replace(request, client_id=f"algo_{number}")
+        algo = AlgoOrder(number, named, now_ms, now_ms)
+        if request.kind == "TRAILING_STOP_MARKET" and not request.activate_price:
+            algo.extreme = moment.last
+        account.book.algos[number] = algo
+        self._tell_algo(account, algo, "NEW", now_ms)
+        return algo
+
+    def cancel_algo(self, account: Account, algo: AlgoOrder, now_ms: int) -> None:
+        """Raises -2011 when it does not wait any more."""
+        self.advance(now_ms)
+        if not algo.is_open:
+            raise VenueError(-2011, "Unknown order sent.")
+        algo.status, algo.updated_ms = "CANCELED", now_ms
+        self._tell_algo(account, algo, "CANCELED", now_ms)
+
+    def _trigger(self, account: Account, algo: AlgoOrder, quote: Quote, due: Due) -> None:
+        """It becomes an order, or does not: only now anybody looks at its margin and its position."""
+        now_ms, waiting = due.time_ms, algo.request
+        algo.triggered_ms = algo.updated_ms = now_ms
+        algo.status = "TRIGGERING"
+        self._tell_algo(account, algo, "TRIGGERING", now_ms)
+        request = _order_of(algo, reducible(account, waiting))
+        if not request.quantity:
+            algo.status = "EXPIRED"
+            self._tell_algo(account, algo, "EXPIRED", now_ms)
+            return
+        moment = Moment(now_ms, quote, quote.best(waiting.side), self.clearing.mark(waiting.symbol, now_ms))
+        order = Order(self.clearing.next_order_id(), request, now_ms, now_ms, waiting.kind)
+        order.close_position, order.stop_price = waiting.close_position, waiting.trigger_price
+        order.working_type, order.price_protect = waiting.working_type, waiting.price_protect
+        try:
+            if is_closing(account, request):
+                if not reducible(account, request):
+                    raise VenueError(-2022, "ReduceOnly Order is rejected.")
+            else:
+                check_margin(self.clearing, account, request, moment)
+            algo.order = order
+            self._enter(account, order, quote, moment.mark)
+        except VenueError as refused:
+            algo.order, algo.status, algo.reason = None, "REJECTED", refused.message
+            self._tell_algo(account, algo, "REJECTED", now_ms)
+            return
+        algo.status = "TRIGGERED"
+        self._tell_algo(account, algo, "TRIGGERED", now_ms)
+        self._finish_algo(account, order)
+
+    def _finish_algo(self, account: Account, order: Order) -> None:
+        """FINISHED says that the actual order is over, not that it was filled."""
+        if order.is_open or order.original_type in ("LIMIT", "MARKET"):
+            return
+        for algo in account.book.algos.values():
+            if algo.order is order and algo.status == "TRIGGERED":
+                algo.status, algo.updated_ms = "FINISHED", order.updated_ms
+                self._tell_algo(account, algo, "FINISHED", order.updated_ms)
+
+    def _tell_algo(self, account: Account, algo: AlgoOrder, status: str, now_ms: int) -> None:
+        rules = self.prices.rules[algo.request.symbol]
+        self.clearing.tell(account, now_ms, events.algo_update(algo, rules, status, now_ms))
+
+    # --- what comes from outside -----------------------------------------------------------------------------------
+
+    def force(self, account: Account, position: Position, kind: str, now_ms: int) -> Order:
+        """Close a position without the account's will, as `autoclose-` (liquidation), `adl_autoclose` or
+        `settlement_autoclose-`: at the mark, all of it."""
+        self.advance(now_ms)
+        side: Side = "SELL" if position.amount > 0 else "BUY"
+        number = self.clearing.next_order_id()
+        name = kind if kind == "adl_autoclose" else f"{kind}{number}"
+        quantity, mark = abs(position.amount), self.clearing.mark(position.symbol, now_ms)
+        request = OrderRequest(
+            position.symbol, side, position.side, "LIMIT", quantity, mark, "IOC", client_id=name, self_trade="NONE"
+        )
+        order = Order(number, request, now_ms, now_ms, "LIQUIDATION")
+        self.clearing.accept(account, order)
+        self.clearing.fill(account, order, mark, quantity, (now_ms, False))
+        return order
+
+
+def _taken(levels: Iterable[Level], side: Side, limit: Decimal, quantity: Decimal) -> Iterable[Level]:
+    """What of the book an order takes, no worse than `limit`."""
+    left = quantity
+    for level in levels:
+        if left <= 0 or (level.price > limit if side == "BUY" else level.price < limit):
+            return
+        yield Level(level.price, min(left, level.quantity))
+        left -= level.quantity
+
+
+def _order_of(algo: AlgoOrder, held: Decimal) -> OrderRequest:
+    """The order that a trigger makes; of a closing one with the size of what is held."""
+    request = algo.request
+    return OrderRequest(
+        request.symbol,
+        request.side,
+        request.position_side,
+        request.order_type,
+        held if request.close_position else request.quantity,
+        request.price if request.order_type == "LIMIT" else ZERO,
+        request.time_in_force,
+        (request.reduce_only or request.close_position) and request.position_side == "BOTH",
+        request.client_id,
+        request.self_trade,
+        request.good_till_ms,
+    )
