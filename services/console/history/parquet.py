@@ -1,8 +1,6 @@
 """Stored data as Parquet files, one a table, symbol and UTC day: `trades/symbol=BTCUSDT/day=2024-08-08/trades.parquet`.
 
-Prices and quantities are decimal128(18, 8) in every file: the exchange has 8 decimals at most, 18 digits are stored as 64-bit
-integers, and one scale for all symbols lets a folder be read as one table (docs/decisions/0018-history.md). Files appear whole
-or not at all. Symbol and day stand in the folders' names only.
+What they hold: libs/store/exported.py. Files appear whole or not at all.
 """
 
 import datetime as dt
@@ -22,12 +20,21 @@ from libs.contracts.plausible import wrong_symbol
 from libs.kit.errors import UserError
 from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine
+from libs.store.exported import (
+    DECIMALS,
+    FUNDING,
+    INDICATORS,
+    INSTANT,
+    LIQUIDATIONS,
+    MARK_PRICES,
+    MONEY,
+    TRADES,
+    FileName,
+    path_of,
+)
 from libs.store.reading import StoredSpan, UnfitRow, stored_span, trade_pages, traded_days
 from libs.store.slow_rows import SlowTable, slow_days, slow_rows
 
-DECIMALS = 8
-MONEY = pa.decimal128(18, DECIMALS)
-_INSTANT = pa.timestamp("ms", tz="UTC")
 _DAY = dt.timedelta(days=1)
 _MOST_SCALED = 10**18
 _ADVICE = (
@@ -36,18 +43,6 @@ _ADVICE = (
     | dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file: name a folder")
 )
 _SHOWN_KEY = 120
-TRADES = pa.schema(
-    [
-        pa.field("agg_id", pa.int64(), nullable=False),
-        pa.field("trade_time", _INSTANT, nullable=False),
-        pa.field("price", MONEY, nullable=False),
-        pa.field("quantity", MONEY, nullable=False),
-        pa.field("first_trade_id", pa.int64(), nullable=False),
-        pa.field("last_trade_id", pa.int64(), nullable=False),
-        pa.field("buyer_is_maker", pa.bool_(), nullable=False),
-        pa.field("effective_time", _INSTANT),
-    ]
-)
 # Differences of neighbours are small, and little is left to compress in them (figures: docs/decisions/0018-history.md).
 _NUMBERS = [column.name for column in TRADES if column.type != pa.bool_()]
 TRADE_FILES: dict[str, Any] = {
@@ -57,51 +52,7 @@ TRADE_FILES: dict[str, Any] = {
     "store_decimal_as_integer": True,
 }
 """How files of trades are written, as keywords of `pyarrow.parquet.ParquetWriter`."""
-LIQUIDATIONS = pa.schema(
-    [
-        pa.field("event_id", pa.string(), nullable=False),
-        pa.field("side", pa.string(), nullable=False),
-        pa.field("trade_time", _INSTANT, nullable=False),
-        pa.field("event_time", _INSTANT, nullable=False),
-        *(pa.field(name, MONEY) for name in ("quantity", "average_price", "order_price", "last_filled_quantity")),
-        pa.field("status", pa.string(), nullable=False),
-        pa.field("effective_at", _INSTANT),
-    ]
-)
-# Numbers of slow inputs have any number of decimals, and differ by kind: they stay the exact text that is stored.
-INDICATORS = pa.schema(
-    [
-        pa.field("event_id", pa.string(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("period", pa.string()),
-        pa.field("event_time", _INSTANT, nullable=False),
-        pa.field("values", pa.map_(pa.string(), pa.string()), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("effective_at", _INSTANT),
-        pa.field("available_at", _INSTANT),
-        pa.field("availability_assumed", pa.bool_(), nullable=False),
-        pa.field("raw", pa.string()),
-    ]
-)
-# The digits of these are the exact text too: a replay gives the inputs of its signals as they were written.
-MARK_PRICES = pa.schema(
-    [
-        pa.field("event_time", _INSTANT, nullable=False),
-        *(pa.field(name, pa.string(), nullable=False) for name in ("mark_price", "index_price")),
-        *(pa.field(name, pa.string()) for name in ("estimated_settle_price", "mark_price_average", "funding_rate")),
-        pa.field("next_funding_time", _INSTANT, nullable=False),
-        pa.field("basis_percent", pa.string()),
-        pa.field("effective_at", _INSTANT),
-    ]
-)
-FUNDING = pa.schema(
-    [
-        pa.field("funding_time", _INSTANT, nullable=False),
-        pa.field("funding_rate", pa.string(), nullable=False),
-        pa.field("interval_hours", pa.int32()),
-    ]
-)
-_SLOW: dict[SlowTable, tuple[str, pa.Schema]] = {
+_SLOW: dict[SlowTable, tuple[FileName, pa.Schema]] = {
     "liquidation_events": ("liquidations", LIQUIDATIONS),
     "market_indicators": ("indicators", INDICATORS),
     "rate_snapshots": ("mark_prices", MARK_PRICES),
@@ -186,7 +137,7 @@ class Exporter:
                 self.progress.move(int(page.agg_id[-1]) - stored.first_id + 1)
         return file.ended()
 
-    def _leave_out(self, name: str, symbol: str, day: dt.date, error: UnfitRow) -> None:
+    def _leave_out(self, name: FileName, symbol: str, day: dt.date, error: UnfitRow) -> None:
         self.left_out.append(
             UserError(
                 f"not exported: {error.advice.what}",
@@ -195,11 +146,11 @@ class Exporter:
             )
         )
 
-    def _file(self, name: str, symbol: str, day: dt.date, schema: pa.Schema) -> "_NewFile":
+    def _file(self, name: FileName, symbol: str, day: dt.date, schema: pa.Schema) -> "_NewFile":
         # Rows may be older than the check of the symbols that come in, and this name becomes a folder.
         if (what := wrong_symbol(symbol)) is not None:
             raise _unfit(what)
-        return _NewFile(self.folder / name / f"symbol={symbol}" / f"day={day}" / f"{name}.parquet", schema)
+        return _NewFile(path_of(self.folder, name, symbol, day), schema)
 
 
 class _NewFile:
@@ -258,13 +209,13 @@ def _trade_table(page: SymbolTrades) -> pa.Table:
     late = page.time != page.trade_time
     columns = [
         pa.array(page.agg_id),
-        pa.array(page.trade_time, pa.int64()).cast(_INSTANT),
+        pa.array(page.trade_time, pa.int64()).cast(INSTANT),
         _money(page, "price", page.price_decimals),
         _money(page, "quantity", page.quantity_decimals),
         pa.array(page.first_trade_id),
         pa.array(page.last_trade_id),
         pa.array(page.buyer_is_maker.astype(np.bool_)),
-        pa.array(page.time, pa.int64(), mask=~late).cast(_INSTANT),
+        pa.array(page.time, pa.int64(), mask=~late).cast(INSTANT),
     ]
     return pa.Table.from_arrays(columns, schema=TRADES)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from services.console.history.parquet import INDICATORS, LIQUIDATIONS, MARK_PRICES
+from libs.store.exported import INDICATORS, LIQUIDATIONS, MARK_PRICES
 from tests.services.backtester.market_days import FIRST_DAY, Market
 
 Floats = NDArray[np.float64]

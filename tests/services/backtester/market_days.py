@@ -10,12 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from services.console.history.parquet import TRADE_FILES, TRADES
+from libs.store.exported import INSTANT, MONEY, TRADES
+from services.console.history.parquet import TRADE_FILES
 
 DAY_MS = 86_400_000
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
-MONEY = pa.decimal128(18, 8)
-INSTANT = pa.timestamp("ms", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from libs.store.exported import INDICATORS
 from libs.trading.costs import Costs
 from services.backtester.coverage import Incomplete
 from services.backtester.reading import TableMarket
@@ -18,7 +19,6 @@ from services.backtester.runner import Run
 from services.backtester.sources.parquet import ParquetSource
 from services.backtester.strategies import read_strategy_files
 from services.backtester.sweep.data import Collector
-from services.console.history.parquet import INDICATORS
 from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
 from tests.services.backtester.sweep.markets import DEFINITION

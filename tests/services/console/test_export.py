@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import UserError
 from libs.store.engine import write_session
+from libs.store.exported import MONEY
 from libs.store.imports import FundingRate, write_funding_rates
 from libs.store.market_facts import Placed, write_market_facts
 from services.console.data_export import require_stored
@@ -65,7 +66,7 @@ async def test_trades_come_back_exactly(engine: AsyncEngine, tmp_path: Path, mon
     ]
     assert [file.rows for file in files] == [10_000, 2_000, 10_000, 2_000, 3]
     everything = dataset.dataset(tmp_path / "out" / "trades", partitioning="hive").to_table()
-    assert everything.schema.field("price").type == exporting.MONEY
+    assert everything.schema.field("price").type == MONEY
     names = (
         "symbol",
         "agg_id",
