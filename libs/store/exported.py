@@ -6,6 +6,7 @@ in the folders' names only.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +76,13 @@ FUNDING = pa.schema(
         pa.field("interval_hours", pa.int32()),
     ]
 )
+SCHEMAS: Mapping[FileName, pa.Schema] = {
+    "trades": TRADES,
+    "liquidations": LIQUIDATIONS,
+    "indicators": INDICATORS,
+    "mark_prices": MARK_PRICES,
+    "funding": FUNDING,
+}
 
 
 def symbol_folder(folder: Path, name: FileName, symbol: str) -> Path:

@@ -22,12 +22,9 @@ from libs.store.copy_format import SymbolTrades
 from libs.store.engine import Engine
 from libs.store.exported import (
     DECIMALS,
-    FUNDING,
-    INDICATORS,
     INSTANT,
-    LIQUIDATIONS,
-    MARK_PRICES,
     MONEY,
+    SCHEMAS,
     TRADES,
     FileName,
     path_of,
@@ -52,11 +49,11 @@ TRADE_FILES: dict[str, Any] = {
     "store_decimal_as_integer": True,
 }
 """How files of trades are written, as keywords of `pyarrow.parquet.ParquetWriter`."""
-_SLOW: dict[SlowTable, tuple[FileName, pa.Schema]] = {
-    "liquidation_events": ("liquidations", LIQUIDATIONS),
-    "market_indicators": ("indicators", INDICATORS),
-    "rate_snapshots": ("mark_prices", MARK_PRICES),
-    "funding_rates": ("funding", FUNDING),
+_SLOW: dict[SlowTable, FileName] = {
+    "liquidation_events": "liquidations",
+    "market_indicators": "indicators",
+    "rate_snapshots": "mark_prices",
+    "funding_rates": "funding",
 }
 
 
@@ -112,7 +109,8 @@ class Exporter:
 
     async def slow(self, table: SlowTable, symbols: list[str], span: ExportSpan) -> AsyncIterator[ExportedFile]:
         """A file for each symbol and day of a table that has few rows: a day is in memory at a time."""
-        name, schema = _SLOW[table]
+        name = _SLOW[table]
+        schema = SCHEMAS[name]
         for day in await slow_days(self.engine, table, symbols, span.start, span.stop):
             start = dt.datetime.combine(day, dt.time(), dt.UTC)
             by_symbol: dict[str, list[dict[str, Any]]] = {}

@@ -1,19 +1,16 @@
 """What stands beside the trades of an invented market: forced orders, open interest, crowding, premium, mark prices, funding."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
-from libs.store.exported import INDICATORS, LIQUIDATIONS, MARK_PRICES
 from tests.services.backtester.market_days import FIRST_DAY, Market
+from tests.services.backtester.parquet_files import write_rows
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -26,12 +23,12 @@ def write_inputs(folder: Path, market: Market, seen: tuple[Floats, Floats], dice
     of one minute more."""
     prices, flow = seen
     returns = np.diff(np.log(prices))
-    _write(folder, "liquidations", market.symbol, LIQUIDATIONS, list(_liquidations(market, prices, returns, dice)))
-    _write(folder, "mark_prices", market.symbol, MARK_PRICES, list(_marks(prices, flow, dice)))
+    write_rows(folder, "liquidations", market.symbol, _liquidations(market, prices, returns, dice))
+    write_rows(folder, "mark_prices", market.symbol, _marks(prices, flow, dice))
     rows = [*_five_minutes(returns, flow, dice), *_premiums(prices, flow, dice), *_funding(prices, dice)]
     for number, row in enumerate(rows):
         row["event_id"] = f"{row['kind']}:{market.symbol}:{number}"
-    _write(folder, "indicators", market.symbol, INDICATORS, sorted(rows, key=lambda row: row["event_time"]))
+    write_rows(folder, "indicators", market.symbol, sorted(rows, key=lambda row: row["event_time"]))
 
 
 def _liquidations(market: Market, prices: Floats, returns: Floats, dice: np.random.Generator) -> Iterator[Row]:
@@ -120,10 +117,3 @@ def _row(kind: str, period: str | None, at: datetime, values: dict[str, str]) ->
 
 def _rounded(value: float, decimals: int) -> Decimal:
     return Decimal(f"{value:.{decimals}f}")
-
-
-def _write(folder: Path, name: str, symbol: str, schema: pa.Schema, rows: list[Row]) -> None:
-    for day, found in groupby(rows, key=lambda row: row["event_time"].astimezone(UTC).date()):
-        path = folder / name / f"symbol={symbol}" / f"day={day}" / f"{name}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(pa.Table.from_pylist(list(found), schema=schema), path, compression="zstd")

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from libs.store.exported import INSTANT, MONEY, TRADES
-from services.console.history.parquet import TRADE_FILES
+from tests.services.backtester.parquet_files import write_table
 
 DAY_MS = 86_400_000
 FIRST_DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -90,9 +89,7 @@ def write_trades(folder: Path, market: Market, start: datetime, columns: TradeCo
     )
     scales = {"price_decimals": str(market.price_decimals), "quantity_decimals": str(market.quantity_decimals)}
     table = table.cast(TRADES).replace_schema_metadata(scales)
-    path = folder / "trades" / f"symbol={market.symbol}" / f"day={start.date()}" / "trades.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, **TRADE_FILES)
+    write_table(folder, "trades", market.symbol, start.date(), table)
 
 
 def _money(values: NDArray[np.int64]) -> pa.Array:

@@ -5,12 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as parquet
 import pytest
 
 from libs.contracts.codec import Encoded, encode_value
 from libs.contracts.timeline import PlacedEvent
 from libs.indicators.settings import KernelSettings
+from libs.store.exported import FileName, path_of
 from libs.store.slow_rows import SlowTable
 from services.backtester.reading import TableMarket
 from services.backtester.sources import Market, Span, Tables
@@ -18,6 +18,7 @@ from services.backtester.sources.parquet import ParquetSource
 from services.backtester.sources.postgres import PostgresSource
 from services.backtester.sources.unreadable import UnreadableFile
 from services.console.history.parquet import Exporter, ExportSpan
+from tests.services.backtester.parquet_files import change, read_whole
 from tests.services.console.history_database import NoProgress
 from tests.services.recorder.conftest import Installation
 from tests.services.signal_engine.timelines import START_MS, activation, mixed_timeline
@@ -76,13 +77,10 @@ async def test_an_export_replays_as_the_tables_do(installation: Installation, ex
     assert [(item.time_ms, item.rate) for item in settled] == [(START_MS, Decimal("0.00012300"))]
 
 
-@pytest.mark.parametrize("name", ["mark_prices", "funding"])
-async def test_a_number_that_is_none_is_one_clear_line(exported: Path, name: str) -> None:
-    path = exported / name / "symbol=BTCUSDT" / f"day={DAY.date()}" / f"{name}.parquet"
-    table = parquet.read_table(path, partitioning=None)
-    place = table.schema.get_field_index("funding_rate" if name == "funding" else "mark_price")
-    column = pa.array(["seven"] * table.num_rows)
-    parquet.write_table(table.set_column(place, table.schema.field(place).name, column), path)
+@pytest.mark.parametrize(("name", "column"), [("mark_prices", "mark_price"), ("funding", "funding_rate")])
+async def test_a_number_that_is_none_is_one_clear_line(exported: Path, name: FileName, column: str) -> None:
+    path = path_of(exported, name, "BTCUSDT", DAY.date())
+    change(path, **{column: pa.array(["seven"] * read_whole(path).num_rows)})
     source = ParquetSource(exported)
 
     async def ask() -> None:
@@ -90,5 +88,5 @@ async def test_a_number_that_is_none_is_one_clear_line(exported: Path, name: str
             await source.funding("BTCUSDT", SPAN)
         assert [event async for event in source.events("BTCUSDT", SPAN)]
 
-    with pytest.raises(UnreadableFile, match=rf"one of its numbers is none \(.*{name}\.parquet\)"):
+    with pytest.raises(UnreadableFile, match=rf"row 0: {column} is no number: 'seven' \(.*{name}\.parquet\)"):
         await ask()

@@ -4,11 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as parquet
 import pytest
 
-from libs.store.exported import INDICATORS
 from libs.trading.costs import Costs
 from services.backtester.coverage import Incomplete
 from services.backtester.reading import TableMarket
@@ -21,6 +18,7 @@ from services.backtester.strategies import read_strategy_files
 from services.backtester.sweep.data import Collector
 from tests.fakes.progress import Unwatched
 from tests.services.backtester.market_days import FIRST_DAY, Market, write_days
+from tests.services.backtester.parquet_files import write_rows
 from tests.services.backtester.sweep.markets import DEFINITION
 
 RATIO = "global_long_short_account_ratio"
@@ -92,6 +90,4 @@ def write_ratios(folder: Path, times: list[datetime]) -> None:
         }
         for number, time in enumerate(times)
     ]
-    path = folder / "indicators" / "symbol=BTCUSDT" / f"day={FIRST_DAY.date()}" / "indicators.parquet"
-    path.parent.mkdir(parents=True)
-    parquet.write_table(pa.Table.from_pylist(rows, INDICATORS), path)
+    write_rows(folder, "indicators", "BTCUSDT", rows)

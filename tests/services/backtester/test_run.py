@@ -13,11 +13,13 @@ import pyarrow.parquet as parquet
 import pytest
 
 from libs.indicators.settings import KernelSettings
+from libs.store.exported import path_of
 from services.backtester.reading import SymbolReader
 from services.backtester.sources import Span
 from services.backtester.sources.parquet import ParquetSource
 from services.backtester.strategies import read_strategy_files
 from tests.services.backtester.market_days import DAY_MS, FIRST_DAY, Market, write_days
+from tests.services.backtester.parquet_files import read_whole, write_rows
 
 STRATEGY = Path("strategies/v51.json")
 RANGE = ("--from", "2026-03-02T12:00", "--to", "2026-03-03")
@@ -61,8 +63,8 @@ def test_the_same_data_twice_give_the_same_report_and_all_its_files(market: Path
 def test_missing_trades_are_refused_by_number_and_reported_when_they_are_allowed(market: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(market, broken)
-    path = broken / "trades" / "symbol=BTCUSDT" / "day=2026-03-02" / "trades.parquet"
-    table = parquet.read_table(path)
+    path = path_of(broken, "trades", "BTCUSDT", FIRST_DAY.date())
+    table = read_whole(path)
     parquet.write_table(pa.concat_tables([table.slice(0, 30_000), table.slice(30_500)]), path)
     done = run(broken, tmp_path / "refused")
     assert done.returncode == 1
@@ -83,6 +85,11 @@ def _wrong(name: str, market: Path, tmp_path: Path) -> list[str]:
         file = next((tmp_path / "damaged").rglob("trades.parquet"))
         file.write_bytes(file.read_bytes()[:-2_000])
         return ["--parquet", str(tmp_path / "damaged")]
+    if name == "a slow input of another kind":
+        folder = shutil.copytree(market, tmp_path / "odd")
+        row = {"event_id": "odd", "kind": "moon", "event_time": FIRST_DAY, "values": [], "source": "rest"}
+        write_rows(folder, "indicators", "BTCUSDT", [row | {"availability_assumed": False}])
+        return ["--parquet", str(folder)]
     if name == "a contradictory strategy":
         text = json.loads(STRATEGY.read_text())
         text["atr_percentile_band"] = {"low": 0.9, "high": 0.1}
@@ -102,6 +109,7 @@ def _wrong(name: str, market: Path, tmp_path: Path) -> list[str]:
     [
         ("no folder", "there is no such folder"),
         ("a damaged file", "cannot be read"),
+        ("a slow input of another kind", "row 0: kind is 'moon', and none of"),
         ("a contradictory strategy", "low must be below high"),
         ("a symbol that is not there", "there are no trades of DOGEUSDT"),
         ("inverted dates", "the range is empty"),
