@@ -28,7 +28,9 @@ def check_price(rules: SymbolRules, price: Decimal, name: str = "price") -> None
         raise VenueError(-4001 if name == "price" else -4006, f"{name.capitalize()} less than or equal to zero.")
     if price > MOST_TICKS * tick_of(rules):
         raise VenueError(-4002, f"{name.capitalize()} greater than max price.")
-    _check_grid(price, rules.price_decimals, tick_of(rules), (-4014, f"{name.capitalize()} not increased by tick size."))
+    _check_grid(
+        price, rules.price_decimals, tick_of(rules), (-4014, f"{name.capitalize()} not increased by tick size.")
+    )
 
 
 def check_quantity(rules: SymbolRules, quantity: Decimal, kind: OrderType) -> None:

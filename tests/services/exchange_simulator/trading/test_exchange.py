@@ -20,9 +20,9 @@ MARKET = SyntheticMarket(SyntheticMarketPlan(7, (SYMBOL, "ETHUSDT", "BNBUSDT"), 
 START_MS = OPENED_MS + 180 * MINUTE_MS
 
 
-def venue(balance: str = "100000", **settings: bool) -> tuple[Exchange, Account]:
+def venue(balance: str = "100000", *, hedged: bool = False) -> tuple[Exchange, Account]:
     exchange = Exchange(MARKET, START_MS)
-    account = exchange.accounts["me"] = Account("me", {"USDT": Decimal(balance)}, **settings)
+    account = exchange.accounts["me"] = Account("me", {"USDT": Decimal(balance)}, hedged)
     return exchange, account
 
 
