@@ -295,7 +295,7 @@ class Exchange:
         request = OrderRequest(
             position.symbol, side, position.side, "LIMIT", quantity, mark, "IOC", client_id=name, self_trade="NONE"
         )
-        order = Order(number, request, now_ms, now_ms, "LIQUIDATION")
+        order = Order(number, request, now_ms, now_ms, request.kind)
         self.clearing.accept(account, order)
         self.clearing.fill(account, order, mark, quantity, (now_ms, False))
         return order
