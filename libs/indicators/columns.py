@@ -31,7 +31,8 @@ FEATURES: Mapping[str, int] = {
 }
 """Which row of the table a feature is. Units as in `FeatureRow`; NaN where it is unknown (an ATR of 0 too)."""
 SEVERAL = -1
-_EXACT_BELOW = 1 << 53
+# Greater integers, and greater powers of ten, are no floats themselves.
+_EXACT_BELOW, _EXACT_POWER = 1 << 53, 22
 _FRACTION = (1 << at.ATR_FRACTION_BITS) - 1
 
 
@@ -133,9 +134,10 @@ def _whole(value: Decimal | None, decimals: int) -> int:
 
 
 def _exact(integers: Integers, decimals: int) -> Floats:
-    """The floats nearest to integers / 10**decimals: one rounding each, also where the integer is no float itself."""
+    """The floats nearest to integers / 10**decimals: one rounding each, also where one of the two is no float itself."""
     found: Floats = integers / 10.0**decimals
-    wide = np.flatnonzero(np.abs(integers) > _EXACT_BELOW)
+    below = _EXACT_BELOW if decimals <= _EXACT_POWER else 0
+    wide = np.flatnonzero(np.abs(integers) > below)
     for place in wide.tolist():
         found[place] = float(Decimal(int(integers[place])).scaleb(-decimals))
     return found

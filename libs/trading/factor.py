@@ -130,9 +130,10 @@ def without_limits(factor: Factor, situation: Situation) -> float | Omitted:
 
 
 def values_of(factor: Factor, columns: Columns) -> Values:
-    """What the factor says of each evaluation, NaN where it has no opinion, whatever it needs."""
+    """What the factor says of each evaluation, NaN where it has no opinion, whatever it needs. Infinity is no opinion either."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return factor.compute(columns)
+        found = factor.compute(columns)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def ask_together(situations: Sequence[Situation], factors: Iterable[Factor]) -> None:

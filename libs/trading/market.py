@@ -95,11 +95,15 @@ class FundingRates:
     ) -> Self:
         """From (time in ms, rate, mark price) as the venue records them; its stamps are some milliseconds after the second.
 
-        Of several rows of one second the last with a mark price counts, else the last.
+        Of several rows of one second the last with a mark price counts, else the last. Raises `ImpossibleRate` beyond 100 %.
         """
         ordered = sorted(rows, key=lambda row: row[2] is not None)
         kept = {ms // SECOND_MS * SECOND_MS: (rate, mark) for ms, rate, mark in ordered}
         times = sorted(kept)
+        for ms in times:
+            rate = kept[ms][0]
+            if not rate.is_finite() or abs(rate) > 1:
+                raise ImpossibleRate(symbol, ms, rate)
         return cls(
             symbol,
             np.array(times, np.int64),
@@ -125,6 +129,16 @@ def settlement_interval_ms(times_ms: Sequence[int]) -> int:
 
 def _mark(mark: Decimal | None) -> int:
     return 0 if mark is None else int(mark.scaleb(at.MONEY_DECIMALS).to_integral_value())
+
+
+class ImpossibleRate(UserError):
+    """A settlement that is no number, or beyond 100 % of the position."""
+
+    def __init__(self, symbol: str, time_ms: int, rate: Decimal) -> None:
+        super().__init__(
+            f"{symbol} has a funding rate of {rate:.6g} at {np.datetime64(time_ms, 'ms').astype('datetime64[s]')}Z",
+            todo="mend the row or file that says so, or turn funding off in the costs",
+        )
 
 
 class MissingFunding(UserError):

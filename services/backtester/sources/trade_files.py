@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from libs.indicators.kernel.scales import exact_quotients
 from libs.indicators.log import TradeRows
+from libs.kit.durations import DAY_MS
 from libs.store.exported import TRADES
 from services.backtester.sources import Span
 from services.backtester.sources.exported_files import columns_of, day_of, milliseconds, opened, start_of
@@ -23,7 +24,6 @@ from services.backtester.sources.unreadable import UnreadableFile, refused, show
 AHEAD = 2
 # Small enough for what is decoded to be converted before it leaves the processor's cache.
 BATCH_ROWS = 65_536
-DAY_MS = 86_400_000
 _EFFECTIVE = "effective_time"
 Int64 = NDArray[np.int64]
 TRADE_COLUMNS = ["agg_id", "trade_time", "price", "quantity", "buyer_is_maker", _EFFECTIVE]

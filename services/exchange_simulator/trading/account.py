@@ -11,7 +11,7 @@ MarginType = Literal["CROSSED", "ISOLATED"]
 TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
 BNB_DISCOUNT = Decimal("0.9")
 MAINTENANCE = Decimal("0.004")
-DEFAULT_LEVERAGE, MOST_LEVERAGE = 20, 125
+DEFAULT_LEVERAGE = 20
 _MONEY = Decimal("1E-8")
 _Key = tuple[str, PositionSide]
 
@@ -88,7 +88,6 @@ class Account:
     name: str
     balances: dict[str, Decimal]
     hedged: bool = False
-    multi_assets: bool = False
     pays_in_bnb: bool = False
     positions: dict[_Key, Position] = field(default_factory=dict)
     settings: dict[str, SymbolSettings] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from services.exchange_simulator.trading.account import (
     money,
 )
 from services.exchange_simulator.trading.events import Told
-from services.exchange_simulator.trading.orders import KNOCKED_OUT, ZERO, Fill, Order, Status
+from services.exchange_simulator.trading.orders import KNOCKED_OUT, ZERO, AlgoOrder, Fill, Order, Status
 from services.exchange_simulator.trading.quotes import Prices, quote_after
 
 BNB = "BNBUSDT"
@@ -54,6 +54,10 @@ class Clearing:
         rules = self.prices.rules[order.request.symbol]
         self.tell(account, time_ms, events.order_update(order, rules, execution, fill, time_ms))
 
+    def tell_algo(self, account: Account, algo: AlgoOrder, time_ms: int) -> None:
+        rules = self.prices.rules[algo.request.symbol]
+        self.tell(account, time_ms, events.algo_update(algo, rules, time_ms))
+
     def accept(self, account: Account, order: Order) -> None:
         """A new order rests, or is about to be filled."""
         account.book.orders[order.order_id] = order
@@ -86,12 +90,21 @@ class Clearing:
         mark = self.mark(request.symbol, time_ms)
         assets = dict.fromkeys((rules.quote_asset, asset))
         self.tell(account, time_ms, events.account_update(account, "ORDER", assets, [(position, mark)], time_ms))
+        self.finish(account, order)
         self._knock_out(account, position, time_ms)
 
     def end(self, account: Account, order: Order, status: Status, time_ms: int, reason: int = 0) -> None:
         """An order ends without (all of) its fills."""
         order.status, order.expiry, order.updated_ms = status, reason, time_ms
         self.tell_order(account, order, "CANCELED" if status == "CANCELED" else "EXPIRED", time_ms)
+        self.finish(account, order)
+
+    def finish(self, account: Account, order: Order) -> None:
+        """An order that is over ends the algo order it came from, whether it was filled or not."""
+        algo = order.algo
+        if algo is not None and algo.status == "TRIGGERED" and not order.is_open:
+            algo.status, algo.updated_ms = "FINISHED", order.updated_ms
+            self.tell_algo(account, algo, order.updated_ms)
 
     def settle_funding(self, account: Account, position: Position, rate: Decimal, mark: Decimal, time_ms: int) -> None:
         """Longs pay a positive rate. The stream tells balances only, as on cross margin."""

@@ -123,7 +123,7 @@ def _position(account: Account, position: Position, mark: Decimal) -> Payload:
     }
 
 
-def algo_update(algo: AlgoOrder, rules: SymbolRules, status: str, time_ms: int) -> Payload:
+def algo_update(algo: AlgoOrder, rules: SymbolRules, time_ms: int) -> Payload:
     """ALGO_UPDATE. The actual order's id is a string, "" before the trigger; TRIGGERING tells nothing of the order."""
     request, order = algo.request, algo.order
     body: Payload = {
@@ -136,7 +136,7 @@ def algo_update(algo: AlgoOrder, rules: SymbolRules, status: str, time_ms: int) 
         "ps": request.position_side,
         "f": request.time_in_force,
         "q": fixed(request.quantity, rules.quantity_decimals),
-        "X": status,
+        "X": algo.status,
         "ai": "" if order is None else str(order.order_id),
         "tp": plain(request.trigger_price),
         "p": plain(request.price),
@@ -149,19 +149,9 @@ def algo_update(algo: AlgoOrder, rules: SymbolRules, status: str, time_ms: int) 
         "tt": algo.triggered_ms,
         "gtd": request.good_till_ms,
     }
-    if status not in ("NEW", "TRIGGERING"):
+    if algo.status not in ("NEW", "TRIGGERING"):
         average = plain(order.average) if order is not None else "0"
         body |= {"ap": average, "aq": plain(order.executed) if order else "0", "act": request.order_type}
     if algo.reason:
         body["rm"] = algo.reason
     return {"e": "ALGO_UPDATE", "T": time_ms, "E": time_ms + 7, "o": body}
-
-
-def leverage_update(symbol: str, leverage: int, time_ms: int) -> Payload:
-    """ACCOUNT_CONFIG_UPDATE of a symbol's leverage."""
-    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": time_ms + 1, "T": time_ms, "ac": {"s": symbol, "l": leverage}}
-
-
-def assets_update(multi: bool, time_ms: int) -> Payload:
-    """ACCOUNT_CONFIG_UPDATE of the multi-assets mode."""
-    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": time_ms + 1, "T": time_ms, "ai": {"j": multi}}

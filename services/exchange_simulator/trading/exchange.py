@@ -128,12 +128,11 @@ class Exchange:
             quantity = min(quantity, reducible(account, request))
         if quantity:
             self.clearing.fill(account, order, request.price, quantity, (int(stretch.times[row]), True))
-            self._finish_algo(account, order)
 
     # --- what accounts do ------------------------------------------------------------------------------------------
 
     def quote(self, symbol: str, now_ms: int) -> Quote:
-        """The book now. Raises -1000 of a symbol that has never traded."""
+        """The book now. Raises -1122 for a symbol that has never traded."""
         trades = self.prices.newest_trades(symbol, 1, now_ms)
         if not len(trades):
             raise VenueError(-1122, "Invalid symbol status.")
@@ -212,7 +211,6 @@ class Exchange:
         if not order.is_open:
             raise VenueError(-2011, "Unknown order sent.")
         self.clearing.end(account, order, "CANCELED", now_ms)
-        self._finish_algo(account, order)
 
     # --- conditional orders ----------------------------------------------------------------------------------------
 
@@ -227,7 +225,7 @@ class Exchange:
         if request.kind == "TRAILING_STOP_MARKET" and not request.activate_price:
             algo.extreme = moment.last
         account.book.algos[number] = algo
-        self._tell_algo(account, algo, "NEW", now_ms)
+        self.clearing.tell_algo(account, algo, now_ms)
         return algo
 
     def cancel_algo(self, account: Account, algo: AlgoOrder, now_ms: int) -> None:
@@ -236,18 +234,18 @@ class Exchange:
         if not algo.is_open:
             raise VenueError(-2011, "Unknown order sent.")
         algo.status, algo.updated_ms = "CANCELED", now_ms
-        self._tell_algo(account, algo, "CANCELED", now_ms)
+        self.clearing.tell_algo(account, algo, now_ms)
 
     def _trigger(self, account: Account, algo: AlgoOrder, quote: Quote, due: Due) -> None:
         """It becomes an order, or does not: only now anybody looks at its margin and its position."""
         now_ms, waiting = due.time_ms, algo.request
         algo.triggered_ms = algo.updated_ms = now_ms
         algo.status = "TRIGGERING"
-        self._tell_algo(account, algo, "TRIGGERING", now_ms)
+        self.clearing.tell_algo(account, algo, now_ms)
         request = _order_of(algo, reducible(account, waiting))
         if not request.quantity:
             algo.status = "EXPIRED"
-            self._tell_algo(account, algo, "EXPIRED", now_ms)
+            self.clearing.tell_algo(account, algo, now_ms)
             return
         moment = Moment(now_ms, quote, quote.best(waiting.side), self.clearing.mark(waiting.symbol, now_ms))
         order = Order(self.clearing.next_order_id(), request, now_ms, now_ms, waiting.kind)
@@ -259,28 +257,15 @@ class Exchange:
                     raise VenueError(-2022, "ReduceOnly Order is rejected.")
             else:
                 check_margin(self.clearing, account, request, moment)
-            algo.order = order
+            algo.order, order.algo = order, algo
             self._enter(account, order, quote, moment.mark)
         except VenueError as refused:
             algo.order, algo.status, algo.reason = None, "REJECTED", refused.message
-            self._tell_algo(account, algo, "REJECTED", now_ms)
+            self.clearing.tell_algo(account, algo, now_ms)
             return
         algo.status = "TRIGGERED"
-        self._tell_algo(account, algo, "TRIGGERED", now_ms)
-        self._finish_algo(account, order)
-
-    def _finish_algo(self, account: Account, order: Order) -> None:
-        """FINISHED says that the actual order is over, not that it was filled."""
-        if order.is_open or order.original_type in ("LIMIT", "MARKET"):
-            return
-        for algo in account.book.algos.values():
-            if algo.order is order and algo.status == "TRIGGERED":
-                algo.status, algo.updated_ms = "FINISHED", order.updated_ms
-                self._tell_algo(account, algo, "FINISHED", order.updated_ms)
-
-    def _tell_algo(self, account: Account, algo: AlgoOrder, status: str, now_ms: int) -> None:
-        rules = self.prices.rules[algo.request.symbol]
-        self.clearing.tell(account, now_ms, events.algo_update(algo, rules, status, now_ms))
+        self.clearing.tell_algo(account, algo, now_ms)
+        self.clearing.finish(account, order)
 
     # --- what comes from outside -----------------------------------------------------------------------------------
 

@@ -17,18 +17,7 @@ ZERO = Decimal(0)
 OPEN_STATUSES = ("NEW", "PARTIALLY_FILLED")
 SIGN: dict[Side, int] = {"BUY": 1, "SELL": -1}
 # Why an order expired, as the user stream says it (`er`).
-(
-    NOT_EXPIRED,
-    SELF_TRADE,
-    IOC_REMAINDER,
-    IOC_AND_SELF_TRADE,
-    KNOCKED_OUT,
-    IN_LIQUIDATION,
-    _UNSATISFIED,
-    DELISTED,
-    _AFTER_TRIGGER,
-    MARKET_REMAINDER,
-) = range(10)
+NOT_EXPIRED, SELF_TRADE, IOC_REMAINDER, IOC_AND_SELF_TRADE, KNOCKED_OUT, MARKET_REMAINDER = 0, 1, 2, 3, 4, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +40,7 @@ class OrderRequest:
 
 @dataclass(slots=True)
 class Order:
-    """An accepted order. `original_type` is that of the algo order it came from; `quote` what its fills cost together."""
+    """An accepted order. `algo` is the algo order it came from, `original_type` that one's; `quote` what its fills cost."""
 
     order_id: int
     request: OrderRequest
@@ -66,6 +55,7 @@ class Order:
     stop_price: Decimal = ZERO
     working_type: WorkingType = "CONTRACT_PRICE"
     price_protect: bool = False
+    algo: "AlgoOrder | None" = field(default=None, repr=False)
 
     @property
     def is_open(self) -> bool:
@@ -165,11 +155,3 @@ class Book:
 
     def open_algos(self, symbol: str | None = None) -> list[AlgoOrder]:
         return [one for one in self.algos.values() if one.is_open and symbol in (None, one.request.symbol)]
-
-    def by_client_id(self, symbol: str, client_id: str) -> Order | None:
-        """The newest order of that id: a closed one gives its id free."""
-        mine = (one for one in reversed(self.orders.values()) if one.request.symbol == symbol)
-        return next((one for one in mine if one.request.client_id == client_id), None)
-
-    def algo_by_client_id(self, client_id: str) -> AlgoOrder | None:
-        return next((one for one in reversed(self.algos.values()) if one.request.client_id == client_id), None)

@@ -1,14 +1,16 @@
 """Every factor that discovery finds passes the shared suite."""
 
+import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
+import numpy as np
 import pytest
 
 from libs.contracts.signals import WindowFeatures
 from libs.indicators.features import FeatureRow
-from libs.trading.factor import Factor, Situation, opinion, spoken_age
+from libs.trading.factor import Factor, Situation, columns_of_situations, opinion, spoken_age, values_of
 from libs.trading.factors import all_factors
 from tests.suites.factor_suite import LONG_INPUTS, SUITE, feature_row, readings
 
@@ -69,3 +71,11 @@ def test_a_rise_on_falling_open_interest_counts_half_against_it() -> None:
     inputs = readings(LONG_INPUTS | {"open_interest_change_percent": "-2"})
     value = opinion(all_factors()["open_interest_price"], Situation(feature_row(1), inputs))
     assert value == pytest.approx(-0.5 * 90 / 80.25 / 1.5)
+
+
+def test_infinity_is_no_opinion_for_one_situation_and_for_many() -> None:
+    known = all_factors()["cvd_momentum"]
+    endless = dataclasses.replace(known, compute=lambda columns: columns.window("5m").cvd / np.zeros(1))
+    situations = [Situation(feature_row(1), {}), Situation(feature_row(-1), {})]
+    assert opinion(endless, situations[0]) == known.unknown
+    assert np.isnan(values_of(endless, columns_of_situations(situations))).all()

@@ -200,6 +200,64 @@ def test_a_reducing_order_ends_where_the_position_does() -> None:
     assert (resting.status, resting.expiry) == ("EXPIRED", 4)
 
 
+def test_an_algo_order_is_over_with_its_order_however_that_ends() -> None:
+    exchange, account = venue()
+    exchange.place(account, market(), START_MS)
+    last = exchange.moment(SYMBOL, START_MS).last
+    request = conditional("STOP", "SELL", tick(last - 1), price=tick(last + 900), reduce_only=True)
+    algo = exchange.place_algo(account, request, START_MS)
+    now = START_MS
+    while algo.is_open:
+        now += MINUTE_MS
+        exchange.advance(now)
+    assert algo.order is not None
+    assert (algo.status, algo.order.status) == ("TRIGGERED", "NEW")
+    exchange.place(account, market("SELL"), now)
+    assert (algo.status, algo.order.status) == ("FINISHED", "EXPIRED")
+
+
+def test_a_trigger_without_a_position_ends_without_an_order() -> None:
+    exchange, account = venue()
+    last = exchange.moment(SYMBOL, START_MS).last
+    closing = conditional("STOP_MARKET", "SELL", tick(last - 1), "0", close_position=True)
+    reducing = conditional("STOP_MARKET", "SELL", tick(last - 1), reduce_only=True)
+    algos = [exchange.place_algo(account, one, START_MS) for one in (closing, reducing)]
+    exchange.advance(START_MS + 240 * MINUTE_MS)
+    assert [(one.status, one.order) for one in algos] == [("EXPIRED", None), ("REJECTED", None)]
+    assert algos[1].reason == "ReduceOnly Order is rejected."
+    assert not account.book.orders
+
+
+@pytest.mark.parametrize(("mode", "resting", "taking"), [
+    ("EXPIRE_MAKER", "EXPIRED_IN_MATCH", "FILLED"), ("EXPIRE_TAKER", "NEW", "EXPIRED_IN_MATCH"),
+    ("EXPIRE_BOTH", "EXPIRED_IN_MATCH", "EXPIRED_IN_MATCH"),
+])  # fmt: skip
+def test_an_account_does_not_trade_with_itself(mode: str, resting: str, taking: str) -> None:
+    exchange, account = venue()
+    ask = exchange.moment(SYMBOL, START_MS).quote.ask.price
+    mine = exchange.place(account, limit("SELL", ask), START_MS)
+    taker = exchange.place(account, market(self_trade=mode), START_MS)
+    assert (mine.status, taker.status) == (resting, taking)
+
+
+@pytest.mark.parametrize("kind", ["autoclose-", "adl_autoclose", "settlement_autoclose-"])
+def test_the_venue_closes_a_position_at_the_mark_under_its_own_name(kind: str) -> None:
+    exchange, account = venue()
+    exchange.place(account, market("SELL"), START_MS)
+    mark = exchange.clearing.mark(SYMBOL, START_MS + 1)
+    order = exchange.force(account, account.position(SYMBOL, "BOTH"), kind, START_MS + 1)
+    assert order.request.client_id.startswith(kind)
+    assert (order.status, order.average, account.held()) == ("FILLED", mark, [])
+
+
+def test_money_that_comes_and_goes_is_told_and_booked() -> None:
+    exchange, account = venue("100")
+    exchange.clearing.transfer(account, "USDT", Decimal("-40"), START_MS)
+    assert said(exchange) == [("ACCOUNT_UPDATE", "WITHDRAW")]
+    assert account.wallet() == 60
+    assert [(row.kind, row.amount) for row in account.income] == [("TRANSFER", Decimal(-40))]
+
+
 def test_hedged_sides_are_held_apart() -> None:
     exchange, account = venue(hedged=True)
     for side, position in (("BUY", "LONG"), ("SELL", "SHORT")):
