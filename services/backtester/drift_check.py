@@ -97,8 +97,10 @@ async def _known(engine: Engine, evaluated: Sequence[Evaluated], request: Backte
 
 
 async def _replayed(request: BacktestRequest, shown: Progress) -> Sequence[SignalScored]:
+    found = list[SignalScored]()
     async with open_source(request) as source:
-        return (await Run(request, source, shown).run()).signals
+        await Run(request, source, shown, found).run()
+    return found
 
 
 def _within(signals: Sequence[SignalScored], known: dict[str, Known]) -> list[SignalScored]:

@@ -58,6 +58,37 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
         return (self.end_ms - self.start_ms) / dt.timedelta(days=1).total_seconds() / 1000
 
 
+class SignalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A signal in short, so that a long range fits the memory; the whole story stays with the engine's records."""
+
+    signal_id: str
+    time_ms: int
+    strategy: str
+    version: int
+    symbol: str
+    direction: str
+    score: float
+    state: str
+    reason: str | None
+    price: str
+
+    @staticmethod
+    def of(signal: SignalScored) -> "SignalRow":
+        """The row of a signal."""
+        return SignalRow(
+            signal_id=signal.event_id,
+            time_ms=signal.event_time_ms,
+            strategy=signal.strategy,
+            version=signal.version,
+            symbol=signal.symbol,
+            direction=signal.direction,
+            score=signal.score,
+            state=signal.state,
+            reason=signal.reason,
+            price=format(signal.price, "f"),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Candles:
     """Bars of one symbol for the charts, oldest first; times are the bars' starts (ms), prices in quote units."""
@@ -87,7 +118,7 @@ class BacktestResult:
 
     facts: RunFacts
     coverage: tuple[InputCoverage, ...]
-    signals: tuple[SignalScored, ...]
+    signals: tuple[SignalRow, ...]
     outcomes: tuple[Outcome, ...]
     not_taken: tuple[NotTaken, ...]
     equity: EquityCurve

@@ -12,7 +12,7 @@ from libs.trading.strategy import Strategy, read_strategy
 from services.backtester.account import tape_of, trading_setup
 from services.backtester.candles import CandleBuilder
 from services.backtester.request import BacktestRequest
-from services.backtester.result import BacktestResult, EquityCurve
+from services.backtester.result import BacktestResult, EquityCurve, SignalRow
 from services.backtester.sources import Market, Span, Stretch
 from services.backtester.strategies import content_digest, in_force, read_strategy_files
 from services.backtester.walk import Progress, Step, Walk
@@ -22,12 +22,13 @@ Configured = Sequence[tuple[Strategy, StrategyActivated]]
 
 @dataclass(slots=True)
 class Run:
-    """A run while it goes on; `result` when it has ended."""
+    """A run while it goes on. `heard`: where to put whole signals too, in the result's order; of a long range they are much."""
 
     request: BacktestRequest
     source: Market
     progress: Progress
-    _signals: list[SignalScored] = field(default_factory=list)
+    heard: list[SignalScored] | None = None
+    _signals: list[SignalRow] = field(default_factory=list)
     _held_back: list[SignalScored] = field(default_factory=list)
     _candles: dict[str, CandleBuilder] = field(default_factory=dict)
     _joined: set[str] = field(default_factory=set)
@@ -108,7 +109,9 @@ class Run:
         due = [signal for signal in self._held_back if signal.event_time_ms < until_ms]
         self._held_back = [signal for signal in self._held_back if signal.event_time_ms >= until_ms]
         due.sort(key=lambda signal: (signal.event_time_ms, signal.symbol, signal.strategy, signal.version))
-        self._signals.extend(due)
+        self._signals.extend(map(SignalRow.of, due))
+        if self.heard is not None:
+            self.heard.extend(due)
         return due
 
     def _result(

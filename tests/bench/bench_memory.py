@@ -1,6 +1,6 @@
 """Does a backtest from PostgreSQL need more memory for a longer range? Peaks of the backtester's process, by days.
 
-python -m tests.bench.bench_memory [--trades 500000] [--days 1 2 4]
+python -m tests.bench.bench_memory [--trades 300000] [--days 1 4 16]
 """
 
 import argparse
@@ -96,8 +96,8 @@ def peak(url: str, end: datetime, output: Path) -> tuple[int, float, int]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trades", type=int, default=500_000, help="a day")
-    parser.add_argument("--days", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--trades", type=int, default=300_000, help="a day")
+    parser.add_argument("--days", type=int, nargs="+", default=[1, 4, 16])
     given = parser.parse_args()
     table = Table(
         "days", "trades", "seconds", "peak, MB", title="a backtest streamed from PostgreSQL, in a process of its own"

@@ -9,8 +9,8 @@ import msgspec
 from libs.trading.outcome import Outcome
 from services.backtester.metrics.catalogue import CATALOGUE
 from services.backtester.metrics.figure import stable
-from services.backtester.report.document import Report, SignalRow, make_report
-from services.backtester.result import BacktestResult, RunFacts
+from services.backtester.report.document import Report, make_report
+from services.backtester.result import BacktestResult, RunFacts, SignalRow
 
 SCHEMA = "backtest_comparison/1"
 Key = tuple[str, ...]

@@ -9,11 +9,10 @@ from rich.text import Text
 
 from services.backtester.metrics.catalogue import BY_NAME
 from services.backtester.report.comparison import Comparison, FigurePair
-from services.backtester.report.document import SignalRow
 from services.backtester.report.markup import Html, element, joined, panel, table
 from services.backtester.report.page import document
 from services.backtester.report.words import difference_words, label_words, minute, number, plain, worded
-from services.backtester.result import RunFacts
+from services.backtester.result import RunFacts, SignalRow
 
 MOST_ROWS = 20
 MOST_PAGE_ROWS = 500

@@ -5,7 +5,6 @@ import hashlib
 import msgspec
 import numpy as np
 
-from libs.contracts.signals import SignalScored
 from libs.trading.outcome import NotTaken, Outcome
 from services.backtester.metrics.drawdown import Drawdown, drawdown, underwater
 from services.backtester.metrics.figure import stable
@@ -13,26 +12,11 @@ from services.backtester.metrics.figures import Figures, figures
 from services.backtester.metrics.tables import Tables, tables
 from services.backtester.report.thinning import extremes
 from services.backtester.report.words import listed
-from services.backtester.result import TRADES, WARM_UP, BacktestResult, InputCoverage, RunFacts
+from services.backtester.result import TRADES, WARM_UP, BacktestResult, InputCoverage, RunFacts, SignalRow
 
 SCHEMA = "backtest_report/2"
 EQUITY_POINTS = 3000
 FEW_DAYS, FEW_TRADES = 30, 100
-
-
-class SignalRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal in short; the whole story stays with the engine's records."""
-
-    signal_id: str
-    time_ms: int
-    strategy: str
-    version: int
-    symbol: str
-    direction: str
-    score: float
-    state: str
-    reason: str | None
-    price: str
 
 
 class EquityPoints(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +66,7 @@ def make_report(result: BacktestResult) -> Report:
         tables=tables(result),
         trades=result.outcomes,
         not_taken=result.not_taken,
-        signals=tuple(_row(signal) for signal in result.signals),
+        signals=result.signals,
         equity=_equity(result),
     )
     return msgspec.structs.replace(report, report_hash=report_hash(report))
@@ -143,21 +127,6 @@ def cautions(result: BacktestResult) -> tuple[str, ...]:
     if facts.configurations > 1:
         found.append(f"the best of {facts.configurations:,} configurations: some of the result is selection")
     return tuple(found)
-
-
-def _row(signal: SignalScored) -> SignalRow:
-    return SignalRow(
-        signal_id=signal.event_id,
-        time_ms=signal.event_time_ms,
-        strategy=signal.strategy,
-        version=signal.version,
-        symbol=signal.symbol,
-        direction=signal.direction,
-        score=signal.score,
-        state=signal.state,
-        reason=signal.reason,
-        price=format(signal.price, "f"),
-    )
 
 
 def _equity(result: BacktestResult) -> EquityPoints:

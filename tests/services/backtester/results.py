@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from libs.contracts.signals import Direction, FactorContribution, RefusalReason, SignalScored
 from libs.trading.outcome import Fill, FillReason, NotTaken, Outcome
-from services.backtester.result import BacktestResult, Candles, EquityCurve, InputCoverage, RunFacts
+from services.backtester.result import BacktestResult, Candles, EquityCurve, InputCoverage, RunFacts, SignalRow
 
 START_MS = 1_717_200_000_000  # 2024-06-01 00:00 UTC
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -166,7 +166,7 @@ def make_result(shape: Shape | None = None) -> BacktestResult:
             assumptions=("every cost is off: fees, slippage, latency, funding",) if shape.ideal else ASSUMPTIONS,
         ),
         coverage=_coverage(),
-        signals=tuple(signals),
+        signals=tuple(map(SignalRow.of, signals)),
         outcomes=tuple(outcomes),
         not_taken=tuple(_not_taken(one, number) for number, one in enumerate(left)),
         equity=_equity(markets, minutes),

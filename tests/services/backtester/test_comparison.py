@@ -41,9 +41,9 @@ def test_each_difference_is_found(result: BacktestResult) -> None:
         outcomes=(msgspec.structs.replace(traded, net=traded.net - Decimal(1)), *result.outcomes[1:-1]),
     )
     found = compare(result, other)
-    assert [row.signal_id for row in found.only_a] == [result.signals[-1].event_id]
+    assert [row.signal_id for row in found.only_a] == [result.signals[-1].signal_id]
     assert found.only_b == ()
-    assert [(pair.a.signal_id, pair.b.state) for pair in found.other_signals] == [(refused.event_id, "refused")]
+    assert [(pair.a.signal_id, pair.b.state) for pair in found.other_signals] == [(refused.signal_id, "refused")]
     assert [(one.a_exit, one.b_exit) for one in found.other_outcomes] == [
         (traded.exit_reason, traded.exit_reason),
         (result.outcomes[-1].exit_reason, "not traded"),
@@ -59,7 +59,7 @@ def test_versions_of_a_strategy_are_matched_by_place(result: BacktestResult) -> 
     renamed = replace(
         result,
         facts=facts,
-        signals=tuple(msgspec.structs.replace(one, event_id=f"new-{one.event_id}") for one in result.signals),
+        signals=tuple(msgspec.structs.replace(one, signal_id=f"new-{one.signal_id}") for one in result.signals),
         outcomes=tuple(msgspec.structs.replace(one, signal_id=f"new-{one.signal_id}") for one in result.outcomes),
     )
     found = compare(result, renamed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from libs.contracts.signals import SignalScored
 from libs.trading.costs import Costs
 from services.backtester.reading import TableMarket
 from services.backtester.request import BacktestRequest
@@ -47,12 +48,15 @@ async def test_a_symbol_that_appears_later_is_traded_from_then_on(tmp_path: Path
         allow_gaps=True,
         costs=Costs(funding=False),
     )
-    result = await Run(request, Overheard(ParquetSource(tmp_path), quiet_before_its_first_trade), Unwatched()).run()
+    heard, heard_alone = list[SignalScored](), list[SignalScored]()
+    market = Overheard(ParquetSource(tmp_path), quiet_before_its_first_trade)
+    result = await Run(request, market, Unwatched(), heard).run()
     assert {outcome.symbol for outcome in result.outcomes} == {"BTCUSDT", "ETHUSDT"}
     assert len([line for line in result.facts.assumptions if "filters assumed" in line]) == 1
     second_day_ms = request.start_ms + 4 * 3_600_000
     assert all(each.entry.time_ms >= second_day_ms for each in result.outcomes if each.symbol == late.symbol)
     alone = request.model_copy(update={"symbols": (late.symbol,)})
-    late_only = await Run(alone, TableMarket(ParquetSource(tmp_path)), Unwatched()).run()
-    mine = [each for each in result.signals if each.symbol == late.symbol]
-    assert [msgspec.json.encode(each) for each in mine] == [msgspec.json.encode(each) for each in late_only.signals]
+    await Run(alone, TableMarket(ParquetSource(tmp_path)), Unwatched(), heard_alone).run()
+    mine = [each for each in heard if each.symbol == late.symbol]
+    assert [msgspec.json.encode(each) for each in mine] == [msgspec.json.encode(each) for each in heard_alone]
+    assert mine

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from libs.contracts.signals import SignalScored
 from libs.trading.costs import Costs
 from libs.trading.strategy import Strategy, read_strategy
 from services.backtester.metrics.figures import Figures, figures
@@ -46,6 +47,7 @@ class Collected:
 
     data: SweepData
     result: BacktestResult
+    heard: list[SignalScored]
     figures: Figures
 
 
@@ -71,8 +73,9 @@ async def _collect(folder: Path) -> Collected:
         costs=Costs(funding=False),
     )
     data = await Collector(request, TableMarket(ParquetSource(folder)), Unwatched(), base()).collect()
-    result = await Run(request, TableMarket(ParquetSource(folder)), Unwatched()).run()
-    return Collected(data, result, figures(result))
+    heard = list[SignalScored]()
+    result = await Run(request, TableMarket(ParquetSource(folder)), Unwatched(), heard).run()
+    return Collected(data, result, heard, figures(result))
 
 
 def base() -> Strategy:

@@ -13,7 +13,7 @@ def test_the_base_strategy_is_told_as_its_report_tells_it() -> None:
     row = Arena.of(found.data).figures(trial)
     result, expected = found.result, found.figures
     assert len(result.outcomes) > 10
-    assert row["crossings"] == sum(signal.ungated_score is UNSET for signal in result.signals)
+    assert row["crossings"] == sum(signal.ungated_score is UNSET for signal in found.heard)
     assert row["signals"] == sum(signal.state == "emitted" for signal in result.signals)
     assert sorted(trial.net.tolist()) == sorted(int(outcome.net.scaleb(8)) for outcome in result.outcomes)
     for name, known in {
