@@ -34,7 +34,7 @@ def test_a_longer_range_costs_a_row_for_each_signal(tmp_path: Path) -> None:
         gc.collect()
         return tracemalloc.get_traced_memory()[0] - before, result
 
-    asyncio.run(Run(_request(tmp_path, 1), TableMarket(ParquetSource(tmp_path)), Unwatched()).run())  # loads what is lazy
+    kept(1)  # loads what is lazy
     tracemalloc.start()
     try:
         (short, first), (long, second) = kept(1), kept(3)
