@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "rate": ("bench_stack", "rate", "--seconds", "120"),
     "delay": ("bench_stack", "delay"),
     "workers": ("bench_workers",),
+    "warm": ("bench_warm_worker",),
 }
 APART = frozenset(("peers",))
 """Not among those that run when none is named."""

@@ -11,7 +11,8 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,12 +37,13 @@ STRATEGIES = Path(__file__).parents[2] / "strategies"
 
 
 class Case(NamedTuple):
-    """One row of the table."""
+    """One row of the table; `rate`: trades a second of market time."""
 
     symbols: int
     frame: int
     trades: int
     live: bool
+    rate: int = MARKET_RATE
 
 
 CASES = tuple(
@@ -71,14 +73,14 @@ def timeline_of(case: Case, partition: int) -> Iterator[Encoded]:
     share = len(occupied(case))
     frames = case.trades // case.frame // share
     names = symbols_of(case.symbols, partition, PARTITIONS)
-    for offset, frame in enumerate(market(names, partition, (frames, case.frame), MARKET_RATE // share)):
+    for offset, frame in enumerate(market(names, partition, (frames, case.frame), case.rate // share)):
         yield _copy(core, AGGTRADE.name, partition, offset, encode(frame))
     yield _copy(core, AGGTRADE.name, partition, frames, encode(_last_frame(names, partition, frames, end_ms(case))))
 
 
 def end_ms(case: Case) -> int:
     """The last evaluation of every symbol: the first grid time after the market's end."""
-    seconds = case.trades // MARKET_RATE
+    seconds = case.trades // case.rate
     return START_MS + (seconds * 1000 // 15_000 + 1) * 15_000
 
 
@@ -96,14 +98,14 @@ def _copy(core: SequencerCore, topic: str, partition: int, offset: int, encoded:
     return copied
 
 
-async def append(bootstrap: str, made: dict[int, list[Encoded]]) -> None:
+async def append(bootstrap: str, made: Mapping[int, Iterable[Encoded]]) -> None:
     """All partitions in turn, as fast as the broker takes them."""
     producer = EventProducer(bootstrap, service="bench")
     await producer.start()
-    for number in range(max(map(len, made.values()))):
-        for partition, records in made.items():
-            if number < len(records):
-                await producer.send_encoded(TIMELINE.name, records[number], key=b"0", partition=partition)
+    for turn in zip_longest(*made.values()):
+        for partition, record in zip(made, turn, strict=True):
+            if record is not None:
+                await producer.send_encoded(TIMELINE.name, record, key=b"0", partition=partition)
     await producer.stop(60)
 
 
@@ -119,7 +121,7 @@ async def measure(bootstrap: str, case: Case, worker: ServiceProcess) -> str:
     if case.live:
         await eventually(lambda: said(worker, "partition recovered", PARTITIONS), 240, worker.log.read_text)
         await append(bootstrap, made)
-    rate, evaluations = summary(await outputs(bootstrap, case), MARKET_RATE // len(made))
+    rate, evaluations = summary(await outputs(bootstrap, case), case.rate // len(made))
     used = cpu_seconds(worker) - started
     way = "live" if case.live else "backlog"
     return (
