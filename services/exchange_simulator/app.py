@@ -20,17 +20,18 @@ from services.exchange_simulator.faults.desk import Armed, FaultDesk
 from services.exchange_simulator.faults.market import AlteredMarket
 from services.exchange_simulator.faults.market_account import MarketAccount
 from services.exchange_simulator.faults.script import read_script
-from services.exchange_simulator.frames import text_frame
 from services.exchange_simulator.guard import guarded
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.market import MarketSource
-from services.exchange_simulator.payloads import encode_json
+from services.exchange_simulator.private.house import House
+from services.exchange_simulator.private.keys import open_accounts
+from services.exchange_simulator.private.user_streams import UserStreams
+from services.exchange_simulator.private.wiring import Premises, open_house, private_routes
 from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, expected_readers
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from services.exchange_simulator.rest import positioning, reference, trades
 from services.exchange_simulator.rest.errors import reply
 from services.exchange_simulator.rest.limits import NoRequestLimits, RequestLimits
-from services.exchange_simulator.rest.listen_keys import ListenKeys
 from services.exchange_simulator.rest.venue import Venue
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 from services.exchange_simulator.state import SimulatorState, open_state
@@ -46,12 +47,14 @@ _log = get_logger("exchange_simulator")
 
 @dataclass(slots=True)
 class Simulation:
-    """A market with its clock, memory and faults; `pump` exists as soon as it runs. `market` is the source with its faults."""
+    """A market with its clock, memory and faults; `pump` exists as soon as it runs, `house` as soon as there are paths to it.
+    `market` is the source with its faults."""
 
     source: MarketSource
     clock: VenueTime
     state: SimulatorState
     pump: PacedPump | UnpacedPump | None = None
+    house: House | None = None
     desk: FaultDesk = field(init=False)
     market: AlteredMarket = field(init=False)
     script: Sequence[plan.AnyFault] = ()
@@ -135,7 +138,7 @@ def _recording(settings: MarketSettings) -> Simulation:
 
 
 def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings) -> web.Application:
-    """Every path of the venue on one application."""
+    """Every path of the venue on one application. Raises `ConfigurationError` for accounts or a journal that cannot be read."""
     kind = NoRequestLimits if isinstance(simulation.clock, PositionTime) else RequestLimits
     limits = kind(simulation.clock, settings.weight_limit)
     history_ms = int(settings.history_hours * 3_600_000)
@@ -152,8 +155,10 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     application.add_routes([web.get("/sim/status", show_status)])
     application.add_routes(Coinbase(market, simulation.clock).routes())
     application.add_routes(FaultApi(desk, simulation.clock, market).routes())
-    keys = ListenKeys(simulation.clock)
-    application.add_routes(keys.routes())
+    premises = Premises(market, simulation.clock, hub, limits, desk)
+    ring = open_accounts(simulation.state.folder, settings.accounts)
+    house = simulation.house = open_house(premises, ring, simulation.state.folder)
+    application.add_routes(private_routes(premises, house))
     sockets = MarketSockets(
         hub,
         simulation.clock,
@@ -162,23 +167,19 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
         longest_life_ms=settings.connection_hours * 3_600_000,
     )
     application.add_routes(sockets.routes())
-    _follow_faults(simulation, hub, keys)
+    _follow_faults(simulation, hub, house.streams)
     return application
 
 
-def _follow_faults(simulation: Simulation, hub: Hub, keys: ListenKeys) -> None:
+def _follow_faults(simulation: Simulation, hub: Hub, streams: UserStreams) -> None:
     """What beginnings and ends of faults mean to ledger, hub and listen keys."""
     desk, clock = simulation.desk, simulation.clock
     MarketAccount(desk, simulation.market)
 
     def expire(armed: Armed) -> None:
-        for key in keys.expire_all():
+        for key, told in streams.expire(streams.keys.expire_all()).items():
             armed.affected += 1
-            event = {"e": "listenKeyExpired", "E": clock.now_ms(), "listenKey": key}
-            told = [session for session in hub.sessions() if session.listen_key == key]
-            for session in told:
-                session.write(text_frame(encode_json(event)))
-            detail = {"listen_key": key, "connections": [session.serial for session in told]}
+            detail = {"listen_key": key, "connections": told}
             desk.ledger.add(clock.now_ms(), armed.number, armed.fault.kind, count=len(told), detail=detail)
 
     def begin(armed: Armed) -> None:
@@ -197,6 +198,16 @@ def _follow_faults(simulation: Simulation, hub: Hub, keys: ListenKeys) -> None:
 
 
 async def run_pump(simulation: Simulation, hub: Hub, readers: int = 1) -> None:
+    """Run market and trading until one of them fails."""
+    assert simulation.house is not None, "built before it runs"
+    trading = asyncio.create_task(simulation.house.run())
+    try:
+        await asyncio.gather(_run_market(simulation, hub, readers), trading)
+    finally:
+        trading.cancel()
+
+
+async def _run_market(simulation: Simulation, hub: Hub, readers: int) -> None:
     """Run the market: a paced one on its clock, a fresh recording from the moment it has `readers`."""
     clock, source, state, market = simulation.clock, simulation.source, simulation.state, simulation.market
     if isinstance(clock, PositionTime):

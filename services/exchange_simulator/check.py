@@ -11,6 +11,7 @@ from libs.exchanges.recordings import check_beginnings
 from libs.kit.errors import ConfigurationError
 from libs.kit.settings import load_settings
 from services.exchange_simulator.faults.script import read_script
+from services.exchange_simulator.private.keys import read_accounts
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 
 
@@ -26,6 +27,11 @@ def trouble() -> dict[str, str] | None:
         check_beginnings(settings.recording)
     except ConfigurationError as error:
         return {"variable": "PERPSTREAM_SIM_RECORDING", "what": error.advice.what, "file": error.advice.where}
+    try:
+        if server.accounts is not None:
+            read_accounts(server.accounts)
+    except ConfigurationError as error:
+        return {"variable": "PERPSTREAM_SIM_ACCOUNTS", "what": error.advice.what, "file": error.advice.where}
     try:
         if server.faults is not None:
             read_script(server.faults)

@@ -1,7 +1,7 @@
 """Who may drive the simulator: /sim/* is not for pages that a browser of this machine happens to show.
 
 A page elsewhere can have a browser send us what needs no preflight, and can resolve its own name to 127.0.0.1. The paths of
-the venue itself change nothing, and are asked under whatever name a client library has for them.
+the venue itself change nothing without a key, and are asked under whatever name a client library has for them.
 """
 
 from collections.abc import Awaitable, Callable

@@ -33,6 +33,8 @@ class Session:
         self.serial = 0
         self.path = ""
         self.listen_key = ""
+        # Names of user events that it asked for; None: all of them.
+        self.events: frozenset[str] | None = None
         self.told = Told()
         # Bytes that were written and died with a connection that was cut.
         self.unsent_at_end = 0
@@ -92,6 +94,14 @@ class Session:
         """The subscribed streams that this path carries; the others stay silent."""
         parsed = (parse_stream(name) for name in self.names)
         return [stream for stream in parsed if stream is not None and carried(self.route, stream)]
+
+    def listen_keys(self) -> tuple[str, ...]:
+        """What may be listen keys: that of the address, and whatever it has subscribed to."""
+        return (self.listen_key, *self.names)
+
+    def wants(self, event: str) -> bool:
+        """Whether it asked for this kind of user event."""
+        return self.events is None or event in self.events
 
     def subscribe(self, names: list[str]) -> bool:
         """Add streams; False when there would be more than 1024."""

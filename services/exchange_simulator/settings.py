@@ -27,6 +27,10 @@ class ServerSettings(SettingsGroup):
     readers: int = Field(
         default=1, ge=1, description="A fresh recording begins when so many connections have subscribed"
     )
+    accounts: Path | None = Field(
+        default=None,
+        description="Accounts with their API keys: a JSON list; unset: one account, made in the state folder",
+    )
     faults: Path | None = Field(default=None, description="A script of faults: a JSON list, see docs/simulator.md")
     write_log: Path | None = Field(
         default=None, description="For measurements: a JSON line for each hand-over of trades to the network"

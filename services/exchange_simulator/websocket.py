@@ -21,7 +21,7 @@ _log = get_logger("websocket")
 
 
 class MarketSockets:
-    """All market-data WebSocket paths; `/private` is open too and stays silent until there is a user stream."""
+    """All WebSocket paths. `/private` takes every connection; one without a living listen key stays silent."""
 
     def __init__(
         self, hub: Hub, clock: VenueTime, faults: ConnectionFaults, *, buffer_bytes: int, longest_life_ms: float
@@ -68,6 +68,8 @@ class MarketSockets:
             return socket
         session = Session(route, combined, transport, self._clock, self._buffer_bytes)
         session.listen_key = request.query.get("listenKey", "")
+        if events := request.query.get("events", ""):
+            session.events = frozenset(events.split("/"))
         if not session.subscribe(names):
             session.close(_POLICY_VIOLATION, "too many streams")
             return socket

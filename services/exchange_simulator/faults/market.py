@@ -54,6 +54,11 @@ class AlteredMarket:
         self._rules_of: tuple[object, ...] = ()
         self._closed: dict[tuple[str, int, int], _Halt] = {}
 
+    @property
+    def is_altered(self) -> bool:
+        """Whether any fault of the market was ever asked for."""
+        return bool(self._desk.market_faults)
+
     # --- facts --------------------------------------------------------------------------------------------------------
 
     @property

@@ -14,6 +14,15 @@ from services.exchange_simulator.market import StreamKind
 
 Text503 = Literal["unknown", "unavailable", "internal", "throttled"]
 TradeField = Literal["E", "T"]
+UserEvent = Literal[
+    "ORDER_TRADE_UPDATE",
+    "ACCOUNT_UPDATE",
+    "ALGO_UPDATE",
+    "TRADE_LITE",
+    "ACCOUNT_CONFIG_UPDATE",
+    "MARGIN_CALL",
+    "listenKeyExpired",
+]
 LONGEST_MS = 366 * DAY_MS
 MOST = 1_000_000_000
 
@@ -66,7 +75,9 @@ class StreamFault(Fault):
     """A fault of messages. `probability` and `most` choose among those of the named symbols, streams and connections."""
 
     symbols: tuple[str, ...] = Field(default=(), description="None named: all")
-    streams: tuple[StreamKind, ...] = ("aggTrade",)
+    streams: tuple[StreamKind | UserEvent, ...] = Field(
+        default=("aggTrade",), description="Kinds of market streams, or of events of user streams"
+    )
     connections: Literal["all", "oldest", "newest"] = Field(
         default="all", description="oldest or newest: of those that are open when the fault begins"
     )

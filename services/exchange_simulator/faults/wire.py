@@ -29,7 +29,7 @@ class Message:
 
     stream: str
     symbol: str
-    kind: StreamKind
+    kind: StreamKind | plan.UserEvent
     payload: bytes
     trade: tuple[int, int] | None = None
     event_ms: int = 0

@@ -89,12 +89,18 @@ class Account:
     balances: dict[str, Decimal]
     hedged: bool = False
     pays_in_bnb: bool = False
+    multi_assets: bool = False
     positions: dict[_Key, Position] = field(default_factory=dict)
     settings: dict[str, SymbolSettings] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     income: list[Income] = field(default_factory=list)
     changed_ms: int = 0
     _transactions: int = 0
+
+    @property
+    def sides(self) -> tuple[PositionSide, ...]:
+        """The positions that a symbol may have."""
+        return ("LONG", "SHORT") if self.hedged else ("BOTH",)
 
     def position(self, symbol: str, side: PositionSide) -> Position:
         """The position, made when it was never held."""

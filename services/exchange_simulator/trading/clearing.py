@@ -60,7 +60,7 @@ class Clearing:
 
     def accept(self, account: Account, order: Order) -> None:
         """A new order rests, or is about to be filled."""
-        account.book.orders[order.order_id] = order
+        account.book.add(order)
         self.tell_order(account, order, "NEW", order.created_ms)
 
     def fill(self, account: Account, order: Order, price: Decimal, quantity: Decimal, at: tuple[int, bool]) -> None:
@@ -86,7 +86,7 @@ class Clearing:
         account.book_income("REALIZED_PNL", request.symbol, rules.quote_asset, profit, at_trade)
         account.book_income("COMMISSION", request.symbol, asset, -fee, at_trade)
         self.tell(account, time_ms, events.trade_lite(fill, rules))
-        self.tell_order(account, order, "TRADE", time_ms, fill)
+        self.tell_order(account, order, "CALCULATED" if order.is_forced else "TRADE", time_ms, fill)
         mark = self.mark(request.symbol, time_ms)
         assets = dict.fromkeys((rules.quote_asset, asset))
         self.tell(account, time_ms, events.account_update(account, "ORDER", assets, [(position, mark)], time_ms))

@@ -7,10 +7,11 @@ from services.exchange_simulator.rest.errors import VenueError, invalid_value
 from services.exchange_simulator.trading import filters
 from services.exchange_simulator.trading.account import TAKER_FEE, Account, margin
 from services.exchange_simulator.trading.clearing import Clearing
-from services.exchange_simulator.trading.orders import SIGN, ZERO, AlgoRequest, OrderRequest, Side
+from services.exchange_simulator.trading.orders import SIGN, ZERO, AlgoRequest, Order, OrderRequest, Side
 from services.exchange_simulator.trading.quotes import Quote
 
 LEAST_GOOD_TILL_MS = 600_000
+MOST_AMENDMENTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,27 @@ def check_order(clearing: Clearing, account: Account, request: OrderRequest, mom
         return
     filters.check_notional(request.price if request.kind == "LIMIT" else moment.mark, request.quantity)
     check_margin(clearing, account, request, moment)
+
+
+def check_amendment(
+    clearing: Clearing, account: Account, order: Order, wanted: tuple[Decimal, Decimal], moment: Moment
+) -> None:
+    """`wanted`: quantity and price. Raises `VenueError`, -5027 where nothing would change."""
+    if not order.is_open:
+        raise VenueError(-2013, "Order does not exist.")
+    request, (quantity, price) = order.request, wanted
+    if request.kind != "LIMIT":
+        raise VenueError(-5025, "Only limit order is supported.")
+    if (quantity, price) == (request.quantity, request.price):
+        raise VenueError(-5027, "No need to modify the order.")
+    if order.amendments >= MOST_AMENDMENTS:
+        raise VenueError(-5026, "Exceed maximum modify order limit.")
+    rules = clearing.prices.rules[request.symbol]
+    filters.check_quantity(rules, quantity, request.kind)
+    filters.check_price(rules, price)
+    filters.check_band(request.side, price, moment.mark)
+    if not is_closing(account, request):
+        filters.check_notional(price, quantity)
 
 
 def check_margin(clearing: Clearing, account: Account, request: OrderRequest, moment: Moment) -> None:

@@ -30,7 +30,7 @@ def fixed(value: Decimal, decimals: int) -> str:
 
 
 def order_update(order: Order, rules: SymbolRules, execution: str, fill: Fill | None, time_ms: int) -> Payload:
-    """ORDER_TRADE_UPDATE. `execution`: NEW, TRADE, CANCELED, EXPIRED, CALCULATED."""
+    """ORDER_TRADE_UPDATE. `execution`: NEW, TRADE, CANCELED, EXPIRED, AMENDMENT, CALCULATED (a fill of a forced order)."""
     request = order.request
     quantity = rules.quantity_decimals
     body: Payload = {
@@ -70,6 +70,8 @@ def order_update(order: Order, rules: SymbolRules, execution: str, fill: Fill | 
     }
     if fill is not None:
         body |= {"n": plain(fill.commission), "N": fill.commission_asset}
+    if execution == "AMENDMENT":
+        body["M"] = str(order.amendments)
     return {"e": "ORDER_TRADE_UPDATE", "T": time_ms, "E": time_ms + 3, "o": body}
 
 
@@ -121,6 +123,34 @@ def _position(account: Account, position: Position, mark: Decimal) -> Payload:
         "iw": "0",
         "ps": position.side,
     }
+
+
+def leverage_update(symbol: str, leverage: int, time_ms: int) -> Payload:
+    """ACCOUNT_CONFIG_UPDATE of a symbol's leverage."""
+    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": time_ms + 2, "T": time_ms, "ac": {"s": symbol, "l": leverage}}
+
+
+def assets_mode_update(multi_assets: bool, time_ms: int) -> Payload:
+    """ACCOUNT_CONFIG_UPDATE of the multi-assets mode."""
+    return {"e": "ACCOUNT_CONFIG_UPDATE", "E": time_ms + 2, "T": time_ms, "ai": {"j": multi_assets}}
+
+
+def margin_call(account: Account, positions: Iterable[tuple[Position, Decimal, Decimal]], time_ms: int) -> Payload:
+    """MARGIN_CALL; positions with their marks and maintenance margins."""
+    told = [
+        {
+            "s": position.symbol,
+            "ps": position.side,
+            "pa": plain(position.amount),
+            "mt": account.of(position.symbol).margin_type,
+            "iw": "0",
+            "mp": plain(mark),
+            "up": fixed(position.unrealised(mark), 8),
+            "mm": fixed(maintenance, 8),
+        }
+        for position, mark, maintenance in positions
+    ]
+    return {"e": "MARGIN_CALL", "E": time_ms + 2, "cw": fixed(account.wallet(), 8), "p": told}
 
 
 def algo_update(algo: AlgoOrder, rules: SymbolRules, time_ms: int) -> Payload:

@@ -4,7 +4,8 @@
 same accounts, so that a journal of commands is all the state there is.
 """
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -15,11 +16,13 @@ from services.exchange_simulator.trading.clearing import Clearing
 from services.exchange_simulator.trading.entry import (
     Moment,
     check_algo,
+    check_amendment,
     check_margin,
     check_order,
     is_closing,
     reducible,
 )
+from services.exchange_simulator.trading.filters import step_of
 from services.exchange_simulator.trading.orders import (
     IOC_AND_SELF_TRADE,
     IOC_REMAINDER,
@@ -36,15 +39,19 @@ from services.exchange_simulator.trading.quotes import Level, Prices, Quote, Str
 from services.exchange_simulator.trading.watch import Due, Watch
 
 TRIGGER_PROTECT = Decimal("0.05")
+_LONGEST_STEP_MS = 60_000
 
 
 @dataclass(slots=True)
 class Exchange:
-    """`until_ms`: how far the market has been told to the accounts."""
+    """`until_ms`: how far the market has been told to the accounts. `triggered_share`: how much of what triggers finds somebody
+    to trade with, 1 unless somebody wants it otherwise. `countdowns`: when open orders of an account and symbol are cancelled."""
 
     prices: Prices
     until_ms: int
     accounts: dict[str, Account] = field(default_factory=dict)
+    triggered_share: Decimal = Decimal(1)
+    countdowns: dict[tuple[str, str], int] = field(default_factory=dict)
     clearing: Clearing = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,14 +65,20 @@ class Exchange:
     # --- what the market does --------------------------------------------------------------------------------------
 
     def advance(self, now_ms: int) -> None:
-        """Everything that happened up to and with `now_ms`, in order of time, symbol by symbol."""
-        if now_ms <= self.until_ms:
-            return
-        for symbol in self._concerned():
-            self._advance_symbol(symbol, self.until_ms, now_ms)
-        self.until_ms = now_ms
+        """Everything that happened up to and with `now_ms`, in order of time; symbols of one instant in order of their names."""
+        while self.until_ms < now_ms:
+            ends = [due_ms for due_ms in self.countdowns.values() if due_ms > self.until_ms]
+            until_ms = min([now_ms, self.until_ms + _LONGEST_STEP_MS, *ends])
+            walks = [self._walk(symbol, self.until_ms, until_ms) for symbol in self.concerned()]
+            for _, _, due, stretch in heapq.merge(*walks, key=lambda step: step[:2]):
+                self._happen(due, stretch)
+            self.until_ms = until_ms
+            for (name, symbol), due_ms in list(self.countdowns.items()):
+                if due_ms <= until_ms:
+                    del self.countdowns[name, symbol]
+                    self.cancel_all(self.accounts[name], symbol, until_ms)
 
-    def _concerned(self) -> list[str]:
+    def concerned(self) -> list[str]:
         """Symbols in which somebody holds or waits for something."""
         found = {
             symbol
@@ -78,7 +91,7 @@ class Exchange:
         }
         return sorted(found)
 
-    def _advance_symbol(self, symbol: str, after_ms: int, until_ms: int) -> None:
+    def _walk(self, symbol: str, after_ms: int, until_ms: int) -> Iterator[tuple[int, str, Due, Stretch]]:
         rules = self.prices.rules[symbol]
         place = self.prices.symbols.index(symbol)
         stretch = Stretch(self.prices.window(after_ms, until_ms, [place]).trades, rules)
@@ -86,7 +99,7 @@ class Exchange:
         accounts = list(self.accounts.values())
         watch = Watch(accounts, stretch, fundings, lambda at: self.clearing.mark(symbol, at), after_ms, until_ms)
         for due in watch:
-            self._happen(due, stretch)
+            yield due.time_ms, symbol, due, stretch
 
     def _happen(self, due: Due, stretch: Stretch) -> None:
         """One thing after the other."""
@@ -106,7 +119,7 @@ class Exchange:
             algo.extreme = stretch.price(due.row)
         for account, algo in due.triggered:
             if algo.is_open and not self._protected(algo, quote, due.time_ms):
-                self._trigger(account, algo, quote, due)
+                self._trigger(account, algo, quote, due.time_ms)
 
     def _protected(self, algo: AlgoOrder, quote: Quote, now_ms: int) -> bool:
         """A protected trigger waits while the last price and the mark are far apart."""
@@ -150,26 +163,17 @@ class Exchange:
         self.advance(now_ms)
         moment = self.moment(request.symbol, now_ms)
         check_order(self.clearing, account, request, moment)
-        return self._enter(account, self._order(request, now_ms), moment.quote, moment.mark)
+        return self._enter(account, self._order(request, now_ms), moment)
 
     def _order(self, request: OrderRequest, now_ms: int) -> Order:
         number = self.clearing.next_order_id()
         named = request if request.client_id else replace(request, client_id=f"web_{number}")
         return Order(number, named, now_ms, now_ms, request.kind)
 
-    def _enter(self, account: Account, order: Order, quote: Quote, mark: Decimal) -> Order:
+    def _enter(self, account: Account, order: Order, moment: Moment, share: Decimal = Decimal(1)) -> Order:
+        """`share`: of what it asks for, how much the book gives."""
         request, now_ms = order.request, order.created_ms
-        limit = request.price if request.kind == "LIMIT" else filters.take_bound(request.side, mark)
-        crosses = quote.best(request.side) <= limit if request.side == "BUY" else quote.best(request.side) >= limit
-        if request.time_in_force == "GTX" and crosses:
-            raise VenueError(
-                -5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."
-            )
-        levels = list(_taken(quote.levels(request.side), request.side, limit, order.remaining)) if crosses else []
-        if request.time_in_force == "FOK" and sum(level.quantity for level in levels) < request.quantity:
-            raise VenueError(
-                -5021, "Due to the order could not be filled immediately, the FOK order has been rejected."
-            )
+        levels = _met_by(request, moment, order.remaining * share // self._step(request) * self._step(request))
         self.clearing.accept(account, order)
         for level in levels:
             if not self._take(account, order, level):
@@ -179,9 +183,12 @@ class Exchange:
             self.clearing.end(account, order, "EXPIRED", now_ms, reason)
         return order
 
+    def _step(self, request: OrderRequest) -> Decimal:
+        return step_of(self.prices.rules[request.symbol])
+
     def _take(self, account: Account, order: Order, level: Level) -> bool:
         """One level of the book; whether the order goes on."""
-        request, now_ms = order.request, order.created_ms
+        request, now_ms = order.request, order.updated_ms
         for resting in self._met(account, order, level.price):
             if request.self_trade in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
                 self.clearing.end(account, resting, "EXPIRED_IN_MATCH", now_ms, SELF_TRADE)
@@ -212,6 +219,38 @@ class Exchange:
             raise VenueError(-2011, "Unknown order sent.")
         self.clearing.end(account, order, "CANCELED", now_ms)
 
+    def cancel_all(self, account: Account, symbol: str, now_ms: int) -> None:
+        """All open orders of a symbol; conditional ones stay."""
+        self.advance(now_ms)
+        for order in account.book.open_orders(symbol):
+            self.clearing.end(account, order, "CANCELED", now_ms)
+
+    def amend(self, account: Account, order: Order, wanted: tuple[Decimal, Decimal], now_ms: int) -> Order:
+        """Another quantity and price for a resting order, which goes to the end of its queue. A quantity that is filled already
+        cancels it. Raises `VenueError`, and nothing has changed."""
+        self.advance(now_ms)
+        moment = self.moment(order.request.symbol, now_ms)
+        check_amendment(self.clearing, account, order, wanted, moment)
+        quantity, price = wanted
+        changed = replace(order.request, quantity=quantity, price=price)
+        if quantity <= order.executed:
+            self.clearing.end(account, order, "CANCELED", now_ms)
+            return order
+        levels = _met_by(changed, moment, quantity - order.executed)
+        order.request, order.amendments = changed, order.amendments + 1
+        order.queued_ms = order.updated_ms = now_ms
+        self.clearing.tell_order(account, order, "AMENDMENT", now_ms)
+        for level in levels:
+            if not self._take(account, order, level):
+                break
+        return order
+
+    def fill_now(self, account: Account, order: Order, now_ms: int) -> None:
+        """Somebody takes all of a resting order at its price. Nothing happens to one that is not open."""
+        self.advance(now_ms)
+        if order.is_open:
+            self.clearing.fill(account, order, order.request.price, order.remaining, (now_ms, True))
+
     # --- conditional orders ----------------------------------------------------------------------------------------
 
     def place_algo(self, account: Account, request: AlgoRequest, now_ms: int) -> AlgoOrder:
@@ -224,7 +263,7 @@ class Exchange:
         algo = AlgoOrder(number, named, now_ms, now_ms)
         if request.kind == "TRAILING_STOP_MARKET" and not request.activate_price:
             algo.extreme = moment.last
-        account.book.algos[number] = algo
+        account.book.add_algo(algo)
         self.clearing.tell_algo(account, algo, now_ms)
         return algo
 
@@ -236,9 +275,15 @@ class Exchange:
         algo.status, algo.updated_ms = "CANCELED", now_ms
         self.clearing.tell_algo(account, algo, now_ms)
 
-    def _trigger(self, account: Account, algo: AlgoOrder, quote: Quote, due: Due) -> None:
+    def trigger_now(self, account: Account, algo: AlgoOrder, now_ms: int) -> None:
+        """It triggers, wherever its price is. Nothing happens to one that does not wait."""
+        self.advance(now_ms)
+        if algo.is_open:
+            self._trigger(account, algo, self.quote(algo.request.symbol, now_ms), now_ms)
+
+    def _trigger(self, account: Account, algo: AlgoOrder, quote: Quote, now_ms: int) -> None:
         """It becomes an order, or does not: only now anybody looks at its margin and its position."""
-        now_ms, waiting = due.time_ms, algo.request
+        waiting = algo.request
         algo.triggered_ms = algo.updated_ms = now_ms
         algo.status = "TRIGGERING"
         self.clearing.tell_algo(account, algo, now_ms)
@@ -258,7 +303,7 @@ class Exchange:
             else:
                 check_margin(self.clearing, account, request, moment)
             algo.order, order.algo = order, algo
-            self._enter(account, order, quote, moment.mark)
+            self._enter(account, order, moment, self.triggered_share)
         except VenueError as refused:
             algo.order, algo.status, algo.reason = None, "REJECTED", refused.message
             self.clearing.tell_algo(account, algo, now_ms)
@@ -269,14 +314,16 @@ class Exchange:
 
     # --- what comes from outside -----------------------------------------------------------------------------------
 
-    def force(self, account: Account, position: Position, kind: str, now_ms: int) -> Order:
+    def force(self, account: Account, position: Position, kind: str, now_ms: int, share: Decimal = Decimal(1)) -> Order:
         """Close a position without the account's will, as `autoclose-` (liquidation), `adl_autoclose` or
-        `settlement_autoclose-`: at the mark, all of it."""
+        `settlement_autoclose-`: at the mark, all of it or a share."""
         self.advance(now_ms)
         side: Side = "SELL" if position.amount > 0 else "BUY"
         number = self.clearing.next_order_id()
         name = kind if kind == "adl_autoclose" else f"{kind}{number}"
-        quantity, mark = abs(position.amount), self.clearing.mark(position.symbol, now_ms)
+        step = step_of(self.prices.rules[position.symbol])
+        quantity = max(step, abs(position.amount) * share // step * step)
+        mark = self.clearing.mark(position.symbol, now_ms)
         request = OrderRequest(
             position.symbol, side, position.side, "LIMIT", quantity, mark, "IOC", client_id=name, self_trade="NONE"
         )
@@ -284,6 +331,21 @@ class Exchange:
         self.clearing.accept(account, order)
         self.clearing.fill(account, order, mark, quantity, (now_ms, False))
         return order
+
+
+def _met_by(request: OrderRequest, moment: Moment, quantity: Decimal) -> list[Level]:
+    """What an order takes of the book at once. Raises -5022 or -5021 where its time in force does not allow that."""
+    limit = request.price if request.kind == "LIMIT" else filters.take_bound(request.side, moment.mark)
+    best = moment.quote.best(request.side)
+    crosses = best <= limit if request.side == "BUY" else best >= limit
+    if request.time_in_force == "GTX" and crosses:
+        raise VenueError(
+            -5022, "Due to the order could not be executed as maker, the Post Only order will be rejected."
+        )
+    levels = list(_taken(moment.quote.levels(request.side), request.side, limit, quantity)) if crosses else []
+    if request.time_in_force == "FOK" and sum(level.quantity for level in levels) < request.quantity:
+        raise VenueError(-5021, "Due to the order could not be filled immediately, the FOK order has been rejected.")
+    return levels
 
 
 def _taken(levels: Iterable[Level], side: Side, limit: Decimal, quantity: Decimal) -> Iterable[Level]:

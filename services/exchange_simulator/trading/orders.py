@@ -15,9 +15,18 @@ Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "REJECTED", "E
 AlgoStatus = Literal["NEW", "TRIGGERING", "TRIGGERED", "FINISHED", "CANCELED", "EXPIRED", "REJECTED"]
 ZERO = Decimal(0)
 OPEN_STATUSES = ("NEW", "PARTIALLY_FILLED")
+FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 SIGN: dict[Side, int] = {"BUY": 1, "SELL": -1}
 # Why an order expired, as the user stream says it (`er`).
-NOT_EXPIRED, SELF_TRADE, IOC_REMAINDER, IOC_AND_SELF_TRADE, KNOCKED_OUT, MARKET_REMAINDER = 0, 1, 2, 3, 4, 9
+NOT_EXPIRED, SELF_TRADE, IOC_REMAINDER, IOC_AND_SELF_TRADE, KNOCKED_OUT, DELISTED, MARKET_REMAINDER = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    9,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,8 @@ class OrderRequest:
 
 @dataclass(slots=True)
 class Order:
-    """An accepted order. `algo` is the algo order it came from, `original_type` that one's; `quote` what its fills cost."""
+    """An accepted order. `algo` is the algo order it came from, `original_type` that one's; `quote` what its fills cost.
+    `request` is what it was last changed into."""
 
     order_id: int
     request: OrderRequest
@@ -56,10 +66,18 @@ class Order:
     working_type: WorkingType = "CONTRACT_PRICE"
     price_protect: bool = False
     algo: "AlgoOrder | None" = field(default=None, repr=False)
+    # How often it was changed, and since when it stands where it stands in the book.
+    amendments: int = 0
+    queued_ms: int = 0
 
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the venue itself made it, to close a position."""
+        return self.request.client_id.startswith(FORCED)
 
     @property
     def remaining(self) -> Decimal:
@@ -149,9 +167,21 @@ class Book:
     orders: dict[int, Order] = field(default_factory=dict)
     algos: dict[int, AlgoOrder] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    _open: list[Order] = field(default_factory=list)
+    _waiting: list[AlgoOrder] = field(default_factory=list)
+
+    def add(self, order: Order) -> None:
+        self.orders[order.order_id] = order
+        self._open.append(order)
+
+    def add_algo(self, algo: AlgoOrder) -> None:
+        self.algos[algo.algo_id] = algo
+        self._waiting.append(algo)
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
-        return [one for one in self.orders.values() if one.is_open and symbol in (None, one.request.symbol)]
+        self._open = [one for one in self._open if one.is_open]
+        return [one for one in self._open if symbol in (None, one.request.symbol)]
 
     def open_algos(self, symbol: str | None = None) -> list[AlgoOrder]:
-        return [one for one in self.algos.values() if one.is_open and symbol in (None, one.request.symbol)]
+        self._waiting = [one for one in self._waiting if one.is_open]
+        return [one for one in self._waiting if symbol in (None, one.request.symbol)]

@@ -93,7 +93,7 @@ class Watch:
         """The first trade that fills, triggers or activates something; all that it does."""
         hits: list[tuple[int, Callable[[Due], None]]] = []
         for account, order in self._orders():
-            row = self._first(order.request.side == "SELL", order.request.price, order.created_ms)
+            row = self._first(order.request.side == "SELL", order.request.price, order.queued_ms or order.created_ms)
             if row is not None:
                 hits.append((row, lambda due, one=(account, order): due.resting.append(one)))  # type: ignore[misc]
         for account, algo in self._algos():

@@ -13,6 +13,7 @@ import aiohttp
 from services.exchange_simulator.app import Simulation, build_application, listen, open_simulation, run_pump
 from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.hub import Hub
+from services.exchange_simulator.private.keys import ApiKey
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 
 RECORDINGS = Path(__file__).parents[2] / "golden" / "recordings"
@@ -80,6 +81,12 @@ class Running:
         found = [one for one in await self.get("/sim/faults/ledger") if one["fault"] == number]
         return [one for one in found if (one["kind"] == kind if kind else one["kind"] not in ("begin", "end"))]
 
+    @property
+    def api_key(self) -> ApiKey:
+        """The first key of the first account."""
+        assert self.simulation.house is not None
+        return self.simulation.house.ring.plans[0].keys[0]
+
     def socket(self, path: str) -> Any:
         """A WebSocket connection to a path."""
         return self.http.ws_connect(self.url + path)
@@ -96,6 +103,7 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
         "readers",
         "faults",
         "host",
+        "accounts",
     )
     server = ServerSettings(port=0, **{name: settings.pop(name) for name in server_names if name in settings})
     settings.setdefault("start_time", None if settings.get("recording") else START_MS)

@@ -156,7 +156,9 @@ async def test_expired_history_and_listen_keys_are_written_down(tmp_path: Path) 
         [entry] = await venue.ledger(number)
         assert (entry["symbol"], entry["detail"]) == ("BTCUSDT", {"fromId": newest - 100})
         assert await venue.get("/fapi/v1/aggTrades", symbol="BTCUSDT", fromId=newest - 100), "at most one answer"
-        async with venue.http.post(f"{venue.url}/fapi/v1/listenKey", headers={"X-MBX-APIKEY": "me"}) as answer:
+        async with venue.http.post(
+            f"{venue.url}/fapi/v1/listenKey", headers={"X-MBX-APIKEY": venue.api_key.key}
+        ) as answer:
             key = (await answer.json())["listenKey"]
         async with venue.socket(f"/private/ws?listenKey={key}") as socket:
             await ask(socket, {"method": "LIST_SUBSCRIPTIONS", "id": 1})

@@ -181,7 +181,7 @@ async def test_a_rotation_closes_with_a_frame_and_a_half_open_connection_says_no
 
 async def test_an_expired_listen_key_is_told_on_the_open_connection(tmp_path: Path) -> None:
     async with running(tmp_path, **SETTINGS) as venue:
-        headers = {"X-MBX-APIKEY": "somebody"}
+        headers = {"X-MBX-APIKEY": venue.api_key.key}
         async with venue.http.post(f"{venue.url}/fapi/v1/listenKey", headers=headers) as answer:
             key = (await answer.json())["listenKey"]
         async with venue.socket(f"/private/ws?listenKey={key}&events=ORDER_TRADE_UPDATE") as socket:
