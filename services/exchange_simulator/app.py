@@ -23,10 +23,9 @@ from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.guard import guarded
 from services.exchange_simulator.hub import Hub
 from services.exchange_simulator.market import MarketSource
-from services.exchange_simulator.private.house import House
 from services.exchange_simulator.private.keys import open_accounts
 from services.exchange_simulator.private.user_streams import UserStreams
-from services.exchange_simulator.private.wiring import Premises, open_house, private_routes
+from services.exchange_simulator.private.wiring import Premises, PrivateHalf, open_private_half
 from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, expected_readers
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
 from services.exchange_simulator.rest import positioning, reference, trades
@@ -47,14 +46,14 @@ _log = get_logger("exchange_simulator")
 
 @dataclass(slots=True)
 class Simulation:
-    """A market with its clock, memory and faults; `pump` exists as soon as it runs, `house` as soon as there are paths to it.
+    """A market with its clock, memory and faults; `pump` exists as soon as it runs, `private` as soon as there are paths to it.
     `market` is the source with its faults."""
 
     source: MarketSource
     clock: VenueTime
     state: SimulatorState
     pump: PacedPump | UnpacedPump | None = None
-    house: House | None = None
+    private: PrivateHalf | None = None
     desk: FaultDesk = field(init=False)
     market: AlteredMarket = field(init=False)
     script: Sequence[plan.AnyFault] = ()
@@ -67,12 +66,18 @@ class Simulation:
         """Arm the script's faults; `start_ms` is where venue time begins. Raises `ConfigurationError`."""
         for fault in self.script:
             try:
-                self.market.check(fault)
+                self.check(fault)
             except ValueError as error:
                 todo = "correct the script of faults"
                 raise ConfigurationError(str(error), where="PERPSTREAM_SIM_FAULTS", todo=todo) from None
         anchor = self.state.anchor
         self.desk.script(self.script, start_ms if anchor is None else anchor.venue_ms, self.clock.now_ms())
+
+    def check(self, fault: plan.AnyFault) -> None:
+        """Raise `ValueError` for a fault that market or accounts cannot show."""
+        self.market.check(fault)
+        if self.private is not None:
+            self.private.meddling.check(fault)
 
     def progress(self) -> Progress:
         """How far the pump is."""
@@ -154,11 +159,11 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
     application.add_routes([web.get(endpoint.path, endpoint.handler(venue)) for endpoint in endpoints])
     application.add_routes([web.get("/sim/status", show_status)])
     application.add_routes(Coinbase(market, simulation.clock).routes())
-    application.add_routes(FaultApi(desk, simulation.clock, market).routes())
+    application.add_routes(FaultApi(desk, simulation.clock, simulation.check).routes())
     premises = Premises(market, simulation.clock, hub, limits, desk)
     ring = open_accounts(simulation.state.folder, settings.accounts)
-    house = simulation.house = open_house(premises, ring, simulation.state.folder)
-    application.add_routes(private_routes(premises, house))
+    private = simulation.private = open_private_half(premises, ring, simulation.state.folder)
+    application.add_routes(private.routes)
     sockets = MarketSockets(
         hub,
         simulation.clock,
@@ -167,7 +172,7 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
         longest_life_ms=settings.connection_hours * 3_600_000,
     )
     application.add_routes(sockets.routes())
-    _follow_faults(simulation, hub, house.streams)
+    _follow_faults(simulation, hub, private.house.streams)
     return application
 
 
@@ -199,8 +204,8 @@ def _follow_faults(simulation: Simulation, hub: Hub, streams: UserStreams) -> No
 
 async def run_pump(simulation: Simulation, hub: Hub, readers: int = 1) -> None:
     """Run market and trading until one of them fails."""
-    assert simulation.house is not None, "built before it runs"
-    trading = asyncio.create_task(simulation.house.run())
+    assert simulation.private is not None, "built before it runs"
+    trading = asyncio.create_task(simulation.private.house.run())
     try:
         await asyncio.gather(_run_market(simulation, hub, readers), trading)
     finally:

@@ -1,14 +1,13 @@
 """/sim/faults: ask for faults, see them, end them, and read what they affected. No exchange has this."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from services.exchange_simulator.clock import VenueTime
 from services.exchange_simulator.faults.desk import FaultDesk
-from services.exchange_simulator.faults.market import AlteredMarket
 from services.exchange_simulator.faults.plan import FAULTS, AnyFault, explain
 from services.exchange_simulator.rest.errors import VenueError, reply
 from services.exchange_simulator.rest.parameters import Parameters
@@ -18,12 +17,13 @@ _MOST_FAULTS = 1_000
 
 
 class FaultApi:
-    """The routes on one desk. A fault that the market cannot show is refused: it would affect nothing, silently."""
+    """The routes on one desk. A fault that neither market nor accounts can show is refused (`check` raises `ValueError`): it
+    would affect nothing, silently."""
 
-    def __init__(self, desk: FaultDesk, clock: VenueTime, market: AlteredMarket) -> None:
+    def __init__(self, desk: FaultDesk, clock: VenueTime, check: Callable[[AnyFault], None]) -> None:
         self._desk = desk
         self._clock = clock
-        self._market = market
+        self._check_one = check
 
     def routes(self) -> list[web.RouteDef]:
         """Everything under /sim/faults."""
@@ -59,7 +59,7 @@ class FaultApi:
         if len(self._desk.faults()) + len(faults) > _MOST_FAULTS:
             raise ValueError(f"more than {_MOST_FAULTS} faults: remove the state folder, or ask for fewer")
         for fault in faults:
-            self._market.check(fault)
+            self._check_one(fault)
 
     async def _remove(self, request: web.Request) -> web.Response:
         armed = self._desk.remove(int(request.match_info["number"]), self._clock.now_ms())

@@ -11,15 +11,10 @@ import msgspec
 
 from libs.kit.errors import ConfigurationError
 from libs.kit.logging import get_logger
+from services.exchange_simulator.faults.base import RestFault
 from services.exchange_simulator.faults.ledger import Ledger
-from services.exchange_simulator.faults.plan import (
-    FAULT,
-    AnyFault,
-    ClockSkew,
-    MarketFault,
-    RestFault,
-    StreamFault,
-)
+from services.exchange_simulator.faults.plan import FAULT, AnyFault, ClockSkew, MarketFault, StreamFault
+from services.exchange_simulator.faults.trading import AccountFault
 
 PLAN_FILE = "faults.json"
 State = Literal["scheduled", "active", "ended"]
@@ -114,7 +109,7 @@ class FaultDesk:
             raise ValueError(f"at_ms {begin} is in the past: the venue's clock says {now_ms}")
         if isinstance(fault, MarketFault):
             begin = max(begin, now_ms + 1)
-        instant = fault.kind in _INSTANT and fault.for_ms is None
+        instant = (fault.kind in _INSTANT or isinstance(fault, AccountFault)) and fault.for_ms is None
         end = begin if instant else None if fault.for_ms is None else begin + fault.for_ms
         armed = Armed(1 + len(self._faults), fault, begin, end)
         armed.chance.seed(f"{self._seed}/{armed.number}")

@@ -6,13 +6,24 @@ start. Without `for_ms` it lasts until it is deleted; kinds that are one instant
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from libs.contracts.plausible import LATEST_MS
-from libs.kit.durations import DAY_MS
+from services.exchange_simulator.faults.base import LONGEST_MS, MOST, AnswerFault, Fault, RestFault, Text503
+from services.exchange_simulator.faults.trading import (
+    CancelTooLate,
+    ForcedClose,
+    MarginCall,
+    MoneyTransfer,
+    OutsideCancel,
+    OutsideOrder,
+    OutsideSettings,
+    OutsideStop,
+    PositionFlip,
+    StaleReads,
+    ThinTriggers,
+)
 from services.exchange_simulator.market import StreamKind
 
-Text503 = Literal["unknown", "unavailable", "internal", "throttled"]
 TradeField = Literal["E", "T"]
 UserEvent = Literal[
     "ORDER_TRADE_UPDATE",
@@ -23,26 +34,6 @@ UserEvent = Literal[
     "MARGIN_CALL",
     "listenKeyExpired",
 ]
-LONGEST_MS = 366 * DAY_MS
-MOST = 1_000_000_000
-
-
-class Fault(BaseModel):
-    """What all faults share."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    at_ms: int | None = Field(default=None, ge=0, lt=LATEST_MS, description="Venue time of the beginning, ms")
-    after_ms: int | None = Field(
-        default=None, ge=0, le=LONGEST_MS, description="Beginning, ms after the request or the first start"
-    )
-    for_ms: int | None = Field(default=None, ge=1, le=LONGEST_MS, description="How long it lasts, ms of venue time")
-
-    @model_validator(mode="after")
-    def _one_beginning(self) -> Self:
-        if self.at_ms is not None and self.after_ms is not None:
-            raise ValueError("give at_ms or after_ms, not both")
-        return self
 
 
 class ConnectionFault(Fault):
@@ -215,14 +206,6 @@ class ListenKeyExpiry(Fault):
     kind: Literal["listen_key_expiry"]
 
 
-class RestFault(Fault):
-    """A fault of REST answers to paths that begin with one of `paths`."""
-
-    paths: tuple[str, ...] = ("/fapi", "/futures")
-    probability: float = Field(default=1.0, gt=0, le=1)
-    most: int | None = Field(default=None, ge=1, le=MOST, description="At most so many answers")
-
-
 class RateLimited(RestFault):
     """429, with Retry-After when `retry_after_s` is given."""
 
@@ -242,18 +225,46 @@ class Banned(RestFault):
         return self
 
 
-class Unavailable(RestFault):
-    """One of the four 503 answers; they differ in what they say of an order's fate."""
+class Unavailable(AnswerFault):
+    """One of the four 503 answers; they differ in what they say of an order's fate. `throttled` lets pass what reduces risk."""
 
     kind: Literal["unavailable"]
     text: Text503 = "unavailable"
 
 
-class ServerError(RestFault):
+class ServerError(AnswerFault):
     """Another 5xx with a page that is no JSON."""
 
     kind: Literal["server_error"]
     status: int = Field(default=502, ge=500, le=599)
+
+
+class BackendTimeout(AnswerFault):
+    """408 with code -1007: nobody knows what became of the request."""
+
+    kind: Literal["backend_timeout"]
+
+
+class ConnectionReset(AnswerFault):
+    """The connection is cut instead of an answer."""
+
+    kind: Literal["connection_reset"]
+
+
+class NoAnswer(AnswerFault):
+    """Nothing comes for `seconds` of real time, then the connection is cut."""
+
+    kind: Literal["no_answer"]
+    seconds: float = Field(default=60.0, gt=0, le=600)
+
+
+class Refusal(RestFault):
+    """A refusal with any code, as -2021 for a stop that would be taken otherwise."""
+
+    kind: Literal["refusal"]
+    code: int = Field(ge=-9999, le=-1000)
+    message: str = Field(default="Refused by a fault of the simulator.", max_length=1000)
+    status: int = Field(default=400, ge=400, le=599)
 
 
 class SlowBody(RestFault):
@@ -305,7 +316,22 @@ AnyFault = Annotated[
     | ServerError
     | SlowBody
     | TruncatedPage
-    | HistoryExpired,
+    | HistoryExpired
+    | BackendTimeout
+    | ConnectionReset
+    | NoAnswer
+    | Refusal
+    | StaleReads
+    | CancelTooLate
+    | ThinTriggers
+    | OutsideOrder
+    | OutsideStop
+    | OutsideCancel
+    | OutsideSettings
+    | PositionFlip
+    | ForcedClose
+    | MoneyTransfer
+    | MarginCall,
     Field(discriminator="kind"),
 ]
 FAULT: TypeAdapter[AnyFault] = TypeAdapter(AnyFault)

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from services.exchange_simulator.faults.answers import CAME_LATE
 from services.exchange_simulator.private.house import House
 from services.exchange_simulator.private.keys import ApiKey
+from services.exchange_simulator.private.meddling import Meddling
 from services.exchange_simulator.private.order_limits import OrderLimits
 from services.exchange_simulator.private.parameters import TradeParameters
 from services.exchange_simulator.private.signing import Sent, check_signature, check_time, find_key, read_request
@@ -17,8 +19,6 @@ from services.exchange_simulator.symbols import SymbolRules
 from services.exchange_simulator.trading.account import Account
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-# Set on requests that are carried out later than they came, see faults/answers.py.
-CAME_LATE = "came_late"
 _REJECTED_KEY = VenueError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
 
@@ -64,7 +64,7 @@ class Counter:
 
     house: House
     limits: RequestLimits
-    skew_ms: Callable[[], int]
+    meddling: Meddling
     orders: OrderLimits = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +90,13 @@ class Counter:
             orders = _cost(endpoint.orders, parameters)
             if orders:
                 self.orders.count(name, orders)
-            call = Call(self.house, self.house.exchange.accounts[name], key, parameters, self.house.now_ms())
+            account = self.house.exchange.accounts[name]
+            if request.method == "GET":
+                self.house.advance()
+                account = self.meddling.seen(request, sent.values, account)
+            else:
+                self.meddling.intercept(request, sent.values, account)
+            call = Call(self.house, account, key, parameters, self.house.now_ms())
             response = reply(endpoint.answer(call))
         except VenueError as error:
             facts["code"] = error.code
@@ -110,7 +116,7 @@ class Counter:
         name, key = find_key(request, self.house.ring)
         check_signature(sent, key)
         late = request.get(CAME_LATE, False)
-        check_time(sent.values, self.house.now_ms() + self.skew_ms(), -5028 if late else -1021)
+        check_time(sent.values, self.house.now_ms() + self.meddling.desk.skew_ms, -5028 if late else -1021)
         trades = request.method != "GET" and request.path.startswith("/fapi")
         if not (key.rights.futures if trades else key.rights.reading):
             raise _REJECTED_KEY

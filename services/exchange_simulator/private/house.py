@@ -1,6 +1,7 @@
 """The exchange at work: one clock, one journal, one place where commands are carried out and their consequences are told."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -30,6 +31,8 @@ class House:
     journal: Journal
     ledger: TradingLedger
     streams: UserStreams
+    # Called whenever something has changed, before anybody is told.
+    on_change: list[Callable[[], None]] = field(default_factory=list)
     exchange: Exchange = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,13 +62,20 @@ class House:
         finally:
             facts = msgspec.to_builtins(command)
             self.ledger.add(command.at, "command", command.account, facts)
-            self.streams.tell(self.exchange.drain())
+            self._tell()
 
     def advance(self) -> None:
         """Tell the accounts what the market has done to them until now."""
         self.prices.at_ms = now_ms = self.now_ms()
         self.exchange.advance(now_ms)
-        self.streams.tell(self.exchange.drain())
+        self._tell()
+
+    def _tell(self) -> None:
+        told = self.exchange.drain()
+        if told:
+            for hook in self.on_change:
+                hook()
+        self.streams.tell(told)
 
     async def run(self) -> None:
         """Follow the clock for ever."""

@@ -16,6 +16,7 @@ from services.exchange_simulator.private.journal import Journal
 from services.exchange_simulator.private.keys import KeyRing
 from services.exchange_simulator.private.ledger import TradingLedger
 from services.exchange_simulator.private.listen_keys import ListenKeys
+from services.exchange_simulator.private.meddling import Meddling
 from services.exchange_simulator.private.prices import PricesAt
 from services.exchange_simulator.private.truth import Truth
 from services.exchange_simulator.private.user_streams import UserStreams
@@ -35,16 +36,22 @@ class Premises:
     desk: FaultDesk
 
 
-def open_house(premises: Premises, ring: KeyRing, folder: Path) -> House:
+@dataclass(frozen=True, slots=True)
+class PrivateHalf:
+    """What was put together: the exchange at work, who meddles with it, and the paths to it."""
+
+    house: House
+    meddling: Meddling
+    routes: tuple[web.RouteDef, ...]
+
+
+def open_private_half(premises: Premises, ring: KeyRing, folder: Path) -> PrivateHalf:
     """Raises `ConfigurationError` for a journal that cannot be read."""
     clock, ledger = premises.clock, TradingLedger(folder)
     keys = ListenKeys(clock, ring, premises.limits)
     streams = UserStreams(premises.hub, keys, clock, ledger)
-    return House(PricesAt(premises.market), clock, ring, Journal(folder), ledger, streams)
-
-
-def private_routes(premises: Premises, house: House) -> list[web.RouteDef]:
-    """Every path that needs a key, and /sim/trading."""
-    counter = Counter(house, premises.limits, lambda: premises.desk.skew_ms)
+    house = House(PricesAt(premises.market), clock, ring, Journal(folder), ledger, streams)
+    meddling = Meddling(house, premises.desk)
+    counter = Counter(house, premises.limits, meddling)
     signed = [counter.route(endpoint) for family in _FAMILIES for endpoint in family.ENDPOINTS]
-    return [*signed, *house.streams.keys.routes(), *Truth(house).routes()]
+    return PrivateHalf(house, meddling, (*signed, *keys.routes(), *Truth(house).routes()))

@@ -84,8 +84,8 @@ class Running:
     @property
     def api_key(self) -> ApiKey:
         """The first key of the first account."""
-        assert self.simulation.house is not None
-        return self.simulation.house.ring.plans[0].keys[0]
+        assert self.simulation.private is not None
+        return self.simulation.private.house.ring.plans[0].keys[0]
 
     def socket(self, path: str) -> Any:
         """A WebSocket connection to a path."""

@@ -174,6 +174,13 @@ NEEDED: dict[str, dict[str, Any]] = {
     "status": {"status": "BREAK"},
     "tick_size": {"price_decimals": 3, "tick": 1},
     "slow_body": {"seconds": 0.1},
+    "refusal": {"code": -2021},
+    "outside_order": {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.01"},
+    "outside_stop": {"symbol": "BTCUSDT", "side": "SELL", "trigger_price": "50000"},
+    "outside_cancel": {"symbol": "BTCUSDT"},
+    "position_flip": {"symbol": "BTCUSDT"},
+    "forced_close": {"symbol": "BTCUSDT", "reason": "adl"},
+    "transfer": {"amount": "-1"},
 }
 
 

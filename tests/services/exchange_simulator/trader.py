@@ -1,9 +1,10 @@
 """A trader on a running simulator: signs its requests like any client, and hears its user stream."""
 
+import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,16 @@ class Trader:
         given = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": quantity, **more}
         return await self.ok("POST", "/fapi/v1/order", **given)
 
+    async def stop_near(self, **more: object) -> Any:
+        """A stop just below the market, which a fast venue may have left meanwhile: then a little further below."""
+        given = {"algoType": "CONDITIONAL", "symbol": SYMBOL, "side": "SELL", "type": "STOP_MARKET", **more}
+        for away in (-3, -6, -12, -24, -48):
+            answer = await self.send("POST", "/fapi/v1/algoOrder", **given, triggerPrice=await self.price(away))
+            if answer.status == 200:
+                return answer.body
+            assert answer.body["code"] == -2021, answer.body
+        raise AssertionError("the market ran away from every stop")
+
     async def price(self, away: float = 0.0) -> str:
         """The best bid, or a price that many units away from it."""
         book = await self.venue.get("/fapi/v1/ticker/bookTicker", symbol=SYMBOL)
@@ -93,6 +104,16 @@ class Trader:
     async def entries(self, kind: str) -> list[dict[str, Any]]:
         """The trading ledger's entries of one kind."""
         return [one for one in await self.venue.get("/sim/trading/ledger") if one["kind"] == kind]
+
+
+async def eventually(ask: Callable[[], Awaitable[Any]], enough: Callable[[Any], bool], seconds: float = 10.0) -> Any:
+    """The first answer that satisfies `enough`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = await ask()
+            if enough(answer):
+                return answer
+            await asyncio.sleep(0.02)
 
 
 @dataclass

@@ -91,10 +91,7 @@ async def test_a_conditional_order_is_told_from_waiting_to_finished(tmp_path: Pa
         window = {"recvWindow": 600_000}
         async with me.stream() as stream:
             await me.buy("0.010", **window)
-            asked = {"algoType": "CONDITIONAL", "symbol": SYMBOL, "side": "SELL", "type": "STOP_MARKET", **window}
-            stop = await me.ok(
-                "POST", ALGO, **asked, closePosition="true", triggerPrice=await me.price(-3), clientAlgoId="sl"
-            )
+            stop = await me.stop_near(**window, closePosition="true", clientAlgoId="sl")
             events = await stream.until(
                 lambda found: any(one["e"] == "ALGO_UPDATE" and one["o"]["X"] == "FINISHED" for one in found)
             )
