@@ -78,3 +78,10 @@ def scaled_column(texts: Sequence[str], decimals: int) -> list[int]:
     if not uniform or (surplus and gcd(power, *numbers) != power):
         return [scaled(text, decimals) for text in texts]
     return [number // power for number in numbers] if surplus else numbers
+
+
+def plain_number(number: Decimal) -> str:
+    """As venues read numbers: without an exponent. Raises `ValueError` for one that is not finite."""
+    if not number.is_finite():
+        raise ValueError(f"{number} cannot be sent")
+    return format(number, "f")

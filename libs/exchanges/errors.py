@@ -2,12 +2,14 @@
 
 
 class VenueError(Exception):
-    """The venue refused: `status` is the HTTP status, `code` its own error code (0 when it sent none). Repeating is useless."""
+    """The venue refused: `status` is the HTTP status (0: there was no answer), `code` its own error code (0 when it sent none),
+    `said` its own words. Repeating is useless."""
 
-    def __init__(self, message: str, *, status: int = 0, code: int = 0) -> None:
+    def __init__(self, message: str, *, status: int = 0, code: int = 0, said: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.said = said
 
 
 class VenueUnavailable(VenueError):

@@ -1,14 +1,16 @@
-"""One GET for all public REST questions: budgets, venue headers, bounded retries, and errors as types."""
+"""One way for all REST requests: budgets, venue headers, bounded retries, and errors as types."""
 
 import asyncio
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from libs.exchanges.backoff import Backoff
 from libs.exchanges.budget import LONGEST_BAN_MS, Pool
@@ -37,10 +39,13 @@ class _ErrorBody(msgspec.Struct):
     message: str = ""
 
 
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A GET: `path` below the base URL, its parameters, what it costs, from which pool, and how it waits for its turn. Not
-    `exact`: the venue's weight header is known to be wrong on this path."""
+    """A request: `path` below the base URL, its parameters, what it costs, from which pool, and how it waits for its turn. Not
+    `exact`: the venue's weight header is known to be wrong on this path. `attempts`: 1 for what must not be done twice."""
 
     path: str
     params: Mapping[str, str | int]
@@ -48,6 +53,8 @@ class Question:
     pool: Pool
     turn: Turn = LIVE
     exact: bool = True
+    method: Method = "GET"
+    attempts: int = ATTEMPTS
 
 
 class Answer(NamedTuple):
@@ -58,8 +65,15 @@ class Answer(NamedTuple):
     answered: float
 
 
+class Prepared(NamedTuple):
+    """What is sent: the query as it goes over the wire (signatures are over these very bytes), and headers."""
+
+    query: str
+    headers: Mapping[str, str]
+
+
 class HttpClient:
-    """GET with back-off for one host of one venue.
+    """Requests with back-off for one host of one venue.
 
     `weight_header` is read on every answer where a venue has such a header. Redirections are not followed: no venue has any,
     and whoever sends one would choose whom we ask. Raises `RateLimited`, `AccessRefused`, `MalformedAnswer` (a body beyond
@@ -85,10 +99,10 @@ class HttpClient:
         """A 200 answer with its times, which the wait for the turn is no part of."""
         backoff = Backoff(first_seconds=0.2, longest_seconds=2.0)
         problem = VenueUnavailable("not asked")
-        for attempt in range(ATTEMPTS):
+        for attempt in range(question.attempts):
             if attempt:
                 await asyncio.sleep(backoff.next_seconds())
-            await self._take_turn(question)
+            await self.take_turn(question)
             asked = time.monotonic()
             try:
                 status, headers, body = await self._send(question, timeout_seconds)
@@ -107,7 +121,8 @@ class HttpClient:
             problem = failure
         raise problem
 
-    async def _take_turn(self, question: Question) -> None:
+    async def take_turn(self, question: Question) -> None:
+        """Wait for a turn and spend it. Raises `RateLimited`."""
         left = await self._limiter.take(question.pool, question.weight, question.turn)
         if left is not None:
             raise RateLimited(
@@ -117,11 +132,17 @@ class HttpClient:
             )
 
     async def _send(self, question: Question, timeout_seconds: float) -> tuple[int, Mapping[str, str], bytes]:
+        prepared = self._prepared(question)
+        url = URL(f"{self._base_url}{question.path}?{prepared.query}".rstrip("?"), encoded=True)
         timeout = aiohttp.ClientTimeout(total=timeout_seconds)
-        async with self._session.get(
-            self._base_url + question.path, params=dict(question.params), timeout=timeout, allow_redirects=False
+        async with self._session.request(
+            question.method, url, headers=prepared.headers, timeout=timeout, allow_redirects=False
         ) as response:
             return response.status, response.headers, await self._body(question, response)
+
+    def _prepared(self, question: Question) -> Prepared:
+        """The query and headers of an attempt, written right before it leaves."""
+        return Prepared(urlencode(question.params), {})
 
     async def _body(self, question: Question, response: aiohttp.ClientResponse) -> bytes:
         """The unpacked body, read in pieces: a megabyte of packed zeros would be a gigabyte before anybody looked at it. Of a
@@ -156,10 +177,10 @@ class HttpClient:
             await self._limiter.refuse(question.pool, until - self._clock.now_ms(), banned=status == 418)
             return RateLimited(text, until_ms=until, banned=status == 418)
         if status in (401, 403, 451):
-            return AccessRefused(text, status=status, code=code)
+            return AccessRefused(text, status=status, code=code, said=message)
         if status >= 500 or status == 408 or code in _RETRIABLE_CODES:
-            return VenueUnavailable(text, status=status, code=code)
-        return VenueError(text, status=status, code=code)
+            return VenueUnavailable(text, status=status, code=code, said=message)
+        return VenueError(text, status=status, code=code, said=message)
 
     def _limited_until(self, question: Question, status: int, headers: Mapping[str, str], message: str) -> int:
         """Source order: "banned until" in the message, Retry-After, else the end of the window (2 minutes for a ban). A term that

@@ -7,7 +7,17 @@ mostly hide the first only.
 import re
 from urllib.parse import unquote_plus
 
-SECRET_WORDS = ("password", "passfile", "secret", "token", "api_key", "signature", "authorization", "webhook")
+SECRET_WORDS = (
+    "password",
+    "passfile",
+    "secret",
+    "token",
+    "api_key",
+    "listenkey",
+    "signature",
+    "authorization",
+    "webhook",
+)
 HIDDEN = "***"
 # Up to the last @: a password may hold any character, and so may a name; what is hidden too much is hidden well.
 _BEFORE_HOST = re.compile(r"(://[^\s:/]*:)\S+@")
