@@ -66,6 +66,8 @@ class Venue:
             assert exit_.quantity is None or 0 < exit_.quantity <= self.left, "reduces more than there is"
             closing = [one for one in self.resting if one.exit.quantity is None]
             assert exit_.quantity is not None or not closing, "-4130"
+            twice = any(one.exit.leg == exit_.leg for one in self.resting)
+            assert exit_.kind == "stop" or not twice, "two at once could sell twice"
             self.generation += 1
             self.resting.append(Resting(exit_, self.generation))
             self.look()
