@@ -25,10 +25,11 @@ EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the request in the named file ("-": standard input); returns the exit code."""
+    """Run the request in the named file ("-": standard input); returns the exit code. SIGTERM is taken like Ctrl-C."""
     keep_freed_memory()
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         values = _values(arguments)
         if (kind := values.pop("kind", "run")) != "run":
             # Here, because a single run need not load what sweeps are made of.
@@ -67,7 +68,8 @@ async def _run(request: BacktestRequest, *, as_json: bool) -> None:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
     async with open_source(request) as source:
         with progress(request) as shown:
             result = await Run(request, source, shown).run()

@@ -3,11 +3,11 @@
 import datetime as dt
 import json
 import os
-import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -41,6 +41,7 @@ Balance = Annotated[float, typer.Option(help="Starting balance in quote units")]
 MostPositions = Annotated[int, typer.Option(help="Most positions at a time")]
 Filters = Annotated[Path | None, typer.Option(help="The exchange's answer to exchangeInfo [default: from the data]")]
 Output = Annotated[Path, typer.Option(help="Folder of the report")]
+STANDARD_INPUT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,12 @@ def _costs(*, ideal: bool, funding: bool) -> dict[str, Any]:
     }
 
 
-def start_backtester(request: dict[str, Any], state_dir: Path | None) -> int:
-    """Run the backtester with the servers that this command would ask; returns its exit code."""
+def become_backtester(request: dict[str, Any], state_dir: Path | None) -> NoReturn:
+    """Turn into the backtester, with the servers that this command would ask.
+
+    The same process goes on as another program: a signal to the command reaches the run, its exit code is the command's,
+    and nothing can be left behind.
+    """
     variables = dict(os.environ)
     if request.get("source") in ("postgres", "timeline"):
         given = servers(state_dir)
@@ -115,10 +120,10 @@ def start_backtester(request: dict[str, Any], state_dir: Path | None) -> int:
         variables["PERPSTREAM_DATABASE_URL"] = database.database_url
         if database.database_password_file is not None:
             variables["PERPSTREAM_DATABASE_PASSWORD_FILE"] = str(database.database_password_file)
-    command = [sys.executable, "-m", "services.backtester", "-"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, env=variables)  # noqa: S603 - our own module
-    try:
-        process.communicate(json.dumps(request, default=str).encode())
-    except KeyboardInterrupt:
-        process.wait()  # the terminal's Ctrl-C reaches it as well
-    return process.returncode
+    with tempfile.TemporaryFile() as written:
+        written.write(json.dumps(request, default=str).encode())
+        written.seek(0)
+        os.dup2(written.fileno(), STANDARD_INPUT)
+        os.set_inheritable(STANDARD_INPUT, True)  # where it was closed, the file itself stands there
+        command = [sys.executable, "-m", "services.backtester", "-"]
+        os.execve(command[0], command, variables)  # noqa: S606 - our own module

@@ -24,7 +24,7 @@ from services.console.backtest_options import (
     Timeline,
     WarmUp,
     account_of,
-    start_backtester,
+    become_backtester,
 )
 from services.console.output import AsJson, StateDir
 
@@ -77,7 +77,7 @@ def sweep(
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
     plan = {"space": space, "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
     asked |= {"plan": plan, "strategies": [strategy], "filters": filters, "output": output, "json": as_json}
-    raise typer.Exit(start_backtester(asked, state_dir))
+    become_backtester(asked, state_dir)
 
 
 def walk_forward(
@@ -120,7 +120,7 @@ def walk_forward(
     search = {"space": space, "method": method, "count": count, "seed": seed, "figure": figure, "workers": workers}
     plan = search | {"train_days": train_days, "test_days": test_days, "anchored": anchored}
     asked |= {"plan": plan, "strategies": [strategy], "filters": filters, "output": output, "json": as_json}
-    raise typer.Exit(start_backtester(asked, state_dir))
+    become_backtester(asked, state_dir)
 
 
 def compare(
@@ -131,4 +131,4 @@ def compare(
 ) -> None:
     """Two runs side by side: figures, signals that only one has, the same signals with another outcome."""
     asked = {"kind": "compare", "a": a, "b": b, "output": output, "json": as_json}
-    raise typer.Exit(start_backtester(asked, None))
+    become_backtester(asked, None)

@@ -1,4 +1,4 @@
-"""`perpstream backtest`: requests for the backtester, which runs each in a process of its own."""
+"""`perpstream backtest`: requests for the backtester, which the command turns into."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from services.console.backtest_options import (
     Timeline,
     WarmUp,
     account_of,
-    start_backtester,
+    become_backtester,
 )
 from services.console.output import AsJson, StateDir
 from services.console.strategy_files import strategies_dir, strategy_files
@@ -82,7 +82,7 @@ def run(
     asked = market.request()
     asked |= {"strategies": files, "filters": filters, "output": output, "json": as_json}
     asked |= account_of(ideal=ideal, funding=not no_funding, risk=risk, balance=balance, max_positions=max_positions)
-    raise typer.Exit(start_backtester(asked, state_dir))
+    become_backtester(asked, state_dir)
 
 
 app.command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from services.console.backtest_options import AllowGaps, MarketRange, Symbols, WarmUp, start_backtester
+from services.console.backtest_options import AllowGaps, MarketRange, Symbols, WarmUp, become_backtester
 from services.console.database import with_engine
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json
 from services.console.time_options import utc
@@ -50,7 +50,7 @@ def drift(
     market = MarketRange(first, last, symbols, warm_up_hours=warm_up_hours, allow_gaps=allow_gaps)
     asked = {"kind": "drift"} | market.request()
     asked |= {"costs": {"funding": False}, "output": output, "json": as_json}
-    raise typer.Exit(start_backtester(asked, state_dir))
+    become_backtester(asked, state_dir)
 
 
 def drift_checks(
