@@ -46,7 +46,7 @@ def import_files(
     """Import archive files: aggregate trades, klines and funding rates, verified while they are read.
 
     A file that was cut off goes on where it stopped; a file that is imported adds nothing. A broken file does not stop the
-    others. Exit code 1 when one is broken.
+    others. Exit code 1 when one is broken, or contradicts what is stored: the first of each row stays.
     """
     from libs.store.archives import find_archives
     from services.console.history.importing import Importer, ImportOptions, planned
@@ -67,8 +67,21 @@ def import_files(
             where.print("perpstream: interrupted; what is written stays, and the same command goes on from there")
         raise
     _print(reports, as_json)
+    _refuse_contradictions(reports)
     if any(report.state == "broken" for report in reports):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _refuse_contradictions(reports: "list[FileReport]") -> None:
+    """Raises `UserError` when a row is known with other content: two extracts that each count from 1, or another market's file."""
+    files = [report.file for report in reports if report.conflicts]
+    if files:
+        more = f" and {_count(len(files) - _SHOWN_FILES, 'more file')}" if len(files) > _SHOWN_FILES else ""
+        raise UserError(
+            f"{_count(sum(report.conflicts for report in reports), 'row')} contradict what is stored; the first of each stays",
+            where=", ".join(files[:_SHOWN_FILES]) + more,
+            todo="import files that contradict each other into databases of their own (`perpstream db create NAME`)",
+        )
 
 
 def _skipped(files: list[Path]) -> str:

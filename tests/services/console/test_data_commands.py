@@ -93,6 +93,24 @@ def test_a_folder_with_everything_in_it(perpstream: CommandLine, tmp_path: Path)
 
 
 @pytest.mark.integration
+def test_files_that_contradict_each_other_fail_in_one_line(perpstream: CommandLine, tmp_path: Path) -> None:
+    """Two extracts that each count their ids from 0; the first is stored, and importing it again contradicts nothing."""
+    first = write_file(tmp_path / "BTCUSDT-aggTrades-2024-08-07.csv", trade_lines(0, 50))
+    others = [",".join([number, "1.5", *rest]) for number, _, *rest in (each.split(",") for each in trade_lines(0, 50))]
+    second = write_file(tmp_path / "BTCUSDT-aggTrades-2024-08-08.csv", others)
+    assert perpstream.run("import", str(first))[0] == 0
+    code, out, said = perpstream.run("import", str(second), "--json")
+    assert [report["conflicts"] for report in json.loads(out)] == [50], out
+    assert code == 1, "a contradiction ended with success"
+    assert said == (
+        f"perpstream: 50 rows contradict what is stored; the first of each stays ({second.name}): import files that contradict "
+        "each other into databases of their own (`perpstream db create NAME`)\n"
+    )
+    code, _, said = perpstream.run("import", str(first), "--again")
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.integration
 async def test_an_interrupted_import_says_that_it_goes_on(
     perpstream: CommandLine, database_url: str, tmp_path: Path
 ) -> None:
