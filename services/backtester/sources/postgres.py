@@ -38,7 +38,7 @@ class PostgresSource:
 
     @property
     def description(self) -> str:
-        return f"PostgreSQL, {self.view}"
+        return "PostgreSQL"
 
     async def symbols(self) -> list[str]:
         return await traded_symbols(self.engine)

@@ -1,13 +1,18 @@
 """The terminal's screen: assumptions before figures, nothing cut at 80 columns, no colours where they are not wanted."""
 
 import io
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
 
+from libs.kit.settings import DatabaseSettings
+from libs.store.engine import create_engine
 from services.backtester.report import compare, make_report, print_comparison, print_report
 from services.backtester.report.braille import chart
+from services.backtester.sources.postgres import PostgresSource
 from tests.services.backtester.results import Shape, curve, make_result, plain_result
 
 
@@ -29,6 +34,13 @@ def test_it_fits_and_says_everything(width: int) -> None:
     assert places == sorted(places)
     for words in ("taker 0.050 %", "missing 12 June", "Deflated Sharpe", "90 % band", "symbol locked", "BTCUSDT"):
         assert words in text
+
+
+def test_the_view_is_said_once() -> None:
+    result = make_result(Shape(days=3))
+    source = PostgresSource(create_engine(DatabaseSettings()), "as-seen")
+    stored = replace(result, facts=msgspec.structs.replace(result.facts, source=source.description, view=source.view))
+    assert "PostgreSQL, as-seen · " in _printed(stored, 100)
 
 
 def test_colours_only_where_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,12 @@ def perpstream(tmp_path: Path) -> Iterator[CommandLine]:
 def test_up_status_watch_and_down(perpstream: CommandLine) -> None:
     started = perpstream.up("--symbols", "BTCUSDT")
     assert started.returncode == 0, started.stderr
+    steps = started.stdout.splitlines()
+    assert [step.split(" after ")[0] for step in steps] == [
+        f"starting in the background; log in {perpstream.state_dir / 'logs' / 'supervisor.log'}",
+        "servers, tables and topics are there",
+        "ready",
+    ], started.stdout
     again = perpstream.up("--symbols", "BTCUSDT")
     assert again.returncode == 1
     assert "a stack is running already" in again.stderr
