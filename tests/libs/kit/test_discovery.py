@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from libs.kit.discovery import discover, modules_in
+from libs.kit.discovery import BrokenPlugin, discover, modules_in
 
 _NUMBER = itertools.count()
 
@@ -41,8 +41,29 @@ def test_files_are_found_by_name_and_private_ones_are_not(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["", "RANK = 'first'\n"])
 def test_a_half_finished_plugin_is_named(folder: Path, text: str) -> None:
     (folder / "half.py").write_text(text)
-    with pytest.raises(TypeError, match=rf"{folder.name}\.half must define RANK: int"):
+    with pytest.raises(BrokenPlugin, match=rf"{folder.name}\.half must define RANK: int"):
         discover(imported(folder), "RANK", int)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("import numpi\n", 1, "ModuleNotFoundError: No module named 'numpi'"),
+        ("RANK = 1\nfrom os import nothing_like_it\n", 2, "ImportError: cannot import name 'nothing_like_it'"),
+        ("RANK = 1\n\nRANK = = 2\n", 3, "SyntaxError: invalid syntax"),
+        ("def f():\n    raise ValueError('too early')\n\n\nf()\n", 2, "ValueError: too early"),
+        ("raise KeyError\n", 1, "KeyError"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_one_line(folder: Path, text: str, line: int, words: str) -> None:
+    (folder / "ant.py").write_text("RANK = 1\n")
+    (folder / "bad.py").write_text(text)
+    with pytest.raises(BrokenPlugin) as caught:
+        discover(imported(folder), "RANK", int)
+    told = str(caught.value.advice)
+    assert "\n" not in told, "not one line"
+    assert f"the file cannot be imported: {words}" in told
+    assert f"({folder / 'bad.py'}:{line}): mend the file, or take it out of the folder" in told
 
 
 def test_an_empty_folder_has_none(folder: Path) -> None:
