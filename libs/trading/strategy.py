@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from libs.kit.errors import ConfigurationError
+from libs.kit.wording import what_is_wrong
 from libs.trading.factors import all_factors
 
 WEIGHT_TOLERANCE = 1e-9
@@ -141,8 +142,20 @@ def read_strategy(text: str | bytes, file: str) -> Strategy:
     try:
         return Strategy.model_validate(data)
     except ValidationError as error:
-        problems = [_line(file, detail) for detail in error.errors(include_url=False)]
+        problems = [_line(file, detail) for detail in error.errors(include_url=False) if not _other_branch(detail)]
         raise StrategyInvalid(list(dict.fromkeys(problems))) from None
+
+
+def _other_branch(detail: ErrorDetails) -> bool:
+    """`symbols` is "*" or a list, and what is wrong with one of them is told twice: as no "*" and as no list."""
+    if detail["loc"][:1] != ("symbols",) or len(detail["loc"]) < 2:
+        return False
+    kind, found = detail["type"], detail["input"]
+    return (
+        kind == "tuple_type"
+        or (kind == "literal_error" and isinstance(found, list))
+        or (kind == "too_short" and bool(found))
+    )
 
 
 def _line(file: str, detail: ErrorDetails) -> str:
@@ -150,10 +163,11 @@ def _line(file: str, detail: ErrorDetails) -> str:
     # A place inside a union names the branch ("tuple[...]"), which means nothing to whoever wrote the file.
     parts = [part for part in detail["loc"] if isinstance(part, int) or "[" not in part]
     place = "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    what = detail["msg"].removeprefix("Value error, ")
-    what = what[:1].lower() + what[1:]
+    what = what_is_wrong(detail)
     if detail["type"] == "extra_forbidden":
         what = "is not a field of a strategy; see strategies/schema.json for those that are"
+    elif place == "$.symbols" and detail["type"] == "literal_error":
+        what = 'must be "*" or a list of symbols'
     found = detail["input"]
     shown = f" (found {json.dumps(found, default=str)})" if isinstance(found, str | int | float | bool | None) else ""
     return f"{file}: {place}: {what}{shown}"

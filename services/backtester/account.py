@@ -7,7 +7,7 @@ from pathlib import Path
 
 from libs.exchanges.filters import filters_of_answer
 from libs.indicators.log import TradeRows
-from libs.kit.errors import BadMessage, UserError
+from libs.kit.errors import BadMessage, ConfigurationError
 from libs.trading.arrays import TradingSetup
 from libs.trading.filters import SymbolFilters
 from libs.trading.market import FundingRates, TradeTape, settlement_interval_ms
@@ -54,7 +54,7 @@ def _filters(
     if file is not None:
         known = _read_filters(file)
         if unknown := sorted(set(scales) - set(known)):
-            raise UserError(
+            raise ConfigurationError(
                 f"the file has no {', '.join(unknown)}", where=str(file), todo="fetch /fapi/v1/exchangeInfo again"
             )
         return {symbol: known[symbol] for symbol in scales}, ()
@@ -79,9 +79,9 @@ def _read_filters(file: Path) -> dict[str, SymbolFilters]:
             content = gzip.decompress(content)
         return filters_of_answer(content)
     except (OSError, EOFError) as error:
-        raise UserError(f"the file cannot be read: {error}", where=str(file), todo="check the path") from None
+        raise ConfigurationError(f"the file cannot be read: {error}", where=str(file), todo="check the path") from None
     except BadMessage as error:
-        raise UserError(
+        raise ConfigurationError(
             f"this is no answer to exchangeInfo: {error}", where=str(file), todo="fetch /fapi/v1/exchangeInfo again"
         ) from None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from libs.kit.errors import UserError
+from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.memory import keep_freed_memory
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from services.backtester.reading import TableMarket
@@ -91,7 +91,7 @@ async def open_source(request: BacktestRequest) -> AsyncIterator[Market]:
 
         assert request.path is not None
         if not request.path.is_dir():
-            raise UserError(
+            raise ConfigurationError(
                 "there is no such folder", where=str(request.path), todo="name what `data export` has written"
             )
         yield TableMarket(ParquetSource(request.path))

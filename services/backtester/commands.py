@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from libs.kit.errors import UserError
+from libs.kit.errors import ConfigurationError
 from libs.trading.strategy import Strategy
 from services.backtester.app import EXIT_INTERRUPTED, open_source
 from services.backtester.drift import VERDICTS, Drift, write_drift
@@ -138,7 +138,9 @@ def _report(path: Path) -> Report:
     try:
         return read_report(file.read_bytes())
     except (OSError, ValueError) as error:
-        raise UserError(f"the report cannot be read: {error}", where=str(file), todo="name a report.json") from None
+        raise ConfigurationError(
+            f"the report cannot be read: {error}", where=str(file), todo="name a report.json"
+        ) from None
 
 
 def _print_drift(drift: Drift, console: Console) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from libs.contracts.plausible import wrong_symbol
 from libs.kit.errors import ConfigurationError
+from libs.kit.wording import what_is_wrong
 from libs.trading.costs import Costs
 from libs.trading.portfolio import PortfolioRules
 
@@ -79,10 +80,15 @@ def read_request(values: dict[str, Any]) -> BacktestRequest:
     try:
         return BacktestRequest.model_validate(values)
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in detail["loc"]) or "request"
-        what = detail["msg"].removeprefix("Value error, ")
-        raise RequestInvalid(what, where=place, todo="see `perpstream backtest run --help`") from None
+        raise wrong_value(error, "request", "run") from None
+
+
+def wrong_value(error: ValidationError, what: str, command: str) -> RequestInvalid:
+    """The first problem of a request's part, which `what` names, for people who have typed the command."""
+    detail = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in detail["loc"])
+    said = f"{place} {what_is_wrong(detail)}" if place else what_is_wrong(detail)
+    return RequestInvalid(said, where=what, todo=f"see `perpstream backtest {command} --help`")
 
 
 def _ms(moment: dt.datetime) -> int:

@@ -10,8 +10,8 @@ from services.console.output import AsJson, console, guarded, print_json
 app = typer.Typer(
     name="perpstream",
     help="Event-streaming signals for crypto perpetual futures: run the stack, watch it, ask it.",
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer, "
-    "5 not comparable (drift), 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed or refused, 2 wrong usage, setting or input, 3 no stack is running, "
+    "4 a server does not answer, 5 not comparable (drift), 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -73,7 +73,7 @@ def import_files(
 
 
 def _refuse_contradictions(reports: "list[FileReport]") -> None:
-    """Raises `UserError` when a row is known with other content: two extracts that each count from 1, or another market's file."""
+    """Raises `UserError` when a row is stored with other content: two extracts that each count from 1, say."""
     files = [report.file for report in reports if report.conflicts]
     if files:
         more = f" and {_count(len(files) - _SHOWN_FILES, 'more file')}" if len(files) > _SHOWN_FILES else ""

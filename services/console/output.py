@@ -1,6 +1,7 @@
 """What every command shares: where it prints, how errors look, which stack or servers it talks to, and exit codes.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or setting, 3 no stack is running, 4 a server does not answer, 130 interrupted.
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, setting or input, 3 no stack is running, 4 a server does not answer,
+130 interrupted.
 """
 
 import asyncio

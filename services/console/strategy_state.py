@@ -153,6 +153,7 @@ def lines_of(row: DiffRow) -> list[str]:
 
 
 def unknown_strategy(name: str, standing: Standing) -> UserError:
-    """Nothing of that name is in force."""
-    known = ", ".join(name for name, word in sorted(standing.last.items()) if word.enabled)
-    return UserError(f"{name} is not in force", todo=f"name one of {known}" if known else "nothing is in force")
+    """Nothing of that name is in force: wrong input where the log has never heard of it."""
+    known = ", ".join(each for each, word in sorted(standing.last.items()) if word.enabled)
+    kind = UserError if name in standing.last else ConfigurationError
+    return kind(f"{name} is not in force", todo=f"name one of {known}" if known else "nothing is in force")

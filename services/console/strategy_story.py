@@ -11,7 +11,7 @@ from libs.contracts.event import Event
 from libs.contracts.signals import IndicatorComputed, SignalScored
 from libs.contracts.topics import ORDER, PAPER, SIGNAL_SCORED, Topic
 from libs.contracts.trading import OrderChanged, PaperTradeChanged
-from libs.kit.errors import BadMessage, UnreachableError, UserError
+from libs.kit.errors import BadMessage, ConfigurationError, UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine, read_session
 from libs.store.migrate import current_revision, head_revision
@@ -84,7 +84,9 @@ def story_of(state_dir: StateDir, beginning: str) -> Story:
     `UnreachableError` when neither the database nor Kafka answers."""
     wanted = beginning.strip().lower()
     if not _ID.fullmatch(wanted):
-        raise UserError(f"{beginning!r} is no signal id", todo="give 20 hexadecimal digits, or the first few of them")
+        raise ConfigurationError(
+            f"{beginning!r} is no signal id", todo="give 20 hexadecimal digits, or the first few of them"
+        )
     given = servers(state_dir)
     return ask(given, _story(given, wanted))
 
@@ -152,10 +154,10 @@ def _signal(content: Content | None) -> SignalScored | None:
 
 
 def _only(found: Mapping[str, T], wanted: str) -> T:
-    """The one that was found; raises `UserError` when the beginning is that of more."""
+    """The one that was found; raises `ConfigurationError` when the beginning is that of more."""
     if len(found) > 1:
         names = ", ".join(sorted(found)[:_MOST_NAMED])
-        raise UserError(f"more than one signal begins with {wanted}: {names}", todo="give more of the id")
+        raise ConfigurationError(f"more than one signal begins with {wanted}: {names}", todo="give more of the id")
     return next(iter(found.values()))
 
 

@@ -4,22 +4,24 @@ from math import prod
 
 import numpy as np
 
-from libs.kit.errors import UserError
+from libs.kit.errors import ConfigurationError
 from services.backtester.sweep.space import Point, Space, Value
 
 MOST_GRID = 5_000_000
 
 
 def grid_size(space: Space) -> int:
-    """How many points the grid has. Raises `UserError` for an axis without an end, or too many points."""
+    """How many points the grid has. Raises `ConfigurationError` for an axis without an end, or too many points."""
     endless = [name for name, axis in space.axes.items() if axis.listed() is None]
     if endless:
-        raise UserError(
+        raise ConfigurationError(
             f"a grid needs steps: {', '.join(endless)} has none", where="the space", todo="give a step, or use random"
         )
     size = prod(len(_listed(space, name)) for name in space.axes)
     if size > MOST_GRID:
-        raise UserError(f"the grid has {size:,} points", where="the space", todo="take larger steps, or use random")
+        raise ConfigurationError(
+            f"the grid has {size:,} points", where="the space", todo="take larger steps, or use random"
+        )
     return size
 
 

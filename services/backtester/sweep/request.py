@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from services.backtester.request import BacktestRequest, RequestInvalid
+from services.backtester.request import BacktestRequest, RequestInvalid, wrong_value
 from services.backtester.sweep.trial import FIGURES
 
 Method = Literal["grid", "random", "optuna"]
@@ -47,7 +47,4 @@ def read_plan(values: dict[str, Any], request: BacktestRequest) -> SweepPlan:
     try:
         return SweepPlan.model_validate(values)
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in detail["loc"]) or "plan"
-        what = detail["msg"].removeprefix("Value error, ")
-        raise RequestInvalid(what, where=place, todo="see `perpstream backtest sweep --help`") from None
+        raise wrong_value(error, "plan", "sweep") from None

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from libs.kit.errors import ConfigurationError
+from libs.kit.wording import what_is_wrong
 from libs.trading.factors import all_factors
 from libs.trading.strategy import Strategy
 
@@ -157,7 +158,8 @@ def _axis(path: Path, name: str, given: Any) -> Axis:
     try:
         return Axis.model_validate({"values": given} if isinstance(given, list) else given)
     except ValidationError as error:
-        what = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        detail = error.errors(include_url=False)[0]
+        what = " ".join([*map(str, detail["loc"]), what_is_wrong(detail)])
         raise SpaceInvalid(f"{name}: {what}", where=str(path), todo="give a list, or low and high [and step]") from None
 
 
@@ -182,7 +184,7 @@ def _check(path: Path, space: Space, name: str, axis: Axis) -> None:
             Strategy.model_validate(definition)
             return
         except ValidationError as error:
-            problems.append(error.errors(include_url=False)[0]["msg"].removeprefix("Value error, "))
+            problems.append(what_is_wrong(error.errors(include_url=False)[0]))
     raise SpaceInvalid(f"{name}: {problems[0]}", where=str(path), todo="choose values that a strategy may have")
 
 

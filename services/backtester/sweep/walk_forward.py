@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.kit.durations import DAY_MS
-from libs.kit.errors import UserError
+from services.backtester.request import RequestInvalid
 from services.backtester.result import EquityCurve, RunFacts
 from services.backtester.sweep.data import SweepData
 from services.backtester.sweep.request import SweepPlan
@@ -70,7 +70,7 @@ class WalkForward(msgspec.Struct, frozen=True, kw_only=True):
 def windows(start_ms: int, end_ms: int, plan: SweepPlan) -> list[Window]:
     """Test windows one after the other, each right behind its training; the last may be shorter, by half at the most.
 
-    Raises `UserError` when not one fits.
+    Raises `RequestInvalid` when not one fits.
     """
     train_ms, test_ms = round(plan.train_days * DAY_MS), round(plan.test_days * DAY_MS)
     found: list[Window] = []
@@ -80,7 +80,7 @@ def windows(start_ms: int, end_ms: int, plan: SweepPlan) -> list[Window]:
         found.append(Window(begun_ms, edge_ms, min(end_ms, edge_ms + test_ms)))
         edge_ms += test_ms
     if not found:
-        raise UserError(
+        raise RequestInvalid(
             f"{(end_ms - start_ms) / DAY_MS:g} days hold no {plan.train_days:g} of training and {plan.test_days:g} of test",
             where="walk-forward",
             todo="name a longer range, or shorter windows",
@@ -98,9 +98,11 @@ class WalkForwardRun:
     watcher: Watcher
 
     def run(self, folder: Path) -> WalkForward:
-        """Try every configuration in every training and test window. Raises `UserError` for the optimiser, which learns."""
+        """Try every configuration in every training and test window. Raises `RequestInvalid` for the optimiser, which learns."""
         if self.plan.method == "optuna":
-            raise UserError("walk-forward takes a grid or random points", where="method", todo="use --method random")
+            raise RequestInvalid(
+                "walk-forward takes a grid or random points", where="method", todo="use --method random"
+            )
         facts = self.data.facts
         found = windows(facts.start_ms, facts.end_ms, self.plan)
         size = Search(Arena.of(self.data), self.space, self.plan, self.watcher).size

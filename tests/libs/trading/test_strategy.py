@@ -50,10 +50,16 @@ def test_the_published_schema_is_the_models() -> None:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"threshold": 120}, "$.threshold: input should be less than or equal to 100 (found 120)"),
-        ({"name": "V 51"}, "$.name: string should match pattern '^[a-z][a-z0-9_]{0,31}$' (found \"V 51\")"),
-        ({"version": "1"}, '$.version: input should be a valid integer (found "1")'),
-        ({"evaluation_interval": "5s"}, "$.evaluation_interval: input should be '15s' or '1s' (found \"5s\")"),
+        ({"threshold": 120}, "$.threshold: must be at most 100 (found 120)"),
+        ({"name": "V 51"}, '$.name: must match ^[a-z][a-z0-9_]{0,31}$ (found "V 51")'),
+        ({"version": "1"}, '$.version: must be a whole number (found "1")'),
+        ({"symbols": "BTCUSDT"}, '$.symbols: must be "*" or a list of symbols (found "BTCUSDT")'),
+        ({"symbols": ["btc"]}, '$.symbols[0]: must match ^[A-Z0-9]{2,24}$ (found "btc")'),
+        ({"symbols": []}, "$.symbols: must have 1 or more entries"),
+        ({"hold_minutes": None}, "$.hold_minutes: must be a whole number (found null)"),
+        ({"enabled": "no"}, '$.enabled: must be true or false (found "no")'),
+        ({"factors": []}, "$.factors: must be an object of names and values"),
+        ({"evaluation_interval": "5s"}, "$.evaluation_interval: must be '15s' or '1s' (found \"5s\")"),
         (
             {"color": 1},
             "$.color: is not a field of a strategy; see strategies/schema.json for those that are (found 1)",

@@ -107,9 +107,7 @@ async def test_an_edit_counts_once_a_wrong_one_changes_nothing_and_a_kill_double
         good = (folder / "v51.json").read_bytes(), (folder / "v52.json").read_bytes()
         (folder / "v51.json").write_text('{"name": "v51",')
         edit(folder / "v52.json", version=3, threshold=145)
-        await watched.until_log(
-            "v51.json: $: not JSON", "v52.json: $.threshold: input should be less than or equal to 100"
-        )
+        await watched.until_log("v51.json: $: not JSON", "v52.json: $.threshold: must be at most 100")
         await watched.until_lacking(set())
         await watched.until_alerts(1)
         watched.process.kill()

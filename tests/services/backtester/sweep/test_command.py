@@ -122,7 +122,7 @@ def test_walk_forward_is_a_kind_of_its_own(folder: Path) -> None:
     [
         ({"kind": "swep"}, "unknown kind swep"),
         ({"strategies": []}, "a sweep changes one strategy"),
-        ({"plan": {}}, "field required (space)"),
+        ({"plan": {}}, "space is missing (plan)"),
         ({"plan": {"space": "missing.toml"}}, "the space cannot be read"),
     ],
 )
@@ -140,3 +140,38 @@ def test_drift_is_not_asked_of_files_that_the_live_engine_never_saw(folder: Path
     code, out, errors = done(asked)
     assert (code, out) == (2, "")
     assert "a drift check replays what the live engine saw" in errors
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"plan": {"space": "SPACE", "method": "grid"}}, 2, "a grid needs steps"),
+        (
+            {
+                "kind": "walk-forward",
+                "plan": {"space": "SPACE", "method": "optuna", "train_days": 0.25, "test_days": 0.25},
+            },
+            2,
+            "walk-forward takes a grid",
+        ),
+        ({"kind": "walk-forward", "plan": {"space": "SPACE", "train_days": 9}}, 2, "hold no 9 of training"),
+        ({"plan": {"space": "SPACE", "count": "many"}}, 2, "count must be a whole number (plan)"),
+        ({"path": "/nowhere/at/all"}, 2, "there is no such folder"),
+        ({"end": "yesterday"}, 2, "end must be a time"),
+        ({"filters": "/nowhere/at/all"}, 2, "the file cannot be read"),
+        ({"symbols": ["NONEUSDT"]}, 1, "there are no trades of NONEUSDT"),
+    ],
+)
+def test_wrong_input_is_told_apart_from_what_the_data_refuses(
+    folder: Path, changes: dict[str, Any], code: int, words: str
+) -> None:
+    plan = changes.pop("plan", None)
+    asked = request(folder, "told") | changes
+    if plan is not None:
+        asked["plan"] = plan | {"space": str(folder / "space.toml")}
+    found, out, errors = done(asked)
+    assert (found, out) == (code, ""), errors
+    assert errors.startswith("perpstream: "), errors
+    assert words in errors, errors
+    assert errors.count("\n") == 1, errors
+    assert "nput should" not in errors, errors

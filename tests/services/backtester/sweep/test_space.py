@@ -50,7 +50,7 @@ def test_a_file_names_paths_nested_or_dotted(tmp_path: Path) -> None:
         ("threshold = [20]", "no table of parameters"),
         ("[parameters]\nthresholds = [20]", "no parameter thresholds"),
         ("[parameters]\nfactors.basis.weight = [0.2]", "no parameter factors.basis.weight"),
-        ("[parameters]\nthreshold = [-5, 101]", "threshold: input should be"),
+        ("[parameters]\nthreshold = [-5, 101]", "threshold: must be"),
         ("[parameters]\ncooldown_seconds = { low = 10, high = 20, step = 2.5 }", "cooldown_seconds is a whole number"),
         ("[parameters]\nthreshold = { low = 3 }", "low and high"),
         ("[parameters]\nthreshold = { low = 30, high = 20 }", "low must be below high"),
