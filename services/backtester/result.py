@@ -30,6 +30,15 @@ class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):
     insisted: bool = False
 
 
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """Evaluations of a strategy (name and version) without a signal, by why; `share` of those at which it was asked."""
+
+    strategy: str
+    reason: str
+    count: int
+    share: float
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was run over what. Times in ms [start, end); money in quote units. `assumptions`: one line each, printed on top of
     every report (fees, slippage, latency, funding, filters, or that they were off). `ideal`: costs were turned off, and the
@@ -122,4 +131,5 @@ class BacktestResult:
     outcomes: tuple[Outcome, ...]
     not_taken: tuple[NotTaken, ...]
     equity: EquityCurve
+    silences: tuple[Silence, ...] = ()
     candles: dict[str, Candles] = field(default_factory=dict)

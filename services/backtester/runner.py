@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from libs.contracts.control import StrategyActivated
 from libs.contracts.signals import SignalScored
 from libs.contracts.timeline import PlacedEvent
@@ -13,6 +15,7 @@ from services.backtester.account import tape_of, trading_setup
 from services.backtester.candles import CandleBuilder
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult, EquityCurve, SignalRow
+from services.backtester.silence import SilenceCounter
 from services.backtester.sources import Market, Span, Stretch
 from services.backtester.strategies import content_digest, in_force, read_strategy_files
 from services.backtester.walk import Progress, Step, Walk
@@ -32,6 +35,7 @@ class Run:
     _held_back: list[SignalScored] = field(default_factory=list)
     _candles: dict[str, CandleBuilder] = field(default_factory=dict)
     _joined: set[str] = field(default_factory=set)
+    _silences: SilenceCounter = field(default_factory=lambda: SilenceCounter(()))
 
     async def run(self) -> BacktestResult:
         """Read, evaluate, trade. Raises `UserError` for whatever a person has to decide."""
@@ -41,6 +45,7 @@ class Run:
             raise UserError(
                 "no strategy counts in this range", where=self.source.description, todo="name files with --strategy"
             )
+        self._silences.strategies = [strategy for strategy, _ in configured]
         walk = Walk(self.request, self.source, self.progress, symbols, [strategy for strategy, _ in configured])
         await walk.look()
         setup, assumed = await trading_setup(self.request, self.source, {})
@@ -95,6 +100,9 @@ class Run:
     def _hold_back(self, parts: Sequence[Stretch]) -> None:
         start_ms, end_ms = self.request.start_ms, self.request.end_ms
         for part in parts:
+            for columns in part.columns:
+                begin, end = np.searchsorted(columns.time_ms, [start_ms, end_ms]).tolist()
+                self._silences.add(part.symbol, columns.rows(slice(begin, end)))
             for evaluation in part.evaluations:
                 if start_ms <= evaluation.situation.row.evaluation_time_ms < end_ms:
                     self._held_back.extend(evaluation.signals)
@@ -127,6 +135,7 @@ class Run:
             signals=tuple(self._signals),
             outcomes=simulator.outcomes,
             not_taken=simulator.not_taken,
+            silences=self._silences.rows(),
             equity=EquityCurve(curve.time_ms, curve.equity, curve.open_positions, curve.exposure),
             candles={symbol: builder.candles() for symbol, builder in sorted(self._candles.items())},
         )

@@ -13,7 +13,7 @@ from libs.kit.durations import DAY_MS
 from libs.trading.outcome import Outcome
 from services.backtester.metrics import trades
 from services.backtester.metrics.figure import CENT, Figure, stable
-from services.backtester.result import BacktestResult
+from services.backtester.result import BacktestResult, Silence
 
 HOLD_MINUTES = (5, 15, 30, 60, 120, 240)
 SCORE_STEP = 5
@@ -52,8 +52,9 @@ class DayResult(msgspec.Struct, frozen=True, kw_only=True):
     share: float | None
 
 
-class Tables(msgspec.Struct, frozen=True, kw_only=True):
-    """Every table; hours are those of the entry (UTC), scores in steps of five."""
+class Tables(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Every table; hours are those of the entry (UTC), scores in steps of five. `silent`: evaluations without a signal; reports
+    from before these were counted have none, and are hashed as they were written."""
 
     by_symbol: tuple[Group, ...]
     by_strategy: tuple[Group, ...]
@@ -64,6 +65,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     by_hold: tuple[Group, ...]
     refused: tuple[Refused, ...]
     days: tuple[DayResult, ...]
+    silent: tuple[Silence, ...] = ()
 
 
 def tables(result: BacktestResult) -> Tables:
@@ -79,6 +81,7 @@ def tables(result: BacktestResult) -> Tables:
         by_hold=_by_hold(outcomes),
         refused=refused(result),
         days=day_results(result),
+        silent=tuple(msgspec.structs.replace(one, share=stable(one.share)) for one in result.silences),
     )
 
 

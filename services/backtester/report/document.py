@@ -97,6 +97,13 @@ def read_report(data: bytes) -> Report:
     return report
 
 
+def none_refused(report: Report) -> str:
+    """What stands where no signal was refused; a run without any signal is no proof that nothing was held back."""
+    if report.signals or not report.tables.silent:
+        return "No signal was refused."
+    return "No signal was refused, because no evaluation came to one: see the evaluations without a signal."
+
+
 def cautions(result: BacktestResult) -> tuple[str, ...]:
     """What a reader must know before any figure."""
     facts, found = result.facts, list[str]()

@@ -9,7 +9,7 @@ from services.backtester.report.calendar import calendars
 from services.backtester.report.chart_data import chart_data, refused_note, script_text, trades_note
 from services.backtester.report.costs import cost_lines
 from services.backtester.report.coverage_lines import coverage_lines
-from services.backtester.report.document import Report
+from services.backtester.report.document import Report, none_refused
 from services.backtester.report.markup import Html, element, escaped, joined, panel, signed, table
 from services.backtester.report.small_charts import small_charts
 from services.backtester.report.words import (
@@ -265,7 +265,7 @@ def _tables(report: Report) -> list[Html]:
         ("By hour of entry (UTC)", tables.by_hour),
     )
     found = [panel(title, _groups(groups)) for title, groups in titles if groups]
-    return [*found, _refused(report), _costs(report)]
+    return [*found, _refused(report), *_silent(report), _costs(report)]
 
 
 def _groups(groups: tuple[Group, ...]) -> Html:
@@ -290,8 +290,14 @@ def _groups(groups: tuple[Group, ...]) -> Html:
 def _refused(report: Report) -> Html:
     rows = [(plain(row.reason), row.stage, number(row.count, 0), percent(row.share)) for row in report.tables.refused]
     if not rows:
-        return panel("Refused signals", element("p", "No signal was refused.", class_="empty"))
+        return panel("Refused signals", element("p", none_refused(report), class_="empty"))
     return panel("Refused signals", table(("reason", "by", "count", "% of signals"), [tuple(row) for row in rows]))
+
+
+def _silent(report: Report) -> list[Html]:
+    rows = [(row.strategy, row.reason, number(row.count, 0), percent(row.share)) for row in report.tables.silent]
+    head = ("strategy", "why", "count", "% of its evaluations")
+    return [panel("Evaluations without a signal", table(head, [tuple(row) for row in rows]))] if rows else []
 
 
 def _costs(report: Report) -> Html:

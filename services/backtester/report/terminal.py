@@ -13,7 +13,7 @@ from services.backtester.metrics.tables import Group
 from services.backtester.report import braille
 from services.backtester.report.costs import cost_lines
 from services.backtester.report.coverage_lines import coverage_lines
-from services.backtester.report.document import Report
+from services.backtester.report.document import Report, none_refused
 from services.backtester.report.words import (
     UNIT_SIGNS,
     UNKNOWN,
@@ -58,6 +58,8 @@ def _parts(report: Report, width: int) -> Iterator[RenderableType]:
     ):
         yield from _group_table(title, groups)
     yield _refused(report)
+    if report.tables.silent:
+        yield _silent(report)
     yield Text(f"report {report.report_hash[:16]} · code {report.facts.code_version}", style="dim")
 
 
@@ -187,10 +189,17 @@ def _group_table(title: str, groups: tuple[Group, ...]) -> Iterator[RenderableTy
     yield Padding(table, (0, 0, 1, 0))
 
 
+def _silent(report: Report) -> RenderableType:
+    table = _plain_table("evaluations without a signal", ("count", "% of strategy's"))
+    for row in report.tables.silent:
+        table.add_row(Text(f"{row.strategy}: {row.reason}"), number(row.count, 0), percent(row.share))
+    return Padding(table, (0, 0, 1, 0))
+
+
 def _refused(report: Report) -> RenderableType:
     rows = report.tables.refused
     if not rows:
-        return Text("No signal was refused.\n", style="dim")
+        return Text(f"{none_refused(report)}\n", style="dim")
     table = _plain_table("refused signals", ("by", "count", "% of signals"))
     for row in rows:
         table.add_row(plain(row.reason), row.stage, str(row.count), percent(row.share))

@@ -166,3 +166,31 @@ async def test_cutting_the_range_changes_no_evaluation(market: Path) -> None:
     whole = await evaluated([span.end_ms])
     assert len(whole) > 5_000
     assert await evaluated([*range(span.start_ms + 7_777_777, span.end_ms, 7_777_777), span.end_ms]) == whole
+
+
+def test_a_run_that_could_not_signal_says_why(market: Path, tmp_path: Path) -> None:
+    begin = ("--from", "2026-03-02T00:00", "--to", "2026-03-02T00:30", "--warm-up-hours", "0", "--allow-gaps")
+    found = report(market, tmp_path / "early", *begin)
+    assert (found["signals"], found["tables"]["refused"]) == ([], [])
+    silent = found["tables"]["silent"]
+    assert sum(row["count"] for row in silent) == found["facts"]["evaluations"], silent
+    assert {row["strategy"] for row in silent} == {"v51 v2"}
+    assert silent[0]["reason"] == "no opinion: coverage of 30m below 95%", silent
+    assert sum(row["share"] for row in silent) == pytest.approx(1)
+    done = run(market, tmp_path / "early", *begin)
+    assert "No signal was refused, because no evaluation came to one" in " ".join(done.stdout.split())
+    assert "evaluations without a signal" in done.stdout
+    assert "coverage of 30m below" in " ".join(done.stdout.split())
+    page = (tmp_path / "early" / "report.html").read_text()
+    assert "Evaluations without a signal" in page
+    assert "because no evaluation came to one" in page
+
+
+def test_evaluations_below_the_threshold_are_told_apart_from_those_without_an_opinion(
+    market: Path, tmp_path: Path
+) -> None:
+    found = report(market, tmp_path / "usual")
+    counts = {row["reason"]: row["count"] for row in found["tables"]["silent"]}
+    assert counts["score below the threshold"] > 0.5 * found["facts"]["evaluations"], counts
+    without = found["facts"]["evaluations"] - sum(counts.values())
+    assert without == len(found["signals"]), "an evaluation is neither a signal nor counted as none"
