@@ -86,7 +86,8 @@ class Factor:
 
     A "vote" lies in [-1, 1], positive for long. A "scale" lies in [0, 1] and shrinks the sum of the votes. `words` says in a
     few words what a value that is not 0 means. `needs_coverage`: smallest share by coverage name; `needs_inputs`: greatest
-    age (ms) by input name.
+    age (ms) by input name. `contrarian`: the vote bets against the side that takers are on, on purpose; nothing is calculated
+    from it, but whoever reads or tests the factor knows that its sign is meant.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Factor:
     role: Literal["vote", "scale"] = "vote"
     needs_coverage: Mapping[CoverageName, float] = field(default_factory=dict)
     needs_inputs: Mapping[InputName, int] = field(default_factory=dict)
+    contrarian: bool = False
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -9,16 +9,80 @@ import numpy as np
 import pytest
 
 from libs.contracts.signals import WindowFeatures
-from libs.indicators.features import FeatureRow
-from libs.trading.factor import Factor, Situation, columns_of_situations, opinion, spoken_age, values_of
+from libs.indicators.features import FeatureRow, WindowName
+from libs.trading.columns import Columns, Values, clipped, share
+from libs.trading.factor import Factor, Situation, columns_of_situations, either, opinion, spoken_age, values_of
 from libs.trading.factors import all_factors
-from tests.suites.factor_suite import LONG_INPUTS, SUITE, feature_row, readings
+from tests.suites.factor_suite import LONG_INPUTS, SUITE, a_vote_follows_its_side, feature_row, readings
 
 
 @pytest.mark.parametrize("check", SUITE, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", list(all_factors()))
 def test_suite(name: str, check: Callable[[str, Factor], None]) -> None:
     check(name, all_factors()[name])
+
+
+def a_factor(compute: Callable[[Columns], Values], **changes: object) -> Factor:
+    """A vote that is right in everything but what the changes say."""
+    given: dict[str, object] = {
+        "name": "mine",
+        "formula": "a formula",
+        "units": "share",
+        "source": "this test",
+        "compute": compute,
+        "words": either("more bought lately", "more sold lately"),
+        "needs_coverage": {"5m": 0.95, "4h": 0.9},
+    }
+    return Factor(**(given | changes))  # type: ignore[arg-type]
+
+
+def _taken(seen: Columns, name: WindowName) -> Values:
+    return share(seen.window(name).cvd, seen.window(name).volume)
+
+
+def _speeding_up(seen: Columns) -> Values:
+    """Takers lean more in the last five minutes than in the last four hours."""
+    return clipped(_taken(seen, "5m") - _taken(seen, "4h"))
+
+
+def _slowing_down(seen: Columns) -> Values:
+    return -_speeding_up(seen)
+
+
+def test_a_difference_of_windows_has_a_side() -> None:
+    for check in SUITE:
+        check("mine", a_factor(_speeding_up))
+
+
+def test_a_contrarian_factor_says_so() -> None:
+    with pytest.raises(AssertionError, match="contrarian=True if it is to bet against it"):
+        a_vote_follows_its_side("mine", a_factor(_slowing_down))
+    for check in SUITE:
+        check("mine", a_factor(_slowing_down, contrarian=True))
+    with pytest.raises(AssertionError, match="it is to vote against it, as it is contrarian"):
+        a_vote_follows_its_side("mine", a_factor(_speeding_up, contrarian=True))
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (a_factor(_speeding_up, name="other"), "mine.py defines the factor other"),
+        (a_factor(_speeding_up, source=""), "mine: source says nothing"),
+        (a_factor(_speeding_up, needs_coverage={}), "mine needs nothing"),
+        (a_factor(lambda seen: seen.price), "mine says .*: a vote lies in -1 to 1"),
+        (a_factor(_speeding_up, words=either("up", "up")), "mine: its words have 2 characters"),
+        (a_factor(_speeding_up, role="scale", contrarian=True), "only a vote has a side"),
+        (a_factor(lambda seen: _speeding_up(seen) / len(seen)), "alone and among others differ in value"),
+    ],
+)
+def test_the_suite_says_what_is_wrong(factor: Factor, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        _check_all(factor)
+
+
+def _check_all(factor: Factor) -> None:
+    for check in SUITE:
+        check("mine", factor)
 
 
 def test_the_first_factors_are_found() -> None:

@@ -42,11 +42,6 @@ def test_v51_looks_at_trades_alone_and_v52_at_positioning_too() -> None:
     }
 
 
-def test_the_published_schema_is_the_models() -> None:
-    written = (FOLDER / "schema.json").read_text()
-    assert written == json.dumps(strategy_schema(), indent=2) + "\n"
-
-
 @pytest.mark.parametrize(
     ("change", "line"),
     [

@@ -20,8 +20,7 @@ SUITE = """
 from libs.trading.factors import all_factors
 from tests.suites.factor_suite import SUITE
 for check in SUITE:
-    if check.__name__ != "a_vote_follows_its_side":  # it bets against the side on purpose
-        check("vwap_reversion", all_factors()["vwap_reversion"])
+    check("vwap_reversion", all_factors()["vwap_reversion"])
 """
 
 
