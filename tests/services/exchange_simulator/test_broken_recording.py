@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from libs.exchanges.recordings import read_recording
 from libs.kit.errors import ConfigurationError
 from services.console.recordings import symbols_of
 from services.exchange_simulator.recording.source import open_recording
@@ -158,5 +159,57 @@ def test_one_endless_line_is_refused_without_unpacking_it(tmp_path: Path, name: 
     try:
         assert "longer than" in _refused(path)
         assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["BTCUSDT-aggTrades-x.zip", "BTCUSDT-aggTrades-x.csv.gz", "btcusdt.raw.gz"])
+def test_a_small_file_that_unpacks_to_more_than_may_be_kept_is_refused_in_time(tmp_path: Path, name: str) -> None:
+    path, lines = tmp_path / name, (GOOD if "aggTrades" in name else GOOD_LINE) + "\n"
+    content = lines.encode() * 200_000
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.csv", content)
+    else:
+        path.write_bytes(gzip.compress(content))
+    assert path.stat().st_size < len(content) / 100, "it is to be a bomb"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigurationError) as caught:
+            read_recording([path], most_bytes=5_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    told = str(caught.value.advice)
+    assert "\n" not in told
+    assert "the recording is too large: kept in memory it would take more than 0.005 GB, at line" in told
+    assert str(path) in told
+    assert "name a shorter one" in told
+
+
+def test_what_all_files_keep_together_counts(tmp_path: Path) -> None:
+    paths = []
+    for name in ("BTCUSDT-aggTrades-1.csv", "BTCUSDT-aggTrades-2.csv"):
+        path = tmp_path / name
+        path.write_text(f"{GOOD}\n" * 1_000)
+        paths.append(path)
+        assert len(read_recording([path], most_bytes=1_000_000).trades["BTCUSDT"]) == 1_000
+    with pytest.raises(ConfigurationError, match="too large"):
+        read_recording(paths, most_bytes=1_000_000)
+
+
+def test_a_file_of_blank_lines_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "btcusdt.raw.gz"
+    path.write_bytes(gzip.compress(f"{GOOD_LINE}\n".encode() + b"\n" * 5_000_000))
+    assert "more than 1000 lines are blank" in _refused(path)
+
+
+def test_a_symbol_is_looked_for_without_unpacking_an_endless_line(tmp_path: Path) -> None:
+    path = tmp_path / "btcusdt_x.raw.gz"
+    path.write_bytes(gzip.compress(b'{"s":"ETHUSDT"' + b" " * 300_000_000))
+    tracemalloc.start()
+    try:
+        assert symbols_of([path]) == ("ETHUSDT",)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
     finally:
         tracemalloc.stop()
