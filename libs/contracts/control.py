@@ -28,6 +28,25 @@ class StrategyActivated(Event, frozen=True, kw_only=True):
     file: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class StrategyAnswered(Event, frozen=True, kw_only=True):
+    """An engine has met an activation at its place in one partition of the timeline, and taken or refused it.
+
+    `activation_id` is the `event_id` of the `StrategyActivated`; `partition` and `offset` are the place. Refused, it changed
+    nothing: what was in force before stays, and `reason` says why. An engine that replays the place answers again: the same
+    answer has the same id, another one (other code knows more factors) counts instead. `event_time_ms` is the activation's.
+    """
+
+    SCHEMA: ClassVar[str] = "strategy_answered/1"
+
+    strategy: str
+    version: int
+    activation_id: str
+    taken: bool
+    partition: int
+    offset: int
+    reason: str = ""
+
+
 class SymbolFollowed(Event, frozen=True, kw_only=True):
     """A symbol is followed from now on; with `followed` false it is not any more, wherever it came from.
 

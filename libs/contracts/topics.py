@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from libs.contracts.control import StrategyActivated, SymbolFollowed
+from libs.contracts.control import StrategyActivated, StrategyAnswered, SymbolFollowed
 from libs.contracts.event import Event
 from libs.contracts.market import (
     AggTradeFrame,
@@ -125,6 +125,16 @@ STRATEGY_CONTROL = Topic(
     events=(StrategyActivated,),
     producers=("console",),
     consumers=("sequencer", "console"),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+)
+STRATEGY_ANSWER = Topic(
+    name="control.answer.v1",
+    meaning="What engines made of activations: taken or refused, at which place; the newest of a partition counts.",
+    key="strategy",
+    events=(StrategyAnswered,),
+    producers=("signal_engine",),
+    consumers=("console",),
     family="single",
     retention_ms=KEEP_FOREVER,
 )
@@ -265,6 +275,7 @@ TOPICS: tuple[Topic, ...] = (
     MARKPRICE,
     FEEDSTATUS,
     STRATEGY_CONTROL,
+    STRATEGY_ANSWER,
     SYMBOL_CONTROL,
     TIMELINE,
     SIGNAL_INDICATOR,

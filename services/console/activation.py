@@ -1,4 +1,4 @@
-"""What files change in what is in force: decided as a whole, in words, and said in the log with who, why and from where."""
+"""What files change in what is in force: decided file by file, in words, and said in the log with who, why and from where."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,8 @@ from libs.contracts.control import StrategyActivated
 from libs.contracts.identity import digest
 from libs.trading.differences import differences
 from libs.trading.strategy import Strategy
-from services.console.strategy_files import read_texts, strategies_in, strategy_files
+from services.console.strategy_answers import RESTART, Verdict
+from services.console.strategy_files import Checked, check_files, read_texts, strategy_files
 from services.console.strategy_log import Standing, Word, definition_digest, publish, read_standing
 
 FOLDER = "strategies folder"
@@ -40,8 +41,8 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What must be appended, each with its change in words. Where there are problems, nothing is: one line each, with file,
-    place and what to do. `notes`: what was left as it is, and why."""
+    """What must be appended, each with its change in words. `problems`: one line each with file, place and what to do; those
+    files change nothing. `notes`: what was left as it is, and why."""
 
     news: tuple[StrategyActivated, ...] = ()
     changes: tuple[str, ...] = ()
@@ -52,25 +53,53 @@ class Plan:
 def plan_of(files: Files, standing: Standing, by: By) -> Plan:
     """What the files change; of a whole folder, a strategy whose file has gone is withdrawn.
 
-    Raises `ConfigurationError` for a wrong file: all of them are looked at before any counts.
+    For the folder itself each file counts for itself: a wrong one keeps no other out. What a person asks for, and single files,
+    change all or nothing.
     """
+    checked = check_files(files.texts)
     plan = Plan()
-    strategies = strategies_in(files.texts)
-    for path, strategy in strategies.items():
-        wanted = activation_of(strategy, files.texts[path], by, files.name_of(path))
+    for path, text in files.texts.items():
+        strategy = checked.strategies.get(path)
+        if strategy is None:
+            plan = _joined(plan, Plan(problems=tuple(checked.problems[path])))
+            continue
+        wanted = activation_of(strategy, text, by, files.name_of(path))
         last = standing.last.get(strategy.name)
         if last is not None and last.strategy == strategy:
-            part = _of_same(path, last, wanted, by)
+            part = _of_same(path, last, wanted, by, standing.verdict(strategy.name))
         else:
             part = _of_other(path, strategy, wanted, standing)
         plan = _joined(plan, part)
     if files.whole:
-        names = {strategy.name for strategy in strategies.values()}
-        for name, word in sorted(standing.last.items()):
-            if name not in names and word.enabled and word.of_folder:
-                gone = replace(by, reason=by.reason or "its file has gone")
-                plan = _joined(plan, withdrawal(word, gone, word.file or f"{name}.json"))
-    return replace(plan, news=(), changes=()) if plan.problems else plan
+        plan = _joined(plan, _withdrawals(checked, standing, by))
+    if plan.problems and (by.by_hand or not files.whole):
+        return replace(plan, news=(), changes=())
+    return plan
+
+
+def _withdrawals(checked: Checked, standing: Standing, by: By) -> Plan:
+    """Of strategies whose file has gone. A file that is there and cannot be read may be any strategy's: it withdraws none that
+    it was of."""
+    plan, names = Plan(), set(checked.names.values())
+    wrong = {path.name for path in checked.problems}
+    for name, word in sorted(standing.last.items()):
+        file = word.file or f"{name}.json"
+        if name not in names and file not in wrong and word.enabled and word.of_folder:
+            gone = replace(by, reason=by.reason or "its file has gone")
+            plan = _joined(plan, withdrawal(word, gone, file))
+    return plan
+
+
+def file_problems(files: Files, standing: Standing) -> dict[Path, list[str]]:
+    """Why a file of the folder does not come into force, line by line; nothing for those that do, or are."""
+    checked = check_files(files.texts)
+    found = {path: list(lines) for path, lines in checked.problems.items()}
+    for path in checked.strategies:
+        one = Files({path: files.texts[path]}, files.folder, whole=False)
+        plan = plan_of(one, standing, By(FOLDER))
+        if lines := [*plan.problems, *plan.notes]:
+            found[path] = lines
+    return found
 
 
 def _joined(first: Plan, second: Plan) -> Plan:
@@ -97,11 +126,19 @@ def _of_other(path: Path, strategy: Strategy, wanted: StrategyActivated, standin
     return Plan((wanted,), (change,))
 
 
-def _of_same(path: Path, last: Word, wanted: StrategyActivated, by: By) -> Plan:
-    """The file says what the log said last; it may have been withdrawn since."""
+def _of_same(path: Path, last: Word, wanted: StrategyActivated, by: By, verdict: Verdict) -> Plan:
+    """The file says what the log said last; it may have been withdrawn since, or refused by the engine."""
     name = wanted.strategy
-    if last.enabled:
+    if last.enabled and verdict.state != "refused":
         return Plan()
+    if last.enabled:
+        if by.by_hand:
+            return Plan(
+                (wanted,), (f"{name} version {wanted.version} is said again: the engine has refused it before",)
+            )
+        return Plan(
+            notes=(f"{path}: $: {verdict.refusal(last.event)}: {RESTART}, then `perpstream strategy activate {path}`",)
+        )
     if not last.of_folder and not by.by_hand:
         why = f" ({last.reason})" if last.reason else ""
         return Plan(
@@ -115,11 +152,15 @@ def _of_same(path: Path, last: Word, wanted: StrategyActivated, by: By) -> Plan:
 
 def _not_higher(path: Path, strategy: Strategy, last: Word | None, highest: int) -> str:
     """Name and version are in every signal's id: two contents under one version would share ids."""
-    other = "that of a record which cannot be read"
+    other, hint = "that of a record which cannot be read", ""
     if last is not None:
+        if not last.of_folder and strategy.version < last.strategy.version:
+            hint = f"; {last.event.activated_by} has activated version {last.strategy.version}: copy its file here to keep it"
         changed = "; ".join(str(item) for item in differences(last.strategy, strategy) if item.field != "version")
         other = f"that of version {last.strategy.version} in the log" + (f" ({changed})" if changed else "")
-    return f"{path}: $.version: raise version above {highest}: the content is not {other} (found {strategy.version})"
+    return (
+        f"{path}: $.version: raise version above {highest}: the content is not {other} (found {strategy.version}){hint}"
+    )
 
 
 def withdrawal(word: Word, by: By, file: str = "") -> Plan:
@@ -156,8 +197,8 @@ def _activation(name: str, version: int, definition: bytes, *, enabled: bool) ->
 
 
 async def activate_folder(bootstrap: str, folder: Path, by: By) -> Plan:
-    """Bring control.strategy.v1 up to date with the folder; doing it twice adds nothing. Raises `ConfigurationError` for a wrong
-    file, before anything is published; a plan with problems was not carried out."""
+    """Bring control.strategy.v1 up to date with the folder; doing it twice adds nothing. Files with problems change nothing.
+    Raises `ConfigurationError` for a folder without files, or a file that nobody may read."""
     files = Files(read_texts(strategy_files(folder)), folder, whole=True)
     plan = plan_of(files, await read_standing(bootstrap), by)
     await publish(bootstrap, plan.news)

@@ -8,9 +8,11 @@ import typer
 from services.console.output import AsJson, StateDir, ask, console, print_json, running, servers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from services.console.activation import By, Plan
+    from services.console.strategy_answers import Verdict
     from services.console.strategy_log import Standing
-    from services.console.strategy_state import StrategyRow
 
 app = typer.Typer(
     help="Strategies: the files that say how signals are scored, what is in force, and why a signal came or not.",
@@ -40,73 +42,46 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     from services.console.strategy_files import strategies_dir
     from services.console.strategy_log import read_standing
     from services.console.strategy_state import rows
+    from services.console.strategy_table import told
 
     given = servers(state_dir)
     found = rows(strategies_dir(), ask(given, read_standing(given.kafka)))
     if as_json:
         print_json(found)
         return
-    console().print(_table(found))
-    for problem in (problem for row in found for problem in row.problems):
-        console().print(problem, markup=False)
-
-
-def _table(found: "list[StrategyRow]") -> object:
-    from rich.table import Table
-
-    from services.console.readable import utc
-    from services.console.watch.words import UNKNOWN
-
-    table = Table("strategy", box=None, pad_edge=False)
-    for title, folds in (("version", False), ("state", False), ("since (UTC)", False), ("by", True)):
-        table.add_column(title, no_wrap=not folds)
-    for title in ("score ≥", "factors"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("file", no_wrap=True)
-    if any(row.reason for row in found):
-        table.add_column("why")
-    for row in found:
-        cells = (
-            row.strategy,
-            UNKNOWN if row.version is None else str(row.version),
-            row.state,
-            UNKNOWN if row.since_ms is None else utc(row.since_ms)[:19],
-            row.activated_by or UNKNOWN,
-            UNKNOWN if row.threshold is None else f"{row.threshold:g}",
-            UNKNOWN if row.factors is None else str(row.factors),
-            row.file_state,
-            row.reason or "",
-        )
-        table.add_row(*cells[: len(table.columns)])
-    return table
+    for part in told(found, console().width):
+        console().print(part)
 
 
 @app.command(
     epilog="Examples: `perpstream strategy validate`, `perpstream strategy validate strategies/v52.json --json`"
 )
 def validate(files: Files = None, state_dir: StateDir = None, as_json: AsJson = False) -> None:
-    """Check strategy files; beside a running stack, also whether each has a version of its own."""
+    """Check strategy files; beside a running stack, also whether each has a version of its own. Exit code 2 when one is wrong."""
+    from libs.kit.errors import ConfigurationError
     from libs.trading.strategy import StrategyInvalid
-    from services.console.activation import By, plan_of
-    from services.console.activation import Files as ActivatedFiles
-    from services.console.strategy_files import read_texts, strategies_dir, strategies_in, strategy_files
+    from services.console.strategy_files import read_texts, strategies_dir, strategy_files
+    from services.console.strategy_state import CheckedRow, validated
 
     texts = read_texts(files or strategy_files(strategies_dir()))
-    strategies = strategies_in(texts)
     standing = _standing_if_asked(state_dir)
-    if standing is not None:
-        plan = plan_of(ActivatedFiles(texts, strategies_dir(), whole=False), standing, By("validate"))
-        if plan.problems:
-            raise StrategyInvalid(list(plan.problems))
-    rows = [
-        {"file": str(path), "strategy": item.name, "version": item.version, "threshold": item.threshold}
-        for path, item in strategies.items()
-    ]
+    try:
+        rows = validated(texts, strategies_dir(), standing)
+    except ConfigurationError as error:  # a factor's file that cannot be imported: no strategy can be judged
+        if as_json:
+            print_json([CheckedRow(str(path), problems=[str(error.advice)]) for path in texts])
+        raise
+    problems = [line for row in rows for line in row.problems]
     if as_json:
         print_json(rows)
+    if problems:
+        raise StrategyInvalid(problems)
+    if as_json:
         return
     for row in rows:
-        console().print(f"{row['file']}: {row['strategy']} version {row['version']}, signals from {row['threshold']:g}")
+        console().print(
+            f"{row.file}: {row.strategy} version {row.version}, signals from {row.threshold:g}", markup=False
+        )
 
 
 def _standing_if_asked(state_dir: StateDir) -> "Standing | None":
@@ -134,20 +109,23 @@ def diff(
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what files would change in what is in force, field by field. Exit code 1 when they differ."""
-    from services.console.strategy_files import strategies_dir
+    """Show what files would change in what is in force, field by field. Exit code 1 when they differ, 2 when one is wrong."""
+    from services.console.activation import Files as ActivatedFiles
+    from services.console.strategy_files import read_texts, strategies_dir
     from services.console.strategy_log import read_standing
     from services.console.strategy_state import chosen_files, diffs, lines_of
 
     given = servers(state_dir)
     standing = ask(given, read_standing(given.kafka))
-    files = chosen_files(targets or [], strategies_dir(), standing)
-    found = diffs(files, standing, whole=not targets)
+    texts = read_texts(chosen_files(targets or [], strategies_dir(), standing))
+    found = diffs(ActivatedFiles(texts, strategies_dir(), whole=not targets), standing)
     if as_json:
         print_json(found)
     else:
         for line in (line for row in found for line in lines_of(row)):
             console().print(line, markup=False)
+    if any(row.state == "invalid" for row in found):
+        raise typer.Exit(2)
     if any(row.state != "same" for row in found):
         raise typer.Exit(1)
 
@@ -166,25 +144,52 @@ def activate(
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put files in force in the running stack: checked, shown as differences, asked about, and said with who and why."""
+    """Put files in force in the running stack: checked, shown as differences, asked about, and said with who and why.
+
+    Then the engine is heard. Exit code 1 when it refuses one: what it took before stays in force.
+    """
     import getpass
 
     from services.console.activation import By
-    from services.console.strategy_log import publish, read_standing
+    from services.console.strategy_log import publish_and_hear, read_standing
 
     given, by = servers(state_dir), By(getpass.getuser(), reason, by_hand=True)
     plan = _plan(files, withdraw, ask(given, read_standing(given.kafka)), by)
+    verdicts: Mapping[str, Verdict] = {}
     if plan.news:
         _confirm(plan, yes, as_json)
-        ask(given, publish(given.kafka, plan.news))
+        verdicts = ask(given, publish_and_hear(given.kafka, plan.news))
     if as_json:
-        print_json({"changes": plan.changes, "notes": plan.notes})
-        return
-    for note in plan.notes:
-        console().print(note, markup=False)
-    names = ", ".join(event.strategy for event in plan.news)
-    done = f"said in the log: {names} as above, from one evaluation on" if names else "nothing to change"
-    console().print(done, markup=False)
+        answers = {name: {"state": verdict.state, "reason": verdict.reason} for name, verdict in verdicts.items()}
+        print_json({"changes": plan.changes, "notes": plan.notes, "answers": answers})
+    else:
+        for note in plan.notes:
+            console().print(note, markup=False)
+        _tell(verdicts)
+    _require_taken(plan, verdicts)
+
+
+def _tell(verdicts: "Mapping[str, Verdict]") -> None:
+    taken = ", ".join(name for name, verdict in verdicts.items() if verdict.state == "taken")
+    unanswered = ", ".join(name for name, verdict in verdicts.items() if verdict.state == "unanswered")
+    if taken:
+        console().print(f"taken by the engine: {taken} as above, from one evaluation on", markup=False)
+    if unanswered:
+        line = f"said in the log: {unanswered} as above; no engine has answered, so whether it counts is not known yet"
+        console().print(f"{line}: look with `perpstream strategy list`", markup=False)
+    if not verdicts:
+        console().print("nothing to change")
+
+
+def _require_taken(plan: "Plan", verdicts: "Mapping[str, Verdict]") -> None:
+    """Raises `UserError` with what the engine has refused."""
+    from libs.kit.errors import UserError
+    from services.console.strategy_answers import RESTART
+
+    refused = [event for event in plan.news if verdicts[event.strategy].state == "refused"]
+    if refused:
+        lines = "; ".join(verdicts[event.strategy].refusal(event) for event in refused)
+        raise UserError(f"not in force: {lines}", where="what it took before stays", todo=RESTART)
 
 
 def _plan(files: list[Path] | None, withdraw: str | None, standing: "Standing", by: "By") -> "Plan":

@@ -1,6 +1,7 @@
 """Strategy files: where they are, what stands in them, and that all of it is right."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from libs.kit.errors import ConfigurationError
@@ -44,30 +45,42 @@ def read_texts(files: Sequence[Path]) -> dict[Path, bytes]:
     return texts
 
 
-def strategies_in(texts: Mapping[Path, bytes]) -> dict[Path, Strategy]:
-    """Every text as a validated strategy. All of them are looked at: raises `StrategyInvalid` with each problem of each file,
-    or `ConfigurationError` when two define the same strategy."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Files by path. `strategies`: of those without a problem; `problems`: one line each with file, place and what to do;
+    `names`: which strategy each file defines, also where two define the same and neither can count."""
+
+    strategies: Mapping[Path, Strategy]
+    problems: Mapping[Path, list[str]]
+    names: Mapping[Path, str]
+
+
+def check_files(texts: Mapping[Path, bytes]) -> Checked:
+    """Every text as a validated strategy, each for itself: a wrong file is no reason to doubt another. Of files that contradict
+    each other, because they define the same strategy, none counts. Raises `ConfigurationError` where a factor's file
+    cannot be imported: then nothing is known of any strategy."""
     strategies: dict[Path, Strategy] = {}
-    problems: list[str] = []
+    problems: dict[Path, list[str]] = {}
     for path, text in texts.items():
         try:
             strategies[path] = read_strategy(text, str(path))
         except StrategyInvalid as error:
-            problems += error.problems
-    if problems:
-        raise StrategyInvalid(problems)
-    _require_distinct(strategies)
-    return strategies
+            problems[path] = error.problems
+    names = {path: strategy.name for path, strategy in strategies.items()}
+    for path, name in names.items():
+        if others := [str(other) for other, same in names.items() if same == name and other != path]:
+            also = ", ".join(others)
+            problems[path] = [f"{path}: $.name: two files define the strategy {name}, also {also}: rename one of them"]
+            del strategies[path]
+    return Checked(strategies, problems, names)
 
 
-def _require_distinct(strategies: Mapping[Path, Strategy]) -> None:
-    names: set[str] = set()
-    for path, strategy in strategies.items():
-        if strategy.name in names:
-            raise ConfigurationError(
-                f"two files define the strategy {strategy.name}", where=str(path), todo="rename one of them"
-            )
-        names.add(strategy.name)
+def strategies_in(texts: Mapping[Path, bytes]) -> dict[Path, Strategy]:
+    """Every text as a validated strategy. Raises `StrategyInvalid` with each problem of each file."""
+    checked = check_files(texts)
+    if checked.problems:
+        raise StrategyInvalid([line for path in texts for line in checked.problems.get(path, ())])
+    return dict(checked.strategies)
 
 
 def read_files(files: Sequence[Path]) -> dict[Path, Strategy]:

@@ -1,7 +1,8 @@
 """What control.strategy.v1 says of strategies: every word in its order, the last one on each, and how a new one is said."""
 
+import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -9,10 +10,12 @@ import msgspec
 from libs.contracts.codec import decode
 from libs.contracts.control import StrategyActivated
 from libs.contracts.topics import STRATEGY_CONTROL
-from libs.kit.errors import BadMessage, UnreachableError
+from libs.kit.errors import BadMessage, UnreachableError, UserError
+from libs.streaming.connection import CONNECT_SECONDS, BrokerError
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader
 from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
+from services.console.strategy_answers import ANSWER_SECONDS, Answers, Verdict, answers_end, await_answers, read_answers
 
 AT_START = "perpstream up"
 # Who stands in records that were written before records named their file.
@@ -56,11 +59,17 @@ class NotAcknowledged(UnreachableError):
 
 @dataclass(slots=True)
 class Standing:
-    """Everything that the log says: the last word on each strategy, every word in order, and the greatest version ever said."""
+    """Everything that the log says: the last word on each strategy, every word in order, the greatest version ever said, and what
+    the engines have answered."""
 
     last: dict[str, Word] = field(default_factory=dict)
     words: list[Word] = field(default_factory=list)
     highest: dict[str, int] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers)
+
+    def verdict(self, name: str) -> Verdict:
+        """What the engines made of the last word on a strategy."""
+        return self.answers.on(self.last[name].event)
 
     def take(self, event: StrategyActivated, time_ms: int) -> None:
         """The next record. One that is no strategy is refused by the engine too, and changes nothing."""
@@ -83,7 +92,7 @@ def standing_of(said: Iterable[tuple[StrategyActivated, int]]) -> Standing:
 
 
 async def read_standing(bootstrap: str) -> Standing:
-    """Everything that control.strategy.v1 says now; raises `UserError` when it cannot be read."""
+    """Everything that control.strategy.v1 and the answers to it say now; raises `UserError` when it cannot be read."""
     standing = Standing()
     async with LogReader(bootstrap) as log:
         end = await log.end(STRATEGY_CONTROL.name, 0)
@@ -95,6 +104,7 @@ async def read_standing(bootstrap: str) -> Standing:
                     continue  # the sequencer puts it to the dead letters: it counts for nobody
                 if isinstance(event, StrategyActivated):
                     standing.take(event, record.timestamp_ms)
+        standing.answers = await read_answers(log)
     return standing
 
 
@@ -112,6 +122,22 @@ async def publish(bootstrap: str, news: Sequence[StrategyActivated]) -> None:
         raise NotAcknowledged(
             "Kafka has not said whether it has the change", where=bootstrap, todo="look with `perpstream strategy list`"
         ) from None
+
+
+async def publish_and_hear(bootstrap: str, news: Sequence[StrategyActivated]) -> Mapping[str, Verdict]:
+    """Append these, and what the engines make of them, by strategy; raises like `publish`. Who cannot be heard is unanswered."""
+    if not news:
+        return {}
+    async with LogReader(bootstrap) as log:
+        before = await answers_end(log)
+    await publish(bootstrap, news)
+    try:
+        async with asyncio.timeout(
+            ANSWER_SECONDS + CONNECT_SECONDS
+        ):  # a broker that goes away answers nothing for longer
+            return await await_answers(bootstrap, news, before)
+    except (UserError, BrokerError, TimeoutError):
+        return {event.strategy: Verdict("unanswered") for event in news}
 
 
 def definition_digest(definition: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Watches the strategies' folder while everything runs: what is edited there is checked as a whole and put in force.
+"""Watches the strategies' folder while everything runs: what is edited there is checked file by file and put in force.
 
 Runs as a process of its own (`python -m services.console.strategy_watch`, `perpstream strategy watch`). It looks once a second
 instead of being told: notices of the file system do not cross the mounts of containers and of networks, and the files are small.
@@ -20,10 +20,10 @@ from libs.kit.tasks import run_until
 from libs.streaming.connection import CONNECT_SECONDS, BrokerError
 from libs.streaming.liveness import KAFKA, refused
 from libs.streaming.producer import EventProducer
-from libs.trading.strategy import StrategyInvalid
 from services.console.activation import FOLDER, By, Files, Plan, plan_of
+from services.console.strategy_answers import RESTART
 from services.console.strategy_files import read_texts, strategies_dir, strategy_files
-from services.console.strategy_log import NotAcknowledged, publish, read_standing
+from services.console.strategy_log import NotAcknowledged, publish_and_hear, read_standing
 
 NAME = "strategy_watch"
 COMPARED = "files compared with what is in force"
@@ -99,14 +99,14 @@ class Watcher:
             try:
                 plan = plan_of(Files(look.texts, self.folder, whole=True), standing, By(FOLDER))
                 problems = list(plan.problems)
-            except StrategyInvalid as error:
-                problems = error.problems
             except UserError as error:
                 problems = [str(error.advice)]
         try:
-            await publish(self.bootstrap, plan.news)
+            verdicts = await publish_and_hear(self.bootstrap, plan.news)
         except NotAcknowledged as error:
             raise RuntimeError(str(error)) from None
+        refused = [event for event in plan.news if verdicts[event.strategy].state == "refused"]
+        problems += [f"{verdicts[event.strategy].refusal(event)}: {RESTART}" for event in refused]
         self._tell(plan, problems)
         if problems:
             await self._alert(problems)
@@ -118,7 +118,7 @@ class Watcher:
         for note in plan.notes:
             log.warning("left as it is", note=note)
         for problem in problems:
-            log.error("refused: nothing has changed, what is in force stays", problem=problem)
+            log.error("refused: what is in force stays, other files count", problem=problem)
         if not (plan.changes or problems):
             log.info("the files are what is in force")
         self.context.details["refused"] = problems

@@ -74,6 +74,7 @@ class Worker:
             for record, problem in out.refused:
                 await self.dead_letters.put(record, problem)
             await self.outbox.put(partition, out.signals, out.indicators)
+            await self.outbox.answer(out.answers)
         for symbol, what in out.left_out:
             counter("perpstream_outputs_left_out_total").labels(symbol, what).inc()
             _LOGGER.warning("left out: no reader could decode it", symbol=symbol, what=what)

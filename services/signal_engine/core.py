@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 from libs.contracts.codec import Encoded, encode, traceparent_of
+from libs.contracts.control import StrategyActivated, StrategyAnswered
+from libs.contracts.identity import digest
 from libs.contracts.market import AggTradeFrame
 from libs.contracts.plausible import check
 from libs.contracts.signals import IndicatorComputed, SignalScored
@@ -19,6 +21,8 @@ from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor
 from libs.trading.engine.core import Engine, Evaluation
 from libs.trading.engine.features import indicator_event
+
+_LONGEST_REASON = 1_000
 
 
 class Output(NamedTuple):
@@ -53,6 +57,7 @@ class Outputs:
     beat: bool = False
     refused: list[tuple[Record, BadMessage]] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    answers: list[StrategyAnswered] = field(default_factory=list)
 
 
 class EngineCore:
@@ -93,8 +98,19 @@ class EngineCore:
             self.engine.take_frame(event, taken.columns, taken.record)
         elif isinstance(event, TimelineHeartbeat):
             self.watermarks, out.beat = event.watermarks, True
+        elif isinstance(event, StrategyActivated):
+            self._activate(event, taken.record, out)
         else:
             self.engine.take(event)
+
+    def _activate(self, event: StrategyActivated, record: Record, out: Outputs) -> None:
+        """People ask whether their change counts: only we know, because factors are code that may be older than the file."""
+        try:
+            self.engine.take(event)
+        except BadMessage as problem:
+            out.answers.append(_answer(event, record, problem.detail or problem.reason))
+            raise
+        out.answers.append(_answer(event, record, None))
 
     def _hand_over_refused(self, out: Outputs) -> None:
         refused, self.engine.refused = self.engine.refused, []
@@ -118,6 +134,22 @@ class EngineCore:
         event = indicator_event(evaluation, self.engine.kernel.settings.evaluation_ms)
         if (output := _output(event, symbol, evaluation.frame_id, out)) is not None:
             out.indicators.append(output)
+
+
+def _answer(event: StrategyActivated, record: Record, refused: str | None) -> StrategyAnswered:
+    why = "" if refused is None else refused[:_LONGEST_REASON]
+    place = (record.partition, record.offset)
+    return StrategyAnswered(
+        event_id=digest("answer", event.event_id, *place, refused is None, why.replace("|", "/")),
+        event_time_ms=event.event_time_ms,
+        strategy=event.strategy,
+        version=event.version,
+        activation_id=event.event_id,
+        taken=refused is None,
+        partition=record.partition,
+        offset=record.offset,
+        reason=why,
+    )
 
 
 def _output(event: IndicatorComputed | SignalScored, symbol: str, frame_id: str, out: Outputs) -> Output | None:

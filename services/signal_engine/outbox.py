@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED
+from libs.contracts.control import StrategyAnswered
+from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, STRATEGY_ANSWER
 from libs.kit.clock import SystemClock
 from libs.kit.service import exit_now
 from libs.streaming.producer import EventProducer
@@ -44,6 +45,11 @@ class Outbox:
         sent = [await self._send(SIGNAL_SCORED.name, partition, signal) for signal in signals]
         if indicators or sent:
             await self._queue.put(_Waiting(partition, sent, indicators))
+
+    async def answer(self, answers: Sequence[StrategyAnswered]) -> None:
+        """Say what became of activations; nothing waits for it, and a replay of their places says it again."""
+        for event in answers:
+            await self.producer.send(STRATEGY_ANSWER, event, key=event.strategy, partition=0)
 
     async def drained(self) -> None:
         """Return when everything put so far is acknowledged."""

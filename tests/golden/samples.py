@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from libs.contracts.codec import encode
-from libs.contracts.control import StrategyActivated, SymbolFollowed
+from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
 from libs.contracts.identity import digest, indicator_id, liquidation_id, signal_id
 from libs.contracts.market import (
@@ -54,9 +54,9 @@ from libs.contracts.trading import (
     PositionChanged,
     RiskStateChanged,
 )
+from tests.golden.control_samples import CONTROL_SAMPLES, MIDNIGHT
 
 FOLDER = Path(__file__).parent / "messages"
-MIDNIGHT = 1_723_075_200_000  # 2024-08-08T00:00:00Z
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -167,18 +167,7 @@ EVENTS: tuple[Event, ...] = (
         found_ms=MIDNIGHT + 30_510,
         closed_ms=MIDNIGHT + 31_000,
     ),
-    StrategyActivated(
-        event_id=digest("strategy", "v51", 1, "1f0c", True),
-        event_time_ms=MIDNIGHT - 5_000,
-        strategy="v51",
-        version=1,
-        enabled=True,
-        definition=msgspec.Raw(b'{"name":"v51","threshold":60.0,"factors":{"cvd_5m":{"weight":30}}}'),
-        activated_by="console",
-    ),
-    SymbolFollowed(
-        event_id="symbol:1", event_time_ms=MIDNIGHT, symbol="SOLUSDT", followed=True, changed_by="ada", reason="why"
-    ),
+    *CONTROL_SAMPLES,
     TimelineFenced(event_id="fence:1:4", event_time_ms=MIDNIGHT, partition=1, epoch=4, owner="sequencer-0"),
     TimelineHeartbeat(
         event_id="heartbeat:1:4:881",

@@ -13,7 +13,8 @@ from libs.streaming.records import Record
 from services.console import topics
 from services.console.readable import decimal_text, lines_of
 from services.console.topics import describe_record
-from tests.golden.samples import MIDNIGHT, sample
+from tests.golden.control_samples import MIDNIGHT
+from tests.golden.samples import sample
 
 
 def _row(event: Event) -> dict[str, object]:

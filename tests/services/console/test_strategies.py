@@ -8,11 +8,12 @@ import msgspec
 import pytest
 
 from infra.local.options import ROOT
-from libs.contracts.control import StrategyActivated
+from libs.contracts.control import StrategyActivated, StrategyAnswered
 from libs.kit.errors import ConfigurationError
 from libs.streaming.admin import ensure_topics
 from libs.trading.strategy import StrategyInvalid
 from services.console.activation import FOLDER, By, Files, Plan, activate_folder, plan_of, withdrawal
+from services.console.strategy_answers import answers_of
 from services.console.strategy_files import read_files, read_texts, strategy_files
 from services.console.strategy_log import AT_START, Standing, standing_of
 from services.console.strategy_state import diffs, lines_of, rows
@@ -72,12 +73,13 @@ def test_formatting_order_and_defaults_are_no_change(folder: Path) -> None:
     assert plan(folder, log) == Plan()
 
 
-def test_other_content_needs_a_higher_version_and_nothing_else_counts_meanwhile(folder: Path) -> None:
+def test_other_content_needs_a_higher_version_and_other_files_count_meanwhile(folder: Path) -> None:
     log = said(folder, [])
     edit(folder / "v51.json", threshold=65)
     edit(folder / "v52.json", version=3, threshold=50)
     found = plan(folder, log)
-    assert (found.news, found.changes) == ((), ())
+    assert [event.strategy for event in found.news] == ["v52"], "a wrong file keeps another one out"
+    assert plan(folder, log, BY_HAND).news == (), "what a person asks for counts whole or not at all"
     assert found.problems == (
         f"{folder / 'v51.json'}: $.version: raise version above 2: the content is not that of version 2 in the log "
         "(threshold 60 -> 65) (found 2)",
@@ -154,19 +156,114 @@ def test_a_record_that_the_engine_refuses_is_not_in_force(folder: Path) -> None:
 def test_all_problems_of_all_files_are_said_together(folder: Path) -> None:
     (folder / "v51.json").write_text("{")
     edit(folder / "v52.json", threshold=0, hold_minutes=0)
-    with pytest.raises(StrategyInvalid) as caught:
-        plan(folder, [])
-    assert [problem.partition(": ")[0] for problem in caught.value.problems] == [
+    found = plan(folder, [])
+    assert found.news == ()
+    assert [problem.partition(": ")[0] for problem in found.problems] == [
         str(folder / "v51.json"),
         str(folder / "v52.json"),
         str(folder / "v52.json"),
     ]
 
 
-def test_two_files_of_one_name_are_refused(folder: Path) -> None:
+def test_two_files_of_one_name_are_refused_and_what_is_in_force_stays(folder: Path) -> None:
+    log = said(folder, [])
     (folder / "copy.json").write_bytes((folder / "v51.json").read_bytes())
-    with pytest.raises(ConfigurationError, match="two files define the strategy v51"):
-        plan(folder, [])
+    edit(folder / "v52.json", version=3)
+    found = plan(folder, log)
+    assert [(event.strategy, event.enabled) for event in found.news] == [("v52", True)]
+    assert len(found.problems) == 2
+    assert all("two files define the strategy v51" in problem for problem in found.problems)
+    with pytest.raises(StrategyInvalid, match="two files define the strategy v51"):
+        read_files(strategy_files(folder))
+
+
+def test_a_wrong_file_withdraws_nothing_and_keeps_no_other_edit_out(folder: Path) -> None:
+    log = said(folder, [])
+    good = (folder / "v51.json").read_bytes()
+    (folder / "v51.json").write_text('{"name": "v51",')
+    edit(folder / "v52.json", version=3, threshold=50)
+    found = plan(folder, log)
+    assert [(event.strategy, event.enabled) for event in found.news] == [("v52", True)], "v51 is not to be withdrawn"
+    assert [problem.partition(": ")[0] for problem in found.problems] == [str(folder / "v51.json")]
+    (folder / "v52.json").unlink()
+    gone = plan(folder, [*log, *found.news])
+    assert [(event.strategy, event.enabled) for event in gone.news] == [("v52", False)], (
+        "its file has gone all the same"
+    )
+    (folder / "v51.json").write_bytes(good)
+    assert plan(folder, [*log, *found.news, *gone.news]).problems == ()
+
+
+def test_a_file_older_than_what_a_person_activated_says_what_to_do(folder: Path, tmp_path: Path) -> None:
+    log = said(folder, [])
+    elsewhere = tmp_path / "elsewhere" / "v51.json"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes((folder / "v51.json").read_bytes())
+    edit(elsewhere, version=5, threshold=70)
+    standing = standing_of((event, 7) for event in log)
+    log += plan_of(Files({elsewhere: elsewhere.read_bytes()}, folder, whole=False), standing, BY_HAND).news
+    edit(folder / "v52.json", version=3)
+    found = plan(folder, log)
+    assert [event.strategy for event in found.news] == ["v52"]
+    assert "raise version above 5" in found.problems[0]
+    assert "ada has activated version 5: copy its file here to keep it" in found.problems[0]
+    listed = {row.strategy: row for row in rows(folder, standing_of((event, 7) for event in log))}
+    assert listed["v51"].file_state == "blocked"
+    assert listed["v51"].problems == list(found.problems)
+    shown = diffs(Files(read_texts(strategy_files(folder)), folder, whole=True), standing_of((e, 7) for e in log))
+    assert [row.state for row in shown] == ["blocked", "differs"]
+    assert any("it waits: " in line and "copy its file here" in line for line in lines_of(shown[0]))
+
+
+def answer(event: StrategyActivated, partition: int, refused: str = "") -> StrategyAnswered:
+    """What the engine of a partition says of an activation."""
+    return StrategyAnswered(
+        event_id=f"{event.event_id}:{partition}:{refused}",
+        event_time_ms=0,
+        strategy=event.strategy,
+        version=event.version,
+        activation_id=event.event_id,
+        taken=not refused,
+        partition=partition,
+        offset=4,
+        reason=refused,
+    )
+
+
+def test_only_what_the_engine_has_taken_is_in_force(folder: Path) -> None:
+    """The log says what should count; an engine that does not know a factor refuses it, and `list` must not say otherwise."""
+    log = said(folder, [])
+    standing = standing_of((event, 7) for event in log)
+
+    def state(*answers: StrategyAnswered) -> tuple[str, list[str]]:
+        standing.answers = answers_of(2, answers)
+        row = next(row for row in rows(folder, standing) if row.strategy == "v51")
+        return row.state, row.problems
+
+    event = log[0]
+    other = answer(log[1], 1)
+    assert state() == ("unanswered", [])
+    assert state(answer(event, 0), other) == ("unanswered", []), "the engine of one partition has not met it"
+    assert state(answer(event, 0), answer(event, 1)) == ("in force", [])
+    told = state(answer(event, 0), answer(event, 1, "unknown factor mine"))
+    assert told[0] == "refused"
+    assert "v51 version 2: the engine has refused it: unknown factor mine" in told[1][0]
+    assert "perpstream down" in told[1][0], "what to do is not said"
+    before = answer(msgspec.structs.replace(event, event_id="an older one"), 1)
+    assert state(answer(event, 0), before) == ("unanswered", []), "an answer to another activation counts"
+    again = state(answer(event, 0), answer(event, 1, "unknown factor mine"), answer(event, 1))
+    assert again == ("in force", []), "an engine that knows more has answered since"
+
+
+def test_a_person_may_say_again_what_the_engine_has_refused(folder: Path) -> None:
+    log = said(folder, [])
+    standing = standing_of((event, 7) for event in log)
+    standing.answers = answers_of(1, [answer(log[0], 0, "unknown factor mine")])
+    files = Files(read_texts(strategy_files(folder)), folder, whole=True)
+    assert [event.event_id for event in plan_of(files, standing, BY_HAND).news] == [log[0].event_id]
+    by_folder = plan_of(files, standing, BY_FOLDER)
+    assert by_folder.news == (), "the folder would say it for ever"
+    assert "the engine has refused it: unknown factor mine" in by_folder.notes[0]
 
 
 def test_brackets_without_an_end_are_one_line(folder: Path) -> None:
@@ -186,7 +283,9 @@ def test_the_list_says_how_each_file_is(folder: Path) -> None:
     edit(folder / "v52.json", enabled=False, version=4, name="v53")
     (folder / "bad.json").write_text("nothing")
     log += withdrawal(standing_of((event, 7) for event in log).last["v52"], BY_HAND).news
-    found = {row.strategy: row for row in rows(folder, standing_of((event, 7) for event in log))}
+    standing = standing_of((event, 7) for event in log)
+    standing.answers = answers_of(1, [answer(event, 0) for event in log])
+    found = {row.strategy: row for row in rows(folder, standing)}
     assert {name: (row.state, row.file_state, row.version) for name, row in found.items()} == {
         "bad": ("not in force", "invalid", None),
         "v51": ("in force", "differs", 2),
@@ -201,10 +300,11 @@ def test_a_diff_says_what_a_file_would_change(folder: Path) -> None:
     standing = standing_of((event, 7) for event in said(folder, []))
     edit(folder / "v51.json", version=3, threshold=65)
     (folder / "v52.json").unlink()
-    found = diffs(strategy_files(folder), standing, whole=True)
+    files = Files(read_texts(strategy_files(folder)), folder, whole=True)
+    found = diffs(files, standing)
     assert [(row.strategy, row.state) for row in found] == [("v51", "differs"), ("v52", "no file")]
     assert lines_of(found[0])[1:] == ["  version 2 -> 3", "  threshold 60 -> 65"]
-    assert [row.state for row in diffs(strategy_files(folder), Standing(), whole=True)] == ["new"]
+    assert [row.state for row in diffs(files, Standing())] == ["new"]
 
 
 @pytest.mark.integration

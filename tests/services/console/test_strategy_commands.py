@@ -30,6 +30,7 @@ from libs.trading.strategy import Strategy
 from services.console.activation import By, activation_of
 from services.console.app import app
 from services.console.output import guarded
+from tests.fakes.answering_engine import answering
 from tests.golden.samples import sample
 from tests.libs.trading.test_scoring import changed, strategy
 from tests.services.console.test_strategies import edit, folder
@@ -102,16 +103,72 @@ def test_files_are_compared_put_in_force_and_withdrawn(command: Command, folder:
     assert command("publish").returncode == 0
     assert command("activate", "--withdraw", "v52", "--yes", "--reason", "too loud").returncode == 0
     listed = {row["strategy"]: row for row in json.loads(command("list", "--json").stdout)}
-    assert (listed["v51"]["version"], listed["v51"]["state"], listed["v51"]["file_state"]) == (3, "in force", "same")
+    assert (listed["v51"]["version"], listed["v51"]["state"], listed["v51"]["file_state"]) == (3, "unanswered", "same")
     assert (listed["v52"]["state"], listed["v52"]["reason"]) == ("withdrawn", "too loud")
     assert listed["v52"]["activated_by"]
     table = command("list").stdout
     assert "withdrawn" in table
     assert "too loud" in table
+    assert "no engine has said yet that it counts" in table
     again = command("activate", "--withdraw", "v52", "--yes")
     assert (again.returncode, "v52 is not in force: name one of v51" in again.stderr) == (1, True)
     wrong = command("diff", "v99")
     assert (wrong.returncode, "there is no strategy v99" in wrong.stderr) == (2, True)
+
+
+def test_validate_tells_programs_what_is_wrong(command: Command, folder: Path) -> None:
+    edit(folder / "v52.json", threshold=145)
+    found = command("validate", "--json")
+    rows = {Path(row["file"]).name: row for row in json.loads(found.stdout)}
+    assert found.returncode == 2
+    assert (rows["v51.json"]["strategy"], rows["v51.json"]["problems"]) == ("v51", [])
+    assert rows["v52.json"]["problems"] == [f"{folder / 'v52.json'}: $.threshold: must be at most 100 (found 145)"]
+    assert "must be at most 100" in found.stderr
+    edit(folder / "v52.json", threshold=45)
+    assert command("validate", "--json").returncode == 0
+
+
+def test_a_wrong_file_hides_no_other_in_list_and_diff(command: Command, folder: Path) -> None:
+    (folder / "v51.json").write_text("{")
+    shown = command("diff")
+    assert shown.returncode == 2
+    assert "it is no strategy" in shown.stdout
+    assert "v52 (" in shown.stdout
+    listed = command("list")
+    assert (listed.returncode, "v51.json: $: not JSON" in listed.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100"])
+def test_the_list_fits_the_screen(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    assert command("activate", "--yes", "--reason", "x").returncode == 0
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = command("list").stdout.splitlines()
+    heads = [line for line in lines if line.startswith(("v51", "v52"))][:2]
+    assert all("unanswered" in line for line in heads), lines
+    table = lines[: lines.index(heads[1]) + 2]
+    assert max(map(len, table)) <= max(80, int(columns)), table
+
+
+def test_activation_is_told_as_the_engine_answers(command: Command, empty_kafka: str, folder: Path) -> None:
+    """An engine beside that takes v51 and does not know a factor of v52; the timeline moves while it lives."""
+    with answering(empty_kafka, {"v52": "v52: $: unknown factor mine; known are basis"}):
+        done = command("activate", "--yes")
+    assert done.returncode == 1, done.stdout
+    assert "taken by the engine: v51" in done.stdout
+    assert done.stderr.startswith(
+        "perpstream: not in force: v52 version 2: the engine has refused it: v52: $: unknown factor"
+    )
+    assert "perpstream down" in done.stderr
+    listed = {row["strategy"]: row for row in json.loads(command("list", "--json").stdout)}
+    assert (listed["v51"]["state"], listed["v52"]["state"]) == ("in force", "refused")
+    assert "unknown factor mine" in listed["v52"]["problems"][0]
+    assert "unknown factor mine" in command("list").stdout
+    with answering(empty_kafka, {}):
+        again = command("activate", "--yes", "--json")
+    told = json.loads(again.stdout)["answers"]
+    assert (again.returncode, told) == (0, {"v52": {"state": "taken", "reason": ""}}), again.stderr
 
 
 def test_what_cannot_be_told_is_one_line(command: Command) -> None:
@@ -119,7 +176,9 @@ def test_what_cannot_be_told_is_one_line(command: Command) -> None:
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert unknown.stderr.splitlines()[-1].startswith("perpstream: there is no signal abcdef")
     no_id = command("explain", "v51")
-    assert (no_id.returncode, "'v51' is no signal id" in no_id.stderr) == (1, True)
+    assert (no_id.returncode, "'v51' is no signal id" in no_id.stderr) == (2, True)
+    never = command("activate", "--withdraw", "v99", "--yes")
+    assert (never.returncode, "v99 is not in force" in never.stderr) == (2, True)
 
 
 def three_signals() -> list[tuple[Situation, SignalScored]]:

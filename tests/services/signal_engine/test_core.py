@@ -223,3 +223,10 @@ def test_a_broken_strategy_is_refused_and_the_old_one_stays() -> None:
     out = EngineCore(KERNEL).process(timeline.records)
     assert [problem.reason for _, problem in out.refused] == ["bad_strategy"]
     assert [count.state for count in out.counts] == ["emitted"]
+    first, second = out.answers
+    assert (first.taken, first.version, first.activation_id, first.reason) == (True, 1, activation(50).event_id, "")
+    assert (second.taken, second.version, second.activation_id) == (False, 2, activation(500, version=2).event_id)
+    assert "basis_only: $.threshold: must be at most 100" in second.reason
+    assert (second.partition, second.offset) == (out.refused[0][0].partition, out.refused[0][0].offset)
+    again = EngineCore(KERNEL).process(timeline.records).answers
+    assert again == out.answers, "a replay answers otherwise"

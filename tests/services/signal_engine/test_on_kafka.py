@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from libs.contracts.codec import Encoded, decode
 from libs.contracts.signals import IndicatorComputed, SignalScored
-from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, TIMELINE
+from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, STRATEGY_ANSWER, TIMELINE
 from libs.indicators.settings import KernelSettings
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine
@@ -140,6 +141,14 @@ async def test_killed_workers_give_what_an_unbroken_run_gives(engines: Engines) 
         places = {int(r.headers["dlq-offset"]) for r in dead if r.headers["dlq-partition"] == b"%d" % partition}
         assert places == set(refused)
         assert refused
+    answers = await everything(engines.bootstrap, STRATEGY_ANSWER.name)
+    said = {decode(record.value, record.headers, STRATEGY_ANSWER.events).event_id for record in answers}
+    wanted = set()
+    for partition, records in timelines.items():
+        there = [replace(record, partition=partition) for record in records]
+        wanted |= {answer.event_id for answer in EngineCore(KernelSettings()).process(there).answers}
+    assert len(wanted) > len(timelines)
+    assert said == wanted, "an activation was not answered, or answered otherwise than an unbroken run does"
 
 
 async def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(engines: Engines) -> None:
