@@ -62,7 +62,7 @@ test: setup ## Run all tests
 parity: setup ## Run the live pipeline under trouble, and compare its signals with replays of its log and tables
 	@$(RUN) -m tests.chaos.parity $(ARGS)
 
-clients: | $(UV) ## Read the simulator with three client libraries, in an environment of their own (.venv-clients)
+clients: | $(UV) ## Read the simulator and trade on it with three client libraries, in an environment of their own (.venv-clients)
 	@UV_PROJECT_ENVIRONMENT=.venv-clients $(UV) sync --quiet --locked --no-dev --group clients --python "$$($(FIND_PYTHON))"
 	@.venv-clients/bin/python -m pytest tests/clients $(ARGS)
 

@@ -28,7 +28,7 @@ from services.exchange_simulator.private.user_streams import UserStreams
 from services.exchange_simulator.private.wiring import Premises, PrivateHalf, open_private_half
 from services.exchange_simulator.pump import PacedPump, Progress, UnpacedPump, anchor_now, expected_readers
 from services.exchange_simulator.recording.source import RecordedMarket, open_recording
-from services.exchange_simulator.rest import positioning, reference, trades
+from services.exchange_simulator.rest import depth, positioning, reference, trades
 from services.exchange_simulator.rest.errors import reply
 from services.exchange_simulator.rest.limits import NoRequestLimits, RequestLimits
 from services.exchange_simulator.rest.venue import Venue
@@ -155,7 +155,7 @@ def build_application(simulation: Simulation, hub: Hub, settings: ServerSettings
         return reply(status(parts))
 
     application = web.Application(middlewares=[guarded(settings.host), misbehaving(desk, simulation.clock)])
-    endpoints = (*trades.ENDPOINTS, *reference.ENDPOINTS, *positioning.ENDPOINTS)
+    endpoints = (*trades.ENDPOINTS, *reference.ENDPOINTS, *depth.ENDPOINTS, *positioning.ENDPOINTS)
     application.add_routes([web.get(endpoint.path, endpoint.handler(venue)) for endpoint in endpoints])
     application.add_routes([web.get("/sim/status", show_status)])
     application.add_routes(Coinbase(market, simulation.clock).routes())

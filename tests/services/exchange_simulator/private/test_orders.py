@@ -192,3 +192,24 @@ async def test_conditional_orders_have_ids_lists_and_answers_of_their_own(tmp_pa
         assert {one["algoStatus"] for one in await me.ok("GET", "/fapi/v1/allAlgoOrders", symbol=SYMBOL)} == {
             "CANCELED"
         }
+
+
+async def test_an_order_is_filled_through_the_book_that_everybody_sees(tmp_path: Path) -> None:
+    async with running(tmp_path, **SETTINGS) as venue:
+        me = trader(venue)
+        await venue.fault("transfer", amount="100000000")
+        # Where nobody traded meanwhile, the book is the one that was met.
+        for _ in range(40):
+            book = await venue.get("/fapi/v1/depth", symbol=SYMBOL, limit=5)
+            wanted = sum(Decimal(quantity) for _, quantity in book["asks"][:2]) + Decimal("0.001")
+            order, best = await me.buy(str(wanted)), await venue.get("/fapi/v1/ticker/bookTicker", symbol=SYMBOL)
+            after = await venue.get("/fapi/v1/depth", symbol=SYMBOL, limit=5)
+            if after["lastUpdateId"] == book["lastUpdateId"]:
+                break
+        assert after["lastUpdateId"] == book["lastUpdateId"]
+        assert (best["bidPrice"], best["askPrice"]) == (book["bids"][0][0], book["asks"][0][0])
+        trades = await me.ok("GET", "/fapi/v1/userTrades", symbol=SYMBOL, orderId=order["orderId"])
+        expected = [*book["asks"][:2], [book["asks"][2][0], "0.001"]]
+        assert [[one["price"], one["qty"]] for one in trades] == expected
+        answer = await venue.refused(f"/fapi/v1/depth?symbol={SYMBOL}&limit=7")
+        assert (answer[0], answer[1]["code"]) == (400, -4021)

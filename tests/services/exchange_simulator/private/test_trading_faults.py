@@ -110,10 +110,11 @@ async def test_any_refusal_can_be_had_for_just_one_kind_of_order(tmp_path: Path)
 
 
 async def test_reads_lag_behind_what_was_answered(tmp_path: Path) -> None:
+    paths = [RISK, ORDER, "/fapi/v1/openAlgoOrders"]
     async with running(tmp_path, **SETTINGS) as venue:
         me = trader(venue)
         await me.buy()
-        number = await venue.fault("stale_reads", paths=[RISK, ORDER, "/fapi/v1/openAlgoOrders"], by_ms=1500)
+        number = await venue.fault("stale_reads", paths=paths, by_ms=60_000)
         order = await me.buy()
         stop = await me.ok("POST", ALGO, **STOP, triggerPrice=await me.price(-900), quantity="0.010")
         [held] = await me.ok("GET", RISK)
@@ -121,14 +122,19 @@ async def test_reads_lag_behind_what_was_answered(tmp_path: Path) -> None:
         assert await me.code("GET", ORDER, symbol=SYMBOL, orderId=order["orderId"]) == -2013
         assert await me.ok("GET", "/fapi/v1/openAlgoOrders") == []
         assert [one["amount"] for one in (await me.truth())["positions"]] == ["0.02"]
-        await eventually(lambda: me.ok("GET", RISK), lambda rows: rows[0]["positionAmt"] == "0.020")
-        seen = await me.ok("GET", "/fapi/v1/openAlgoOrders")
-        assert [one["algoId"] for one in seen] == [stop["algoId"]]
-        entries = await venue.ledger(number)
-        assert {entry["path"] for entry in entries} == {RISK, ORDER, "/fapi/v1/openAlgoOrders"}
+        assert {entry["path"] for entry in await venue.ledger(number)} == set(paths)
         await venue.end(number)
-        await me.buy()
-        assert (await me.ok("GET", RISK))[0]["positionAmt"] == "0.030"
+        assert [one["algoId"] for one in await me.ok("GET", "/fapi/v1/openAlgoOrders")] == [stop["algoId"]]
+
+        await venue.fault("stale_reads", paths=paths, by_ms=300)
+        third = await me.buy()
+        rows = await eventually(lambda: me.ok("GET", RISK), lambda rows: rows[0]["positionAmt"] != "0.020")
+        assert rows[0]["positionAmt"] == "0.030"
+        [seen, *_] = [one for one in reversed(await me.entries("request")) if one["facts"]["path"] == RISK]
+        [bought] = [
+            one["at"] for one in await me.entries("request") if str(third["orderId"]) in one["facts"].get("answer", "")
+        ]
+        assert seen["at"] >= bought + 300
 
 
 async def test_a_cancel_comes_too_late(tmp_path: Path) -> None:
