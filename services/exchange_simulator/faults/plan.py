@@ -20,6 +20,7 @@ from services.exchange_simulator.faults.trading import (
     OutsideStop,
     PositionFlip,
     StaleReads,
+    StrictUserStreams,
     ThinTriggers,
 )
 from services.exchange_simulator.market import StreamKind
@@ -324,6 +325,7 @@ AnyFault = Annotated[
     | StaleReads
     | CancelTooLate
     | ThinTriggers
+    | StrictUserStreams
     | OutsideOrder
     | OutsideStop
     | OutsideCancel

@@ -42,6 +42,12 @@ class ThinTriggers(Fault):
     share: Decimal = Field(default=Decimal(0), ge=0, le=1)
 
 
+class StrictUserStreams(Fault):
+    """Only connections with a listen key and names of events in their address hear anything; the older ways stay silent."""
+
+    kind: Literal["strict_user_streams"]
+
+
 class AccountFault(Fault):
     """Something happens to an account without its owner's program; one instant."""
 

@@ -14,12 +14,12 @@ from services.exchange_simulator.rest.errors import VenueError
 from services.exchange_simulator.trading import commands
 from services.exchange_simulator.trading.account import Account
 from services.exchange_simulator.trading.commands import AnyCommand
-from services.exchange_simulator.trading.orders import ZERO, AlgoRequest, OrderRequest, Side
+from services.exchange_simulator.trading.orders import ADL, LIQUIDATED, SETTLED, ZERO, AlgoRequest, OrderRequest, Side
 
 _NAMES: dict[trading.Closing, str] = {
-    "liquidation": "autoclose-",
-    "adl": "adl_autoclose",
-    "settlement": "settlement_autoclose-",
+    "liquidation": LIQUIDATED,
+    "adl": ADL,
+    "settlement": SETTLED,
 }
 _EVERYBODY = ""
 
@@ -37,20 +37,29 @@ class Meddling:
         house.on_change.append(self._remember)
         if self._lagging():
             self._remember()
+        house.streams.strict = any(self._is_strict(armed) for armed in desk.faults() if armed.state == "active")
 
     # --- what begins and ends ---------------------------------------------------------------------------------------
 
     def _begin(self, armed: Armed) -> None:
         if isinstance(armed.fault, trading.StaleReads):
             self._remember()
+        if self._is_strict(armed):
+            self._house.streams.strict = True
         for command in self._commands(armed.fault):
             armed.affected += self._do(armed, command)
 
     def _end(self, armed: Armed) -> None:
         if isinstance(armed.fault, trading.ThinTriggers):
             self._do(armed, commands.SetTriggeredShare(at=self._house.now_ms(), account=_EVERYBODY, share=Decimal(1)))
+        if self._is_strict(armed):
+            self._house.streams.strict = False
         if not self._lagging():
             self._past.clear()
+
+    @staticmethod
+    def _is_strict(armed: Armed) -> bool:
+        return isinstance(armed.fault, trading.StrictUserStreams)
 
     def _do(self, armed: Armed, command: AnyCommand) -> bool:
         """Carry it out, and write down whether the venue took it: a script may ask for what the account cannot do."""

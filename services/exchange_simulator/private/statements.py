@@ -3,9 +3,11 @@
 from libs.kit.durations import DAY_MS
 from services.exchange_simulator.private.calls import Call, SignedEndpoint
 from services.exchange_simulator.private.orders import span_of
-from services.exchange_simulator.private.shapes import Body, trade
+from services.exchange_simulator.private.shapes import Body, order_found, trade
 from services.exchange_simulator.rest.errors import VenueError
+from services.exchange_simulator.rest.venue import with_or_without_symbol
 from services.exchange_simulator.trading.events import fixed
+from services.exchange_simulator.trading.orders import ADL, LIQUIDATED
 
 _KEPT_MS = 92 * DAY_MS
 
@@ -55,7 +57,25 @@ def income(call: Call) -> list[Body]:
     ]
 
 
+def forced_orders(call: Call) -> list[Body]:
+    """GET /fapi/v1/forceOrders: liquidations and ADL of the account."""
+    asked, symbol = call.parameters, call.optional_symbol()
+    kind, limit = asked.text("autoCloseType"), asked.limit(50, 100)
+    start, end = span_of(call)
+    begins = (ADL, LIQUIDATED) if kind is None else ADL if kind == "ADL" else LIQUIDATED
+    found = [
+        one
+        for one in call.account.book.orders.values()
+        if one.is_forced
+        and symbol in (None, one.request.symbol)
+        and one.request.client_id.startswith(begins)
+        and start <= one.created_ms <= end
+    ]
+    return [order_found(one, call.rules(one.request.symbol)) for one in found[-limit:]]
+
+
 ENDPOINTS = (
     SignedEndpoint("GET", "/fapi/v1/userTrades", user_trades, 5),
     SignedEndpoint("GET", "/fapi/v1/income", income, 30),
+    SignedEndpoint("GET", "/fapi/v1/forceOrders", forced_orders, with_or_without_symbol(20, 50)),
 )

@@ -23,6 +23,8 @@ class UserStreams:
     keys: ListenKeys
     clock: VenueTime
     ledger: TradingLedger
+    # Whether only listen keys in addresses with names of events count.
+    strict: bool = False
 
     def tell(self, told: Iterable[Told]) -> None:
         """One event after the other. Between types the venue keeps no order: at odd milliseconds balances come first."""
@@ -54,6 +56,9 @@ class UserStreams:
     def _key_of(self, session: Session, account: str) -> str | None:
         if session.route != "private":
             return None
+        if self.strict:
+            stated = session.listen_key if session.events is not None else ""
+            return stated if self.keys.account_of(stated) == account else None
         return next((text for text in session.listen_keys() if self.keys.account_of(text) == account), None)
 
     def expire(self, keys: Sequence[str]) -> dict[str, list[int]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from services.exchange_simulator.payloads import decimal_text
 from services.exchange_simulator.symbols import SymbolRules
+from services.exchange_simulator.trading.account import CLEARANCE_FEE
 from services.exchange_simulator.trading.filters import (
     MIN_NOTIONAL,
     MOST_MARKET_STEPS,
@@ -63,7 +64,7 @@ def _symbol(rule: SymbolRules) -> dict[str, object]:
         "underlyingSubType": ["PoW"] if rule.base_asset in ("BTC", "LTC", "DOGE") else ["Layer-1"],
         "settlePlan": 0,
         "triggerProtect": "0.0500",
-        "liquidationFee": "0.012500",
+        "liquidationFee": f"{CLEARANCE_FEE:.6f}",
         "marketTakeBound": str(PRICE_BAND),
         "filters": _filters(rule),
         "orderTypes": [

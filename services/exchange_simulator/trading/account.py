@@ -9,6 +9,7 @@ from services.exchange_simulator.trading.orders import SIGN, ZERO, Book, Positio
 IncomeType = Literal["REALIZED_PNL", "FUNDING_FEE", "COMMISSION", "TRANSFER", "INSURANCE_CLEAR"]
 MarginType = Literal["CROSSED", "ISOLATED"]
 TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
+CLEARANCE_FEE = Decimal("0.0125")
 BNB_DISCOUNT = Decimal("0.9")
 MAINTENANCE = Decimal("0.004")
 DEFAULT_LEVERAGE = 20

@@ -6,6 +6,7 @@ from decimal import Decimal
 from services.exchange_simulator.trading import events
 from services.exchange_simulator.trading.account import (
     BNB_DISCOUNT,
+    CLEARANCE_FEE,
     MAKER_FEE,
     TAKER_FEE,
     Account,
@@ -116,6 +117,13 @@ class Clearing:
         assert isinstance(body, dict)
         body["S"] = position.symbol
         self.tell(account, time_ms, payload)
+
+    def clear_insurance(self, account: Account, order: Order, time_ms: int) -> None:
+        """What a liquidation costs beside its commission, as far as there is money."""
+        asset = self.prices.rules[order.request.symbol].quote_asset
+        amount = min(money(order.quote * CLEARANCE_FEE), max(ZERO, account.wallet(asset)))
+        account.book_income("INSURANCE_CLEAR", order.request.symbol, asset, -amount, (time_ms, None))
+        self.tell(account, time_ms, events.account_update(account, "INSURANCE_CLEAR", [asset], [], time_ms))
 
     def transfer(self, account: Account, asset: str, amount: Decimal, time_ms: int) -> None:
         """Money comes or goes."""

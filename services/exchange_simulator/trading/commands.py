@@ -14,6 +14,8 @@ from services.exchange_simulator.trading.account import MAINTENANCE, Account, Ma
 from services.exchange_simulator.trading.exchange import Exchange
 from services.exchange_simulator.trading.orders import (
     DELISTED,
+    LIQUIDATED,
+    SETTLED,
     AlgoOrder,
     AlgoRequest,
     Order,
@@ -186,7 +188,12 @@ class ForceClose(Command, frozen=True, kw_only=True):
         exchange.advance(self.at)
         account = self.of(exchange)
         position = account.position(self.symbol, self.side)
-        return exchange.force(account, position, self.name, self.at, self.share) if position.amount else None
+        if not position.amount:
+            return None
+        order = exchange.force(account, position, self.name, self.at, self.share)
+        if self.name == LIQUIDATED:
+            exchange.clearing.clear_insurance(account, order, self.at)
+        return order
 
 
 class Delist(Command, frozen=True, kw_only=True):
@@ -203,7 +210,7 @@ class Delist(Command, frozen=True, kw_only=True):
             algo.status, algo.updated_ms = "EXPIRED", self.at
             exchange.clearing.tell_algo(account, algo, self.at)
         for position in account.held(self.symbol):
-            exchange.force(account, position, "settlement_autoclose-", self.at)
+            exchange.force(account, position, SETTLED, self.at)
 
 
 class SetTriggeredShare(Command, frozen=True, kw_only=True):

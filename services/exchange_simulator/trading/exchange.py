@@ -24,6 +24,7 @@ from services.exchange_simulator.trading.entry import (
 )
 from services.exchange_simulator.trading.filters import step_of
 from services.exchange_simulator.trading.orders import (
+    ADL,
     IOC_AND_SELF_TRADE,
     IOC_REMAINDER,
     MARKET_REMAINDER,
@@ -320,14 +321,14 @@ class Exchange:
         self.advance(now_ms)
         side: Side = "SELL" if position.amount > 0 else "BUY"
         number = self.clearing.next_order_id()
-        name = kind if kind == "adl_autoclose" else f"{kind}{number}"
+        name = kind if kind == ADL else f"{kind}{number}"
         step = step_of(self.prices.rules[position.symbol])
         quantity = max(step, abs(position.amount) * share // step * step)
         mark = self.clearing.mark(position.symbol, now_ms)
         request = OrderRequest(
             position.symbol, side, position.side, "LIMIT", quantity, mark, "IOC", client_id=name, self_trade="NONE"
         )
-        order = Order(number, request, now_ms, now_ms, request.kind)
+        order = Order(number, request, now_ms, now_ms, request.kind, is_forced=True)
         self.clearing.accept(account, order)
         self.clearing.fill(account, order, mark, quantity, (now_ms, False))
         return order

@@ -15,7 +15,8 @@ Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "REJECTED", "E
 AlgoStatus = Literal["NEW", "TRIGGERING", "TRIGGERED", "FINISHED", "CANCELED", "EXPIRED", "REJECTED"]
 ZERO = Decimal(0)
 OPEN_STATUSES = ("NEW", "PARTIALLY_FILLED")
-FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
+# How client ids of orders begin that the venue makes itself: of a liquidation, of ADL, of a settlement.
+LIQUIDATED, ADL, SETTLED = "autoclose-", "adl_autoclose", "settlement_autoclose-"
 SIGN: dict[Side, int] = {"BUY": 1, "SELL": -1}
 # Why an order expired, as the user stream says it (`er`).
 NOT_EXPIRED, SELF_TRADE, IOC_REMAINDER, IOC_AND_SELF_TRADE, KNOCKED_OUT, DELISTED, MARKET_REMAINDER = (
@@ -66,6 +67,8 @@ class Order:
     working_type: WorkingType = "CONTRACT_PRICE"
     price_protect: bool = False
     algo: "AlgoOrder | None" = field(default=None, repr=False)
+    # Whether the venue itself made it, to close a position.
+    is_forced: bool = False
     # How often it was changed, and since when it stands where it stands in the book.
     amendments: int = 0
     queued_ms: int = 0
@@ -73,11 +76,6 @@ class Order:
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
-
-    @property
-    def is_forced(self) -> bool:
-        """Whether the venue itself made it, to close a position."""
-        return self.request.client_id.startswith(FORCED)
 
     @property
     def remaining(self) -> Decimal:

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.services.exchange_simulator.running import Running, running
+from tests.services.exchange_simulator.running import Running, receive, running
 from tests.services.exchange_simulator.trader import SYMBOL, Trader, eventually, trader
 
 ORDER, ALGO, RISK = "/fapi/v1/order", "/fapi/v1/algoOrder", "/fapi/v3/positionRisk"
@@ -267,6 +267,30 @@ async def test_the_venue_closes_positions_under_its_own_ids(reason: str, name: s
         assert (closed["x"], closed["X"], closed["S"], closed["z"]) == ("CALCULATED", "FILLED", "SELL", "0.010")
         [held] = await me.ok("GET", RISK)
         assert held["positionAmt"] == "0.030"
+        forced = await me.ok("GET", "/fapi/v1/forceOrders", symbol=SYMBOL)
+        assert [one["clientOrderId"] for one in forced] == ([] if reason == "settlement" else [closed["c"]])
+        fees = await me.ok("GET", "/fapi/v1/income", incomeType="INSURANCE_CLEAR")
+        cost = Decimal("0.010") * Decimal(closed["L"]) * Decimal("0.0125")
+        assert [Decimal(one["income"]) for one in fees] == ([-cost] if reason == "liquidation" else [])
+
+
+async def test_a_strict_venue_is_silent_where_the_older_ways_are_used(tmp_path: Path) -> None:
+    async with running(tmp_path, **SETTINGS) as venue:
+        me = trader(venue)
+        number = await venue.fault("strict_user_streams")
+        key = await me.listen_key()
+        async with (
+            me.stream("&events=ORDER_TRADE_UPDATE") as right,
+            venue.socket(f"/private/ws?listenKey={key}") as nameless,
+            venue.socket(f"/private/ws/{key}") as in_path,
+        ):
+            await me.buy(newClientOrderId="first")
+            await right.until(lambda found: len(found) == 2)
+            await venue.end(number)
+            await me.buy(newClientOrderId="second")
+            for socket in (nameless, in_path):
+                heard = await receive(socket, lambda found: found != [] and found[-1]["e"] == "ORDER_TRADE_UPDATE")
+                assert (heard[-1]["o"]["c"], heard[-1]["o"]["X"]) == ("second", "NEW")
 
 
 async def test_a_delisting_ends_orders_and_settles_positions(tmp_path: Path) -> None:
