@@ -224,7 +224,7 @@ def _rows(parameters: TradeParameters, name: str) -> list[object]:
         raise missing(name)
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise invalid_value(name) from None
     if not isinstance(found, list):
         raise invalid_value(name)

@@ -46,6 +46,11 @@ class Trader:
         query = urlencode({name: value for name, value in given.items() if value is not None})
         return await self.raw(method, f"{path}?{query}&signature={self.signature(query)}")
 
+    async def post(self, path: str, **parameters: object) -> Answer:
+        """A signed POST with everything in its body, which may be longer than a query."""
+        body = urlencode({"timestamp": self.now_ms(), **parameters})
+        return await self.raw("POST", path, f"{body}&signature={self.signature(body)}")
+
     async def raw(self, method: str, path_and_query: str, data: str | None = None) -> Answer:
         """A request as it is."""
         headers = {"X-MBX-APIKEY": self.key.key}

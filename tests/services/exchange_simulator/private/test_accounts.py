@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from services.exchange_simulator.private.journal import JOURNAL_FILE
-from tests.services.exchange_simulator.running import START_MS, running
+from tests.services.exchange_simulator.running import SLICE, START_MS, receive, running
 from tests.services.exchange_simulator.trader import SYMBOL, trader
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 SETTINGS: dict[str, Any] = {"symbols": (SYMBOL, "ETHUSDT"), "rate": 60.0}
 HOUR_MS = 3_600_000
+STREAM = "btcusdt@aggTrade"
 
 
 async def test_positions_and_balances_agree_in_every_answer(tmp_path: Path) -> None:
@@ -151,3 +152,18 @@ async def test_a_restart_keeps_orders_positions_and_money(tmp_path: Path) -> Non
         assert {**after, "at": 0} == {**before, "at": 0}
         placed = await me.ok("POST", ORDER, **resting, price=low)
         assert placed["orderId"] > before["orders"][-1]["orderId"]
+
+
+async def test_a_recording_is_traded_against_like_any_market(tmp_path: Path) -> None:
+    async with (
+        running(tmp_path, recording=(SLICE,), rebase=True) as venue,
+        venue.socket(f"/market/ws/{STREAM}") as reader,
+    ):
+        me = trader(venue)
+        [first] = await receive(reader, lambda found: len(found) == 1)
+        async with me.stream("&events=ORDER_TRADE_UPDATE") as stream:
+            order = await me.buy("0.010", newOrderRespType="RESULT")
+            events = await stream.until(lambda found: found[-1:] != [] and found[-1]["o"]["X"] == "FILLED")
+        assert order["status"] == "FILLED"
+        price = Decimal(events[-1]["o"]["L"])
+        assert abs(price / Decimal(first["p"]) - 1) < Decimal("0.01")

@@ -135,6 +135,8 @@ async def test_a_batch_succeeds_and_fails_order_by_order(tmp_path: Path) -> None
         over = await me.ok("DELETE", "/fapi/v1/batchOrders", symbol=SYMBOL, orderIdList=numbers)
         assert [one.get("code", one.get("status")) for one in over] == ["CANCELED", -2011]
         assert await me.code("POST", "/fapi/v1/batchOrders", batchOrders=json.dumps(rows * 2)) == -4082
+        for nonsense in ("{}", "[1]", "no", "[" * 20_000):
+            assert (await me.post("/fapi/v1/batchOrders", batchOrders=nonsense)).body["code"] == -1130
 
 
 async def test_orders_are_counted_apart_from_weight(tmp_path: Path) -> None:
