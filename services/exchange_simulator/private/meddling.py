@@ -47,7 +47,9 @@ class Meddling:
         if self._is_strict(armed):
             self._house.streams.strict = True
         for command in self._commands(armed.fault):
-            armed.affected += self._do(armed, command)
+            taken = self._do(armed, command)
+            if isinstance(armed.fault, trading.AccountFault):
+                armed.affected += taken
 
     def _end(self, armed: Armed) -> None:
         if isinstance(armed.fault, trading.ThinTriggers):
@@ -69,7 +71,9 @@ class Meddling:
         except VenueError as error:
             detail |= {"refused": error.code, "message": error.message}
         symbol = getattr(command, "symbol", None) or getattr(getattr(command, "request", None), "symbol", None)
-        self.desk.ledger.add(command.at, armed.number, armed.fault.kind, symbol=symbol, count=1, detail=detail)
+        # What the market itself does is told by its own entry, what follows for accounts by one of another kind.
+        kind = "settled" if isinstance(armed.fault, plan.Delisting) else armed.fault.kind
+        self.desk.ledger.add(command.at, armed.number, kind, symbol=symbol, count=1, detail=detail)
         return "refused" not in detail
 
     def check(self, fault: plan.AnyFault) -> None:
@@ -87,8 +91,10 @@ class Meddling:
         at = self._house.now_ms
         if isinstance(fault, plan.Delisting):
             for symbol in fault.symbols or self._house.prices.symbols:
-                for name in list(self._house.exchange.accounts):
-                    yield commands.Delist(at=at(), account=name, symbol=symbol)
+                for name, account in self._house.exchange.accounts.items():
+                    book = account.book
+                    if account.held(symbol) or book.open_orders(symbol) or book.open_algos(symbol):
+                        yield commands.Delist(at=at(), account=name, symbol=symbol)
         elif isinstance(fault, trading.ThinTriggers):
             yield commands.SetTriggeredShare(at=at(), account=_EVERYBODY, share=fault.share)
         elif isinstance(fault, trading.AccountFault):

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -102,15 +103,18 @@ class Reader:
 
 
 class Desk:
-    """The simulator's fault desk over HTTP."""
+    """The simulator's fault desk over HTTP; `state` is the simulator's folder, which has a key of its account."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, state: Path) -> None:
         self._url = url
+        self._accounts = state / "accounts.json"
 
     def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
         """The JSON of an answer; that of a refusal too."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"X-MBX-APIKEY": "test", "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
+        if path.startswith("/fapi"):
+            headers["X-MBX-APIKEY"] = json.loads(self._accounts.read_text())[0]["keys"][0]["key"]
         request = urllib.request.Request(self._url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:

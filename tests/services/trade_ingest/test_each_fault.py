@@ -199,7 +199,7 @@ def shared(session_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> 
     asyncio.run(ensure_topics(session_broker.bootstrap, PARTITIONS))
     folder = tmp_path_factory.mktemp("each_fault")
     with running(IngestStack(session_broker.bootstrap, "trade_ingest", folder, **KNOBS)) as stack:
-        yield Shared(stack, Desk(stack.url), Reader(stack.bootstrap))
+        yield Shared(stack, Desk(stack.url, folder / "simulator"), Reader(stack.bootstrap))
 
 
 class Trial:

@@ -301,7 +301,7 @@ async def test_a_delisting_ends_orders_and_settles_positions(tmp_path: Path) -> 
         await me.ok("POST", ORDER, **resting, price=await me.price(-900))
         await me.ok("POST", ALGO, **STOP, closePosition="true", triggerPrice=await me.price(-900))
         async with me.stream("&events=ORDER_TRADE_UPDATE") as stream:
-            await venue.fault("delisting", symbols=[SYMBOL])
+            number = await venue.fault("delisting", symbols=[SYMBOL])
             events = await stream.until(lambda found: len(found) == 3)
         assert [(event["o"]["X"], event["o"]["er"]) for event in events] == [
             ("EXPIRED", "7"),
@@ -309,6 +309,7 @@ async def test_a_delisting_ends_orders_and_settles_positions(tmp_path: Path) -> 
             ("FILLED", "0"),
         ]
         assert events[-1]["o"]["c"].startswith("settlement_autoclose-")
+        assert sorted(entry["kind"] for entry in await venue.ledger(number)) == ["delisting", "settled"]
         assert await me.ok("GET", RISK) == await me.ok("GET", "/fapi/v1/openAlgoOrders") == []
         assert await me.code("POST", ORDER, **MARKET) == -1122
     # After a restart the symbol is still gone, and what was traded before is still there.
