@@ -142,14 +142,10 @@ def _start_failed(state_dir: Path, code: int) -> UserError:
 
 
 def run_detached(state_dir: Path, arguments: Sequence[str]) -> None:
-    """Start in the background and return when everything is ready; a line for each step, in pipes too."""
+    """Start in the background and return when everything is ready; a line when it begins and when it has, in pipes too."""
     began = time.monotonic()
     supervisor = start_supervisor(state_dir, arguments, tied=False)
     console().print(f"starting in the background; log in {_log_path(state_dir)}", markup=False)
-    wait_until(state_dir, supervisor, ("prepared", "ready"))
-    console().print(
-        f"servers, tables and topics are there after {time.monotonic() - began:.1f} s; waiting for the services"
-    )
     wait_until(state_dir, supervisor, ("ready",))
     run = running_stack(state_dir)
     elsewhere = "" if state_dir == Path(".perpstream") else f" --state-dir {state_dir}"
