@@ -182,11 +182,16 @@ def diffs(files: Files, standing: Standing) -> list[DiffRow]:
             found.append(_diff(path, strategy, standing.last.get(strategy.name), tuple(problems.get(path, ()))))
     names = {*checked.names.values(), *(row.strategy for row in found)}
     gone = [
-        DiffRow(name, None, "no file", word.strategy.version, None)
+        DiffRow(name, None, "no file", word.strategy.version, None, problems=_refusal(standing, word))
         for name, word in sorted(standing.last.items())
         if files.whole and word.enabled and name not in names
     ]
     return found + gone
+
+
+def _refusal(standing: Standing, word: Word) -> tuple[str, ...]:
+    verdict = standing.verdict(word.event.strategy)
+    return (f"{verdict.refusal(word.event)}: {RESTART}",) if verdict.state == "refused" else ()
 
 
 def _diff(path: Path, strategy: Strategy, word: Word | None, problems: tuple[str, ...]) -> DiffRow:
@@ -207,13 +212,17 @@ def _diff(path: Path, strategy: Strategy, word: Word | None, problems: tuple[str
 def lines_of(row: DiffRow) -> list[str]:
     """A diff as people read it: what is compared, a line for each field, and why it waits."""
     if row.state == "no file":
-        return [f"{row.strategy}: version {row.version_in_force} is in force and has no file"]
+        what = "was refused by the engine" if row.problems else "is in force"
+        return [
+            f"{row.strategy}: version {row.version_in_force} {what} and has no file",
+            *(f"  {x}" for x in row.problems),
+        ]
     head = f"{row.strategy} ({row.file})"
     below = [*(f"  {item}" for item in row.differences), *(f"  it waits: {line}" for line in row.problems)]
     if row.state == "invalid":
         return [f"{head}: it is no strategy", *(f"  {line}" for line in row.problems)]
     if row.state == "same":
-        return [f"{head}: same as in force", *below]
+        return [f"{head}: {'same as what was said last' if row.problems else 'same as in force'}", *below]
     if row.version_in_force is None:
         return [f"{head}: version {row.version_of_file}, not in force", *below]
     return [f"{head}: differs from what is in force", *below]

@@ -255,6 +255,16 @@ def test_only_what_the_engine_has_taken_is_in_force(folder: Path) -> None:
     assert again == ("in force", []), "an engine that knows more has answered since"
 
 
+def test_a_diff_does_not_call_refused_what_is_in_force(folder: Path) -> None:
+    standing = standing_of((event, 7) for event in said(folder, []))
+    standing.answers = answers_of(1, [answer(word.event, 0, "unknown factor mine") for word in standing.words])
+    (folder / "v52.json").unlink()
+    first, second = diffs(Files(read_texts(strategy_files(folder)), folder, whole=True), standing)
+    told = [*lines_of(first), *lines_of(second)]
+    assert not any("in force" in line for line in told), told
+    assert sum("the engine has refused it: unknown factor mine" in line for line in told) == 2, told
+
+
 def test_a_person_may_say_again_what_the_engine_has_refused(folder: Path) -> None:
     log = said(folder, [])
     standing = standing_of((event, 7) for event in log)
