@@ -21,21 +21,25 @@ Strategies = Annotated[
     list[Path] | None,
     typer.Option("--strategy", help="A strategy file; may be repeated [default: all of strategies/]"),
 ]
-Recorded = Annotated[bool, typer.Option(help="Use the configurations that were in force, where they changed")]
+Recorded = Annotated[
+    bool, typer.Option("--recorded-strategies", help="Use the configurations that were in force, where they changed")
+]
 Parquet = Annotated[Path | None, typer.Option(help="Read what `data export` has written, not the database")]
 Archive = Annotated[Path | None, typer.Option(help="Read files of the exchange's public archive, or a folder of them")]
 Recordings = Annotated[
     list[Path] | None,
     typer.Option("--recording", help="Read a raw recording of the exchange's streams; repeat for several files"),
 ]
-Timeline = Annotated[bool, typer.Option(help="Read the topic market.timeline.v1, not the database")]
+Timeline = Annotated[bool, typer.Option("--timeline", help="Read the topic market.timeline.v1, not the database")]
 Repaired = Annotated[
-    bool, typer.Option(help="With what repairs have brought since; by default as the live engine saw it")
+    bool, typer.Option("--repaired", help="With what repairs have brought since; by default as the live engine saw it")
 ]
 WarmUp = Annotated[float, typer.Option(help="Hours read before --from, whose signals do not count")]
-AllowGaps = Annotated[bool, typer.Option(help="Run over missing trades and days all the same")]
-Ideal = Annotated[bool, typer.Option(help="Without any costs; the report is branded")]
-NoFunding = Annotated[bool, typer.Option(help="Without funding payments, where their rates are not known")]
+AllowGaps = Annotated[bool, typer.Option("--allow-gaps", help="Run over missing trades and days all the same")]
+Ideal = Annotated[bool, typer.Option("--ideal", help="Without any costs; the report is branded")]
+NoFunding = Annotated[
+    bool, typer.Option("--no-funding", help="Without funding payments, where their rates are not known")
+]
 Risk = Annotated[float, typer.Option(help="Risk per trade in quote units (1 R)")]
 Balance = Annotated[float, typer.Option(help="Starting balance in quote units")]
 MostPositions = Annotated[int, typer.Option(help="Most positions at a time")]
