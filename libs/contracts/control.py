@@ -34,6 +34,7 @@ class StrategyAnswered(Event, frozen=True, kw_only=True):
     `activation_id` is the `event_id` of the `StrategyActivated`; `partition` and `offset` are the place. Refused, it changed
     nothing: what was in force before stays, and `reason` says why. An engine that replays the place answers again: the same
     answer has the same id, another one (other code knows more factors) counts instead. `event_time_ms` is the activation's.
+    `factors`: all that this engine knows, so that nobody says in the log what it would refuse; not there in the first records.
     """
 
     SCHEMA: ClassVar[str] = "strategy_answered/1"
@@ -45,6 +46,7 @@ class StrategyAnswered(Event, frozen=True, kw_only=True):
     partition: int
     offset: int
     reason: str = ""
+    factors: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SymbolFollowed(Event, frozen=True, kw_only=True):

@@ -2,7 +2,14 @@
 
 import sys
 
-from services.backtester.app import main
+from libs.kit.interruption import interruptible
+
+
+def _run() -> int:
+    from services.backtester.app import main
+
+    return main(sys.argv[1:])
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(interruptible(_run, "interrupted; nothing was written"))

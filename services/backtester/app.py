@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from libs.kit.errors import ConfigurationError, UserError
+from libs.kit.interruption import EXIT_INTERRUPTED
 from libs.kit.memory import keep_freed_memory
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from services.backtester.reading import TableMarket
@@ -20,8 +21,6 @@ from services.backtester.request import BacktestRequest, RequestInvalid, read_re
 from services.backtester.runner import Run
 from services.backtester.screen import progress, result_console
 from services.backtester.sources import Market
-
-EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import Console
 
 from libs.kit.errors import ConfigurationError
+from libs.kit.interruption import EXIT_INTERRUPTED
 from libs.trading.strategy import Strategy
-from services.backtester.app import EXIT_INTERRUPTED, open_source
+from services.backtester.app import open_source
 from services.backtester.drift import VERDICTS, Drift, write_drift
 from services.backtester.drift_check import check_drift
 from services.backtester.report import Report, compare, print_comparison, read_report, write_comparison

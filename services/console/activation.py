@@ -1,6 +1,6 @@
 """What files change in what is in force: decided file by file, in words, and said in the log with who, why and from where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from libs.contracts.control import StrategyActivated
 from libs.contracts.identity import digest
 from libs.trading.differences import differences
 from libs.trading.strategy import Strategy
-from services.console.strategy_answers import RESTART, Verdict
+from services.console.strategy_answers import RESTART, Answers, Verdict
 from services.console.strategy_files import Checked, check_files, read_texts, strategy_files
 from services.console.strategy_log import Standing, Word, definition_digest, publish, read_standing
 
@@ -63,6 +63,9 @@ def plan_of(files: Files, standing: Standing, by: By) -> Plan:
         if strategy is None:
             plan = _joined(plan, Plan(problems=tuple(checked.problems[path])))
             continue
+        if unknown := standing.answers.unknown(strategy.factors):
+            plan = _joined(plan, Plan(problems=(_too_new(path, unknown),)))
+            continue
         wanted = activation_of(strategy, text, by, files.name_of(path))
         last = standing.last.get(strategy.name)
         if last is not None and last.strategy == strategy:
@@ -100,6 +103,12 @@ def file_problems(files: Files, standing: Standing) -> dict[Path, list[str]]:
         if lines := [*plan.problems, *plan.notes]:
             found[path] = lines
     return found
+
+
+def _too_new(path: Path, factors: Sequence[str]) -> str:
+    """What the engine would refuse is not said at all: a replay whose code knows the factor would take it from there on."""
+    names = ", ".join(factors)
+    return f"{path}: $.factors: the running engine does not know {names}: {RESTART}"
 
 
 def _joined(first: Plan, second: Plan) -> Plan:
@@ -197,9 +206,13 @@ def _activation(name: str, version: int, definition: bytes, *, enabled: bool) ->
 
 
 async def activate_folder(bootstrap: str, folder: Path, by: By) -> Plan:
-    """Bring control.strategy.v1 up to date with the folder; doing it twice adds nothing. Files with problems change nothing.
-    Raises `ConfigurationError` for a folder without files, or a file that nobody may read."""
+    """Bring control.strategy.v1 up to date with the folder, before any engine runs; doing it twice adds nothing.
+
+    Files with problems change nothing; what engines that are gone have answered does not count. Raises `ConfigurationError` for
+    a folder without files, or a file that nobody may read.
+    """
     files = Files(read_texts(strategy_files(folder)), folder, whole=True)
-    plan = plan_of(files, await read_standing(bootstrap), by)
+    standing = replace(await read_standing(bootstrap), answers=Answers())
+    plan = plan_of(files, standing, by)
     await publish(bootstrap, plan.news)
     return plan

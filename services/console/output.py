@@ -21,10 +21,11 @@ from rich.console import Console
 from infra.local.runfile import RunFile, process_of, read_run_file, running_stack
 from infra.local.settings import stack_settings
 from libs.kit.errors import UnreachableError, UserError
+from libs.kit.interruption import EXIT_INTERRUPTED
 from libs.kit.secrets import HIDDEN, masked
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+EXIT_FAILED = 1
 T = TypeVar("T")
 
 StateDir = Annotated[

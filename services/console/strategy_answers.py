@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from libs.contracts.codec import decode
 from libs.contracts.control import StrategyActivated, StrategyAnswered
 from libs.contracts.topics import STRATEGY_ANSWER, TIMELINE
@@ -32,14 +34,22 @@ class Verdict(NamedTuple):
 
 @dataclass(slots=True)
 class Answers:
-    """The newest answer of each partition on each strategy; `partitions`: how many the timeline has (0: nobody has asked)."""
+    """The newest answer of each partition on each strategy; `partitions`: how many the timeline has (0: nobody has asked).
+    `factors`: what the engine of each partition knows, as it said last."""
 
     partitions: int = 0
     newest: dict[tuple[str, int], StrategyAnswered] = field(default_factory=dict)
+    factors: dict[int, frozenset[str]] = field(default_factory=dict)
 
     def take(self, answer: StrategyAnswered) -> None:
         """The next record of the topic."""
         self.newest[answer.strategy, answer.partition] = answer
+        if not isinstance(answer.factors, msgspec.UnsetType):
+            self.factors[answer.partition] = frozenset(answer.factors)
+
+    def unknown(self, factors: Iterable[str]) -> list[str]:
+        """Those that an engine does not know; none while no engine has said what it knows."""
+        return sorted({name for known in self.factors.values() for name in set(factors) - known})
 
     def on(self, event: StrategyActivated) -> Verdict:
         """What became of this activation, if it is the last on its strategy."""

@@ -21,6 +21,7 @@ from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor
 from libs.trading.engine.core import Engine, Evaluation
 from libs.trading.engine.features import indicator_event
+from libs.trading.factors import all_factors
 
 _LONGEST_REASON = 1_000
 
@@ -138,9 +139,9 @@ class EngineCore:
 
 def _answer(event: StrategyActivated, record: Record, refused: str | None) -> StrategyAnswered:
     why = "" if refused is None else refused[:_LONGEST_REASON]
-    place = (record.partition, record.offset)
+    place, factors = (record.partition, record.offset), tuple(all_factors())
     return StrategyAnswered(
-        event_id=digest("answer", event.event_id, *place, refused is None, why.replace("|", "/")),
+        event_id=digest("answer", event.event_id, *place, refused is None, why.replace("|", "/"), ",".join(factors)),
         event_time_ms=event.event_time_ms,
         strategy=event.strategy,
         version=event.version,
@@ -149,6 +150,7 @@ def _answer(event: StrategyActivated, record: Record, refused: str | None) -> St
         partition=record.partition,
         offset=record.offset,
         reason=why,
+        factors=factors,
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +40,13 @@ class StrategyBook:
         self._in_force: dict[str, InForce] = {}
 
     def activate(self, event: StrategyActivated) -> None:
-        """Put a configuration in force, or withdraw it; raises `BadMessage` when it is none."""
+        """Put a configuration in force, or withdraw it; raises `BadMessage` when it is none.
+
+        What is withdrawn is what is in force, whatever definition the withdrawal carries: that one may have been refused.
+        """
+        if not event.enabled and (ours := self._in_force.get(event.strategy)) is not None:
+            mine = ours.activation
+            event = msgspec.structs.replace(event, version=mine.version, definition=mine.definition)
         try:
             strategy = read_strategy(bytes(event.definition), event.strategy)
         except StrategyInvalid as problem:

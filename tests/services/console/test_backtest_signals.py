@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,16 +59,21 @@ def of_session(session: int) -> list[str]:
 
 
 def await_run(process: "subprocess.Popen[str]") -> None:
-    """Until the process asked to be told of SIGTERM: from there on it is the run."""
+    """Until the command has become the run, and asked to be told of SIGTERM."""
+    await_caught(process, "services.backtester")
+
+
+def await_caught(process: "subprocess.Popen[str]", module: str = "services.console") -> None:
+    """Until the process runs that module, and asked to be told of SIGTERM."""
     wanted = 1 << (signal.SIGTERM - 1)
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        if int(status.partition("SigCgt:")[2].split()[0], 16) & wanted:
+        caught = Path(f"/proc/{process.pid}/status").read_text().partition("SigCgt:")[2].split()[0]
+        if module in Path(f"/proc/{process.pid}/cmdline").read_text() and int(caught, 16) & wanted:
             return
         time.sleep(0.005)  # what is awaited is a state of another process
     process.kill()
-    raise AssertionError("the command does not become the run")
+    raise AssertionError(f"{module} does not run")
 
 
 def await_parts(process: "subprocess.Popen[str]", parts: Path) -> None:
@@ -77,6 +83,16 @@ def await_parts(process: "subprocess.Popen[str]", parts: Path) -> None:
             return
         time.sleep(0.01)  # what is awaited is a file of another process
     raise AssertionError(f"the sweep writes nothing: {process.communicate()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_run_is_one_line_too(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    process = started(folder, "run", "--output", str(tmp_path / "report"))
+    await_caught(process)
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (130, ""), errors
+    assert re.fullmatch(r"perpstream: interrupted(; nothing was written)?\n", errors)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

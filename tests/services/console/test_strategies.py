@@ -6,11 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 
 from infra.local.options import ROOT
 from libs.contracts.control import StrategyActivated, StrategyAnswered
 from libs.kit.errors import ConfigurationError
 from libs.streaming.admin import ensure_topics
+from libs.trading.factors import all_factors
 from libs.trading.strategy import StrategyInvalid
 from services.console.activation import FOLDER, By, Files, Plan, activate_folder, plan_of, withdrawal
 from services.console.strategy_answers import answers_of
@@ -215,8 +217,10 @@ def test_a_file_older_than_what_a_person_activated_says_what_to_do(folder: Path,
     assert any("it waits: " in line and "copy its file here" in line for line in lines_of(shown[0]))
 
 
-def answer(event: StrategyActivated, partition: int, refused: str = "") -> StrategyAnswered:
-    """What the engine of a partition says of an activation."""
+def answer(
+    event: StrategyActivated, partition: int, refused: str = "", factors: tuple[str, ...] | UnsetType = UNSET
+) -> StrategyAnswered:
+    """What the engine of a partition says of an activation, and what it knows."""
     return StrategyAnswered(
         event_id=f"{event.event_id}:{partition}:{refused}",
         event_time_ms=0,
@@ -227,7 +231,29 @@ def answer(event: StrategyActivated, partition: int, refused: str = "") -> Strat
         partition=partition,
         offset=4,
         reason=refused,
+        factors=factors,
     )
+
+
+def test_what_the_engine_would_refuse_is_not_said_in_the_log(folder: Path) -> None:
+    """Else a replay, whose code knows the factor, would take it at a place where the engine did not."""
+    log = said(folder, [])
+    edit(folder / "v52.json", version=3)
+    standing = standing_of((event, 7) for event in log)
+    knows = tuple(all_factors())
+    standing.answers = answers_of(2, [answer(log[0], 0, "", knows), answer(log[0], 1, "", knows)])
+    files = Files(read_texts(strategy_files(folder)), folder, whole=True)
+    assert [event.version for event in plan_of(files, standing, BY_FOLDER).news] == [3]
+
+    older = tuple(name for name in knows if name != "basis")
+    standing.answers = answers_of(2, [answer(log[0], 0, "", knows), answer(log[0], 1, "", older)])
+    for by in (BY_FOLDER, BY_HAND):
+        found = plan_of(files, standing, by)
+        assert found.news == ()
+        assert "v52.json: $.factors: the running engine does not know basis" in "\n".join(found.problems)
+        assert "perpstream down" in found.problems[0]
+    listed = {row.strategy: row for row in rows(folder, standing)}
+    assert "does not know basis" in listed["v52"].problems[0]
 
 
 def test_only_what_the_engine_has_taken_is_in_force(folder: Path) -> None:

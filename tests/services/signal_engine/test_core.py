@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -199,6 +200,30 @@ def test_a_strategy_counts_from_its_place_until_it_is_withdrawn() -> None:
     ]
     assert {signal.direction for signal in found} == {"short"}
     assert all(signal.stop_loss > signal.price > signal.take_profit_1 for signal in found)  # type: ignore[operator]
+
+
+def test_what_is_withdrawn_is_what_is_in_force_also_after_a_refused_version() -> None:
+    """A person who withdraws a strategy after a refusal means the version that signals, not the one that never counted."""
+    timeline = TimelineFactory()
+    timeline.fence()
+    timeline.copy(AGGTRADE, bootstrap("BTCUSDT", 1))
+    timeline.copy(STRATEGY_CONTROL, activation(50))
+    one_trade_a_grid(timeline, range(4))
+    refused = bytes(activation(50, version=2).definition).replace(b'"basis"', b'"nobody_knows"')
+    timeline.copy(STRATEGY_CONTROL, msgspec.structs.replace(activation(50, version=2), definition=msgspec.Raw(refused)))
+    one_trade_a_grid(timeline, range(4, 8))
+    gone = activation(50, version=2, enabled=False)
+    timeline.copy(STRATEGY_CONTROL, msgspec.structs.replace(gone, definition=msgspec.Raw(refused)))
+    one_trade_a_grid(timeline, range(8, 12))
+    core = EngineCore(KERNEL)
+    whole = signals_of(core, timeline.records)
+    assert {signal.version for signal in whole} == {1}
+    assert [signal.reason for signal in whole if grid_of(signal) > 7] == ["disabled"] * 4
+    assert "disabled" not in {signal.reason for signal in whole if grid_of(signal) <= 7}
+    first, rest = EngineCore(KERNEL), timeline.records[-3:]
+    before = signals_of(first, timeline.records[:-3])
+    restored = load(dump(first), KERNEL, first.next_offset)
+    assert before + signals_of(restored, rest) == whole, "a snapshot forgets what was withdrawn"
 
 
 def test_a_strategy_that_asks_for_seconds_gets_a_grid_of_seconds() -> None:
