@@ -84,10 +84,11 @@ peers: | $(UV) ## Measure the kernel against other designs, in an environment of
 	@UV_PROJECT_ENVIRONMENT=.venv-peers $(UV) sync --quiet --locked --no-dev --group peers --python "$$($(FIND_PYTHON))"
 	@.venv-peers/bin/python -m tests.bench.bench_peers $(ARGS)
 
-docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics and of settings
+docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics, settings and risk rules
 	@$(RUN) -m libs.contracts.export
 	@$(RUN) -m services.console.strategy_schema
 	@$(RUN) -m tests.architecture.settings_page
+	@$(RUN) -m tests.architecture.risk_rules_page
 
 clean: ## Stop the stack and remove its state
 	@if [ -x $(PERPSTREAM) ]; then $(PERPSTREAM) down 2>/dev/null || true; fi

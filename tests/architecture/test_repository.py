@@ -10,7 +10,7 @@ import pytest
 
 from libs.contracts import topics
 from libs.contracts.topics import TOPICS, Topic
-from tests.architecture import settings_page
+from tests.architecture import risk_rules_page, settings_page
 
 ROOT = Path(__file__).parents[2]
 README_LINES = 200
@@ -135,6 +135,10 @@ def test_every_runtime_dependency_is_justified() -> None:
 
 def test_the_settings_page_is_current() -> None:
     assert settings_page.PAGE.read_text() == settings_page.settings_page(), "run `make docs`"
+
+
+def test_the_page_of_risk_rules_is_current() -> None:
+    assert risk_rules_page.PAGE.read_text() == risk_rules_page.risk_rules_page(), "run `make docs`"
 
 
 def test_no_two_settings_share_a_variable_and_no_class_is_a_drawer() -> None:
