@@ -21,7 +21,8 @@ account may have others. A threshold that is reached is exceeded.
 - **A break of a rule marked *stays*** breaks the circuit: no entries, and everything is closed where the rule says so. It stays
   over restarts and days until a person resets that break, or it resumes by itself: after the cooldown, with all inputs there
   and in order, reconciliation among them, flat if it was to be, and only so many times a UTC day. A loss that is still there
-  breaks again after a reset: change the limit, or reset when the day is over. Losses in a row and slippage count anew from there.
+  breaks again after a reset: change the limit, or reset when the day is over. Losses in a row and slippage count anew from
+  each break, resume and reset.
 - **Any other break blocks entries as long as it lasts.** So does every input that is missing, NaN, stale or from the future.
   What is missing closes nothing, except a position without a stop, and everything once the account was silent for too long.
 - **A position without a stop**: one stop must close all of it. Finished, smaller and opposite ones count as none. The guard

@@ -1,4 +1,4 @@
-"""Trades lost one after the other, since the last reset or resume."""
+"""Trades lost one after the other, since the last break, resume or reset."""
 
 from libs.trading.risk.rule import Rule, of_figure
 from libs.trading.risk.thresholds import at

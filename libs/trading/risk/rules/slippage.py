@@ -1,4 +1,4 @@
-"""Fills that are too far from the signal's price (0.01 %), since the last reset or resume."""
+"""Fills that are too far from the signal's price (0.01 %), since the last break, resume or reset."""
 
 from libs.trading.risk.rule import Rule, of_figure
 from libs.trading.risk.thresholds import at
