@@ -51,10 +51,10 @@ def not_taken(row: Row, signal: SignalScored) -> NotTaken:
 
 def outcome(row: Row, signal: SignalScored, scale: tuple[int, int]) -> Outcome:
     """A closed position; `scale` is the tape's price and quantity decimals. Every amount is exact, and so is their sum."""
-    fills = [_fill(row, number, scale) for number in range(int(row[at.FILLS]))]
+    fills = [fill_of(row, number, scale) for number in range(int(row[at.FILLS]))]
     finer = 10 ** (at.MONEY_DECIMALS - sum(scale))
     money = _Money.of(row, finer)
-    worst, best = _extremes(row, finer)
+    worst, best = extremes_of(row, finer)
     return Outcome(
         signal_id=signal.event_id,
         strategy=signal.strategy,
@@ -66,9 +66,9 @@ def outcome(row: Row, signal: SignalScored, scale: tuple[int, int]) -> Outcome:
         signal_price=signal.price,
         entry=fills[0],
         exits=tuple(fills[1:]),
-        stop_loss=_tape_price(row[at.INITIAL_STOP], scale),
-        take_profit_1=_tape_price(row[at.TARGET_1], scale),
-        take_profit_2=_tape_price(row[at.TARGET_2], scale),
+        stop_loss=tape_price(row[at.INITIAL_STOP], scale),
+        take_profit_1=tape_price(row[at.TARGET_1], scale),
+        take_profit_2=tape_price(row[at.TARGET_2], scale),
         risk=quote(money.risk),
         gross=quote(money.gross),
         fees=quote(money.fees),
@@ -76,8 +76,8 @@ def outcome(row: Row, signal: SignalScored, scale: tuple[int, int]) -> Outcome:
         funding=quote(money.funding),
         net=quote(money.net),
         net_r=money.net / money.risk,
-        adverse_r=min(0, worst) / _distance(row, finer),
-        favourable_r=max(0, best) / _distance(row, finer),
+        adverse_r=min(0, worst) / distance_of(row, finer),
+        favourable_r=max(0, best) / distance_of(row, finer),
     )
 
 
@@ -100,7 +100,7 @@ class _Money:
         columns = [at.FIRST_FILL + number * at.FILL_COLUMNS for number in range(int(row[at.FILLS]))]
         side, reference = int(row[at.SIDE]), int(row[at.FIRST_FILL + at.FILL_REFERENCE])
         return cls(
-            risk=_distance(row, finer) * int(row[at.QUANTITY]),
+            risk=distance_of(row, finer) * int(row[at.QUANTITY]),
             gross=sum(
                 side * (int(row[column + at.FILL_REFERENCE]) - reference) * int(row[column + at.FILL_QUANTITY])
                 for column in columns[1:]
@@ -111,19 +111,20 @@ class _Money:
         )
 
 
-def _distance(row: Row, finer: int) -> int:
+def distance_of(row: Row, finer: int) -> int:
     """From the entry to the first stop, as a fine price; above 0, because nobody enters beyond the stop."""
     return abs(int(row[at.FIRST_FILL + at.FILL_PRICE]) - int(row[at.INITIAL_STOP]) * finer)
 
 
-def _extremes(row: Row, finer: int) -> tuple[int, int]:
+def extremes_of(row: Row, finer: int) -> tuple[int, int]:
     """The worst and the best move against the entry, as fine prices."""
     entry = int(row[at.FIRST_FILL + at.FILL_PRICE])
     low, high = int(row[at.LOW]) * finer - entry, int(row[at.HIGH]) * finer - entry
     return (low, high) if row[at.SIDE] > 0 else (-high, -low)
 
 
-def _fill(row: Row, number: int, scale: tuple[int, int]) -> Fill:
+def fill_of(row: Row, number: int, scale: tuple[int, int]) -> Fill:
+    """A fill of a position by its number, 0 is the entry."""
     column = at.FIRST_FILL + number * at.FILL_COLUMNS
     return Fill(
         reason=FILL_REASONS[int(row[column + at.FILL_WHY])],
@@ -135,7 +136,8 @@ def _fill(row: Row, number: int, scale: tuple[int, int]) -> Fill:
     )
 
 
-def _tape_price(price: int, scale: tuple[int, int]) -> Decimal:
+def tape_price(price: int, scale: tuple[int, int]) -> Decimal:
+    """A price of the tape in quote units."""
     return Decimal(int(price)).scaleb(-scale[0])
 
 

@@ -97,14 +97,14 @@ def book_result(rules: PortfolioRules, state: RiskState, now_ms: int, amount: De
     """The state after money came or went (quote units): a fill's result, its fee, funding."""
     account = _account(state)
     machine.realise(account, rules.table(), now_ms, money(amount))
-    return _state(account)
+    return risk_state(account)
 
 
 def look(rules: PortfolioRules, state: RiskState, now_ms: int, unrealised: Decimal) -> RiskState:
     """The state after the guard's look at what is unrealised now (quote units)."""
     account = _account(state)
     machine.guard(account, rules.table(), now_ms, money(unrealised))
-    return _state(account)
+    return risk_state(account)
 
 
 def entry_refused(rules: PortfolioRules, state: RiskState, now_ms: int, locked: bool) -> NotTakenReason | None:
@@ -125,7 +125,8 @@ def _account(state: RiskState) -> NDArray[np.int64]:
     return row
 
 
-def _state(row: NDArray[np.int64]) -> RiskState:
+def risk_state(row: NDArray[np.int64]) -> RiskState:
+    """What an account's row remembers."""
     return RiskState(
         balance=quote(row[at.BALANCE]),
         day=int(row[at.DAY]),

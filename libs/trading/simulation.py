@@ -6,6 +6,7 @@ Rules and their reasons: docs/decisions/0022-trade-simulation.md.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,21 @@ from libs.trading.arrays import (
 from libs.trading.closed import EquityMarks, equity_marks, not_taken, outcome
 from libs.trading.machine import layout as at
 from libs.trading.machine.run import Book
-from libs.trading.market import Part, Span, TradeTape, build_market
+from libs.trading.market import FundingRates, Part, Span, TradeTape, build_market
+from libs.trading.open_positions import OpenPosition, open_position
 from libs.trading.outcome import NotTaken, Outcome
-from libs.trading.portfolio import new_account, quote
+from libs.trading.portfolio import RiskState, new_account, quote, risk_state
 from libs.trading.signal_columns import signal_columns
+from libs.trading.simulation_state import SimulationState, SymbolState, dump, load
+
+
+class Results(NamedTuple):
+    """What a simulation has given since it was asked last: closed positions in order of their exits, emitted signals that opened
+    none in order of when that was decided, and the points of the curve."""
+
+    outcomes: tuple[Outcome, ...]
+    not_taken: tuple[NotTaken, ...]
+    equity: EquityMarks
 
 
 @dataclass(slots=True)
@@ -82,6 +94,65 @@ class Simulator:
     def balance(self) -> Decimal:
         """What is realised by now, with the starting balance (quote units)."""
         return quote(self._account[at.BALANCE])
+
+    @property
+    def positions(self) -> tuple[OpenPosition, ...]:
+        """What is ordered or open now, in order of symbols."""
+        held = [(symbol, symbol.position) for _, symbol in sorted(self._symbols.items())]
+        return tuple(
+            open_position(row, self._signals[int(row[at.SIGNAL])], symbol.tail)
+            for symbol, row in held
+            if row[at.STATE] != at.FREE
+        )
+
+    @property
+    def risk(self) -> RiskState:
+        """What the account's rules remember."""
+        return risk_state(self._account)
+
+    def drain(self) -> Results:
+        """What there is since the last call; it is forgotten here."""
+        found = Results(self.outcomes, self.not_taken, self.equity)
+        self._outcomes, self._not_taken, self._equity = [], [], []
+        return found
+
+    def state(self) -> bytes:
+        """All that the future depends on; results go to `drain` and are not in it. Equal states give equal bytes, however the
+        time before was cut."""
+        return dump(
+            SimulationState(
+                now_ms=self._now_ms,
+                equity_ms=self._equity_ms,
+                finished=self._finished,
+                account=self._account,
+                numbered=self._numbered,
+                symbols=[SymbolState(each.tail, each.position) for _, each in sorted(self._symbols.items())],
+                signals=dict(sorted(self._signals.items())),
+            )
+        )
+
+    @classmethod
+    def restore(cls, setup: TradingSetup, data: bytes) -> Self:
+        """The simulation as it was, going on under this setup. Raises `ForeignState` for bytes that another version kept."""
+        kept = load(data)
+        made = cls(setup, kept.now_ms, kept.equity_ms)
+        made._finished, made._account, made._numbered = kept.finished, kept.account, kept.numbered
+        made._symbols = {each.tail.symbol: _Symbol(each.tail, each.position) for each in kept.symbols}
+        made._signals = kept.signals
+        return made
+
+    def know_funding(self, rates: FundingRates) -> None:
+        """The settlements of a symbol, with those that have become known: none before now may differ from what it was.
+
+        Raises `ValueError` when one does, because positions remember which settlement comes next by its number.
+        """
+        known = self._setup.funding.get(rates.symbol)
+        passed = rates.time_ms[: int(np.searchsorted(rates.time_ms, self._now_ms))]
+        if known is not None:
+            before = known.time_ms[: int(np.searchsorted(known.time_ms, self._now_ms))]
+            if not np.array_equal(before, passed):
+                raise ValueError(f"{rates.symbol}: a settlement before now cannot be added or taken away")
+        self._setup = replace(self._setup, funding={**self._setup.funding, rates.symbol: rates})
 
     def add_symbols(self, setup: TradingSetup) -> None:
         """Filters and funding of symbols that appear from now on; rules, costs and what is known of others stay."""
