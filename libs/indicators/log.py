@@ -71,6 +71,18 @@ class TradeRows:
         return int(np.searchsorted(self.time, time_ms))
 
 
+def rows_of_frame(frame: AggTradeFrame, columns: TradeColumns) -> list[TradeRows]:
+    """The rows of each symbol of a frame among those that count (`columns`); a symbol without rows is left out."""
+    found = []
+    for index, part in enumerate(frame.slices):
+        mine = columns.symbol_index == index
+        if mine.any():
+            names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
+            chosen = {name: getattr(columns, name)[mine] for name in names}
+            found.append(TradeRows(part.symbol, part.price_decimals, part.quantity_decimals, **chosen))
+    return found
+
+
 def joined_rows(parts: Sequence[TradeRows]) -> TradeRows:
     """Parts of one symbol, one after the other. Raises `ValueError` when they have several scales."""
     last = parts[-1]

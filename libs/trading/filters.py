@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from libs.trading.machine import layout as at
 
 DEFAULT_FUNDING_INTERVAL_MS = 8 * 3_600_000
+ASSUMED_MIN_NOTIONAL = Decimal(5)
+"""Quote units; the exchange's usual minimum of USDT contracts."""
 # Money in 64 bits: price and quantity decimals together may not be finer than it.
 MOST_SCALE = at.MONEY_DECIMALS
 
@@ -42,6 +44,18 @@ class SymbolFilters:
     def quantity_on_step(self, quantity: Decimal) -> Decimal:
         """The largest quantity up to this one that an order may name: never more than was meant."""
         return (quantity / self.quantity_step).to_integral_value(ROUND_DOWN) * self.quantity_step
+
+
+def assumed_filters(symbol: str, scale: tuple[int, int]) -> SymbolFilters:
+    """The filters of a symbol whose own are not known: tick and step of the trades' price and quantity decimals."""
+    step = Decimal(1).scaleb(-scale[1])
+    return SymbolFilters(
+        symbol=symbol,
+        tick=Decimal(1).scaleb(-scale[0]),
+        quantity_step=step,
+        min_quantity=step,
+        min_notional=ASSUMED_MIN_NOTIONAL,
+    )
 
 
 def scale_of(filters: SymbolFilters) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from libs.indicators.log import TradeRows
 from libs.kit.errors import UserError
 from libs.trading.filters import DEFAULT_FUNDING_INTERVAL_MS
 from libs.trading.machine import layout as at
@@ -43,6 +44,19 @@ class TradeTape:
         if self.price.min() <= 0 or self.quantity.min() <= 0:
             raise ValueError(f"{self.symbol}: a price or quantity of the tape is not above 0")
 
+    @classmethod
+    def of(cls, trades: TradeRows) -> Self:
+        """The rows of the log as fills look at them."""
+        return cls(
+            symbol=trades.symbol,
+            price_decimals=trades.price_decimals,
+            quantity_decimals=trades.quantity_decimals,
+            time_ms=trades.time,
+            price=trades.price,
+            quantity=trades.quantity,
+            buyer_is_maker=trades.buyer_is_maker,
+        )
+
     def __len__(self) -> int:
         return len(self.time_ms)
 
@@ -50,6 +64,10 @@ class TradeTape:
     def scale(self) -> tuple[int, int]:
         """Price and quantity decimals."""
         return self.price_decimals, self.quantity_decimals
+
+    def place(self, time_ms: int) -> int:
+        """How many trades are before that time."""
+        return int(np.searchsorted(self.time_ms, time_ms, side="left"))
 
     def select(self, begin: int, end: int) -> "TradeTape":
         """The trades [begin, end), without copying them."""

@@ -2,20 +2,15 @@
 
 import gzip
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
 from libs.exchanges.filters import filters_of_answer
-from libs.indicators.log import TradeRows
 from libs.kit.errors import BadMessage, ConfigurationError
 from libs.trading.arrays import TradingSetup
-from libs.trading.filters import SymbolFilters
-from libs.trading.market import FundingRates, TradeTape, settlement_interval_ms
+from libs.trading.filters import ASSUMED_MIN_NOTIONAL, SymbolFilters, assumed_filters
+from libs.trading.market import FundingRates, settlement_interval_ms
 from services.backtester.request import BacktestRequest
 from services.backtester.sources import Market, Span
-
-ASSUMED_MIN_NOTIONAL = Decimal(5)
-"""Quote units; the exchange's usual minimum of USDT contracts."""
 
 
 async def trading_setup(
@@ -35,19 +30,6 @@ async def trading_setup(
     return TradingSetup(request.rules, request.costs, filters, funding), assumed
 
 
-def tape_of(trades: TradeRows) -> TradeTape:
-    """The rows as fills look at them."""
-    return TradeTape(
-        symbol=trades.symbol,
-        price_decimals=trades.price_decimals,
-        quantity_decimals=trades.quantity_decimals,
-        time_ms=trades.time,
-        price=trades.price,
-        quantity=trades.quantity,
-        buyer_is_maker=trades.buyer_is_maker,
-    )
-
-
 def _filters(
     file: Path | None, scales: Mapping[str, tuple[int, int]]
 ) -> tuple[dict[str, SymbolFilters], tuple[str, ...]]:
@@ -58,16 +40,7 @@ def _filters(
                 f"the file has no {', '.join(unknown)}", where=str(file), todo="fetch /fapi/v1/exchangeInfo again"
             )
         return {symbol: known[symbol] for symbol in scales}, ()
-    found = {
-        symbol: SymbolFilters(
-            symbol=symbol,
-            tick=Decimal(1).scaleb(-price),
-            quantity_step=Decimal(1).scaleb(-quantity),
-            min_quantity=Decimal(1).scaleb(-quantity),
-            min_notional=ASSUMED_MIN_NOTIONAL,
-        )
-        for symbol, (price, quantity) in scales.items()
-    }
+    found = {symbol: assumed_filters(symbol, scale) for symbol, scale in scales.items()}
     line = f"exchange filters assumed: tick and step of the data's decimals, smallest order {ASSUMED_MIN_NOTIONAL} in quote units"
     return found, (line,)
 

@@ -9,9 +9,10 @@ from libs.contracts.control import StrategyActivated
 from libs.contracts.signals import SignalScored
 from libs.contracts.timeline import PlacedEvent
 from libs.kit.errors import UserError
+from libs.trading.market import TradeTape
 from libs.trading.simulation import Simulator
 from libs.trading.strategy import Strategy, read_strategy
-from services.backtester.account import tape_of, trading_setup
+from services.backtester.account import trading_setup
 from services.backtester.candles import CandleBuilder
 from services.backtester.request import BacktestRequest
 from services.backtester.result import BacktestResult, EquityCurve, SignalRow
@@ -89,7 +90,7 @@ class Run:
         return min(strategy.interval_ms for strategy, _ in met)
 
     async def _trade(self, simulator: Simulator, step: Step) -> None:
-        tapes = {part.symbol: tape_of(part.trades) for part in step.parts if part.trades is not None}
+        tapes = {part.symbol: TradeTape.of(part.trades) for part in step.parts if part.trades is not None}
         if coming := {name: tape.scale for name, tape in tapes.items() if name not in self._joined}:
             setup, _ = await trading_setup(self.request, self.source, coming)
             simulator.add_symbols(setup)

@@ -7,10 +7,10 @@ import numpy as np
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
-from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, SymbolSlice
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved
 from libs.contracts.timeline import PlacedEvent
 from libs.contracts.topics import TIMELINE
-from libs.indicators.log import TradeRows, joined_rows
+from libs.indicators.log import TradeRows, joined_rows, rows_of_frame
 from libs.indicators.settings import KernelSettings
 from libs.kit.durations import DAY_MS
 from libs.kit.errors import BadMessage, UserError
@@ -95,8 +95,9 @@ class TimelineMarket:
     def _note(self, taken: Accepted, partition: int, span: Span, marks: Watermarks) -> None:
         event = taken.event
         if isinstance(event, AggTradeFrame):
-            for part, rows in _rows_of(taken, event):
-                self._count(part.symbol, rows, span)
+            assert taken.columns is not None
+            for rows in rows_of_frame(event, taken.columns):
+                self._count(rows, span)
         elif isinstance(event, StrategyActivated):
             if partition == 0:
                 self._activated.append(PlacedEvent(max(marks.by_symbol.values(), default=-1), event))
@@ -105,12 +106,12 @@ class TimelineMarket:
             if rate is not None:
                 self._settled.setdefault(event.symbol, []).append(Settlement(event.event_time_ms, rate, mark))
 
-    def _count(self, symbol: str, rows: TradeRows, span: Span) -> None:
+    def _count(self, rows: TradeRows, span: Span) -> None:
         assert self._seen is not None
         inside = rows.rows(rows.before(span.start_ms), rows.before(span.end_ms))
         if not len(inside):
             return
-        seen = self._seen.setdefault(symbol, _Seen())
+        seen = self._seen.setdefault(rows.symbol, _Seen())
         if seen.first_id < 0:
             seen.first_id, seen.first_ms = int(inside.agg_id[0]), int(inside.time[0])
         seen.last_id, seen.last_ms, seen.rows = int(inside.agg_id[-1]), int(inside.time[-1]), seen.rows + len(inside)
@@ -182,8 +183,8 @@ class PartitionReplay:
         if isinstance(event, AggTradeFrame):
             assert taken.columns is not None
             self._engine.take_frame(event, taken.columns)
-            for part, rows in _rows_of(taken, event):
-                self._tapes.setdefault(part.symbol, []).append(rows)
+            for rows in rows_of_frame(event, taken.columns):
+                self._tapes.setdefault(rows.symbol, []).append(rows)
                 self.trades_read += len(rows)
             return
         if isinstance(event, StrategyActivated) and self.given:
@@ -213,22 +214,3 @@ async def _accepted(log: LogReader, partition: int, cursor: TimelineCursor) -> A
     async for batch in log.range(TIMELINE.name, partition, await log.beginning(TIMELINE.name, partition), end):
         for taken in accepted(batch, cursor, refused):
             yield taken
-
-
-def _rows_of(taken: Accepted, frame: AggTradeFrame) -> list[tuple[SymbolSlice, TradeRows]]:
-    """The rows of each symbol of a frame that count; of a symbol without rows none."""
-    columns = taken.columns
-    assert columns is not None
-    found = []
-    for index, part in enumerate(frame.slices):
-        mine = columns.symbol_index == index
-        if mine.any():
-            found.append((part, _rows(part, mine, taken)))
-    return found
-
-
-def _rows(part: SymbolSlice, mine: "np.ndarray[tuple[int], np.dtype[np.bool_]]", taken: Accepted) -> TradeRows:
-    assert taken.columns is not None
-    names = ("agg_id", "time", "price", "quantity", "buyer_is_maker")
-    chosen = {name: getattr(taken.columns, name)[mine] for name in names}
-    return TradeRows(part.symbol, part.price_decimals, part.quantity_decimals, **chosen)

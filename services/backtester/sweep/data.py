@@ -14,7 +14,7 @@ from libs.trading.arrays import TradingSetup
 from libs.trading.market import TradeTape
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
-from services.backtester.account import tape_of, trading_setup
+from services.backtester.account import trading_setup
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
 from services.backtester.sources import Market
@@ -85,7 +85,7 @@ class Collector:
         builder = OpinionBuilder(tuple(self.strategy.factors), self.strategy.interval_ms)
         await self._read(walk, builder)
         coverage = walk.coverage()
-        tapes = {name: tape_of(joined_rows(pages)) for name, pages in sorted(self._pages.items())}
+        tapes = {name: TradeTape.of(joined_rows(pages)) for name, pages in sorted(self._pages.items())}
         scales = {name: tape.scale for name, tape in tapes.items()}
         setup, assumed = await trading_setup(self.request, self.source, scales)
         facts = walk.facts([(self.strategy.name, self.strategy.version, "")], sorted(tapes), assumed)
