@@ -14,13 +14,14 @@ Int64 = NDArray[np.int64]
 def rescaled(parts: Sequence[TradeTape], scale: tuple[int, int]) -> TradeTape:
     """The parts as one tape with these price and quantity decimals. Finer ones are rounded to the nearest, at least to 1: an
     account counts in the decimals with which its symbol began."""
-    whole = None
-    for part in parts:
-        same = part if part.scale == scale else _in_decimals(part, scale)
-        whole = same if whole is None else whole.followed_by(same)
-    if whole is None:
-        raise ValueError("no trades, no decimals")
-    return whole
+    same = [part if part.scale == scale else _in_decimals(part, scale) for part in parts]
+    if len(same) == 1:
+        return same[0]
+    columns = [
+        np.concatenate([getattr(part, name) for part in same])
+        for name in ("time_ms", "price", "quantity", "buyer_is_maker")
+    ]
+    return TradeTape(same[0].symbol, *scale, *columns)
 
 
 def _in_decimals(part: TradeTape, scale: tuple[int, int]) -> TradeTape:

@@ -46,6 +46,10 @@ LATER = {
     "strategy_activations",
     "trade_bootstraps",
     "drift_checks",
+    "paper_trades",
+    "paper_accounts",
+    "paper_equity",
+    "paper_state",
 }
 
 
