@@ -165,7 +165,7 @@ TIMELINE = Topic(
         TimelineHeartbeat,
     ),
     producers=("sequencer",),
-    consumers=("signal_engine", "recorder", "trade_ingest", "console", "backtester"),
+    consumers=("signal_engine", "recorder", "trade_ingest", "console", "backtester", "paper_trader"),
     family="market",
     retention_ms=7 * DAY_MS,
     tables=(
@@ -188,7 +188,7 @@ SIGNAL_INDICATOR = Topic(
     key="symbol",
     events=(IndicatorComputed,),
     producers=("signal_engine",),
-    consumers=("recorder", "console", "signal_engine"),
+    consumers=("recorder", "console", "signal_engine", "paper_trader"),
     family="market",
     retention_ms=7 * DAY_MS,
     tables=("signal_indicators",),
@@ -206,13 +206,14 @@ SIGNAL_SCORED = Topic(
 )
 PAPER = Topic(
     name="trading.paper.v1",
-    meaning="Paper positions as they open, change and close.",
+    meaning="Paper positions as they open, are reduced and close.",
     key="position",
     events=(PaperTradeChanged,),
     producers=("paper_trader",),
-    consumers=("recorder", "gateway", "notifier"),
+    consumers=("notifier",),
     family="single",
     retention_ms=90 * DAY_MS,
+    tables=("paper_trades",),
 )
 ORDER = Topic(
     name="trading.order.v1",
@@ -241,7 +242,7 @@ RISK_STATE = Topic(
     key="account",
     events=(RiskStateChanged,),
     producers=("risk_guard",),
-    consumers=("executor", "paper_trader", "gateway", "notifier"),
+    consumers=("executor", "gateway", "notifier"),
     family="single",
     retention_ms=KEEP_FOREVER,
     cleanup="compact",
@@ -262,7 +263,7 @@ COMMAND = Topic(
     key="target",
     events=(CommandIssued,),
     producers=("gateway", "console", "notifier"),
-    consumers=("executor", "risk_guard", "paper_trader"),
+    consumers=("executor", "risk_guard"),
     family="single",
     retention_ms=90 * DAY_MS,
 )

@@ -22,7 +22,11 @@ RiskLevel = Literal["normal", "warning", "circuit_break"]
 
 
 class PaperTradeChanged(Event, frozen=True, kw_only=True):
-    """A paper position opened, was partly closed, or closed; PnL in quote units and in R (multiples of the initial risk)."""
+    """A paper position opened, was partly closed, or closed: one event a fill, of which price and quantity are.
+
+    PnL in quote units and in R (multiples of the initial risk), up to this fill: exits against the entry, less all fees; of a
+    closed position with funding too.
+    """
 
     SCHEMA: ClassVar[str] = "paper_trade_changed/1"
 

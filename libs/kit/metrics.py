@@ -48,6 +48,11 @@ MetricName = Literal[
     "perpstream_drift_days",
     "perpstream_drift_days_due",
     "perpstream_drift_checked_until_seconds",
+    "perpstream_paper_balance",
+    "perpstream_paper_open_positions",
+    "perpstream_paper_trades_total",
+    "perpstream_paper_behind_seconds",
+    "perpstream_paper_passed_over_total",
 ]
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -244,6 +249,29 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "seconds",
         ("service",),
         "End of the newest checked day, since the epoch.",
+    ),
+    MetricSpec(
+        "perpstream_paper_balance",
+        "gauge",
+        "quote units",
+        ("strategy",),
+        "What each paper account has realised, with its start.",
+    ),
+    MetricSpec("perpstream_paper_open_positions", "gauge", "positions", ("strategy",), "Open on paper now."),
+    MetricSpec("perpstream_paper_trades_total", "counter", "trades", ("strategy", "reason"), "Closed on paper."),
+    MetricSpec(
+        "perpstream_paper_behind_seconds",
+        "gauge",
+        "seconds",
+        ("service",),
+        "From the accounts' market time to the newest watermark.",
+    ),
+    MetricSpec(
+        "perpstream_paper_passed_over_total",
+        "counter",
+        "records",
+        ("what",),
+        "Not used by paper accounts: unreadable, repeated signals, trades and signals from before their time.",
     ),
 )
 

@@ -1,6 +1,6 @@
 """Following named partitions from given offsets: for readers whose positions stand in the data they keep."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -59,6 +59,17 @@ class Follower:
             return 0
         places = (TopicPartition(*place) for place in self._starts)
         return min((self._consumer.last_poll_timestamp(place) or 0 for place in places), default=0)
+
+    def hold(self, places: Collection[tuple[str, int]]) -> None:
+        """Fetch nothing more of these partitions, and everything of the others, until told otherwise."""
+        if self._consumer is None:
+            raise RuntimeError("the follower was not started")
+        held = {TopicPartition(*place) for place in places}
+        paused = self._consumer.paused()
+        if more := held - paused:
+            self._consumer.pause(*more)
+        if less := paused - held:
+            self._consumer.resume(*less)
 
     async def fetch(self, max_wait_ms: int = _POLL_MS, max_records: int | None = None) -> list[Record]:
         """What has arrived, in order within each partition; an empty list after `max_wait_ms` without any."""

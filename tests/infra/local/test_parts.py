@@ -231,4 +231,12 @@ def test_an_unfinished_cluster_is_made_again(tmp_path: Path) -> None:
 
 def test_who_only_records_or_answers_comes_after_the_way_from_trade_to_signal() -> None:
     behind = {name for name, argv in read_procfile().items() if "nice" in argv}
-    assert behind == {"exchange_simulator", "recorder", "recorder_mirror", "gateway", "strategy_watch", "drift_check"}
+    assert behind == {
+        "exchange_simulator",
+        "recorder",
+        "recorder_mirror",
+        "gateway",
+        "strategy_watch",
+        "drift_check",
+        "paper_trader",
+    }

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import msgspec
 
+from libs.contracts.codec import decode
 from libs.contracts.control import StrategyActivated
-from libs.contracts.market import MarketIndicatorObserved
-from libs.contracts.topics import AGGTRADE, MARKPRICE, SIGNAL_INDICATOR, SIGNAL_SCORED, STRATEGY_CONTROL
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved
+from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE, SIGNAL_INDICATOR, SIGNAL_SCORED, STRATEGY_CONTROL
 from libs.indicators.settings import KernelSettings
 from libs.streaming.records import Record
 from services.signal_engine.core import EngineCore, Output
@@ -20,6 +21,9 @@ from tests.services.signal_engine.timelines import (
     random_frames,
 )
 
+# Both partitions end about here: neither is left behind.
+END_MS = START_MS + 55 * 60_000
+SETTLED_MS = START_MS + 25 * 60_000
 SYMBOLS = (("BTCUSDT", "ETHUSDT"), ("XRPUSDT",))
 # The records begin so long after the time of the first trades that every symbol has been seen.
 BEGIN_MS = START_MS + 60_000
@@ -61,6 +65,20 @@ def strategy(name: str, threshold: float = 30, *, hold_minutes: int = 3, bracket
 STRATEGIES = (strategy("basis_fast"), strategy("basis_slow", hold_minutes=12, bracket=0.25))
 
 
+def places(log: PartitionLog, time_ms: int) -> tuple[int, int, int]:
+    """How many records of timeline, signals and evaluations were written before the market's time reached an instant."""
+    frames = [
+        place
+        for place, record in enumerate(log.timeline)
+        if isinstance(event := decode(record.value, record.headers), AggTradeFrame) and event.event_time_ms >= time_ms
+    ]
+    others = [
+        sum(decode(record.value, record.headers).event_time_ms < time_ms for record in records)
+        for records in (log.signals, log.evaluations)
+    ]
+    return min(frames, default=len(log.timeline)), others[0], others[1]
+
+
 def settled(symbol: str, time_ms: int, rate: str) -> MarketIndicatorObserved:
     """A settled funding rate, with a mark price."""
     return MarketIndicatorObserved(
@@ -84,12 +102,20 @@ def timeline(
         made.copy(STRATEGY_CONTROL, strategy)
     for symbol in symbols:
         made.copy(AGGTRADE, bootstrap(symbol, seed))
+    paid = False
     for number, frame in enumerate(random_frames(seed, list(symbols), frames)):
+        if frame.event_time_ms > END_MS:
+            break
         made.copy(AGGTRADE, frame)
         symbol = symbols[number % len(symbols)]
         premium = 30 if number // 40 % 2 else -30
         if number % 5 == 0:
-            made.copy(MARKPRICE, mark_price(symbol, frame.event_time_ms, 10_000 + premium))
+            told = mark_price(symbol, frame.event_time_ms, 10_000 + premium)
+            made.copy(MARKPRICE, msgspec.structs.replace(told, next_funding_time_ms=SETTLED_MS))
+        if frame.event_time_ms > SETTLED_MS + 20_000 and not paid:
+            paid = True
+            for each in symbols:
+                made.copy(INDICATOR, settled(each, SETTLED_MS + 3, "0.0001"))
         if number % 20 == 0:
             made.beat()
     return made
