@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from services.console import backtests, data, database, feeds, stack, strategies, symbols, topics
+from services.console import backtests, data, database, feeds, paper, profit, stack, strategies, symbols, topics
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(strategies.app, name="strategy")
 app.add_typer(symbols.app, name="symbols")
 app.add_typer(backtests.app, name="backtest")
+app.add_typer(paper.app, name="paper")
+app.add_typer(profit.app, name="pnl")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

@@ -55,6 +55,7 @@ EXCEPTIONS: dict[str, str] = {
                 "backtest_sweeps.py:sweep",
                 "backtest_sweeps.py:walk_forward",
                 "drift_results.py:drift",
+                "profit.py:pnl",
             )
         ),
         "typer reads the options of a command from its parameters",
