@@ -46,7 +46,8 @@ class Run:
             raise UserError(
                 "no strategy counts in this range", where=self.source.description, todo="name files with --strategy"
             )
-        self._silences.strategies = [strategy for strategy, _ in configured]
+        changed = await self._changed(symbols)
+        self._silences.strategies = [strategy for strategy, _ in configured if strategy.name not in changed]
         walk = Walk(self.request, self.source, self.progress, symbols, [strategy for strategy, _ in configured])
         await walk.look()
         setup, assumed = await trading_setup(self.request, self.source, {})
@@ -83,6 +84,14 @@ class Run:
     async def _recorded(self, symbols: Sequence[str], from_ms: int) -> list[tuple[Strategy, StrategyActivated]]:
         events = in_force(await self.source.activations(symbols[0]), Span(from_ms, self.request.end_ms))
         return [(read_strategy(bytes(event.definition), event.strategy), event) for event in events]
+
+    async def _changed(self, symbols: Sequence[str]) -> set[str]:
+        """The strategies that began, changed or ended within the range: which one was asked when is not counted."""
+        if self.request.strategies:
+            return set()
+        placed, span = await self.source.activations(symbols[0]), range(self.request.start_ms, self.request.end_ms)
+        events = [each.event for each in placed if each.effective_at_ms + 1 in span]
+        return {event.strategy for event in events if isinstance(event, StrategyActivated)}
 
     async def _finest_ms(self, symbols: Sequence[str], configured: Configured) -> int:
         # The engine meets the configurations of the warm-up as well.

@@ -25,8 +25,7 @@ class SilenceCounter:
     """Counts, per strategy, the evaluations without a signal: those at which no vote had an opinion by what its heaviest vote
     lacked, the others as below the threshold.
 
-    A strategy that stands in two versions, because it changed within the range, is not counted: which one was asked when is
-    not known here.
+    `strategies`: those that were asked over the whole range, each in one version.
     """
 
     strategies: Sequence[Strategy]
@@ -35,8 +34,7 @@ class SilenceCounter:
 
     def add(self, symbol: str, columns: Columns) -> None:
         """Evaluations of the range."""
-        names = Counter(strategy.name for strategy in self.strategies)
-        due = [each for each in self.strategies if each.covers(symbol) and names[each.name] == 1]
+        due = [each for each in self.strategies if each.covers(symbol)]
         known = all_factors()
         asked = {name: ask(known[name], columns) for name in sorted({name for each in due for name in each.factors})}
         for strategy in due:

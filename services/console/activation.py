@@ -42,12 +42,14 @@ class Files:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What must be appended, each with its change in words. `problems`: one line each with file, place and what to do; those
-    files change nothing. `notes`: what was left as it is, and why."""
+    files change nothing. `waits`: the same of files that may count without being changed. `notes`: what was left as it is, and
+    why."""
 
     news: tuple[StrategyActivated, ...] = ()
     changes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
 
 
 def plan_of(files: Files, standing: Standing, by: By) -> Plan:
@@ -63,15 +65,15 @@ def plan_of(files: Files, standing: Standing, by: By) -> Plan:
         if strategy is None:
             plan = _joined(plan, Plan(problems=tuple(checked.problems[path])))
             continue
-        if unknown := standing.answers.unknown(strategy.factors):
-            plan = _joined(plan, Plan(problems=(_too_new(path, unknown),)))
-            continue
         wanted = activation_of(strategy, text, by, files.name_of(path))
         last = standing.last.get(strategy.name)
         if last is not None and last.strategy == strategy:
             part = _of_same(path, last, wanted, by, standing.verdict(strategy.name))
         else:
             part = _of_other(path, strategy, wanted, standing)
+        if part.news and (unknown := standing.answers.unknown(strategy.factors)):
+            line = (_too_new(path, unknown),)
+            part = Plan(problems=line) if by.by_hand else Plan(waits=line)
         plan = _joined(plan, part)
     if files.whole:
         plan = _joined(plan, _withdrawals(checked, standing, by))
@@ -100,7 +102,7 @@ def file_problems(files: Files, standing: Standing) -> dict[Path, list[str]]:
     for path in checked.strategies:
         one = Files({path: files.texts[path]}, files.folder, whole=False)
         plan = plan_of(one, standing, By(FOLDER))
-        if lines := [*plan.problems, *plan.notes]:
+        if lines := [*plan.problems, *plan.waits, *plan.notes]:
             found[path] = lines
     return found
 
@@ -117,6 +119,7 @@ def _joined(first: Plan, second: Plan) -> Plan:
         first.changes + second.changes,
         first.problems + second.problems,
         first.notes + second.notes,
+        first.waits + second.waits,
     )
 
 

@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
 
 @dataclass(slots=True)
 class Answers:
-    """The newest answer of each partition on each strategy; `partitions`: how many the timeline has (0: nobody has asked).
+    """The newest answer of each partition on each activation; `partitions`: how many the timeline has (0: nobody has asked).
     `factors`: what the engine of each partition knows, as it said last."""
 
     partitions: int = 0
@@ -43,21 +43,19 @@ class Answers:
 
     def take(self, answer: StrategyAnswered) -> None:
         """The next record of the topic."""
-        self.newest[answer.strategy, answer.partition] = answer
+        self.newest[answer.activation_id, answer.partition] = answer
         if not isinstance(answer.factors, msgspec.UnsetType):
             self.factors[answer.partition] = frozenset(answer.factors)
 
     def unknown(self, factors: Iterable[str]) -> list[str]:
         """Those that an engine does not know; none while no engine has said what it knows."""
-        return sorted({name for known in self.factors.values() for name in set(factors) - known})
+        told = [known for partition, known in self.factors.items() if partition < self.partitions]
+        return sorted({name for known in told for name in set(factors) - known})
 
     def on(self, event: StrategyActivated) -> Verdict:
-        """What became of this activation, if it is the last on its strategy."""
-        found = [
-            answer
-            for (strategy, _), answer in sorted(self.newest.items())
-            if strategy == event.strategy and answer.activation_id == event.event_id
-        ]
+        """What became of this activation. Partitions that the timeline has no more say nothing."""
+        places = [(event.event_id, partition) for partition in range(self.partitions)]
+        found = [self.newest[place] for place in places if place in self.newest]
         if refused := next((answer for answer in found if not answer.taken), None):
             return Verdict("refused", refused.reason)
         return Verdict("taken" if found and len(found) >= self.partitions else "unanswered")

@@ -67,7 +67,7 @@ def validated(texts: Mapping[Path, bytes], folder: Path, standing: Standing | No
     if standing is not None:
         for path in checked.strategies:
             plan = plan_of(Files({path: texts[path]}, folder, whole=False), standing, By("validate"))
-            problems[path] = list(plan.problems)
+            problems[path] = [*plan.problems, *plan.waits]
     found = []
     for path in texts:
         strategy = checked.strategies.get(path)
@@ -111,7 +111,13 @@ def _row(
     shown = word.strategy if word else strategy
     lines = list(problems.get(path, ())) if path else []
     verdict = standing.verdict(name) if word else None
-    if word and verdict and verdict.state == "refused" and not any(verdict.reason in line for line in lines):
+    if (
+        word
+        and word.enabled
+        and verdict
+        and verdict.state == "refused"
+        and not any(verdict.reason in line for line in lines)
+    ):
         lines.append(f"{verdict.refusal(word.event)}: {RESTART}")
     return StrategyRow(
         strategy=name,
@@ -131,10 +137,10 @@ def _row(
 def _state(word: Word | None, verdict: Verdict | None) -> State:
     if word is None or verdict is None:
         return "not in force"
-    if verdict.state == "refused":
-        return "refused"
     if not word.enabled:
         return "withdrawn"
+    if verdict.state == "refused":
+        return "refused"
     if verdict.state == "unanswered":
         return "unanswered"
     return "in force" if word.strategy.enabled else "disabled"

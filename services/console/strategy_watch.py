@@ -78,19 +78,26 @@ class Watcher:
 
     async def _try(self, look: Look) -> None:
         try:
-            await self._settle(look)
+            waits = await self._settle(look)
         except (UserError, BrokerError, TimeoutError) as error:
             why = str(error) or "Kafka does not answer"
             self.context.miss(KAFKA, why)
             self._say_once("warning", "the files wait for Kafka", why=why)
             return
-        self._told.clear()
-        self._settled = look
+        self.context.details["waits"] = list(waits)
+        for why in waits:  # an engine that has just been started may know the factor as soon as it answers
+            self._say_once("warning", "a file waits for the engine", why=why)
+        if not waits:
+            self._told.clear()
+            self._settled = look
         self.context.fulfil(KAFKA)
         self.context.fulfil(COMPARED)
 
-    async def _settle(self, look: Look) -> None:
-        """Compare, publish, tell. Raises when the log cannot be read; `RuntimeError` when it is not known what it holds now."""
+    async def _settle(self, look: Look) -> tuple[str, ...]:
+        """Compare, publish, tell; returns why a file waits without being wrong.
+
+        Raises when the log cannot be read; `RuntimeError` when it is not known what it holds now.
+        """
         problems = [look.trouble] if look.trouble else []
         plan = Plan()
         async with asyncio.timeout(2 * CONNECT_SECONDS):
@@ -107,9 +114,11 @@ class Watcher:
             raise RuntimeError(str(error)) from None
         refused = [event for event in plan.news if verdicts[event.strategy].state == "refused"]
         problems += [f"{verdicts[event.strategy].refusal(event)}: {RESTART}" for event in refused]
-        self._tell(plan, problems)
-        if problems:
-            await self._alert(problems)
+        if not plan.waits or plan.changes or problems != self.context.details.get("refused"):
+            self._tell(plan, problems)
+            if problems:
+                await self._alert(problems)
+        return plan.waits
 
     def _tell(self, plan: Plan, problems: list[str]) -> None:
         log = get_logger(NAME)
@@ -119,7 +128,7 @@ class Watcher:
             log.warning("left as it is", note=note)
         for problem in problems:
             log.error("refused: what is in force stays, other files count", problem=problem)
-        if not (plan.changes or problems):
+        if not (plan.changes or problems or plan.waits):
             log.info("the files are what is in force")
         self.context.details["refused"] = problems
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from libs.contracts.topics import SIGNAL_INDICATOR, SIGNAL_SCORED, TIMELINE
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
+from libs.streaming.aged_out import aged_out
 from libs.streaming.follower import Follower
 from libs.streaming.records import LogReader, Record, log_generations
 from services.paper_trader.core import LEFT_BEHIND_MS, PaperCore
@@ -51,6 +52,10 @@ class PaperLog:
         }
         for (topic, number), offset in starts.items():
             await self._check(topic, number, offset)
+        for number, part in self.core.partitions.items():
+            if part.next_offsets[0] < await self._reader.beginning(TIMELINE.name, number):
+                for word in await aged_out(self._reader, number, part.cursor):
+                    part.take_strategy(word, self.core.noticed)
         self._follower = Follower(self.bootstrap, starts)
         await self._follower.start()
 

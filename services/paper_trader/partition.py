@@ -112,10 +112,14 @@ class Partition:
         elif isinstance(event, MarketIndicatorObserved | MarkPriceObserved):
             self._take_funding(event, noticed)
         elif isinstance(event, StrategyActivated):
-            try:
-                self.intervals[event.strategy] = read_strategy(bytes(event.definition), event.strategy).interval_ms
-            except StrategyInvalid:
-                noticed.count("unreadable")
+            self.take_strategy(event, noticed)
+
+    def take_strategy(self, event: StrategyActivated, noticed: Noticed) -> None:
+        """A configuration of the timeline, or one whose copy retention has deleted there."""
+        try:
+            self.intervals[event.strategy] = read_strategy(bytes(event.definition), event.strategy).interval_ms
+        except StrategyInvalid:
+            noticed.count("unreadable")
 
     def _settlements(self, symbol: str) -> Settlements | None:
         """The symbol's settlements, None before anything is proven of it: the first one that counts comes after that."""

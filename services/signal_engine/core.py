@@ -72,10 +72,23 @@ class EngineCore:
         self.watermarks: dict[str, int] = {}
         self.silent_until: dict[str, int] = {}
         self.newest: dict[str, FeatureRow] = {}
+        self._answers: list[StrategyAnswered] = []
+
+    def begin_with(self, words: Sequence[StrategyActivated], partition: int, beginning: int) -> None:
+        """Configurations that stood before `beginning`, the oldest record of a log that retention has cut, in their order. What
+        the engine makes of them goes out with the next records; one that it refuses changes nothing, as it did there."""
+        for word in words:
+            try:
+                self.engine.take(word)
+            except BadMessage as problem:
+                self._answers.append(_answer(word, (partition, beginning), problem.detail or problem.reason))
+            else:
+                self._answers.append(_answer(word, (partition, beginning), None))
 
     def process(self, records: Sequence[Record]) -> Outputs:
         """Take records in log order; those below `next_offset` are skipped. Nothing is left over for a later call."""
         out = Outputs()
+        out.answers, self._answers = self._answers, []
         for record in records:
             if record.offset < self.next_offset:
                 continue
@@ -106,12 +119,13 @@ class EngineCore:
 
     def _activate(self, event: StrategyActivated, record: Record, out: Outputs) -> None:
         """People ask whether their change counts: only we know, because factors are code that may be older than the file."""
+        place = (record.partition, record.offset)
         try:
             self.engine.take(event)
         except BadMessage as problem:
-            out.answers.append(_answer(event, record, problem.detail or problem.reason))
+            out.answers.append(_answer(event, place, problem.detail or problem.reason))
             raise
-        out.answers.append(_answer(event, record, None))
+        out.answers.append(_answer(event, place, None))
 
     def _hand_over_refused(self, out: Outputs) -> None:
         refused, self.engine.refused = self.engine.refused, []
@@ -137,9 +151,9 @@ class EngineCore:
             out.indicators.append(output)
 
 
-def _answer(event: StrategyActivated, record: Record, refused: str | None) -> StrategyAnswered:
-    why = "" if refused is None else refused[:_LONGEST_REASON]
-    place, factors = (record.partition, record.offset), tuple(all_factors())
+def _answer(event: StrategyActivated, place: tuple[int, int], refused: str | None) -> StrategyAnswered:
+    """`place`: partition and offset."""
+    why, factors = "" if refused is None else refused[:_LONGEST_REASON], tuple(all_factors())
     return StrategyAnswered(
         event_id=digest("answer", event.event_id, *place, refused is None, why.replace("|", "/"), ",".join(factors)),
         event_time_ms=event.event_time_ms,
@@ -147,8 +161,8 @@ def _answer(event: StrategyActivated, record: Record, refused: str | None) -> St
         version=event.version,
         activation_id=event.event_id,
         taken=refused is None,
-        partition=record.partition,
-        offset=record.offset,
+        partition=place[0],
+        offset=place[1],
         reason=why,
         factors=factors,
     )

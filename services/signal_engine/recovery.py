@@ -19,6 +19,7 @@ from libs.kit.errors import BadMessage, UserError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.kit.sources import source_digest
+from libs.streaming.aged_out import aged_out
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import Accepted, TimelineCursor, accepted, tail_before
 from services.signal_engine.core import EngineCore
@@ -75,6 +76,8 @@ async def recover(parts: RecoveryParts, partition: int, emit: Emit, parked: Engi
     core = parked or await _restored(parts, partition)
     kept = core.next_offset
     async with LogReader(parts.bootstrap) as log:
+        if kept < (beginning := await log.beginning(TIMELINE.name, partition)):
+            core.begin_with(await aged_out(log, partition, core.cursor), partition, beginning)
         core.silent_until = await last_evaluations(log, partition, set(core.engine.kernel.symbols.names))
         left = 0
         while (end := await log.end(TIMELINE.name, partition)) - core.next_offset > left:

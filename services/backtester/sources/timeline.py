@@ -1,6 +1,7 @@
 """The timeline itself: what the live engine read, through the same gates, from the oldest record that the broker keeps."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +15,7 @@ from libs.indicators.log import TradeRows, joined_rows, rows_of_frame
 from libs.indicators.settings import KernelSettings
 from libs.kit.durations import DAY_MS
 from libs.kit.errors import BadMessage, UserError
+from libs.streaming.aged_out import aged_out
 from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks, accepted
 from libs.trading.columns import joined
@@ -85,6 +87,7 @@ class TimelineMarket:
             return self._seen
         self._seen, self._span, self._settled, self._activated = {}, span, {}, []
         async with LogReader(self.bootstrap) as log:
+            self._activated += [PlacedEvent(-1, word) for word in await aged_out(log, 0)]
             for number in await log.partitions(TIMELINE.name):
                 marks = Watermarks()
                 async for taken in _accepted(log, number, TimelineCursor()):
@@ -143,6 +146,8 @@ class PartitionReplay:
         for event in self.given:
             self._engine.take(event)
         self._log = await LogReader(self.bootstrap).__aenter__()
+        for word in () if self.given else await aged_out(self._log, self.partition):
+            self._decide(word)
         self._records = _accepted(self._log, self.partition, TimelineCursor())
 
     async def advance(self, until_ms: int) -> list[Stretch]:
@@ -189,10 +194,11 @@ class PartitionReplay:
             return
         if isinstance(event, StrategyActivated) and self.given:
             return
-        try:
+        self._decide(event)
+
+    def _decide(self, event: Event) -> None:
+        with suppress(BadMessage):  # the live engine refused it as well
             self._engine.take(event)
-        except BadMessage:
-            return  # the live engine refused it as well
 
     def _cut(self, symbol: str, until_ms: int) -> TradeRows:
         try:

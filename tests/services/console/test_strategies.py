@@ -249,11 +249,30 @@ def test_what_the_engine_would_refuse_is_not_said_in_the_log(folder: Path) -> No
     standing.answers = answers_of(2, [answer(log[0], 0, "", knows), answer(log[0], 1, "", older)])
     for by in (BY_FOLDER, BY_HAND):
         found = plan_of(files, standing, by)
+        (line,) = found.problems if by.by_hand else found.waits
         assert found.news == ()
-        assert "v52.json: $.factors: the running engine does not know basis" in "\n".join(found.problems)
-        assert "perpstream down" in found.problems[0]
+        assert "v52.json: $.factors: the running engine does not know basis" in line
+        assert "perpstream down" in line
     listed = {row.strategy: row for row in rows(folder, standing)}
     assert "does not know basis" in listed["v52"].problems[0]
+
+    log = said(folder, log)
+    standing = standing_of((event, 7) for event in log)
+    standing.answers = answers_of(2, [answer(log[0], 0, "", older), answer(log[0], 2, "", ())])
+    assert plan_of(files, standing, BY_FOLDER) == Plan(), "what the log says already waits for its engine, not for us"
+    edit(folder / "v51.json", version=4)
+    files = Files(read_texts(strategy_files(folder)), folder, whole=True)
+    assert plan_of(files, standing, BY_FOLDER).news, "a partition that is no more keeps edits out"
+
+
+def test_a_refused_version_takes_no_answer_from_the_one_before(folder: Path) -> None:
+    """An engine without a factor refuses the newer word; where nobody can read that, the older one is what counts."""
+    log = said(folder, [])
+    standing = standing_of((event, 7) for event in log)
+    newer = msgspec.structs.replace(log[0], version=9, event_id="newer")
+    taken, other = answer(log[0], 0), answer(log[1], 0)
+    standing.answers = answers_of(1, [taken, other, answer(newer, 0, "unknown factor mine")])
+    assert {row.strategy: row.state for row in rows(folder, standing)} == {"v51": "in force", "v52": "in force"}
 
 
 def test_only_what_the_engine_has_taken_is_in_force(folder: Path) -> None:
