@@ -19,8 +19,8 @@ class VenueUnavailable(VenueError):
 class RateLimited(VenueError):
     """429 or 418: nothing may be asked before `until_ms` on the venue's clock; `banned` for 418."""
 
-    def __init__(self, message: str, *, until_ms: int, banned: bool) -> None:
-        super().__init__(message, status=418 if banned else 429, code=-1003)
+    def __init__(self, message: str, *, until_ms: int, banned: bool, code: int = -1003) -> None:
+        super().__init__(message, status=418 if banned else 429, code=code)
         self.until_ms = until_ms
         self.banned = banned
 

@@ -30,6 +30,7 @@ LARGEST_BODY_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 LONGEST_MESSAGE = 200
 _BANNED_UNTIL = re.compile(r"banned until ([0-9]{13})(?![0-9])")
+TOO_MANY_ORDERS = -1015
 _RETRIABLE_CODES = frozenset({-1000, -1001, -1006, -1007, -1008, -1016})
 
 
@@ -45,7 +46,8 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request: `path` below the base URL, its parameters, what it costs, from which pool, and how it waits for its turn. Not
-    `exact`: the venue's weight header is known to be wrong on this path. `attempts`: 1 for what must not be done twice."""
+    `exact`: the venue's weight header is known to be wrong on this path. `attempts`: 1 for what must not be done twice.
+    `order_pools`: counters of orders that it counts in too, one each."""
 
     path: str
     params: Mapping[str, str | int]
@@ -55,6 +57,7 @@ class Question:
     exact: bool = True
     method: Method = "GET"
     attempts: int = ATTEMPTS
+    order_pools: tuple[Pool, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -102,7 +105,9 @@ class HttpClient:
         for attempt in range(question.attempts):
             if attempt:
                 await asyncio.sleep(backoff.next_seconds())
-            await self.take_turn(question)
+            await self._take_turn(question, question.pool, question.weight)
+            for pool in question.order_pools:
+                await self._take_turn(question, pool, 1)
             asked = time.monotonic()
             try:
                 status, headers, body = await self._send(question, timeout_seconds)
@@ -121,9 +126,8 @@ class HttpClient:
             problem = failure
         raise problem
 
-    async def take_turn(self, question: Question) -> None:
-        """Wait for a turn and spend it. Raises `RateLimited`."""
-        left = await self._limiter.take(question.pool, question.weight, question.turn)
+    async def _take_turn(self, question: Question, pool: Pool, weight: int) -> None:
+        left = await self._limiter.take(pool, weight, question.turn)
         if left is not None:
             raise RateLimited(
                 f"{self._venue} {question.path}: not asked, {left.reason}",
@@ -170,35 +174,46 @@ class HttpClient:
             await self._limiter.report(question.pool, used, question.pool.left_of_window(self._clock.now_ms()))
 
     async def _failure(self, question: Question, status: int, headers: Mapping[str, str], body: bytes) -> VenueError:
-        code, message = _error_of(body)
+        code, message, said = _error_of(body)
         text = f"{self._venue} {question.path}: {status} {code} {message}".rstrip()
         if status in (418, 429):
-            until = self._limited_until(question, status, headers, message)
-            await self._limiter.refuse(question.pool, until - self._clock.now_ms(), banned=status == 418)
-            return RateLimited(text, until_ms=until, banned=status == 418)
+            return await self._refused(
+                question, RateLimited(text, until_ms=0, banned=status == 418, code=code), headers
+            )
         if status in (401, 403, 451):
-            return AccessRefused(text, status=status, code=code, said=message)
+            return AccessRefused(text, status=status, code=code, said=said)
         if status >= 500 or status == 408 or code in _RETRIABLE_CODES:
-            return VenueUnavailable(text, status=status, code=code, said=message)
-        return VenueError(text, status=status, code=code, said=message)
+            return VenueUnavailable(text, status=status, code=code, said=said)
+        return VenueError(text, status=status, code=code, said=said)
 
-    def _limited_until(self, question: Question, status: int, headers: Mapping[str, str], message: str) -> int:
+    async def _refused(self, question: Question, error: RateLimited, headers: Mapping[str, str]) -> RateLimited:
+        """Hold back whoever asks from the counter that is full: too many orders are no reason to ask for no position."""
+        of_orders = error.code == TOO_MANY_ORDERS and not error.banned
+        for pool in question.order_pools if of_orders and question.order_pools else (question.pool,):
+            until = self._limited_until(pool, error, headers)
+            await self._limiter.refuse(pool, until - self._clock.now_ms(), banned=error.banned)
+            error.until_ms = max(error.until_ms, until)
+        return error
+
+    def _limited_until(self, pool: Pool, error: RateLimited, headers: Mapping[str, str]) -> int:
         """Source order: "banned until" in the message, Retry-After, else the end of the window (2 minutes for a ban). A term that
         is over says nothing, and none is believed to be further away than the venue's longest."""
         now = self._clock.now_ms()
         after = _whole_number(headers.get("Retry-After", ""))
         until = now if after is None else now + after * 1000
-        if named := _BANNED_UNTIL.search(message):
+        if named := _BANNED_UNTIL.search(str(error)):
             until = int(named.group(1))
         if until <= now:
-            return now + BAN_WITHOUT_TERM_MS if status == 418 else now + question.pool.left_of_window(now)
-        return min(until, now + (LONGEST_BAN_MS if status == 418 else LONGEST_LIMIT_MS))
+            return now + BAN_WITHOUT_TERM_MS if error.banned else now + pool.left_of_window(now)
+        return min(until, now + (LONGEST_BAN_MS if error.banned else LONGEST_LIMIT_MS))
 
 
 def _said(error: Exception) -> str:
     """The library's text names TLS defaults on addresses without TLS; the system's own reason says it all."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no connection: {error.os_error.strerror or error.os_error}"
+    if isinstance(error, aiohttp.ClientResponseError):  # its text has the whole address, signature included
+        return f"no proper answer: {error.message}"
     return str(error) or type(error).__name__
 
 
@@ -207,9 +222,11 @@ def _whole_number(text: str) -> int | None:
     return int(text) if len(text) <= 12 and text.isascii() and text.isdigit() else None
 
 
-def _error_of(body: bytes) -> tuple[int, str]:
+def _error_of(body: bytes) -> tuple[int, str, str]:
+    """The code, words for a person, and the venue's own words: none where the body is a page of somebody between us."""
     try:
         error = msgspec.json.decode(body, type=_ErrorBody)
-        return int(error.code), (error.msg or error.message)[:LONGEST_MESSAGE]
+        message = (error.msg or error.message)[:LONGEST_MESSAGE]
+        return int(error.code), message, message
     except UNREADABLE:
-        return 0, body[:120].decode(errors="replace")
+        return 0, body[:120].decode(errors="replace"), ""

@@ -36,10 +36,10 @@ Verdict = Literal[
 ]
 """What a refusal means for whoever asked. `unknown`: it may have been carried out; `retry`: it was not, and the same may pass
 later; `clock`: not, our time was wrong; `limited`: not, and nothing may be asked for a while; `duplicate`: an open order has
-this id already; `gone`: there is no such order any more; `done`: it was so already; `endpoint`: our own mistake; `reduce_only`:
-there is nothing to reduce; `margin`: not enough of it, or a limit of the account; `filter`: the order can never pass; `price`:
-not at this price; `market_state`: the symbol does not trade; `access`: the key may not; `listen_key`: ask for another;
-`account`: a person has to look."""
+this id, or closes this position, already; `gone`: there is no such order any more; `done`: it was so already; `endpoint`: our own
+mistake; `reduce_only`: there is nothing to reduce; `margin`: not enough of it, or a limit of the account; `filter`: the order can
+never pass; `price`: not at this price; `market_state`: the symbol does not trade; `access`: the key may not; `listen_key`: ask
+for another; `account`: a person has to look."""
 
 FINAL_ORDER_STATES = frozenset(("FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"))
 FINAL_ALGO_STATES = frozenset(("FINISHED", "CANCELED", "EXPIRED", "REJECTED"))

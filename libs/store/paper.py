@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Table, and_, or_, select
+from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from libs.kit.errors import OffsetConflict
@@ -159,7 +159,11 @@ async def _put(session: WriteSession, table: Table, rows: Iterable[Any], key: Se
     if not found:
         return
     statement = insert(table)
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name in found[0]}
+    changed: dict[str, ColumnElement[Any]] = {
+        column.name: statement.excluded[column.name] for column in table.columns if column.name in found[0]
+    }
+    if "updated_at" in table.c:
+        changed["updated_at"] = func.now()
     ended = None
     if table is paper_trades:
         new = statement.excluded.state

@@ -90,9 +90,9 @@ class HeldTrade:
         """What the rest would make at the last price, in R; None while it is ordered."""
         return float(self.unrealised / self.risk) if self.risk else None
 
-    def distance_percent(self, level: Decimal) -> float:
-        """From the last price to a level, in percent of the price; above 0: the level is above."""
-        return float((level / self.price - 1) * 100)
+    def distance_percent(self, level: Decimal) -> float | None:
+        """From the last price to a level, in percent of the price; above 0: the level is above. None before any price."""
+        return float((level / self.price - 1) * 100) if self.price else None
 
 
 @dataclass(frozen=True, slots=True)

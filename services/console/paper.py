@@ -118,7 +118,7 @@ def _held_table(held: list[HeldTrade]) -> Table:
     return table
 
 
-def _distances(trade: HeldTrade) -> dict[str, float]:
+def _distances(trade: HeldTrade) -> dict[str, float | None]:
     levels = {
         "stop": trade.stop_now,
         "take_profit_1": trade.take_profit_1,
@@ -131,5 +131,5 @@ def _signed(value: float | None) -> Text:
     return direction(value, UNKNOWN if value is None else number(value, 2, signed=True))
 
 
-def _percent(value: float) -> str:
-    return number(value, 2, signed=True)
+def _percent(value: float | None) -> str:
+    return UNKNOWN if value is None else number(value, 2, signed=True)

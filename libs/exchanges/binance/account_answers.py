@@ -4,11 +4,12 @@ Source of the shapes: reference facts of the USD-M API, 6.1 to 6.4, 7 and 13.
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
 
+from libs.exchanges.decimals import finite_decimal
 from libs.exchanges.decoding import decoded, malformed
 from libs.exchanges.trading import (
     AccountTerms,
@@ -23,6 +24,7 @@ from libs.exchanges.trading import (
     Side,
     SymbolTerms,
 )
+from libs.kit.errors import BadMessage
 
 Row = TypeVar("Row", bound=msgspec.Struct)
 Found = TypeVar("Found")
@@ -140,8 +142,8 @@ class _ListenKey(_Struct):
 def _filled(body: bytes, work: Callable[[], Found]) -> Found:
     try:
         return work()
-    except (InvalidOperation, ValueError) as error:
-        raise malformed(f"a number that is none: {error!r}", body) from None
+    except (BadMessage, ValueError) as error:
+        raise malformed(f"a number that is none: {error}", body) from None
 
 
 def _all(body: bytes, kind: type[Row], made: Callable[[Row], Found]) -> list[Found]:
@@ -155,11 +157,13 @@ def _one(body: bytes, kind: type[Row], made: Callable[[Row], Found]) -> Found:
 
 
 def amount(text: str) -> Decimal:
-    """A finite number. Raises `ValueError` or `InvalidOperation`."""
-    found = Decimal(text)
-    if not found.is_finite():
-        raise ValueError(f"{text} is no amount")
-    return found
+    """A finite number. Raises `BadMessage`."""
+    return finite_decimal(text)
+
+
+def amount_or_zero(text: str) -> Decimal:
+    """The same of a field that may not apply, for which the venue writes an empty text: 0 then."""
+    return finite_decimal(text) if text else Decimal(0)
 
 
 def _order(row: _Order) -> OrderState:
@@ -191,8 +195,8 @@ def _algo(row: _Algo) -> AlgoState:
         position_side=row.position_side,
         status=row.algo_status,
         kind=row.order_type,
-        quantity=amount(row.quantity),
-        trigger_price=amount(row.trigger_price),
+        quantity=amount_or_zero(row.quantity),
+        trigger_price=amount_or_zero(row.trigger_price),
         close_position=row.close_position,
         reduce_only=row.reduce_only,
         working_type=row.working_type,

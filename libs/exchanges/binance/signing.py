@@ -20,7 +20,7 @@ WEIGHT_HEADER = "X-MBX-USED-WEIGHT-1M"
 RECV_WINDOW_MS = 2_000
 """So long a request is good at the venue: after it, one that was never seen will not be carried out any more."""
 BEFORE_MS = "before_ms"
-"""A parameter of ours that is not sent: the venue's time at which a request is too late to leave."""
+"""A parameter of ours that is not sent: the venue's time from which on the request shall count no more; its window ends there."""
 WRONG_CLOCK = frozenset({-1021, -5028})
 
 
@@ -59,6 +59,7 @@ class SignedHttpClient(KeyedHttpClient):
         before_ms, now_ms = given.pop(BEFORE_MS, None), self._venue_clock.now_ms()
         if before_ms is not None and now_ms >= int(before_ms):
             raise NotSent(f"{question.path}: not sent, it was {now_ms - int(before_ms)} ms too late")
-        query = urlencode(given | {"recvWindow": RECV_WINDOW_MS, "timestamp": now_ms})
+        window_ms = RECV_WINDOW_MS if before_ms is None else min(RECV_WINDOW_MS, int(before_ms) - now_ms)
+        query = urlencode(given | {"recvWindow": window_ms, "timestamp": now_ms})
         signature = quote(self._credentials.signer.sign(query.encode()), safe="")
         return Prepared(f"{query}&signature={signature}", {API_KEY_HEADER: self._credentials.key})

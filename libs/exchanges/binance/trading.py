@@ -162,10 +162,10 @@ class BinanceTrading:
     async def _change(self, method: Method, path: str, given: Parameters, read: Callable[[bytes], Answer]) -> Answer:
         """Asked once, however it ends. An answer that cannot be read was an answer: what it was is unknown."""
         orders = method == "POST" and path in (ORDER, ALGO)
-        if orders:
-            await self._take_order_turns(path)
-        weight = 0 if orders else 1
-        question = Question(path, given, weight, WEIGHT_POOL, self.turn, method=method, attempts=1)
+        pools = (ORDERS_10S, ORDERS_1M) if orders else ()
+        question = Question(
+            path, given, int(not orders), WEIGHT_POOL, self.turn, method=method, attempts=1, order_pools=pools
+        )
         try:
             return read(await self.http.get(question, self.timeout_seconds))
         except MalformedAnswer as error:
@@ -174,10 +174,6 @@ class BinanceTrading:
             raise
         except VenueError as error:
             raise judged(error) from None
-
-    async def _take_order_turns(self, path: str) -> None:
-        for pool in (ORDERS_10S, ORDERS_1M):
-            await self.http.take_turn(Question(path, {}, 1, pool, self.turn))
 
 
 def _of_both(order: NewOrder | NewConditional) -> Parameters:

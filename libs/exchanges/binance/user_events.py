@@ -1,11 +1,10 @@
 """Messages of Binance's user stream to events. Pure. Source of the shapes: reference facts, 7."""
 
-from decimal import InvalidOperation
 from typing import Any
 
 import msgspec
 
-from libs.exchanges.binance.account_answers import amount
+from libs.exchanges.binance.account_answers import amount, amount_or_zero
 from libs.exchanges.decoding import decoded, malformed
 from libs.exchanges.trading import AlgoState, Execution, OrderState, PositionSide, Side
 from libs.exchanges.user_events import (
@@ -18,6 +17,7 @@ from libs.exchanges.user_events import (
     StreamExpired,
     UserEvent,
 )
+from libs.kit.errors import BadMessage
 
 FORCED = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 """How client ids of orders begin that the venue itself has made."""
@@ -151,8 +151,8 @@ def read_user_event(message: bytes) -> UserEvent | None:
     try:
         found: UserEvent | None = reader(body)
         return found
-    except (InvalidOperation, ValueError) as error:
-        raise malformed(f"a number that is none: {error!r}", body) from None
+    except (BadMessage, ValueError) as error:
+        raise malformed(f"a number that is none: {error}", body) from None
 
 
 def _order_told(body: bytes) -> OrderTold:
@@ -211,8 +211,8 @@ def _algo_told(body: bytes) -> AlgoTold:
         position_side=row.position_side,
         status=row.status,
         kind=row.kind,
-        quantity=amount(row.quantity),
-        trigger_price=amount(row.trigger_price),
+        quantity=amount_or_zero(row.quantity),
+        trigger_price=amount_or_zero(row.trigger_price),
         close_position=row.close_position,
         reduce_only=row.reduce_only,
         working_type=row.working_type,

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from libs.exchanges.errors import RateLimited, VenueError
 from libs.exchanges.trading import OrderRefused, OutcomeUnknown, Verdict
 
-_CODES: Mapping[Verdict, tuple[int, ...]] = {
+CODES: Mapping[Verdict, tuple[int, ...]] = {
     "unknown": (-1006, -1007),
     "retry": (-1001, -1008, -1016, -4117, -5041),
     "clock": (-1021, -5028),
     "limited": (-1003, -1015),
-    "duplicate": (-4116,),
+    "duplicate": (-4116, -4130),
     "gone": (-2011, -2013),
     "done": (-4046, -4052, -4059, -4171, -5027),
     "endpoint": (-4120,),
@@ -35,7 +35,7 @@ _CODES: Mapping[Verdict, tuple[int, ...]] = {
             -4013,
             -4014,
         ),
-        *(-4015, -4023, -4060, -4061, -4062, -4130, -4137, -4138, -4164),
+        *(-4015, -4023, -4060, -4061, -4062, -4137, -4138, -4164),
     ),
     "price": (-2021, -4016, -4024, -4131, -4183, -4184, -4210, -4211, -5021, -5022),
     "market_state": (-1122, -4105, -4106, -4107, -4140, -4141, -4192, -4400, -4401),
@@ -43,11 +43,11 @@ _CODES: Mapping[Verdict, tuple[int, ...]] = {
     "listen_key": (-1125,),
     "account": (-2023, -4047, -4048, -4067, -4068, -4531),
 }
-VERDICT_OF: Mapping[int, Verdict] = {code: verdict for verdict, codes in _CODES.items() for code in codes}
+VERDICT_OF: Mapping[int, Verdict] = {code: verdict for verdict, codes in CODES.items() for code in codes}
 # Four answers share the status 503; only the words tell the ones without a code apart.
 _UNAVAILABLE: Mapping[str, Verdict] = {
     "Unknown error": "unknown",
-    "Service Unavailable": "retry",
+    "Service Unavailable.": "retry",
     "Internal error; unable to process": "retry",
     "Request throttled": "retry",
 }

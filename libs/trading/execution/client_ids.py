@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Sender = Literal["executor", "guard"]
-Leg = Literal["entry", "stop", "bridge", "break_even", "take_profit_1", "take_profit_2", "trailing", "close"]
+Leg = Literal["entry", "stop", "bridge", "break_even", "take_profit_1", "take_profit_2", "close"]
 """`bridge`: a stop with a quantity that stands while the one that closes the position is moved; `close`: an exit at market."""
 MOST_GENERATIONS = 1000
 ACCOUNT_LETTERS, INSTALLATION_LETTERS, SIGNAL_LETTERS = 4, 6, 12
@@ -22,7 +22,6 @@ _LEGS: dict[Leg, str] = {
     "break_even": "be",
     "take_profit_1": "t1",
     "take_profit_2": "t2",
-    "trailing": "tr",
     "close": "cl",
 }
 _SENDER_OF = {text: sender for sender, text in _SENDERS.items()}

@@ -1,6 +1,7 @@
 """An account at the simulated venue through the port: orders, what their failures mean, and the user stream."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,13 +11,16 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from libs.exchanges.binance import account_answers as answers
 from libs.exchanges.binance.signing import RECV_WINDOW_MS, KeyedHttpClient, SignedHttpClient
 from libs.exchanges.binance.trading import BinanceTrading
 from libs.exchanges.binance.user_stream import BinanceUserStream
-from libs.exchanges.binance.verdicts import VERDICT_OF, judged
+from libs.exchanges.binance.verdicts import CODES, VERDICT_OF, judged
 from libs.exchanges.credentials import Credentials, HmacSigner
-from libs.exchanges.errors import RateLimited, VenueError, VenueUnavailable
+from libs.exchanges.errors import MalformedAnswer, RateLimited, VenueError, VenueUnavailable
 from libs.exchanges.limiter import Limiter
 from libs.exchanges.trading import NewConditional, NewOrder, NotSent, OrderRefused, OutcomeUnknown
 from libs.exchanges.user_events import AccountTold, AlgoTold, LeverageTold, OrderTold, StreamExpired, UserEvent
@@ -248,6 +252,7 @@ def test_a_limit_stays_one_and_no_code_means_two_things() -> None:
     limited = RateLimited("", until_ms=1, banned=False)
     assert judged(limited) is limited
     assert all(code < 0 for code in VERDICT_OF)
+    assert sum(map(len, CODES.values())) == len(VERDICT_OF), "a code stands under two verdicts"
     assert "retry" not in {VERDICT_OF[code] for code in (-1006, -1007, -4116, -2011)}
 
 
@@ -304,3 +309,64 @@ async def test_a_forced_close_is_told_as_the_venues_own(tmp_path: Path) -> None:
         forced = [one for one in heard.events if isinstance(one, OrderTold) and one.is_forced]
         assert sum(one.execution.quantity for one in forced if one.execution) == SMALL
         assert [one for one in await at.account.positions(SYMBOL) if one.amount] == []
+
+
+async def test_too_many_orders_hold_back_orders_and_nothing_else(tmp_path: Path) -> None:
+    """A guard has to see positions and a stop has to be cancelled while no order may be sent."""
+    async with desk(tmp_path) as at:
+        await at.venue.fault("refusal", paths=["/fapi/v1/order"], methods=["POST"], code=-1015, status=429, most=1)
+        with pytest.raises(RateLimited) as limited:
+            await at.account.place(market("one-more"))
+        assert limited.value.code == -1015
+        assert await at.account.positions(SYMBOL) == []
+        with pytest.raises(RateLimited, match="not asked"):
+            await at.account.place(market("and-another"))
+        assert await at.account.order(SYMBOL, "one-more") is None
+
+
+async def test_a_deadline_is_the_end_of_the_requests_window(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.account.place(market("in-time"), before_ms=at.clock.now_ms() + 700)
+        await at.account.place(market("no-hurry"))
+        sent = [one["facts"]["parameters"] for one in await trader(at.venue).entries("request")]
+        windows = [int(one["recvWindow"]) for one in sent if one.get("newClientOrderId")]
+        assert 0 < windows[0] <= 700
+        assert windows[1] == RECV_WINDOW_MS
+
+
+async def test_a_second_closing_stop_says_that_there_is_one(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.account.place(market("entry-1"))
+        trigger = Decimal(await trader(at.venue).price(-5_000))
+        await at.account.place_conditional(NewConditional(SYMBOL, "SELL", "STOP_MARKET", "stop-1", trigger))
+        with pytest.raises(OrderRefused) as refused:
+            await at.account.place_conditional(NewConditional(SYMBOL, "SELL", "STOP_MARKET", "stop-2", trigger))
+        assert (refused.value.code, refused.value.verdict) == (-4130, "duplicate")
+
+
+async def test_a_page_of_somebody_between_us_is_no_word_of_the_venue(tmp_path: Path) -> None:
+    """A proxy that says Service Unavailable may have forwarded the order; only the venue's own sentence excludes that."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(status=503, text="Service Unavailable.")
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", page)
+    async with TestServer(application) as server, aiohttp.ClientSession() as session:
+        clock = VenueClock(1_000_000)
+        credentials = Credentials("k", HmacSigner("s"))
+        signed = SignedHttpClient(session, str(server.make_url("")), clock, Limiter("binance", clock), credentials)
+        with pytest.raises(OutcomeUnknown):
+            await BinanceTrading(signed, signed).place(market("entry-1"))
+
+
+def test_a_field_that_does_not_apply_is_empty_and_hides_no_other_order() -> None:
+    row = {
+        "algoId": 1, "clientAlgoId": "by-hand", "orderType": "TRAILING_STOP_MARKET", "symbol": SYMBOL, "side": "SELL",
+        "positionSide": "BOTH", "quantity": "", "algoStatus": "NEW", "triggerPrice": "", "workingType": "CONTRACT_PRICE",
+        "closePosition": False, "reduceOnly": True, "updateTime": 5,
+    }  # fmt: skip
+    [found] = answers.algos(json.dumps([row]).encode())
+    assert found.trigger_price == found.quantity == 0
+    with pytest.raises(MalformedAnswer):
+        answers.algos(json.dumps([row | {"quantity": " 1_0 "}]).encode())
