@@ -20,6 +20,8 @@ from libs.contracts.timeline import TimelineFenced, TimelineHeartbeat
 from libs.contracts.trading import (
     AlertRaised,
     CommandIssued,
+    ExecutorReported,
+    LiveTradeChanged,
     OrderChanged,
     PaperTradeChanged,
     PositionChanged,
@@ -225,6 +227,28 @@ ORDER = Topic(
     family="single",
     retention_ms=90 * DAY_MS,
 )
+TRADE = Topic(
+    name="trading.trade.v1",
+    meaning="Live trades as they are entered, opened, closed or refused; each signal ends here in exactly one state.",
+    key="trade",
+    events=(LiveTradeChanged,),
+    producers=("executor",),
+    consumers=("risk_guard", "notifier", "gateway"),
+    family="single",
+    retention_ms=90 * DAY_MS,
+    tables=("live_trades",),
+)
+EXECUTOR = Topic(
+    name="trading.executor.v1",
+    meaning="The executor's heartbeat with what it holds and what keeps it from entering.",
+    key="account",
+    events=(ExecutorReported,),
+    producers=("executor",),
+    consumers=("risk_guard", "console", "gateway"),
+    family="single",
+    retention_ms=KEEP_FOREVER,
+    cleanup="compact",
+)
 POSITION = Topic(
     name="trading.position.v1",
     meaning="The latest state of every position of the account.",
@@ -283,6 +307,8 @@ TOPICS: tuple[Topic, ...] = (
     SIGNAL_SCORED,
     PAPER,
     ORDER,
+    TRADE,
+    EXECUTOR,
     POSITION,
     RISK_STATE,
     ALERT,

@@ -17,7 +17,8 @@ OrderStatus = Literal[
     "rejected",
     "expired",
 ]
-OrderLeg = Literal["entry", "stop_loss", "take_profit_1", "take_profit_2", "close"]
+OrderLeg = Literal["entry", "stop", "bridge", "break_even", "take_profit_1", "take_profit_2", "close"]
+"""`bridge`: a stop with a quantity that stands while the one that closes the position is moved; `close`: an exit at market."""
 RiskLevel = Literal["normal", "warning", "circuit_break"]
 
 
@@ -44,22 +45,81 @@ class PaperTradeChanged(Event, frozen=True, kw_only=True):
 
 
 class OrderChanged(Event, frozen=True, kw_only=True):
-    """A step in the life of one order. `client_order_id` = f(signal id, leg); quantities in base units, prices in quote units."""
+    """A step in the life of one order that the executor meant or sent; quantities in base units, prices in quote units.
+
+    `client_order_id` says account, installation, trade, leg and generation (`libs.trading.execution.client_ids`); `quantity`
+    None: it closes the whole position.
+    """
 
     SCHEMA: ClassVar[str] = "order_changed/1"
 
+    account: str
     client_order_id: str
-    signal_id: str
+    trade_id: str
     leg: OrderLeg
     symbol: str
     side: Literal["BUY", "SELL"]
     status: OrderStatus
-    quantity: Decimal
+    quantity: Decimal | None
+    price: Decimal | None
+    trigger_price: Decimal | None
     filled_quantity: Decimal
-    average_price: Decimal | None
     reduce_only: bool
     venue_order_id: str | None
     reason: str | None
+
+
+class LiveTradeChanged(Event, frozen=True, kw_only=True):
+    """A trade of an account has reached a state; `event_id` = f(account, trade, state, how much is filled).
+
+    Prices in quote units, quantities in base units. `risk_quote`: 1 R, fixed at the entry; `pnl_quote` up to now: exits against
+    the entry, less fees, with funding; `slippage_bps`: the entry's average against the signal's price, above 0 is worse.
+    """
+
+    SCHEMA: ClassVar[str] = "live_trade_changed/1"
+
+    account: str
+    trade_id: str
+    strategy: str
+    symbol: str
+    direction: Direction
+    state: Literal["entering", "open", "closing", "closed", "refused", "not_entered"]
+    reason: str | None
+    quantity: Decimal
+    quantity_left: Decimal
+    entry_price: Decimal | None
+    exit_price: Decimal | None
+    stop: Decimal | None
+    take_profit_1: Decimal | None
+    take_profit_2: Decimal | None
+    risk_quote: Decimal | None
+    pnl_quote: Decimal
+    pnl_r: Decimal | None
+    slippage_bps: Decimal | None
+    entered_at_ms: int | None
+    hold_until_ms: int | None
+
+
+class ExecutorReported(Event, frozen=True, kw_only=True):
+    """The executor's heartbeat, once a second and at every change: what it does, and what keeps it from opening anything.
+
+    `epoch`: of its lease; 0 while it waits for one. `reconciled_at_ms`: of the last reconciliation that agreed; 0 before the
+    first. `held`: what it holds open now, for whoever guards it. `orders_last_minute`: that it has sent.
+    """
+
+    SCHEMA: ClassVar[str] = "executor_reported/1"
+
+    account: str
+    mode: Literal["paper", "demo", "production"]
+    epoch: int
+    entries_allowed: bool
+    reasons: tuple[str, ...]
+    reconciled_at_ms: int
+    reconciliation_clean: bool
+    config_version: int
+    held: tuple[LiveTradeChanged, ...]
+    orders_last_minute: int
+    heartbeat: int
 
 
 class PositionChanged(Event, frozen=True, kw_only=True):

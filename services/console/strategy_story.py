@@ -203,7 +203,7 @@ async def _became(bootstrap: str, signal: SignalScored) -> Became:
     trades: list[PaperTradeChanged] = []
     async with LogReader(bootstrap) as log:
         async for event in _events(log, ORDER, 0, signal.event_id):
-            if isinstance(event, OrderChanged) and event.signal_id == signal.event_id:
+            if isinstance(event, OrderChanged) and event.trade_id == signal.event_id:
                 orders.append(event)
         async for event in _events(log, PAPER, 0, signal.event_id):
             if isinstance(event, PaperTradeChanged) and event.signal_id == signal.event_id:

@@ -47,14 +47,10 @@ from libs.contracts.timeline import (
 )
 from libs.contracts.topics import SEQUENCED, TIMELINE, TOPICS, Topic
 from libs.contracts.trading import (
-    AlertRaised,
-    CommandIssued,
-    OrderChanged,
     PaperTradeChanged,
-    PositionChanged,
-    RiskStateChanged,
 )
 from tests.golden.control_samples import CONTROL_SAMPLES, MIDNIGHT
+from tests.golden.trading_samples import TRADING_SAMPLES
 
 FOLDER = Path(__file__).parent / "messages"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -267,62 +263,7 @@ EVENTS: tuple[Event, ...] = (
         pnl_quote=Decimal("0"),
         pnl_r=Decimal("0"),
     ),
-    OrderChanged(
-        event_id=digest("order", "c1", "new"),
-        event_time_ms=MIDNIGHT + 15_100,
-        client_order_id="c1",
-        signal_id=signal_id("v51", 1, "BTCUSDT", MIDNIGHT + 15_000),
-        leg="stop_loss",
-        symbol="BTCUSDT",
-        side="BUY",
-        status="new",
-        quantity=Decimal("0.020"),
-        filled_quantity=Decimal("0"),
-        average_price=None,
-        reduce_only=True,
-        venue_order_id="8886774",
-        reason=None,
-    ),
-    PositionChanged(
-        event_id=digest("position", "main", "BTCUSDT", 1),
-        event_time_ms=MIDNIGHT + 15_200,
-        account="main",
-        symbol="BTCUSDT",
-        quantity=Decimal("-0.020"),
-        entry_price=Decimal("55119.9"),
-        mark_price=Decimal("55118.4"),
-        unrealised_pnl=Decimal("0.030"),
-        protected=True,
-        signal_id=signal_id("v51", 1, "BTCUSDT", MIDNIGHT + 15_000),
-    ),
-    RiskStateChanged(
-        event_id="risk:main:12",
-        event_time_ms=MIDNIGHT + 16_000,
-        account="main",
-        level="warning",
-        entries_allowed=False,
-        reasons=("BTCUSDT trades are silent",),
-        daily_pnl_r=Decimal("-1.5"),
-        heartbeat=12,
-    ),
-    AlertRaised(
-        event_id=digest("alert", "recorder", "conflict", 1),
-        event_time_ms=MIDNIGHT + 17_000,
-        severity="critical",
-        source="recorder",
-        title="Same trade id, other content",
-        detail="BTCUSDT 2331590001 was kept aside",
-        runbook=None,
-    ),
-    CommandIssued(
-        event_id=digest("command", "risk_guard", "halt_entries", MIDNIGHT),
-        event_time_ms=MIDNIGHT + 18_000,
-        target="risk_guard",
-        command="halt_entries",
-        arguments={"minutes": "30"},
-        issued_by="desk",
-        reason="maintenance of the venue",
-    ),
+    *TRADING_SAMPLES,
 )
 
 

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from libs.contracts.trading import OrderLeg
+
 Sender = Literal["executor", "guard"]
-Leg = Literal["entry", "stop", "bridge", "break_even", "take_profit_1", "take_profit_2", "close"]
-"""`bridge`: a stop with a quantity that stands while the one that closes the position is moved; `close`: an exit at market."""
+Leg = OrderLeg
 MOST_GENERATIONS = 1000
 ACCOUNT_LETTERS, INSTALLATION_LETTERS, SIGNAL_LETTERS = 4, 6, 12
 _SENDERS: dict[Sender, str] = {"executor": "p1", "guard": "g1"}

@@ -1,0 +1,108 @@
+"""The port to the executor's books: whatever is decided is a page, and a page stands before anything is sent.
+
+One executor an account writes at a time: it holds a lease with an epoch, by the database's clock, and every page proves it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from libs.trading.execution.config import LiveConfig
+from libs.trading.execution.document import Trade
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class LeaseLost(Exception):
+    """Somebody else trades this account now, or we were away for too long: nothing was written, and nothing may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """`epoch` grows with each owner. `until`: of our monotonic clock, s, counted from before the question was asked, so that it
+    is over here no later than there."""
+
+    account: str
+    owner: str
+    epoch: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """Something that happened to a trade or the account, for people and audits. `event_id` is deterministic: twice is once."""
+
+    event_id: str
+    kind: str
+    time_ms: int
+    detail: Mapping[str, object]
+    trade_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """A command that counts from this page on, whatever became of it: its nonce is never taken again."""
+
+    command_id: str
+    nonce: str
+    issuer: str
+    command: str
+    arguments: Mapping[str, str]
+    reason: str
+    accepted: bool
+    result: str
+    time_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is written together, or not at all. `offsets`: the next record to read of each place. `config`: a new version of what
+    may trade. Trades are whole documents; the later of two counts."""
+
+    trades: Sequence[Trade] = ()
+    events: Sequence[LiveEvent] = ()
+    obeyed: Sequence[Obeyed] = ()
+    offsets: Mapping[Place, int] = field(default_factory=dict)
+    config: LiveConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the books say at a start: trades that are not over, newest configuration, where reading goes on, and nonces that
+    have not expired yet. `ended`: ids of trades that are over already, of the last days, so that no signal is entered twice."""
+
+    trades: Sequence[Trade]
+    ended: frozenset[str]
+    config: LiveConfig | None
+    offsets: Mapping[Place, int]
+    nonces: Mapping[str, int]
+
+
+class Books(Protocol):
+    """What the executor keeps. All calls raise `UnreachableError` while the database is away."""
+
+    async def acquire(self, owner: str) -> Lease | None:
+        """The lease with the next epoch, or None while somebody else holds it."""
+        ...
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Hold it on. Raises `LeaseLost`."""
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Let the next one have it at once; a lease that is lost already stays so."""
+        ...
+
+    async def load(self, lease: Lease) -> Kept:
+        """Everything that a start needs. Raises `LeaseLost`."""
+        ...
+
+    async def write(self, lease: Lease, page: Page) -> None:
+        """One transaction. Raises `LeaseLost`; nothing was written then."""
+        ...
+
+    async def has_trade(self, trade_id: str) -> bool:
+        """Whether the books hold it, whatever its state."""
+        ...
