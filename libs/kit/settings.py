@@ -171,6 +171,15 @@ class AccountSettings(SettingsGroup):
     order_spot_rest_url: str | None = Field(default=None, description="Who knows the key's rights; unset: as above")
 
 
+class InstallationSettings(SettingsGroup):
+    """Which installation this is. Executor and guard share it: their orders carry its letters."""
+
+    installation_file: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "installation",
+        description="A file with the installation's name, made at the first start",
+    )
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 
