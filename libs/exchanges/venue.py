@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 
@@ -90,7 +90,7 @@ async def synchronise(market_data: MarketData, clock: VenueClock) -> int:
     return clock.synchronise(best.venue_ms + int(since * 1000 * clock.speed))
 
 
-async def _first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Answer:
+async def first_answer(ask: Callable[[], Awaitable[Answer]], where: str) -> Answer:
     """Ask until the venue answers. A limit or a ban is waited out, however long it is: the request budget holds the next
     question back, also that of a process that is started again meanwhile. Raises `UnreachableError` when anything else
     has lasted for `FIRST_ANSWER_SECONDS`."""
@@ -131,8 +131,8 @@ async def first_instruments(
     asking, where = _at_first(venue.market_data), venue.addresses.rest
     required = [symbol for symbol in symbols if configured is None or symbol in configured]
     added = [symbol for symbol in symbols if symbol not in required]
-    found = await _first_answer(lambda: asking.instruments(required), where)
-    return found | (await _first_answer(lambda: known_instruments(asking, added), where) if added else {})
+    found = await first_answer(lambda: asking.instruments(required), where)
+    return found | (await first_answer(lambda: known_instruments(asking, added), where) if added else {})
 
 
 async def known_instruments(market_data: MarketData, symbols: Sequence[str]) -> dict[str, Instrument]:
@@ -149,7 +149,16 @@ async def known_instruments(market_data: MarketData, symbols: Sequence[str]) -> 
     return found
 
 
-async def keep_clock(venue: Venue) -> None:
+class Timed(Protocol):
+    """What keeping its clock needs of a venue or an account."""
+
+    @property
+    def clock(self) -> VenueClock: ...
+    @property
+    def market_data(self) -> MarketData: ...
+
+
+async def keep_clock(venue: Timed) -> None:
     """Correct the venue clock again and again, and soon when it is in doubt, until cancelled; a failed attempt waits for the
     next turn."""
     log = get_logger("venue")
@@ -192,5 +201,5 @@ async def open_venue(settings: VenueSettings) -> AsyncIterator[Venue]:
             ),
             coinbase=CoinbaseSpot(session, where.coinbase_rest, clock, limiter("coinbase", where.coinbase_rest)),
         )
-        await _first_answer(lambda: synchronise(_at_first(venue.market_data), clock), where.rest)
+        await first_answer(lambda: synchronise(_at_first(venue.market_data), clock), where.rest)
         yield venue

@@ -150,6 +150,45 @@ class VenueSettings(SettingsGroup):
     )
 
 
+class AccountSettings(SettingsGroup):
+    """The account that is traded, and where. Its folder `ACCOUNT_DIR/NAME` holds `key.json` (mode 600) and, for production,
+    `production.enabled`: a file with the account's name, which its owner writes on this machine."""
+
+    execution_mode: Literal["paper", "demo", "production"] = Field(
+        default="paper", description="paper: no orders are sent; demo: the venue's demo environment, or the simulator"
+    )
+    account: str = Field(
+        default="main", pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="Name of the account, and of its folder"
+    )
+    account_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_config_path("perpstream") / "accounts",
+        description="Folder of the accounts' folders",
+    )
+    order_rest_url: str | None = Field(
+        default=None, description="Where orders go; unset: the mode's own hosts, in demo on the simulator the simulator"
+    )
+    order_websocket_url: str | None = Field(default=None, description="Where the account is heard; unset: as above")
+    order_spot_rest_url: str | None = Field(default=None, description="Who knows the key's rights; unset: as above")
+
+
+class CommandKeySettings(SettingsGroup):
+    """Whose commands a service obeys."""
+
+    command_keys: Path = Field(
+        default=Path(".perpstream/command-keys"),
+        description="Folder of public keys (NAME.pub) of those whose commands count; others may not write it",
+    )
+
+
+class PersonalKeySettings(SettingsGroup):
+    """Where a person's own keys are."""
+
+    keys_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_config_path("perpstream") / "keys",
+        description="Folder of the private keys (NAME.key, mode 600) that sign what a person tells the services",
+    )
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 
