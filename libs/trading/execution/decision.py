@@ -5,7 +5,7 @@ The order of things: an entry once, and never again where it may have been carri
 that were wished for; and when nothing is held any more, two reads that agree before the last stop is taken away.
 """
 
-from libs.trading.execution.document import ZERO, CloseWish, OurOrder, Trade
+from libs.trading.execution.document import ZERO, CloseWish, Trade
 from libs.trading.execution.doubts import FILLS_MS, questions
 from libs.trading.execution.exits import (
     STOP_LEGS,
@@ -20,8 +20,22 @@ from libs.trading.execution.exits import (
 from libs.trading.execution.facts import CloseWished, Dropped, Ended
 from libs.trading.execution.folds import TWO_READS_MS, is_seen_flat, last_trade_ms
 from libs.trading.execution.folds_orders import READ_DELAY_MS
-from libs.trading.execution.moves import Fetch, Move, Note, Permits, Place, Wait, due, in_order
+from libs.trading.execution.moves import (
+    Ask,
+    Cancel,
+    Fetch,
+    Move,
+    Note,
+    Permits,
+    Place,
+    Wait,
+    conditional_kind,
+    due,
+    in_order,
+)
 from libs.trading.execution.sums import holding_of
+
+__all__ = ["Ask", "Cancel", "Fetch", "Move", "Note", "Permits", "Place", "Wait", "conditional_kind", "next_moves"]
 
 ALL_LEGS = frozenset((*STOP_LEGS, *TARGET_LEGS, "break_even", "trailing", "close", "entry"))
 UNEXPLAINED = "unexplained"
@@ -134,8 +148,3 @@ def _wish(trade: Trade) -> CloseWish | None:
     """What is to be closed now: all, where somebody wants that; else the first part that is not closed yet."""
     full = next((wish for wish in trade.closes if wish.quantity is None), None)
     return full or next((wish for wish in trade.closes if not is_fulfilled(trade, wish)), None)
-
-
-def entry_of(trade: Trade) -> OurOrder | None:
-    """Its newest entry order; None for one that was adopted or refused."""
-    return next((order for order in reversed(trade.orders) if order.leg == "entry"), None)
