@@ -25,7 +25,11 @@ def main() -> int:
     """1 when anything was found."""
     if os.environ.get("PYTHONHASHSEED") != "0":
         # Sets of texts have another order in each process otherwise, and a seed would not be one run.
-        os.execve(sys.executable, [sys.executable, "-m", "tests.chaos.money", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "tests.chaos.money", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
     asked = _arguments()
     if asked.seed is not None:
         return _replay(asked.seed, asked.trace)
@@ -93,7 +97,9 @@ def _report(console: Console, verdicts: Iterable[Verdict], began: float) -> int:
     console.print(table)
     for verdict in sorted(bad, key=lambda one: one.seed)[:_MOST_SHOWN]:
         first = verdict.findings[0]
-        console.print(f"seed {verdict.seed}: {len(verdict.findings)} findings; first: {first.kind}: {first.what}", markup=False)
+        console.print(
+            f"seed {verdict.seed}: {len(verdict.findings)} findings; first: {first.kind}: {first.what}", markup=False
+        )
     if bad:
         console.print("all of them: " + " ".join(str(seed) for seed in sorted(verdict.seed for verdict in bad)))
         console.print("python -m tests.chaos.money --seed N tells one again")

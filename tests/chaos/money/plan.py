@@ -120,6 +120,12 @@ def _fault(chance: random.Random, start_ms: int, moments: list[int], market: Jum
     return FAULT.validate_python({"at_ms": start_ms + at_ms, **fields})
 
 
+def venue_fault(chance: random.Random, at_ms: int, market: JumpyMarket) -> AnyFault:
+    """Something that the venue does to answers, reads and streams, and that is no deed of others."""
+    maker = chance.choice((_wrong_answer, _wrong_answer, _refusal, _lag, _user_stream))
+    return FAULT.validate_python({"at_ms": at_ms, **maker(chance, market, at_ms)})
+
+
 def _fate(chance: random.Random) -> dict[str, object]:
     executed = chance.choice(("no", "yes", "yes", "late"))
     return (
