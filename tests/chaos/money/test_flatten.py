@@ -37,6 +37,8 @@ class _Flattening:
         exchange = self.exchange = Exchange(self.clock, self.market, self.seed, self.trace.tell)
         for fault in self._holdings():
             exchange.arm(FAULT.validate_python(fault))
+        if self.chance.random() < 0.4:
+            exchange.arm(FAULT.validate_python({"kind": "stale_reads", "by_ms": 2_000, "for_ms": 20_000}))
         for _ in range(self.chance.randint(0, 5)):
             exchange.arm(venue_fault(self.chance, START_MS + self.chance.randint(3_000, TROUBLE_MS), self.market))
         pump = asyncio.create_task(exchange.run())
@@ -61,7 +63,8 @@ class _Flattening:
             near, far = ("0.99", "0.97") if side == "BUY" else ("1.01", "1.03")
             triggers = [round(price * type(price)(share), rules.price_decimals - 2) for share in (near, far)]
             quantity = round(500 / price, rules.quantity_decimals)
-            common = {"symbol": symbol, "at_ms": START_MS + 1_000}
+            at_ms = START_MS + self.chance.randint(500, 2_990)
+            common = {"symbol": symbol, "at_ms": at_ms}
             found.append({"kind": "outside_order", "side": side, "quantity": quantity, **common})
             found.append({"kind": "outside_order", "side": side, "quantity": quantity, "price": triggers[1], **common})
             found.append(
