@@ -35,6 +35,12 @@ class Bus:
         await asyncio.sleep(_SOON)
         return self._logs[topic][offset:]
 
+    async def reachable(self) -> None:
+        """Wait while the broker is away."""
+        while self.is_away:
+            more = self._more
+            await more.wait()
+
     def come_back(self) -> None:
         """Everybody reads again."""
         self.is_away = False

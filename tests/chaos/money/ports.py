@@ -100,8 +100,7 @@ class BusOutlet:
             await self._more.wait()
             await asyncio.sleep(0.003)
             self._more.clear()
-            while self.bus.is_away:
-                await asyncio.sleep(0.25)
+            await self.bus.reachable()
             waiting, self._waiting = self._waiting, []
             for topic, event in waiting:
                 self.bus.put(topic, event)
