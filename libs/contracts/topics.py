@@ -286,7 +286,7 @@ COMMAND = Topic(
     meaning="Commands of people to executor and risk guard, each signed, with a nonce and an expiry.",
     key="target",
     events=(CommandIssued,),
-    producers=("gateway", "console", "notifier"),
+    producers=("console", "notifier"),
     consumers=("executor", "risk_guard", "console"),
     family="single",
     retention_ms=90 * DAY_MS,
@@ -297,7 +297,7 @@ COMMAND_RESULT = Topic(
     key="command",
     events=(CommandAnswered,),
     producers=("executor", "risk_guard"),
-    consumers=("console", "gateway", "notifier"),
+    consumers=("console", "notifier"),
     family="single",
     retention_ms=90 * DAY_MS,
 )

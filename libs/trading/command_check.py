@@ -3,12 +3,14 @@
 import re
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from libs.contracts.commands import CommandIssued, command_id, signed_bytes
 from libs.trading.commands import COMMANDS, Command, CommandInvalid, read_command
 
-KeyProblem = Literal["unknown_issuer", "keys_unreadable", "wrong_signature"]
+if TYPE_CHECKING:
+    from libs.kit.keys import KeyProblem
+
 WhyRefused = Literal[
     "unsigned",
     "unknown_issuer",
@@ -28,7 +30,7 @@ _NONCE = re.compile(r"[0-9a-f]{32}")
 class TrustedKeys(Protocol):
     """The keys of those whose commands count; `libs.kit.keys` reads them from a folder."""
 
-    def problem(self, name: str, payload: bytes, signature: str) -> KeyProblem | None:
+    def problem(self, name: str, payload: bytes, signature: str) -> "KeyProblem | None":
         """Why `signature` is not the one of `name` under `payload`; None when it is."""
         ...
 
