@@ -177,6 +177,7 @@ class InstallationSettings(SettingsGroup):
     installation_file: Path = Field(
         default_factory=lambda: platformdirs.user_state_path("perpstream") / "installation",
         description="A file with the installation's name, made at the first start",
+    )
 
 
 class CommandKeySettings(SettingsGroup):
