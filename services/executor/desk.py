@@ -4,36 +4,37 @@ Requests run beside the loop, so that one that hangs keeps nobody from hearing o
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from libs.kit.logging import get_logger
 from libs.trading.execution.books import Page
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Note, Permits, Place, Wait, next_moves
 from libs.trading.execution.document import OurOrder, Trade
 from libs.trading.execution.facts import Fact, Intended, NeverSent, Sending
 from libs.trading.execution.folds import fold
 from services.executor.pages import Pages
-from services.executor.sending import Errand, Sender
+from services.executor.sending import Errand, Said, Sender
 from services.executor.telling import Teller
 
 MOST_NOTES = 50
 """Decisions in a row that only change the document; more would be a circle."""
-_LOGGER = get_logger("executor.desk")
+Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 _Key = tuple[str, str]
 
 
 @dataclass(slots=True)
 class Desk:
     """`trades`: those that are not over, by id. `permits`: what may be done now. `ended`: called with a trade that is over, once
-    that is written."""
+    that is written. `spawn`: begins what runs beside; whatever fails there ends the executor."""
 
     sender: Sender
     pages: Pages
     teller: Teller
     permits: Callable[[str], Permits]
     ended: Callable[[Trade], None]
+    spawn: Spawn
     trades: dict[str, Trade] = field(default_factory=dict)
     orders_sent: list[float] = field(default_factory=list)
     _written: dict[str, Trade] = field(default_factory=dict)
@@ -63,14 +64,9 @@ class Desk:
 
     async def run(self) -> None:
         """Until cancelled. Raises `LeaseLost`."""
-        try:
-            while True:
-                self._news.clear()
-                until_ms = await self.step()
-                await self._until(until_ms)
-        finally:
-            for errand in self._errands.values():
-                errand.cancel()
+        while True:
+            self._news.clear()
+            await self._until(await self.step())
 
     async def enter(self, trade: Trade, page: Page) -> None:
         """Take up a trade whose entry is meant; it stands in the books, with what else `page` holds, when this returns."""
@@ -174,30 +170,27 @@ class Desk:
         key = _key(errand)
         trade_id = next((trade.trade_id for trade in self.trades.values() if _belongs(trade, errand)), None)
         owners = [trade_id] if trade_id is not None else list(self.trades)
-        self._errands[key] = asyncio.create_task(self._run_errand(key, errand, owners))
+        self._errands[key] = self.spawn(self._run_errand(key, errand, owners))
 
     async def _run_errand(self, key: _Key, errand: Errand, trade_ids: Sequence[str]) -> None:
         """What came of it is heard; an answer that did not come is asked for again a moment later."""
         try:
-            facts = await self._carried_out(errand, trade_ids)
-            if not facts:
+            said = await self._carried_out(errand, [self.trades[one] for one in trade_ids if one in self.trades])
+            if not said:
                 pause = self.pages.options.trouble_pause_seconds
                 self._not_before[key] = self.sender.clock.monotonic() + pause
-            for trade_id in trade_ids:
-                self._inbox += [(trade_id, fact) for fact in facts]
-        except Exception:
-            _LOGGER.exception("an errand failed", symbol=self.symbol, errand=str(key))
-            raise
+            self._inbox += said
         finally:
             self._errands.pop(key, None)
             self._news.set()
 
-    async def _carried_out(self, errand: Errand, trade_ids: Sequence[str]) -> list[Fact]:
+    async def _carried_out(self, errand: Errand, trades: Sequence[Trade]) -> list[Said]:
         if isinstance(errand, Place):
             if not self._may_send(errand.order):
-                return [NeverSent(errand.order.client_id, self._now_ms())]
+                fact = NeverSent(errand.order.client_id, self._now_ms())
+                return [(trade.trade_id, fact) for trade in trades]
             self.orders_sent.append(self.sender.clock.monotonic())
-        return await self.sender.carry_out(errand, [self.trades[one] for one in trade_ids if one in self.trades])
+        return await self.sender.carry_out(errand, trades)
 
     def _may_send(self, order: OurOrder) -> bool:
         """Asked right before it leaves: the page may have taken long to be written."""

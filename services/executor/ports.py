@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Protocol
 
 from libs.contracts.event import Event
 from libs.exchanges.trading import TradingVenue
 from libs.kit.clock import Clock
+from libs.trading.execution.admission import Quote
 from libs.trading.execution.books import Books
 from libs.trading.filters import SymbolFilters
 
@@ -23,6 +23,10 @@ class VenueTime(Clock, Protocol):
         """Whether the venue's time is known well enough to sign with it."""
         ...
 
+    def wall_ms(self) -> int:
+        """The machine's time (ms, UTC), in which people's commands expire."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds of this machine that nobody sets; leases are counted in them."""
         ...
@@ -34,14 +38,6 @@ class Outlet(Protocol):
     def publish(self, events: Sequence[Event]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SeenPrice:
-    """A price at the order venue, and the venue's time of it (ms)."""
-
-    price: Decimal
-    at_ms: int
-
-
 class Market(Protocol):
     """What the order venue says of its contracts."""
 
@@ -49,7 +45,11 @@ class Market(Protocol):
         """None for a symbol that it does not have, or that does not trade now."""
         ...
 
-    def price(self, symbol: str) -> SeenPrice | None:
+    def status(self, symbol: str) -> str | None:
+        """The venue's word for it: TRADING, or another one; None where it was not told."""
+        ...
+
+    def quote(self, symbol: str) -> Quote | None:
         """The newest price that was heard; None before the first."""
         ...
 

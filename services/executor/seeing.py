@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from libs.exchanges.trading import AlgoState, Execution, OrderState
-from libs.trading.execution.document import FillBy
+from libs.trading.execution.client_ids import read_client_id
+from libs.trading.execution.document import FillBy, OurOrder, Side, Trade
 from libs.trading.execution.facts import AlgoSeen, ExecutionSeen, OrderSeen, algo_status, order_status
 
 QUOTE_ASSETS = frozenset({"USDT", "USDC", "BUSD", "FDUSD"})
@@ -73,6 +74,33 @@ def fee_in_quote(execution: Execution) -> Decimal | None:
     if not execution.fee:
         return Decimal(0)
     return execution.fee if execution.fee_asset in QUOTE_ASSETS else None
+
+
+def order_numbers(trade: Trade) -> dict[int, OurOrder]:
+    """The trade's orders by the venue's numbers of orders; a conditional by that of the order which it became."""
+    found = {one.order_id: one for one in trade.orders if one.order_id is not None}
+    return found | {one.venue_id: one for one in trade.orders if one.venue_id is not None and not one.is_conditional}
+
+
+def filled_by(client_id: str, side: Side, trade: Trade) -> FillBy | None:
+    """Whose fill it is by the order's id, where the trade does not know the order; None where it is none of this trade's: another
+    trade's, or somebody who adds to the position. `client_id` "": the venue does not tell it any more."""
+    lessens = side == ("SELL" if trade.direction == "long" else "BUY")
+    tag = read_client_id(client_id)
+    if tag is not None and tag.account == trade.account_letters:
+        if tag.sender == "guard":
+            return "guard" if lessens else None
+        return "executor" if tag.signal == trade.signal_letters else None
+    if not lessens:
+        return None
+    if is_forced(client_id):
+        return forced_by(client_id)
+    return "person" if client_id else "stranger"
+
+
+def is_forced(client_id: str) -> bool:
+    """Whether it is the venue's own order."""
+    return any(client_id.startswith(beginning) for beginning, _ in _FORCED)
 
 
 def forced_by(client_id: str) -> FillBy:

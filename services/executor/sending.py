@@ -1,11 +1,13 @@
 """Carries out one move at the venue and says what came of it, as facts. It decides nothing, and tries nothing twice."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from libs.exchanges.errors import RateLimited, VenueError
 from libs.exchanges.trading import (
     AlgoState,
+    Execution,
     NewConditional,
     NewOrder,
     NotSent,
@@ -14,8 +16,9 @@ from libs.exchanges.trading import (
     OutcomeUnknown,
     TradingVenue,
 )
+from libs.kit.durations import DAY_MS
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Place, conditional_kind
-from libs.trading.execution.document import OurOrder
+from libs.trading.execution.document import FillBy, OurOrder, Trade
 from libs.trading.execution.facts import (
     Answered,
     Canceled,
@@ -31,31 +34,43 @@ from libs.trading.execution.facts import (
 )
 from libs.trading.execution.facts import RefusalVerdict as Verdict
 from services.executor.ports import VenueTime
-from services.executor.seeing import algo_seen, execution_seen, order_seen
+from services.executor.seeing import algo_seen, execution_seen, filled_by, order_numbers, order_seen
 
 MOST_EXECUTIONS = 1000
+REACH_MS = 7 * DAY_MS - 60_000
+"""So far back a list of fills may begin (reference facts, 6)."""
+EARLIER_MS = 5_000
+"""A list of fills begins so much before the trade: our time of sending is not the venue's of filling."""
 Errand = Place | Cancel | Ask | Fetch
+Said = tuple[str, Fact]
+"""A trade's id and what is known of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sender:
-    """One symbol at the venue."""
+    """One symbol at the venue. `names`: client ids of orders that are not in a document, by the venue's number; "" for one that
+    it does not tell any more."""
 
     venue: TradingVenue
     clock: VenueTime
     symbol: str
+    names: dict[int, str] = field(default_factory=dict)
 
-    async def carry_out(self, errand: Errand, from_id: int | None = None) -> list[Fact]:
-        """What came of it; nothing where a question was not answered. `from_id`: the first fill that `Fetch` reads."""
+    async def carry_out(self, errand: Errand, trades: Sequence[Trade]) -> list[Said]:
+        """What came of it, with the trade that it is a fact of; nothing where a question was not answered. `trades`: of the
+        symbol, those that the errand is for."""
         match errand:
             case Place(order):
-                return [await self._place(order)]
+                facts = [await self._place(order)]
             case Cancel(order):
-                return [await self._cancel(order)]
+                facts = [await self._cancel(order)]
             case Ask(order):
-                return await self._asked(order)
-            case Fetch(subject):
-                return await (self._fills(from_id) if subject == "fills" else self._position())
+                facts = await self._asked(order)
+            case Fetch("fills"):
+                return [said for trade in trades for said in await self._fills(trade)]
+            case Fetch():
+                facts = await self._position()
+        return [(trade.trade_id, fact) for trade in trades for fact in facts]
 
     async def _place(self, order: OurOrder) -> Fact:
         now_ms, name = self.clock.now_ms, order.client_id
@@ -92,9 +107,7 @@ class Sender:
         if order.callback_percent is None:
             conditional = replace(conditional, trigger_price=order.trigger)
         else:
-            conditional = replace(
-                conditional, activation_price=order.trigger, callback_percent=order.callback_percent
-            )
+            conditional = replace(conditional, activation_price=order.trigger, callback_percent=order.callback_percent)
         return await self.venue.place_conditional(conditional, order.valid_until_ms)
 
     async def _cancel(self, order: OurOrder) -> Fact:
@@ -132,19 +145,37 @@ class Sender:
             return []
         return [NotFound(name, asked_ms) if found is None else _answered(name, found, self.clock.now_ms())]
 
-    async def _fills(self, from_id: int | None) -> list[Fact]:
-        """All of them from there on, page by page; only the last page says that nothing is missing."""
-        facts: list[Fact] = []
-        while True:
-            asked_ms = self.clock.now_ms()
-            try:
-                page = await self.venue.executions(self.symbol, from_id=from_id)
-            except VenueError:
-                return facts
-            facts += [Filled(execution_seen(one)) for one in page]
+    async def _fills(self, trade: Trade) -> list[Said]:
+        """All of the trade's, page by page; only after the last page, with each of them placed, nothing is missing."""
+        said: list[Said] = []
+        asked_ms = self.clock.now_ms()
+        try:
+            for execution in await self._executions(_begun_ms(trade), asked_ms):
+                if (by := await self._by(execution, trade)) is not None:
+                    name = self.names.get(execution.order_id, "")
+                    said.append((trade.trade_id, Filled(execution_seen(execution, name), by)))
+        except VenueError:
+            return said
+        return [*said, (trade.trade_id, FillsRead(asked_ms))]
+
+    async def _executions(self, since_ms: int, asked_ms: int) -> list[Execution]:
+        found: list[Execution] = []
+        page = await self.venue.executions(self.symbol, since_ms=max(since_ms, asked_ms - REACH_MS))
+        while page:
+            found += page
             if len(page) < MOST_EXECUTIONS:
-                return [*facts, FillsRead(asked_ms)]
-            from_id = page[-1].trade_id + 1
+                break
+            page = await self.venue.executions(self.symbol, from_id=page[-1].trade_id + 1)
+        return found
+
+    async def _by(self, execution: Execution, trade: Trade) -> FillBy | None:
+        """Whose fill it is; None where it is none of this trade's."""
+        if execution.order_id in order_numbers(trade):
+            return "executor"
+        if execution.order_id not in self.names:
+            found = await self.venue.order_by_number(self.symbol, execution.order_id)
+            self.names[execution.order_id] = found.client_id if found is not None else ""
+        return filled_by(self.names[execution.order_id], execution.side, trade)
 
     async def _position(self) -> list[Fact]:
         asked_ms = self.clock.now_ms()
@@ -164,3 +195,8 @@ def _answered(client_id: str, state: OrderState | AlgoState, at_ms: int) -> Answ
 def _verdict(error: OrderRefused) -> Verdict:
     assert error.verdict != "unknown", "that is no refusal"
     return error.verdict
+
+
+def _begun_ms(trade: Trade) -> int:
+    times = trade.times
+    return (times.sent_ms or times.decided_ms or times.signal_ms) - EARLIER_MS
