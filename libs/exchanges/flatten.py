@@ -77,6 +77,7 @@ class _Flattening:
     terms: FlattenTerms
     closed: dict[Key, Decimal] = field(default_factory=dict)
     _done_ms: int = 0
+    _gone: set[tuple[bool, str, str]] = field(default_factory=set)
     _filled: dict[Key, tuple[Decimal, int]] = field(default_factory=dict)
     _flat_since_ms: int | None = None
     _last: _Look | None = None
@@ -86,7 +87,8 @@ class _Flattening:
         self._close = CloseOrders(self.venue, self.terms.ids, self.terms.clock, self.terms.lots, self._say)
 
     async def run(self) -> Flattened:
-        began = self._now()
+        # A position that was opened right before may not be told yet either.
+        began = self._done_ms = self._now()
         until_ms = began + int(self.terms.patience_seconds * 1000)
         flat = False
         while not flat and self._now() < until_ms:
@@ -116,8 +118,10 @@ class _Flattening:
         if look.asked_ms < newer_ms or look.asked_ms - self._flat_since_ms < BETWEEN_READS_MS:
             return False
         rest = self._all_orders(look)
-        # Where something was cancelled, one more look has to show that it is gone.
-        return rest is not None and not await self._cancel(rest)
+        if rest is None:
+            return False
+        await self._cancel(rest)
+        return all(_name(one) in self._gone for one in rest)
 
     def _wait_seconds(self) -> float:
         """Until a look can be the last one."""
@@ -175,11 +179,9 @@ class _Flattening:
             return found
         return [one for one in found if not _opens(one) and _closes(one) == self.terms.side]
 
-    async def _cancel(self, orders: Iterable[OrderState | AlgoState]) -> int:
-        """How many were to be cancelled."""
-        found = list(orders)
-        await asyncio.gather(*(self._cancel_one(one) for one in found))
-        return len(found)
+    async def _cancel(self, orders: Iterable[OrderState | AlgoState]) -> None:
+        """Those that are not known to be gone: a list may be older than what we have done."""
+        await asyncio.gather(*(self._cancel_one(one) for one in orders if _name(one) not in self._gone))
 
     async def _cancel_one(self, order: OrderState | AlgoState) -> None:
         try:
@@ -188,15 +190,18 @@ class _Flattening:
             else:
                 await self.venue.cancel(order.symbol, order.client_id)
         except OrderRefused as error:
-            # Gone already: filled, or cancelled by somebody else; the next look tells.
+            if error.verdict == "gone":  # filled, or cancelled by somebody else
+                self._gone.add(_name(order))
             self._say("refused", order.symbol, order.client_id, words=str(error))
         except OutcomeUnknown as error:
             self._say("unknown", order.symbol, order.client_id, words=str(error))
         except VenueError as error:
             self._say("refused", order.symbol, order.client_id, words=str(error))
         else:
+            self._gone.add(_name(order))
             self._say("cancelled", order.symbol, order.client_id)
-        self._done_ms = self._now()
+        if _opens(order):  # it may have been filled just before
+            self._done_ms = self._now()
 
     def _left(self) -> tuple[str, ...]:
         if self._last is None:
@@ -220,6 +225,12 @@ class _Flattening:
 
     def _now(self) -> int:
         return self.terms.clock.now_ms()
+
+
+def _name(order: OrderState | AlgoState) -> tuple[bool, str, str]:
+    """What tells it from others, between this run's looks."""
+    number = order.algo_id if isinstance(order, AlgoState) else order.order_id
+    return isinstance(order, AlgoState), order.symbol, str(number)
 
 
 def _direction(position: Position) -> Direction:
