@@ -42,6 +42,7 @@ class Desk:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _errands: dict[_Key, asyncio.Task[None]] = field(default_factory=dict)
     _not_before: dict[_Key, float] = field(default_factory=dict)
+    _wants_fills: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -57,6 +58,14 @@ class Desk:
         """Facts of a trade; they count at the next step, which is soon."""
         self._inbox += [(trade_id, fact) for fact in facts]
         self._news.set()
+
+    def read_fills(self) -> None:
+        """Read the list of fills now: one has come that nobody knows by its ids."""
+        if self.trades and self._is_free(Fetch("fills")):
+            self._begin(Fetch("fills"))
+        else:
+            self._not_before.pop(("fetch", "fills"), None)
+            self._wants_fills = bool(self.trades)
 
     def look(self) -> None:
         """Something else has changed."""
@@ -86,6 +95,9 @@ class Desk:
             await self._write(page)
             for errand in errands:
                 self._begin(errand)
+            if self._wants_fills and self.trades and self._is_free(Fetch("fills")):
+                self._wants_fills = False
+                self._begin(Fetch("fills"))
             return until_ms
 
     def _fold_inbox(self) -> None:

@@ -1,7 +1,7 @@
 """From a signal, or a person's wish, to a trade whose entry is meant; or to the document that says why not. Each exactly once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import msgspec
@@ -9,7 +9,6 @@ import msgspec
 from libs.contracts.event import Event
 from libs.contracts.signals import SignalScored
 from libs.kit.errors import UnreachableError
-from libs.kit.logging import get_logger
 from libs.trading.execution.admission import objection
 from libs.trading.execution.books import Page, Place
 from libs.trading.execution.document import CloseWish, Trade
@@ -22,8 +21,6 @@ from services.executor.permission import Permission
 from services.executor.ports import Ports
 from services.executor.telling import Teller
 from services.executor.terms import Terms
-
-_LOGGER = get_logger("executor.entering")
 
 
 @dataclass(slots=True)
@@ -55,20 +52,22 @@ class Entering:
                 refusals.append(found)
                 continue
             # With the trade: its place, and everything before it. Only then anything is sent.
-            await self.desk_of(found.symbol).enter(found, self._page(refusals, offsets))
-            refusals, offsets = [], {}
-        if refusals or offsets:
-            page = self._page(refusals, offsets)
             if refusals:
-                told = [event for trade in refusals for event in self.teller.tell(None, trade).told]
-                await self.permission.pages.write(page, told)
-            else:
-                self.permission.pages.remember(offsets)
-        self.ended |= {trade.trade_id for trade in refusals}
+                await self.keep_refused(refusals, Page())
+            await self.desk_of(found.symbol).enter(found, Page(offsets=offsets))
+            refusals, offsets = [], {}
+        if refusals:
+            await self.keep_refused(refusals, Page(offsets=offsets))
+        else:
+            self.permission.pages.remember(offsets)
 
-    def _page(self, refusals: Sequence[Trade], offsets: Mapping[Place, int]) -> Page:
-        events = [event for trade in refusals for event in self.teller.tell(None, trade).kept]
-        return Page(trades=tuple(refusals), events=events, offsets=dict(offsets))
+    async def keep_refused(self, trades: Sequence[Trade], page: Page) -> None:
+        """Trades that were over from their beginning, with what else is to be written."""
+        said = [self.teller.tell(None, trade) for trade in trades]
+        events = [*page.events, *(event for one in said for event in one.kept)]
+        whole = replace(page, trades=(*page.trades, *trades), events=events)
+        await self.permission.pages.write(whole, [event for one in said for event in one.told])
+        self.ended |= {trade.trade_id for trade in trades}
 
     async def _is_known(self, signal: SignalScored) -> bool:
         """Of one that is too old to be entered, only the books know whether it was told here before."""

@@ -1,4 +1,4 @@
-"""The account's user stream, as facts for the desks: what is ours, the guard's and the venue's own; the rest is looked into."""
+"""The account's user stream, as facts for the desks: what is ours by its ids; anything else is looked into at once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from libs.trading.execution.document import Trade
 from libs.trading.execution.facts import Answered, Filled
 from services.executor.desk import Desk
 from services.executor.permission import Permission
-from services.executor.seeing import algo_seen, execution_seen, filled_by, order_numbers, order_seen
+from services.executor.seeing import algo_seen, execution_seen, order_numbers, order_seen
 from services.executor.sending import Said
 
 MOST_UNPLACED = 200
@@ -57,8 +57,12 @@ class Hearing:
         if desk is not None and said:
             for trade_id, fact in said:
                 desk.hear(trade_id, [fact])
+            return
+        self._unplaced = [*self._unplaced[-MOST_UNPLACED:], event]
+        if desk is not None and desk.trades and event.execution is not None:
+            # The guard's, the venue's own, a person's, or of a conditional that is not told yet: the list of fills says whose.
+            desk.read_fills()
         elif event.execution is not None or not event.order.is_final:
-            self._unplaced = [*self._unplaced[-MOST_UNPLACED:], event]
             self.compare()
 
     def _algo(self, event: AlgoTold) -> None:
@@ -85,20 +89,11 @@ class Hearing:
 
 def said_of_order(event: OrderTold, trades: Iterable[Trade]) -> list[Said]:
     """What an order's event says of the symbol's trades; nothing where no trade knows it."""
-    found = list(trades)
-    for trade in found:
+    for trade in trades:
         ours = next((one for one in trade.orders if one.client_id == event.order.client_id), None)
         ours = ours or order_numbers(trade).get(event.order.order_id)
         if ours is not None:
             return [(trade.trade_id, fact) for fact in _facts(event, ours.client_id)]
-    if event.execution is None:
-        return []
-    for trade in found:
-        # Only what is certain by its id: a stranger's fill may be of a conditional of ours that is not told yet.
-        by = filled_by(event.order.client_id, event.order.side, trade)
-        if by not in (None, "person", "stranger"):
-            execution = execution_seen(event.execution, event.order.client_id)
-            return [(trade.trade_id, Filled(execution, by))] if by else []
     return []
 
 

@@ -3,18 +3,11 @@
 from decimal import Decimal
 
 from libs.exchanges.trading import AlgoState, Execution, OrderState
-from libs.trading.execution.client_ids import read_client_id
-from libs.trading.execution.document import FillBy, OurOrder, Side, Trade
+from libs.trading.execution.document import OurOrder, Trade
 from libs.trading.execution.facts import AlgoSeen, ExecutionSeen, OrderSeen, algo_status, order_status
 
 QUOTE_ASSETS = frozenset({"USDT", "USDC", "BUSD", "FDUSD"})
 """Assets in which contracts are quoted: a fee in one of them is its own worth."""
-_FORCED: tuple[tuple[str, FillBy], ...] = (
-    ("adl_autoclose", "adl"),
-    ("settlement_autoclose-", "settlement"),
-    ("autoclose-", "liquidation"),
-)
-"""How the ids of the venue's own orders begin (reference facts, 7)."""
 
 
 def order_seen(state: OrderState) -> OrderSeen:
@@ -80,29 +73,3 @@ def order_numbers(trade: Trade) -> dict[int, OurOrder]:
     """The trade's orders by the venue's numbers of orders; a conditional by that of the order which it became."""
     found = {one.order_id: one for one in trade.orders if one.order_id is not None}
     return found | {one.venue_id: one for one in trade.orders if one.venue_id is not None and not one.is_conditional}
-
-
-def filled_by(client_id: str, side: Side, trade: Trade) -> FillBy | None:
-    """Whose fill it is by the order's id, where the trade does not know the order; None where it is none of this trade's: another
-    trade's, or somebody who adds to the position. `client_id` "": the venue does not tell it any more."""
-    lessens = side == ("SELL" if trade.direction == "long" else "BUY")
-    tag = read_client_id(client_id)
-    if tag is not None and tag.account == trade.account_letters:
-        if tag.sender == "guard":
-            return "guard" if lessens else None
-        return "executor" if tag.signal == trade.signal_letters else None
-    if not lessens:
-        return None
-    if is_forced(client_id):
-        return forced_by(client_id)
-    return "person" if client_id else "stranger"
-
-
-def is_forced(client_id: str) -> bool:
-    """Whether it is the venue's own order."""
-    return any(client_id.startswith(beginning) for beginning, _ in _FORCED)
-
-
-def forced_by(client_id: str) -> FillBy:
-    """Whose a forced order is, by its id; a liquidation where the id says nothing."""
-    return next((by for beginning, by in _FORCED if client_id.startswith(beginning)), "liquidation")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from libs.trading.execution.exposure import OPENING, attribute
+
 from libs.exchanges.errors import RateLimited, VenueError
 from libs.exchanges.trading import (
     AlgoState,
@@ -18,13 +20,12 @@ from libs.exchanges.trading import (
 )
 from libs.kit.durations import DAY_MS
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Place, conditional_kind
-from libs.trading.execution.document import FillBy, OurOrder, Trade
+from libs.trading.execution.document import OurOrder, Trade
 from libs.trading.execution.facts import (
     Answered,
     Canceled,
     CancelRefused,
     Fact,
-    Filled,
     FillsRead,
     NeverSent,
     NotFound,
@@ -34,12 +35,12 @@ from libs.trading.execution.facts import (
 )
 from libs.trading.execution.facts import RefusalVerdict as Verdict
 from services.executor.ports import VenueTime
-from services.executor.seeing import algo_seen, execution_seen, filled_by, order_numbers, order_seen
+from services.executor.seeing import algo_seen, execution_seen, order_seen
 
 MOST_EXECUTIONS = 1000
 REACH_MS = 7 * DAY_MS - 60_000
 """So far back a list of fills may begin (reference facts, 6)."""
-EARLIER_MS = 5_000
+EARLIER_MS = 1_000
 """A list of fills begins so much before the trade: our time of sending is not the venue's of filling."""
 Errand = Place | Cancel | Ask | Fetch
 Said = tuple[str, Fact]
@@ -67,7 +68,7 @@ class Sender:
             case Ask(order):
                 facts = await self._asked(order)
             case Fetch("fills"):
-                return [said for trade in trades for said in await self._fills(trade)]
+                return await self._fills(trades)
             case Fetch():
                 facts = await self._position()
         return [(trade.trade_id, fact) for trade in trades for fact in facts]
@@ -145,37 +146,34 @@ class Sender:
             return []
         return [NotFound(name, asked_ms) if found is None else _answered(name, found, self.clock.now_ms())]
 
-    async def _fills(self, trade: Trade) -> list[Said]:
-        """All of the trade's, page by page; only after the last page, with each of them placed, nothing is missing."""
-        said: list[Said] = []
+    async def _fills(self, trades: Sequence[Trade]) -> list[Said]:
+        """Every fill of the symbol since the trades began, told apart by whose they are."""
         asked_ms = self.clock.now_ms()
         try:
-            for execution in await self._executions(_begun_ms(trade), asked_ms):
-                if (by := await self._by(execution, trade)) is not None:
-                    name = self.names.get(execution.order_id, "")
-                    said.append((trade.trade_id, Filled(execution_seen(execution, name), by)))
+            seen = [execution_seen(one) for one in await self._executions(trades, asked_ms)]
+            while (found := attribute(trades, seen, self.names)).unnamed:
+                for number in found.unnamed:
+                    order = await self.venue.order_by_number(self.symbol, number)
+                    self.names[number] = order.client_id if order is not None else ""
         except VenueError:
-            return said
-        return [*said, (trade.trade_id, FillsRead(asked_ms))]
+            return []
+        return [*found.facts, *((trade.trade_id, FillsRead(asked_ms)) for trade in trades)]
 
-    async def _executions(self, since_ms: int, asked_ms: int) -> list[Execution]:
+    async def _executions(self, trades: Sequence[Trade], asked_ms: int) -> list[Execution]:
+        """Page by page, from the first fill that is known, else from the time at which the first order was meant."""
+        known = [fill.trade_id for trade in trades for fill in trade.fills]
+        begun = min((order.intended_ms for trade in trades for order in trade.orders), default=asked_ms) - EARLIER_MS
         found: list[Execution] = []
-        page = await self.venue.executions(self.symbol, since_ms=max(since_ms, asked_ms - REACH_MS))
+        if known and min(known) > OPENING:
+            page = await self.venue.executions(self.symbol, from_id=min(known))
+        else:
+            page = await self.venue.executions(self.symbol, since_ms=max(begun, asked_ms - REACH_MS))
         while page:
             found += page
             if len(page) < MOST_EXECUTIONS:
                 break
             page = await self.venue.executions(self.symbol, from_id=page[-1].trade_id + 1)
         return found
-
-    async def _by(self, execution: Execution, trade: Trade) -> FillBy | None:
-        """Whose fill it is; None where it is none of this trade's."""
-        if execution.order_id in order_numbers(trade):
-            return "executor"
-        if execution.order_id not in self.names:
-            found = await self.venue.order_by_number(self.symbol, execution.order_id)
-            self.names[execution.order_id] = found.client_id if found is not None else ""
-        return filled_by(self.names[execution.order_id], execution.side, trade)
 
     async def _position(self) -> list[Fact]:
         asked_ms = self.clock.now_ms()
@@ -195,8 +193,3 @@ def _answered(client_id: str, state: OrderState | AlgoState, at_ms: int) -> Answ
 def _verdict(error: OrderRefused) -> Verdict:
     assert error.verdict != "unknown", "that is no refusal"
     return error.verdict
-
-
-def _begun_ms(trade: Trade) -> int:
-    times = trade.times
-    return (times.sent_ms or times.decided_ms or times.signal_ms) - EARLIER_MS
