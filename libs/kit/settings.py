@@ -171,15 +171,6 @@ class AccountSettings(SettingsGroup):
     order_spot_rest_url: str | None = Field(default=None, description="Who knows the key's rights; unset: as above")
 
 
-class InstallationSettings(SettingsGroup):
-    """Which installation this is. Executor and guard share it: their orders carry its letters."""
-
-    installation_file: Path = Field(
-        default_factory=lambda: platformdirs.user_state_path("perpstream") / "installation",
-        description="A file with the installation's name, made at the first start",
-    )
-
-
 class CommandKeySettings(SettingsGroup):
     """Whose commands a service obeys."""
 
@@ -195,6 +186,15 @@ class PersonalKeySettings(SettingsGroup):
     keys_dir: Path = Field(
         default_factory=lambda: platformdirs.user_config_path("perpstream") / "keys",
         description="Folder of the private keys (NAME.key, mode 600) that sign what a person tells the services",
+    )
+
+
+class InstallationSettings(SettingsGroup):
+    """Which installation this is. Executor and guard share it: their orders carry its letters."""
+
+    installation_file: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "installation",
+        description="A file with the installation's name, made at the first start",
     )
 
 

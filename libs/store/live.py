@@ -18,6 +18,7 @@ from libs.store.engine import Engine, ReadSession, WriteSession, place, read_ses
 from libs.store.instants import milliseconds
 from libs.store.live_rows import Row, command_row, event_row, fill_row, order_row, plain, trade_row
 from libs.store.live_tables import live_commands, live_config, live_events, live_fills, live_orders, live_trades
+from libs.store.statements import read_until_ms, write_statement
 from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, NonceTaken, Obeyed, Page, Place
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import FINAL_STATES, Trade
@@ -168,7 +169,8 @@ class PostgresBooks:
             ended = frozenset((await ask(_ENDED, asked | days)).scalars())
             offsets = {(row.topic, row.partition): row.next_offset for row in (await ask(_OFFSETS, asked)).all()}
             nonces = {row.nonce: milliseconds(row.expires_at) for row in (await ask(_NONCES, asked)).all()}
-            return Kept(trades, ended, await self._config(session), offsets, nonces)
+            until = await read_until_ms(session, self._account)
+            return Kept(trades, ended, await self._config(session), offsets, nonces, until or 0)
 
     async def write(self, lease: Lease, page: Page) -> None:
         """See `Books.write`."""
@@ -178,6 +180,8 @@ class PostgresBooks:
             await self._write_commands(session, page)
             await self._write_trades(session, page.trades)
             await _put(session, _EVENTS, (event_row(self._account, event) for event in page.events))
+            if page.statement is not None:
+                await write_statement(session, self._account, page.statement)
             if page.offsets:
                 await session.raw.executemany(_MOVE, list(self._moves(page)))
 
