@@ -64,7 +64,9 @@ def finding_of(by: FillBy) -> FindingName:
 
 
 def whose(client_id: str) -> FillBy:
-    """Who has sent an order that no open trade of ours knows."""
+    """Who has sent an order that no open trade of ours knows; "" is an order of which the venue does not tell the id any more."""
+    if not client_id:
+        return "stranger"
     for start, by, _ in FORCED:
         if client_id.startswith(start):
             return by
