@@ -187,6 +187,9 @@ class PersonalKeySettings(SettingsGroup):
         default_factory=lambda: platformdirs.user_config_path("perpstream") / "keys",
         description="Folder of the private keys (NAME.key, mode 600) that sign what a person tells the services",
     )
+    key: str | None = Field(
+        default=None, description="Name of the key to sign with; unset: the one with your login's name, or the only one"
+    )
 
 
 class InstallationSettings(SettingsGroup):
