@@ -26,13 +26,15 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Desk:
-    """`trades`: those that are not over, by id. `permits`: what may be done now. `ended`: called with a trade that is over, once
-    that is written. `spawn`: begins what runs beside; whatever fails there ends the executor."""
+    """`trades`: those that are not over, by id. `permits`: what may be done now. `begun`: called with a trade that is taken up,
+    `ended`: with one that is over, once that is written. `spawn`: begins what runs beside; what fails there ends the executor.
+    """
 
     sender: Sender
     pages: Pages
     teller: Teller
     permits: Callable[[str], Permits]
+    begun: Callable[[Trade], None]
     ended: Callable[[Trade], None]
     spawn: Spawn
     trades: dict[str, Trade] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Desk:
     async def enter(self, trade: Trade, page: Page) -> None:
         """Take up a trade whose entry is meant; it stands in the books, with what else `page` holds, when this returns."""
         self.trades[trade.trade_id] = trade
+        self.begun(trade)
         await self.step(page)
 
     async def change(self, trade_id: str, facts: Sequence[Fact], page: Page) -> None:

@@ -22,6 +22,9 @@ from services.executor.ports import Ports
 from services.executor.telling import Teller
 from services.executor.terms import Terms
 
+TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
+"""The venue's ordinary rates: what break-even counts with; fees that were paid stand in fills."""
+
 
 @dataclass(slots=True)
 class Entering:
@@ -109,7 +112,8 @@ class Entering:
             return refusal("not_ready", f"{wish.symbol} does not trade at the order venue")
         if self.available is None:
             return refusal("not_ready", "the account's balance is not known yet")
-        found = entered(wish, config, EntryTerms(filters, quote.price, self.available), self.naming, clock.now_ms())
+        terms = EntryTerms(filters, quote.price, self.available, TAKER_FEE, MAKER_FEE)
+        found = entered(wish, config, terms, self.naming, clock.now_ms())
         if isinstance(found, Trade) and found.quantity * quote.price > self.terms.known[wish.symbol].most_notional > 0:
             return refusal("over_notional", f"the venue allows {self.terms.known[wish.symbol].most_notional}")
         return found

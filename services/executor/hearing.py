@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from libs.exchanges.user_events import AccountTold, AlgoTold, MarginCallTold, OrderTold, UserEvent
+from libs.exchanges.pictures import algo_seen, execution_seen, order_seen
+from libs.exchanges.user_events import AccountTold, AlgoTold, LeverageTold, MarginCallTold, OrderTold, UserEvent
 from libs.kit.logging import get_logger
 from libs.trading.execution.document import Trade
 from libs.trading.execution.facts import Answered, Filled
 from services.executor.desk import Desk
 from services.executor.permission import Permission
-from services.executor.seeing import algo_seen, execution_seen, order_numbers, order_seen
+from services.executor.seeing import order_numbers
 from services.executor.sending import Said
+from services.executor.terms import Terms
 
 MOST_UNPLACED = 200
 """Orders of a stream that nobody of us knows yet: a conditional's order may be told before the conditional is."""
@@ -23,6 +25,7 @@ class Hearing:
 
     desks: Mapping[str, Desk]
     permission: Permission
+    terms: Terms
     compare: Callable[[], None]
     warn: Callable[[str, str], None]
     _unplaced: list[OrderTold] = field(default_factory=list)
@@ -48,6 +51,8 @@ class Hearing:
                     for position in positions:
                         if (desk := self.desks.get(position.symbol)) is not None:
                             desk.look()
+                case LeverageTold(symbol, leverage):
+                    self.terms.told(symbol, leverage)
                 case MarginCallTold(symbols):
                     self.warn("positions are near their liquidation", ", ".join(symbols))
 

@@ -1,10 +1,8 @@
-"""Commands of people: checked, kept with their nonces before anything follows from them, and answered with what became of them."""
+"""Commands of people: checked, kept with their nonces before anything follows from them, and answered."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-
-from libs.trading.execution.sums import holding_of
 
 from libs.contracts.commands import CommandAnswered, CommandIssued, answered
 from libs.contracts.event import Event
@@ -16,6 +14,7 @@ from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.config_change import changed_config
 from libs.trading.execution.document import Bracket, CloseWish, Trade
 from libs.trading.execution.facts import CloseWished, Fact, StopMoved
+from libs.trading.execution.sums import holding_of
 from libs.trading.execution.wish import EntryWish, Refusal
 from services.executor.desk import Desk
 from services.executor.entering import Entering
@@ -39,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Effect:
-    """What a command does, decided before it is kept: facts of a trade, a configuration, a trade to enter, or its answer alone."""
+    """What a command does, decided before it is kept: facts of a trade, a configuration, an entry, or its answer alone."""
 
     answer: Answer
     trade: Trade | None = None
@@ -50,7 +49,7 @@ class _Effect:
 
 @dataclass(slots=True)
 class Obeying:
-    """`nonces`: of commands that counted, with their expiry (ms); `synchronise`: compare with the venue now, and say what differs."""
+    """`nonces`: of commands that counted, with their expiry (ms); `synchronise`: compare now, and say what differs."""
 
     ports: Ports
     permission: Permission

@@ -7,7 +7,7 @@ from typing import Any
 
 from libs.contracts.commands import CommandAnswered
 from libs.contracts.event import Event
-from libs.contracts.topics import ALERT, EXECUTOR, ORDER, POSITION, TRADE, Topic
+from libs.contracts.topics import ALERT, COMMAND_RESULT, EXECUTOR, ORDER, POSITION, TRADE, Topic
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, OrderChanged, PositionChanged
 from libs.streaming.producer import Publisher
 

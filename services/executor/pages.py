@@ -91,15 +91,22 @@ class Pages:
             await self._pause(self.options.renew_seconds)
             lease = self._held()
             try:
-                self.lease = await self.books.renew(lease)
+                async with asyncio.timeout(lease.until - self.clock.monotonic()):
+                    self.lease = await self.books.renew(lease)
+            except TimeoutError:
+                raise LeaseLost("the books did not answer for as long as the lease lasted") from None
             except UnreachableError as error:
                 self._in_trouble(error)
 
     async def _until_written(self, page: Page) -> None:
         """A page whose answer was lost is the same page again; an account that is not ours any more ends the process."""
         while True:
+            lease = self._held()
             try:
-                await self.books.write(self._held(), page)
+                async with asyncio.timeout(lease.until - self.clock.monotonic()):
+                    await self.books.write(lease, page)
+            except TimeoutError:
+                raise LeaseLost("the books did not answer for as long as the lease lasted") from None
             except UnreachableError as error:
                 self._in_trouble(error)
                 await self.pause_in_trouble()
@@ -138,5 +145,6 @@ def _merged(pages: Sequence[Page]) -> Page:
         events=tuple(event for page in pages for event in page.events),
         obeyed=tuple(one for page in pages for one in page.obeyed),
         offsets=offsets,
+        statement=next((page.statement for page in reversed(pages) if page.statement is not None), None),
         config=next((page.config for page in reversed(pages) if page.config is not None), None),
     )

@@ -8,7 +8,7 @@ from libs.trading.execution.admission import Standing
 from libs.trading.execution.checklist import Check
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.decision import Permits
-from libs.trading.execution.findings import Finding
+from libs.trading.execution.reconciliation import Reconciled
 from libs.trading.execution.wish import REFUSALS, RefusalReason
 from services.executor.pages import Pages
 
@@ -20,14 +20,14 @@ Blocked = tuple[RefusalReason, str]
 
 @dataclass(slots=True)
 class Permission:
-    """`guard`: its newest record; `findings`: of the last comparison with the venue, None before the first; `checks`: of the
+    """`guard`: its newest record; `compared`: the last comparison with the venue, None before the first; `checks`: of the
     checklist, None before the first; `looked`: when the last comparison was complete (monotonic s); `cooling`: until when symbols
     rest (ms of the venue); `busy`: symbols with a trade that is not over."""
 
     pages: Pages
     config: LiveConfig
     guard: RiskStateChanged | None = None
-    findings: tuple[Finding, ...] | None = None
+    compared: Reconciled | None = None
     checks: tuple[Check, ...] | None = None
     looked: float = float("-inf")
     agreed_ms: int = 0
@@ -42,7 +42,7 @@ class Permission:
             busy=frozenset(self.busy),
             cooling=self.cooling,
             locked=self._locks,
-            foreign=frozenset(self._kept_out),
+            foreign=self._kept_out,
         )
 
     def permits(self, symbol: str) -> Permits:
@@ -60,16 +60,16 @@ class Permission:
     @property
     def is_clean(self) -> bool:
         """Whether books and venue agree, as far as the account may be entered."""
-        return self.findings is not None and not any(self._stops(finding) for finding in self.findings)
+        return self.compared is not None and self.compared.is_clean(self.config.foreign_policy)
 
     @property
     def _locks(self) -> dict[str, int]:
         return self.guard.locks if self.guard is not None else {}
 
     @property
-    def _kept_out(self) -> set[str]:
-        found = self.findings or ()
-        return {one.symbol for one in found if one.symbol and one.meaning.keeps_out in ("symbol", "policy")}
+    def _kept_out(self) -> frozenset[str]:
+        found = self.compared
+        return frozenset() if found is None else found.symbols_kept_out(self.config.foreign_policy)
 
     def _of_symbol(self, symbol: str) -> RefusalReason | None:
         if symbol in self._kept_out:
@@ -110,17 +110,12 @@ class Permission:
 
     def _compared(self) -> Iterable[Blocked]:
         options = self.pages.options
-        if self.findings is None:
+        if self.compared is None:
             yield "not_ready", "books and venue were not compared yet"
             return
         since = self.pages.clock.monotonic() - self.looked
         if since > MISSED_RECONCILIATIONS * options.reconcile_seconds:
             yield "not_ready", f"books and venue were compared {since:.0f} s ago"
-        for finding in self.findings:
-            if self._stops(finding):
-                reason: RefusalReason = "foreign" if finding.meaning.keeps_out == "policy" else "not_ready"
-                yield reason, f"{finding.symbol or 'account'}: {finding.detail}"
-
-    def _stops(self, finding: Finding) -> bool:
-        scope = finding.meaning.keeps_out
-        return scope == "account" or (scope == "policy" and self.config.foreign_policy == "pause")
+        for finding in self.compared.keeping_out(self.config.foreign_policy):
+            reason: RefusalReason = "foreign" if finding.meaning.keeps_out == "policy" else "not_ready"
+            yield reason, f"{finding.symbol or 'account'}: {finding.detail}"

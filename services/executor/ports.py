@@ -1,6 +1,6 @@
 """What the executor needs of the world, so that the same code runs on Kafka and PostgreSQL and on a virtual clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,14 +39,20 @@ class Outlet(Protocol):
 
 
 class Market(Protocol):
-    """What the order venue says of its contracts."""
+    """What the order venue says of its contracts. `symbols`: those that are followed; `quote_assets`: what settles them."""
+
+    @property
+    def symbols(self) -> Sequence[str]: ...
+
+    @property
+    def quote_assets(self) -> frozenset[str]: ...
 
     def filters(self, symbol: str) -> SymbolFilters | None:
         """None for a symbol that it does not have, or that does not trade now."""
         ...
 
-    def status(self, symbol: str) -> str | None:
-        """The venue's word for it: TRADING, or another one; None where it was not told."""
+    def statuses(self) -> Mapping[str, str]:
+        """The venue's word for each symbol, as far as it was told: TRADING, or another one."""
         ...
 
     def quote(self, symbol: str) -> Quote | None:

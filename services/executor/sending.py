@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from libs.trading.execution.exposure import OPENING, attribute
-
 from libs.exchanges.errors import RateLimited, VenueError
+from libs.exchanges.pictures import algo_seen, execution_seen, order_seen
 from libs.exchanges.trading import (
     AlgoState,
     Execution,
@@ -21,6 +20,7 @@ from libs.exchanges.trading import (
 from libs.kit.durations import DAY_MS
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Place, conditional_kind
 from libs.trading.execution.document import OurOrder, Trade
+from libs.trading.execution.exposure import OPENING, attribute
 from libs.trading.execution.facts import (
     Answered,
     Canceled,
@@ -35,7 +35,6 @@ from libs.trading.execution.facts import (
 )
 from libs.trading.execution.facts import RefusalVerdict as Verdict
 from services.executor.ports import VenueTime
-from services.executor.seeing import algo_seen, execution_seen, order_seen
 
 MOST_EXECUTIONS = 1000
 REACH_MS = 7 * DAY_MS - 60_000
