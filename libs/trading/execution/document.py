@@ -160,8 +160,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     `installation_letters`: of its client ids too. `funding`: what was paid (below 0: received), of the statement's lines
     `funding_ids`. `reached_first`: the first target's price was, where the position is too small to be split.
 
-    `flat_reads`: when the venue was asked and held nothing, since it last held something; `fills_read_ms`: up to when every fill
-    is known to be here.
+    `flat_reads`: when the venue was asked and held nothing, since it last held something; `position_ms`: when it was asked
+    last; `fills_read_ms`: up to when every fill is known to be here.
     """
 
     trade_id: str
@@ -193,6 +193,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     stop_failures: tuple[int, ...] = ()
     reached_first: bool = False
     flat_reads: tuple[int, ...] = ()
+    position_ms: int = 0
     fills_read_ms: int = 0
     times: Times = Times()
     history: tuple[StateChange, ...] = ()

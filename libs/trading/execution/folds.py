@@ -283,8 +283,9 @@ def _first_target(trade: Trade, _fact: FirstTargetReached) -> Trade:
 def _position_seen(trade: Trade, fact: PositionSeen) -> Trade:
     """Reads of a flat position, the first and the newest. One that may be older than the last fill, or from while an order may
     be filled unknown to us, proves nothing."""
-    if trade.is_final or (trade.flat_reads and fact.at_ms <= trade.flat_reads[-1]):
+    if trade.is_final or fact.at_ms <= trade.position_ms:
         return trade
+    trade = _changed(trade, position_ms=fact.at_ms)
     if fact.amount != ZERO:
         return _changed(trade, flat_reads=())
     moving = any(in_doubt(one) or (one.leg in ("entry", "close") and not one.is_final) for one in trade.orders)
@@ -325,6 +326,8 @@ def _advanced(before: Trade, trade: Trade, at_ms: int) -> Trade:
         return _in_state(_changed(trade, reason=failed.reason), "not_entered", at_ms, failed.reason or failed.status)
     trade = _measured(trade)
     full = next((wish for wish in trade.closes if wish.quantity is None), None)
+    if trade.state == "closing" and held.left > ZERO and full is None:
+        trade = _in_state(trade, "open", at_ms, "more of it was filled")
     if trade.state == "open" and (held.left == ZERO or full is not None):
         trade = _in_state(trade, "closing", at_ms, full.reason if full is not None else exit_reason_of(trade) or "")
     return trade
