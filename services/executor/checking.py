@@ -55,7 +55,7 @@ class Checking:
             unread["key_rights"] = str(error)
         compared = self.permission.compared
         return AccountFacts(
-            mode=self.permission.pages.options.mode,
+            mode="production" if self.permission.pages.options.mode == "production" else "demo",
             production_trouble=self.production_trouble(),
             clock_error_ms=0 if self.ports.clock.is_known else None,
             may_trade=may_trade,

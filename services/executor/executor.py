@@ -34,6 +34,7 @@ from services.executor.sending import Sender
 from services.executor.statements import Statements
 from services.executor.telling import Teller
 from services.executor.terms import Terms
+from services.executor.wishes import Wishes
 
 _LOGGER = get_logger("executor")
 
@@ -75,16 +76,8 @@ class Executor:
         self.reconciling = Reconciling(
             ports, self.permission, self.entering, self.teller, self.desk_of, self.trades, self.ready
         )
-        self.obeying = Obeying(
-            ports,
-            self.permission,
-            self.entering,
-            self.keys,
-            self.desk_of,
-            self.trades,
-            self.reconciling.synchronise,
-            self._configured,
-        )
+        wishes = Wishes(ports, self.entering, self.desk_of, self.trades, self.reconciling.synchronise)
+        self.obeying = Obeying(self.pages, self.keys, wishes.effect_of, self._configured)
         self.hearing = Hearing(
             self.desks, self.permission, self.terms, lambda: self.reconciling.want(thorough=True), self._warn
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from libs.trading.execution.tellings import trade_changed
+from libs.trading.execution.tellings import trade_event
 
 from libs.contracts.identity import digest
 from libs.contracts.trading import ExecutorReported
@@ -49,7 +49,7 @@ class Reporting:
             reconciled_at_ms=permission.agreed_ms,
             reconciliation_clean=permission.is_clean,
             config_version=permission.config.version,
-            held=tuple(trade_changed(trade) for trade in self.trades().values()),
+            held=tuple(trade_event(trade) for trade in self.trades().values()),
             orders_last_minute=self._sent(self.desks.values()),
             heartbeat=self.number,
         )

@@ -8,15 +8,10 @@ from libs.contracts.event import Event
 from libs.contracts.identity import digest
 from libs.contracts.trading import AlertRaised
 from libs.trading.execution.books import LiveEvent
-from libs.trading.execution.document import FillBy, Trade
+from libs.trading.execution.document import Trade
 from libs.trading.execution.findings import Finding
 
 RUNBOOK = "docs/trading.md"
-_FORCED: dict[FillBy, str] = {
-    "liquidation": "the venue has liquidated a position",
-    "adl": "the venue has deleveraged a position (ADL)",
-    "settlement": "the venue has settled a position",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +30,8 @@ class Teller:
 
     def tell(self, before: Trade | None, after: Trade) -> Told:
         """What is new in a document."""
-        alerts = [*_failed_stops(before, after), *_forced_fills(before, after)]
-        return Told([*told(before, after), *alerts], list(_changes(before, after)))
+        found = told(before, after)
+        return Told([*found.orders, *found.trades, *found.positions, *found.alerts], list(_changes(before, after)))
 
     def found(self, finding: Finding, at_ms: int) -> AlertRaised:
         """Something that books and venue differ in."""
@@ -91,33 +86,3 @@ def _changes(before: Trade | None, after: Trade) -> list[LiveEvent]:
         if (wish.wish_id or wish.reason) not in known
     ]
     return [*states, *wishes]
-
-
-def _failed_stops(before: Trade | None, after: Trade) -> list[AlertRaised]:
-    known = {wish.reason for wish in before.closes} if before is not None else set()
-    return [
-        _alert(after, "stop_failed", wish.since_ms, "a stop was refused, and the position is closed at market")
-        for wish in after.closes
-        if wish.reason == "stop_failed" and wish.reason not in known
-    ]
-
-
-def _forced_fills(before: Trade | None, after: Trade) -> list[AlertRaised]:
-    known = {fill.trade_id for fill in before.fills} if before is not None else set()
-    return [
-        _alert(after, str(fill.trade_id), fill.time_ms, _FORCED[fill.by])
-        for fill in after.fills
-        if fill.by in _FORCED and fill.trade_id not in known
-    ]
-
-
-def _alert(trade: Trade, what: str, at_ms: int, title: str) -> AlertRaised:
-    return AlertRaised(
-        event_id=digest("alert", trade.account, trade.trade_id, what),
-        event_time_ms=at_ms,
-        severity="critical",
-        source="executor",
-        title=f"{trade.account}: {title}",
-        detail=f"{trade.symbol} {trade.direction}, {trade.strategy or trade.origin}, trade {trade.trade_id}",
-        runbook=RUNBOOK,
-    )
