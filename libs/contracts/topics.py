@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from libs.contracts.commands import CommandAnswered, CommandIssued
 from libs.contracts.control import StrategyActivated, StrategyAnswered, SymbolFollowed
 from libs.contracts.event import Event
 from libs.contracts.market import (
@@ -19,7 +20,6 @@ from libs.contracts.signals import IndicatorComputed, SignalScored
 from libs.contracts.timeline import TimelineFenced, TimelineHeartbeat
 from libs.contracts.trading import (
     AlertRaised,
-    CommandIssued,
     ExecutorReported,
     LiveTradeChanged,
     OrderChanged,
@@ -266,7 +266,7 @@ RISK_STATE = Topic(
     key="account",
     events=(RiskStateChanged,),
     producers=("risk_guard",),
-    consumers=("executor", "gateway", "notifier"),
+    consumers=("executor", "console", "gateway", "notifier"),
     family="single",
     retention_ms=KEEP_FOREVER,
     cleanup="compact",
@@ -283,11 +283,21 @@ ALERT = Topic(
 )
 COMMAND = Topic(
     name="control.command.v1",
-    meaning="Commands of people to services, audited.",
+    meaning="Commands of people to executor and risk guard, each signed, with a nonce and an expiry.",
     key="target",
     events=(CommandIssued,),
-    producers=("gateway", "console", "notifier"),
-    consumers=("executor", "risk_guard"),
+    producers=("console", "notifier"),
+    consumers=("executor", "risk_guard", "console"),
+    family="single",
+    retention_ms=90 * DAY_MS,
+)
+COMMAND_RESULT = Topic(
+    name="control.result.v1",
+    meaning="What executor and risk guard made of each command: obeyed or refused, in a sentence.",
+    key="command",
+    events=(CommandAnswered,),
+    producers=("executor", "risk_guard"),
+    consumers=("console", "notifier"),
     family="single",
     retention_ms=90 * DAY_MS,
 )
@@ -313,6 +323,7 @@ TOPICS: tuple[Topic, ...] = (
     RISK_STATE,
     ALERT,
     COMMAND,
+    COMMAND_RESULT,
 )
 SEQUENCED: tuple[Topic, ...] = (AGGTRADE, LIQUIDATION, INDICATOR, MARKPRICE, FEEDSTATUS)
 DEAD_LETTER_RETENTION_MS = 30 * DAY_MS

@@ -1,7 +1,9 @@
-"""What traders, guards and people say: paper trades, orders, positions, risk state, alerts and commands."""
+"""What traders and guards say: paper and live trades, orders, positions, risk state and alerts."""
 
 from decimal import Decimal
 from typing import ClassVar, Literal
+
+import msgspec
 
 from libs.contracts.event import Event
 from libs.contracts.signals import Direction
@@ -137,8 +139,24 @@ class PositionChanged(Event, frozen=True, kw_only=True):
     signal_id: str | None
 
 
+class RuleMeasure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a risk rule sees now, in its own unit: what would trip, and by how much. `value` None: it cannot be told, and
+    `sentence` says why. `warning`, `breach`: its thresholds, None where it has none."""
+
+    rule: str
+    level: Literal["normal", "warning", "unknown", "break"]
+    sentence: str
+    value: Decimal | None
+    warning: Decimal | None
+    breach: Decimal | None
+
+
 class RiskStateChanged(Event, frozen=True, kw_only=True):
-    """The guard's verdict and heartbeat: entries are allowed only while a fresh record says so."""
+    """The guard's verdict and heartbeat: entries are allowed only while a fresh record says so.
+
+    `break_number` counts circuit breaks, and is what a reset names. `paused`: a person's word blocks entries. `locks`: symbols
+    that may not be entered, each with the time (ms, UTC) until which. `measures`: of every rule, gravest first.
+    """
 
     SCHEMA: ClassVar[str] = "risk_state_changed/1"
 
@@ -148,6 +166,10 @@ class RiskStateChanged(Event, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     daily_pnl_r: Decimal
     heartbeat: int
+    break_number: int
+    paused: bool
+    locks: dict[str, int]
+    measures: tuple[RuleMeasure, ...]
 
 
 class AlertRaised(Event, frozen=True, kw_only=True):
@@ -160,17 +182,3 @@ class AlertRaised(Event, frozen=True, kw_only=True):
     title: str
     detail: str
     runbook: str | None
-
-
-class CommandIssued(Event, frozen=True, kw_only=True):
-    """A person's command to one service; `arguments` are validated by the service that obeys it."""
-
-    SCHEMA: ClassVar[str] = "command_issued/1"
-
-    target: str
-    command: Literal[
-        "flatten_all", "close_position", "move_stop", "halt_entries", "resume_entries", "reset_circuit_break"
-    ]
-    arguments: dict[str, str]
-    issued_by: str
-    reason: str

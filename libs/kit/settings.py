@@ -171,6 +171,33 @@ class AccountSettings(SettingsGroup):
     order_spot_rest_url: str | None = Field(default=None, description="Who knows the key's rights; unset: as above")
 
 
+class CommandKeySettings(SettingsGroup):
+    """Whose commands a service obeys."""
+
+    command_keys: Path = Field(
+        default=Path(".perpstream/command-keys"),
+        description="Folder of public keys (NAME.pub) of those whose commands count; others may not write it",
+    )
+
+
+class PersonalKeySettings(SettingsGroup):
+    """Where a person's own keys are."""
+
+    keys_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_config_path("perpstream") / "keys",
+        description="Folder of the private keys (NAME.key, mode 600) that sign what a person tells the services",
+    )
+
+
+class InstallationSettings(SettingsGroup):
+    """Which installation this is. Executor and guard share it: their orders carry its letters."""
+
+    installation_file: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "installation",
+        description="A file with the installation's name, made at the first start",
+    )
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

@@ -1,20 +1,26 @@
 """One plausible event of each type that executor, guard and people say."""
 
+import base64
 from decimal import Decimal
 
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from libs.contracts.commands import CommandIssued, answered, command_id, signed_bytes
 from libs.contracts.event import Event
 from libs.contracts.identity import digest, signal_id
 from libs.contracts.trading import (
     AlertRaised,
-    CommandIssued,
     ExecutorReported,
     LiveTradeChanged,
     OrderChanged,
     PositionChanged,
     RiskStateChanged,
+    RuleMeasure,
 )
 from tests.golden.control_samples import MIDNIGHT
 
+NONCE = "9f0c3a5d7e1b2846a0c4e8f2135b7d96"
 HELD = LiveTradeChanged(
     event_id=digest("trade", "main", "t1", "open", "0.020"),
     event_time_ms=MIDNIGHT + 15_150,
@@ -38,6 +44,27 @@ HELD = LiveTradeChanged(
     slippage_bps=Decimal("0.4"),
     entered_at_ms=MIDNIGHT + 15_120,
     hold_until_ms=MIDNIGHT + 4_215_120,
+)
+
+
+UNSIGNED = CommandIssued(
+    event_id=command_id("ada", NONCE),
+    event_time_ms=MIDNIGHT + 18_000,
+    account="main",
+    target="risk_guard",
+    command="lock",
+    arguments={"symbol": "BTCUSDT", "until_ms": str(MIDNIGHT + 7_218_000)},
+    reason="maintenance of the venue",
+    issued_by="ada",
+    issued_at_ms=MIDNIGHT + 18_000,
+    expires_at_ms=MIDNIGHT + 618_000,
+    nonce=NONCE,
+    signature="",
+)
+PUBLISHED_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+"""Of the sample only: everybody knows it, nobody trusts it."""
+LOCK = msgspec.structs.replace(
+    UNSIGNED, signature=base64.b64encode(PUBLISHED_KEY.sign(signed_bytes(UNSIGNED))).decode()
 )
 
 
@@ -97,6 +124,19 @@ TRADING_SAMPLES: tuple[Event, ...] = (
         reasons=("BTCUSDT trades are silent",),
         daily_pnl_r=Decimal("-1.5"),
         heartbeat=12,
+        break_number=2,
+        paused=False,
+        locks={"DOGEUSDT": MIDNIGHT + 7_200_000},
+        measures=(
+            RuleMeasure(
+                rule="market_data_age",
+                level="break",
+                sentence="age of trades of BTCUSDT is 31 s (warning at 5, break at 15)",
+                value=Decimal("31"),
+                warning=Decimal("5"),
+                breach=Decimal("15"),
+            ),
+        ),
     ),
     AlertRaised(
         event_id=digest("alert", "recorder", "conflict", 1),
@@ -107,13 +147,12 @@ TRADING_SAMPLES: tuple[Event, ...] = (
         detail="BTCUSDT 2331590001 was kept aside",
         runbook=None,
     ),
-    CommandIssued(
-        event_id=digest("command", "risk_guard", "halt_entries", MIDNIGHT),
-        event_time_ms=MIDNIGHT + 18_000,
-        target="risk_guard",
-        command="halt_entries",
-        arguments={"minutes": "30"},
-        issued_by="desk",
-        reason="maintenance of the venue",
+    LOCK,
+    answered(
+        LOCK,
+        "BTCUSDT is locked until 02:00:18 UTC",
+        MIDNIGHT + 18_240,
+        accepted=True,
+        details={"until_ms": str(MIDNIGHT + 7_218_000)},
     ),
 )
