@@ -13,10 +13,11 @@ from libs.trading.execution.adoption import Adoption, adoption_of
 from libs.trading.execution.client_ids import SIGNAL_LETTERS, letters_of
 from libs.trading.execution.config import ForeignPolicy, LiveConfig
 from libs.trading.execution.document import OurOrder, Trade
-from libs.trading.execution.exposure import OPENING, attribute, finding_of, left_of
-from libs.trading.execution.facts import AlgoSeen, Answered, Fact, FillsRead, OrderSeen, PositionSeen, Unclear
+from libs.trading.execution.exposure import OPENING, Attributed, attribute, finding_of, held_of
+from libs.trading.execution.facts import AlgoSeen, Answered, Fact, Filled, FillsRead, OrderSeen, PositionSeen, Unclear
 from libs.trading.execution.findings import Finding, FindingName
 from libs.trading.execution.strays import Stray, StrayOrders
+from libs.trading.execution.sums import holding_of
 from libs.trading.execution.venue_facts import NOTHING, STALE_MS, FillsWanted, PositionHeld, VenuePicture, Wanted
 
 ZERO = Decimal(0)
@@ -156,45 +157,52 @@ class _Comparison:
     def _symbol(self, symbol: str, trades: list[Trade], held: PositionHeld | None) -> None:
         for trade in trades:
             self._orders(trade)
-        amount = held.amount if held is not None else ZERO
         if trades:
             self._terms(symbol, trades)
-        if _is_settled(trades, self._seen.positions_ms):
-            self._position(symbol, trades, held, amount)
-        elif self._thorough:
-            self._want_fills(symbol, trades)
+        self._position(symbol, trades, held)
 
     def _terms(self, symbol: str, trades: list[Trade]) -> None:
         status = self._seen.statuses.get(symbol)
         if status is not None and status != "TRADING":
             self._find("symbol_not_trading", symbol, status)
         terms, config = self._seen.terms.get(symbol), self._ours.config
-        if terms is None or not any(left_of(trade) for trade in trades):
+        if terms is None or not any(held_of(trade) for trade in trades):
             return
         if terms.leverage != config.leverage_of(symbol):
             self._find("wrong_leverage", symbol, f"{terms.leverage}, configured {config.leverage_of(symbol)}")
         if terms.margin_type != config.margin_type_of(symbol):
             self._find("wrong_margin_type", symbol, f"{terms.margin_type}, configured {config.margin_type_of(symbol)}")
 
-    def _position(self, symbol: str, trades: list[Trade], held: PositionHeld | None, amount: Decimal) -> None:
-        """Ours and theirs, in this order: what the documents say, what the list of fills adds to it, what is left over."""
-        booked = sum((left_of(trade) for trade in trades), ZERO)
-        unread = self._thorough or booked != amount or any(_lacks_fills(trade) for trade in trades)
-        left = booked
-        if trades and unread:
-            fills = self._seen.fills.get(symbol)
-            if fills is None:
-                self._want_fills(symbol, trades)
+    def _position(self, symbol: str, trades: list[Trade], held: PositionHeld | None) -> None:
+        """Ours and theirs, in this order: what the documents say, what the list of fills adds to it, what is left over. Positions
+        are compared only when nothing of ours is under way; fills are booked whenever they are there."""
+        amount = held.amount if held is not None else ZERO
+        settled = _is_settled(trades, self._seen.positions_ms)
+        left = sum((held_of(trade) for trade in trades), ZERO)
+        differs = settled and left != amount
+        if trades and (self._thorough or differs or any(holding_of(trade).missing for trade in trades)):
+            found = self._read_fills(symbol, trades)
+            if found is None:
                 return
-            names = {number: name for (of, number), name in self._seen.names.items() if of == symbol}
-            found = attribute(trades, fills.fills, names)
-            if found.unnamed:
-                self._wanted_names += [(symbol, number) for number in found.unnamed]
-                return
-            self._book(symbol, trades, found.facts, fills.asked_ms if fills.is_whole else None)
-            left = booked + found.change
-        self._flat(trades, amount)
-        self._rest(symbol, trades, (left, amount), held)
+            left = found.ours
+        if settled:
+            self._flat(trades, amount)
+            self._rest(symbol, trades, (left, amount), held)
+            self._protection(symbol, trades, left)
+
+    def _read_fills(self, symbol: str, trades: list[Trade]) -> Attributed | None:
+        """Whose the fills are; None while something has to be asked first."""
+        fills = self._seen.fills.get(symbol)
+        if fills is None:
+            self._want_fills(symbol, trades)
+            return None
+        names = {number: name for (of, number), name in self._seen.names.items() if of == symbol}
+        found = attribute(trades, fills.fills, names)
+        if found.unnamed:
+            self._wanted_names += [(symbol, number) for number in found.unnamed]
+            return None
+        self._book(symbol, trades, found.facts, fills.asked_ms if fills.is_whole else None)
+        return found
 
     def _want_fills(self, symbol: str, trades: list[Trade]) -> None:
         if symbol in self._seen.fills:
@@ -207,12 +215,13 @@ class _Comparison:
         first = None if opened else min((fill.trade_id for fill in fills), default=None)
         self._wanted_fills.append(FillsWanted(symbol, first, max(since_ms, reach_ms)))
 
-    def _book(self, symbol: str, trades: list[Trade], facts: tuple[tuple[str, Fact], ...], read_ms: int | None) -> None:
-        self._facts += facts
+    def _book(
+        self, symbol: str, trades: list[Trade], facts: tuple[tuple[str, Filled], ...], read_ms: int | None
+    ) -> None:
         for trade_id, fact in facts:
-            execution, by = fact.execution, fact.by  # type: ignore[union-attr]
-            detail = f"{execution.side} {execution.quantity} at {execution.price}"
-            self._find(finding_of(by), symbol, detail, trade_id)
+            fill = fact.execution
+            self._facts.append((trade_id, fact))
+            self._find(finding_of(fact.by), symbol, f"{fill.side} {fill.quantity} at {fill.price}", trade_id)
         if read_ms is not None:
             self._facts += [(trade.trade_id, FillsRead(read_ms)) for trade in trades if trade.fills_read_ms < read_ms]
 
@@ -221,28 +230,29 @@ class _Comparison:
         A position of the other side is none of ours."""
         for trade in trades:
             mine = ZERO if (amount > 0) != (trade.direction == "long") else amount
-            if not mine or trade.flat_reads:
+            if trade.fills and (not mine or trade.flat_reads):
                 self._facts.append((trade.trade_id, PositionSeen(mine, self._seen.positions_ms)))
 
     def _rest(self, symbol: str, trades: list[Trade], sums: tuple[Decimal, Decimal], held: PositionHeld | None) -> None:
-        """What neither the documents nor the fills explain, and what is explained by somebody else."""
+        """What is left over when all fills are booked: somebody else's, or without an explanation."""
         left, amount = sums
-        mine = next((trade for trade in trades if left_of(trade) or trade.fills), None)
-        if (rest := amount - left) == 0:
-            return self._protection(symbol, trades, left)
+        if amount == left:
+            return
+        mine = next((trade for trade in trades if trade.fills), None)
+        name = self._name_of(symbol, mine, left, amount)
         detail = f"{amount} at the venue, {left} of ours"
-        trade_id = mine.trade_id if mine is not None else None
-        if left == 0:
-            name: FindingName = "side_flipped" if mine is not None and _turned(mine, amount) else "foreign_position"
-            name = "books_lost" if not trades and self._strays.has_ours(symbol, self._seen) else name
-        elif left * rest > 0:
-            name = "position_larger"
-        else:
-            name = "side_flipped" if left * amount < 0 else "fills_out_of_reach"
-        sure = self._when_sure(Finding(name, symbol, detail, trade_id), self._seen.positions_ms)
-        if sure and left == 0 and held is not None:
+        found = Finding(name, symbol, detail, mine.trade_id if mine is not None else None)
+        if self._when_sure(found, self._seen.positions_ms) and left == 0 and held is not None:
             self._adopt(held, name)
-        return self._protection(symbol, trades, left)
+
+    def _name_of(self, symbol: str, mine: Trade | None, left: Decimal, amount: Decimal) -> FindingName:
+        if left == 0 and mine is None:
+            return "books_lost" if self._strays.has_ours(symbol, self._seen) else "foreign_position"
+        if left == 0:
+            return "side_flipped" if _turned(mine, amount) else "foreign_position"
+        if left * amount < 0:
+            return "side_flipped"
+        return "position_larger" if abs(amount) > abs(left) else "fills_out_of_reach"
 
     def _adopt(self, held: PositionHeld, name: FindingName) -> None:
         """By policy; in hedge mode, or beside another installation, nobody takes anything over."""
@@ -253,11 +263,11 @@ class _Comparison:
     def _protection(self, symbol: str, trades: list[Trade], left: Decimal) -> None:
         """An open position has a stop that the venue lists."""
         for trade in trades:
-            if not left or not left_of(trade) or any(order.status in IN_FLIGHT for order in trade.orders):
+            if not left or not held_of(trade) or any(order.status in IN_FLIGHT for order in trade.orders):
                 continue
             stops = [order for order in trade.orders if order.leg in ("stop", "bridge") and not order.is_final]
             if not any(order.client_id in self._listed or order.order_id for order in stops):
-                finding = Finding("stop_missing", symbol, f"{abs(left_of(trade))} {trade.direction}", trade.trade_id)
+                finding = Finding("stop_missing", symbol, f"{abs(held_of(trade))} {trade.direction}", trade.trade_id)
                 self._when_sure(finding, self._seen.conditionals_ms)
 
     # --- orders that the documents know -----------------------------------------------------------------------------
@@ -293,22 +303,14 @@ class _Comparison:
         return self._seen.orders_ms > changed_ms + LIST_DELAY_MS
 
 
-def _turned(trade: Trade, amount: Decimal) -> bool:
-    return (amount > 0) != (trade.direction == "long")
+def _turned(trade: Trade | None, amount: Decimal) -> bool:
+    return trade is not None and (amount > 0) != (trade.direction == "long")
 
 
 def _says_more(told: OrderSeen | AlgoSeen, order: OurOrder) -> bool:
     if isinstance(told, AlgoSeen):
         return order.status != "new" or order.venue_id != told.algo_id
     return order.status != told.status or order.executed < told.executed
-
-
-def _lacks_fills(trade: Trade) -> bool:
-    """Whether an order has filled more than the document has fills of."""
-    booked: dict[str, Decimal] = {}
-    for fill in trade.fills:
-        booked[fill.client_id] = booked.get(fill.client_id, ZERO) + fill.quantity
-    return any(order.executed > booked.get(order.client_id, ZERO) for order in trade.orders)
 
 
 def _is_settled(trades: list[Trade], look_ms: int) -> bool:

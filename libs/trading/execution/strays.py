@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from libs.trading.execution.client_ids import Leg, OrderTag, read_client_id
 from libs.trading.execution.document import OurOrder, Trade
-from libs.trading.execution.exposure import FORCED, left_of
+from libs.trading.execution.exposure import FORCED, held_of
 from libs.trading.execution.facts import AlgoSeen, Answered, Fact, Intended
 from libs.trading.execution.findings import Finding, FindingName
 from libs.trading.execution.venue_facts import OpenConditional, OpenOrder, VenuePicture
@@ -75,7 +75,7 @@ class StrayOrders:
     def _judged(self, one: Rests, seen: VenuePicture, held: frozenset[str]) -> tuple[FindingName, Trade | None] | None:
         """The finding, and the trade that it is about."""
         tag = read_client_id(one.seen.client_id)
-        beside = next((trade for trade in self.trades if trade.symbol == one.symbol and left_of(trade)), None)
+        beside = next((trade for trade in self.trades if trade.symbol == one.symbol and held_of(trade)), None)
         if tag is None:
             return self._of_others(one, beside, seen)
         if not self._is_ours(tag):
