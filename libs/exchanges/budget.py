@@ -21,13 +21,15 @@ Reason = Literal["free", "full", "queue", "limited", "banned"]
 class Priority(IntEnum):
     """Who is served first when not everybody can be."""
 
-    POSITIONS = 0
-    """What is missing of a symbol that we hold a position in."""
-    GAPS = 1
+    GUARD = 0
+    """The risk guard: it must see and close whatever the others do."""
+    POSITIONS = 1
+    """Orders, and what is missing of a symbol that we hold a position in."""
+    GAPS = 2
     """What is missing of any other symbol that runs, and the first questions of a process."""
-    LIVE = 2
+    LIVE = 3
     """Schedules, the clock, probes."""
-    WARM_UP = 3
+    WARM_UP = 4
     """The past of a fresh start."""
 
 
@@ -35,8 +37,9 @@ class Priority(IntEnum):
 class Pool:
     """One of a venue's counters: `limit` units of weight per `window_ms`.
 
-    `share` of the limit is ours; the rest is for others behind the same address (orders, a browser). `parts`: how much of our
-    share each priority may fill, so that a lower one leaves something to a higher one that comes later in the window.
+    `share` of the limit is ours; the rest is for others behind the same address (a browser). `parts`: how much of our share each
+    priority after the guard's may fill, so that a lower one leaves something to a higher one that comes later in the window.
+    `reserve`: the share of the limit that is kept for the guard, as long as there is one.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Pool:
     window_ms: int
     share: float = 0.8
     parts: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    reserve: float = 0.0
 
     @property
     def slot_ms(self) -> int:
@@ -52,7 +56,7 @@ class Pool:
 
     def ceiling(self, limit: int, priority: Priority) -> float:
         """The weight that may stand in any window after a question of this priority."""
-        return limit * self.share * self.parts[priority]
+        return limit * self.share * (1.0, *self.parts)[priority]
 
     def left_of_window(self, venue_ms: int) -> int:
         """How much of the venue's own window is left at `venue_ms` of its clock (ms): it counts in calendar windows."""
@@ -98,10 +102,12 @@ class Waiter(msgspec.Struct, array_like=True):
 
 class PoolState(msgspec.Struct, omit_defaults=True):
     """What was spent from one pool, in slots of (number, weight); what others behind the address have spent as far as the venue
-    has told; how long it refuses us; and who waits. `limit` 0: the venue has stated none."""
+    has told; how long it refuses us; and who waits. `limit` 0: the venue has stated none. `guarded`: what of `spent` was the
+    guard's."""
 
     limit: int = 0
     spent: list[tuple[int, int]] = []
+    guarded: list[tuple[int, int]] = []
     others: int = 0
     others_until_ms: int = 0
     limited_until_ms: int = 0
@@ -122,6 +128,8 @@ class PoolState(msgspec.Struct, omit_defaults=True):
     def room_in(self, pool: Pool, wish: Wish, now_ms: int) -> int:
         """When the weight fits below its ceiling (ms from now). One that is dearer than all of it is asked alone."""
         over = self.used(pool, now_ms) + wish.weight - pool.ceiling(self.limit or pool.limit, wish.priority)
+        if wish.priority is not Priority.GUARD:
+            over += self.kept(pool, now_ms)
         if over <= 0:
             return 0
         for until_ms, weight in sorted(self._leaving(pool)):
@@ -129,6 +137,13 @@ class PoolState(msgspec.Struct, omit_defaults=True):
             if over <= 0:
                 return max(1, until_ms - now_ms)
         return max(1, self.whole_in(pool, now_ms)) if self.used(pool, now_ms) else 0
+
+    def kept(self, pool: Pool, now_ms: int) -> float:
+        """What is left of the guard's reserve; nothing where no guard has asked within the window, and none waits."""
+        self.guarded = [(slot, weight) for slot, weight in self.guarded if _leaves(pool, slot) > now_ms]
+        if not self.guarded and all(waiter.priority != Priority.GUARD for waiter in self.waiting.values()):
+            return 0.0
+        return max(0.0, (self.limit or pool.limit) * pool.reserve - sum(weight for _, weight in self.guarded))
 
     def whole_in(self, pool: Pool, now_ms: int) -> int:
         """When nothing of what is spent counts any more (ms from now)."""
@@ -139,13 +154,11 @@ class PoolState(msgspec.Struct, omit_defaults=True):
         if self.others:
             yield self.others_until_ms, self.others
 
-    def spend(self, pool: Pool, weight: int, now_ms: int) -> None:
+    def spend(self, pool: Pool, wish: Wish, now_ms: int) -> None:
         """A question is asked now."""
-        slot = now_ms // pool.slot_ms
-        if self.spent and self.spent[-1][0] >= slot:
-            slot, before = self.spent.pop()
-            weight += before
-        self.spent.append((slot, weight))
+        _add(self.spent, now_ms // pool.slot_ms, wish.weight)
+        if wish.priority is Priority.GUARD:
+            _add(self.guarded, now_ms // pool.slot_ms, wish.weight)
 
     def behind(self, wish: Wish) -> bool:
         """Whether somebody waits who comes first: of a higher priority, or of the same and longer."""
@@ -180,7 +193,7 @@ class HostState(msgspec.Struct, omit_defaults=True):
             state.waiting[wish.who] = Waiter(wish.priority, wish.since_ms, now_ms)
         else:
             self.withdraw(pool, wish)
-            state.spend(pool, wish.weight, now_ms)
+            state.spend(pool, wish, now_ms)
         return wait
 
     def _wait(self, pool: Pool, wish: Wish, now_ms: int) -> Wait:
@@ -243,6 +256,13 @@ class HostState(msgspec.Struct, omit_defaults=True):
             blocked_ms=max(0, self.banned_until_ms - now_ms, state.limited_until_ms - now_ms),
             waiting=tuple(waiting.count(priority) for priority in Priority),
         )
+
+
+def _add(spent: list[tuple[int, int]], slot: int, weight: int) -> None:
+    if spent and spent[-1][0] >= slot:
+        slot, before = spent.pop()
+        weight += before
+    spent.append((slot, weight))
 
 
 def _leaves(pool: Pool, slot: int) -> int:

@@ -48,6 +48,7 @@ class Turn:
 
 
 LIVE = Turn()
+GUARD = Turn(Priority.GUARD, patience_seconds=1.0)
 
 
 def state_file(directory: Path, venue: str, base_url: str, speed: float | None) -> Path:

@@ -32,7 +32,7 @@ HISTORY_ROWS = 500
 FUNDING_ROWS = 1000
 # Nobody asks for positions or gaps in the other pools: there schedules leave something to nobody, and the past to schedules.
 _SCHEDULES_FIRST = (1.0, 1.0, 1.0, 0.5)
-WEIGHT_POOL = Pool("weight", limit=2400, window_ms=60_000, parts=(1.0, 0.9, 0.8, 0.7))
+WEIGHT_POOL = Pool("weight", limit=2400, window_ms=60_000, parts=(1.0, 0.9, 0.8, 0.7), reserve=0.2)
 # The past of slow inputs is long: it may have what the schedules of 120 symbols leave (five questions each).
 DATA_POOL = Pool("data", limit=1000, window_ms=300_000, parts=(1.0, 1.0, 1.0, 0.75))
 FUNDING_POOL = Pool("funding", limit=500, window_ms=300_000, parts=_SCHEDULES_FIRST)

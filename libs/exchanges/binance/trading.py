@@ -31,8 +31,8 @@ from libs.exchanges.trading import (
     SymbolTerms,
 )
 
-ORDERS_10S = Pool("orders_10s", 300, 10_000)
-ORDERS_1M = Pool("orders_1m", 1200, 60_000)
+ORDERS_10S = Pool("orders_10s", 300, 10_000, reserve=0.2)
+ORDERS_1M = Pool("orders_1m", 1200, 60_000, reserve=0.2)
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 MOST_ROWS = 1000
 Answer = TypeVar("Answer")

@@ -1,5 +1,7 @@
 """The arithmetic of request budgets, over arbitrary questions at arbitrary moments."""
 
+from dataclasses import replace
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,7 +59,7 @@ def test_a_question_dearer_than_everything_is_asked_alone() -> None:
     assert ask(state, START + 20 + wait.ms, 1, who="b").ms > 0
 
 
-@given(st.permutations(list(Priority)), st.integers(0, 3))
+@given(st.permutations(list(Priority)), st.integers(0, 4))
 def test_the_waiting_are_served_by_priority_and_then_in_the_order_of_their_coming(
     order: list[Priority], later: int
 ) -> None:
@@ -78,6 +80,38 @@ def test_the_waiting_are_served_by_priority_and_then_in_the_order_of_their_comin
     assert same[-1] == "later"
 
 
+GUARDED = replace(POOL, reserve=0.2)
+
+
+@given(steps)
+def test_a_guard_finds_its_reserve_whatever_the_others_ask(asked: list[Step]) -> None:
+    state, now, mine = HostState(), START, [(START, 1)]
+    assert state.ask(GUARDED, Wish("guard", 1, Priority.GUARD, now), now, FORGET_MS).ms == 0
+    for pause, weight, priority in asked:
+        now += min(pause, 500)
+        if priority is not Priority.GUARD:
+            state.ask(GUARDED, Wish("other", weight, priority, now), now, FORGET_MS)
+            continue
+        weight = min(weight, 10)
+        held = sum(spent for at, spent in mine if now < at + GUARDED.window_ms + GUARDED.slot_ms)
+        wait = state.ask(GUARDED, Wish("guard", weight, priority, now), now, FORGET_MS)
+        if wait.ms == 0:
+            mine.append((now, weight))
+        elif held:
+            assert held + weight > GUARDED.limit * GUARDED.reserve, "its share was not free"
+
+
+def test_nothing_is_kept_where_there_is_no_guard() -> None:
+    state = HostState()
+    assert state.ask(GUARDED, Wish("a", 80, Priority.POSITIONS, START), START, FORGET_MS).ms == 0
+    free = START + GUARDED.window_ms + GUARDED.slot_ms
+    assert state.ask(GUARDED, Wish("guard", 1, Priority.GUARD, free), free, FORGET_MS).ms == 0
+    assert state.ask(GUARDED, Wish("a", 62, Priority.POSITIONS, free), free, FORGET_MS).reason == "full"
+    assert state.ask(GUARDED, Wish("b", 60, Priority.POSITIONS, free), free, FORGET_MS).reason == "queue"
+    state.withdraw(GUARDED, Wish("a", 62, Priority.POSITIONS, free))
+    assert state.ask(GUARDED, Wish("b", 60, Priority.POSITIONS, free), free, FORGET_MS).ms == 0
+
+
 def test_a_light_question_does_not_overtake_a_heavy_one_of_its_kind() -> None:
     state = HostState()
     assert ask(state, START, 50).ms == 0
@@ -95,7 +129,7 @@ def test_a_waiter_that_is_not_seen_again_is_forgotten() -> None:
     mine = Wish("mine", 10, Priority.LIVE, free)
     assert state.ask(POOL, mine, free, FORGET_MS).reason == "queue"
     assert state.ask(POOL, mine, free + 1, FORGET_MS).ms == 0
-    assert state.usage(POOL, free + 1, FORGET_MS).waiting == (0, 0, 0, 0)
+    assert state.usage(POOL, free + 1, FORGET_MS).waiting == (0, 0, 0, 0, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 10), st.integers(0, 200)), max_size=30))

@@ -127,23 +127,23 @@ async def test_a_dead_waiter_holds_nobody_up_for_long(askers: Askers) -> None:
     limiter = Limiter("test", MachineClock(), file=SharedFile(askers.file))
     await limiter.take(POOL, 160, Turn(Priority.POSITIONS))
     waiting = askers.start(Priority.POSITIONS, 150)
-    await _waiting(limiter, POOL, (1, 0, 0, 0))
+    await _waiting(limiter, POOL, (0, 1, 0, 0, 0))
     waiting.process.send_signal(signal.SIGKILL)
     began = time.monotonic()
     await limiter.take(POOL, 1, Turn(Priority.WARM_UP))
     assert time.monotonic() - began < FORGET_SECONDS + POOL.window_ms / 1000 + 2
-    assert limiter.usage(POOL).waiting == (0, 0, 0, 0)
+    assert limiter.usage(POOL).waiting == (0, 0, 0, 0, 0)
 
 
 async def test_a_question_that_is_given_up_waits_no_longer(tmp_path: Path) -> None:
     limiter = open_limiter("test", URL, tmp_path, 1.0)
     await limiter.take(POOL, 160, Turn(Priority.POSITIONS))
     waiting = asyncio.create_task(limiter.take(POOL, 100, Turn(Priority.GAPS)))
-    await _waiting(limiter, POOL, (0, 1, 0, 0))
+    await _waiting(limiter, POOL, (0, 0, 1, 0, 0))
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert limiter.usage(POOL).waiting == (0, 0, 0, 0)
+    assert limiter.usage(POOL).waiting == (0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100, b"perpstream-shared-1 00000000 {}", b"[1, 2", b"x" * 5_000_000])
@@ -248,7 +248,7 @@ async def test_metrics_tell_what_all_processes_have_used(tmp_path: Path) -> None
     await other.report(pool, 100, 30_000)
     await other.refuse(pool, 40_000, banned=False)
     waiting = asyncio.create_task(other.take(pool, 1, Turn(Priority.WARM_UP)))
-    await _waiting(mine, pool, (0, 0, 0, 1))
+    await _waiting(mine, pool, (0, 0, 0, 0, 1))
 
     def value(name: str, **more: str) -> float:
         found = REGISTRY.get_sample_value(name, {"venue": "test_metrics", "pool": "weight", **more})
