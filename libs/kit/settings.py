@@ -192,6 +192,15 @@ class PersonalKeySettings(SettingsGroup):
     )
 
 
+class AuditSettings(SettingsGroup):
+    """Where a flatten that was done without the guard leaves its audit; the guard forwards it once it is up."""
+
+    audit_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "audit",
+        description="Folder of audits (one file a run) of `perpstream risk flatten --direct`",
+    )
+
+
 class InstallationSettings(SettingsGroup):
     """Which installation this is. Executor and guard share it: their orders carry its letters."""
 

@@ -10,6 +10,7 @@ from services.console import (
     database,
     feeds,
     keys,
+    live,
     paper,
     positions,
     profit,
@@ -49,6 +50,7 @@ app.add_typer(paper.app, name="paper")
 app.add_typer(profit.app, name="pnl")
 app.add_typer(risk.app, name="risk")
 app.add_typer(positions.app, name="positions")
+app.add_typer(live.app, name="live")
 app.add_typer(keys.app, name="keys")
 
 
