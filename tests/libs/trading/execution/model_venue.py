@@ -261,5 +261,3 @@ class ModelVenue:
     def _next(self) -> int:
         self._number += 1
         return self._number
-
-
