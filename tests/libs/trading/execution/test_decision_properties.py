@@ -1,6 +1,4 @@
-"""Whatever answers are lost, late or old, whenever memory is lost, whoever else trades: one entry at most, always a stop soon, and
-an end that agrees with the venue to the last fill.
-"""
+"""Whatever is lost, late or old: one entry at most, soon a stop, and an end that agrees with the venue to the last fill."""
 
 from decimal import Decimal
 
