@@ -19,7 +19,7 @@ OrderStatus = Literal[
     "rejected",
     "expired",
 ]
-OrderLeg = Literal["entry", "stop", "bridge", "break_even", "take_profit_1", "take_profit_2", "close"]
+OrderLeg = Literal["entry", "stop", "bridge", "break_even", "take_profit_1", "take_profit_2", "trailing", "close"]
 """`bridge`: a stop with a quantity that stands while the one that closes the position is moved; `close`: an exit at market."""
 RiskLevel = Literal["normal", "warning", "circuit_break"]
 

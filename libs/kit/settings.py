@@ -189,6 +189,15 @@ class PersonalKeySettings(SettingsGroup):
     )
 
 
+class InstallationSettings(SettingsGroup):
+    """Which installation this is. Executor and guard share it: their orders carry its letters."""
+
+    installation_file: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "installation",
+        description="A file with the installation's name, made at the first start",
+    )
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
 from libs.store.engine import explained, place
-from libs.store.paper_tables import metadata
+from libs.store.live_tables import metadata
 from libs.store.partitions import is_partition_name
 
 HEAD = "head"

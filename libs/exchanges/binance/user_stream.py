@@ -6,7 +6,7 @@ must know more asks for positions. Source: reference facts, 7.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -37,12 +37,13 @@ FEED = "user"
 
 @dataclass(slots=True)
 class BinanceUserStream:
-    """Runs until cancelled. `base_url`: of the private WebSocket host."""
+    """Runs until cancelled. `base_url`: of the private WebSocket host; `connect`: how a connection is opened."""
 
     http: KeyedHttpClient
     base_url: str
     clock: VenueClock
     handler: UserStreamHandler
+    connect: Callable[[str, Callable[[Connection, list[bytes]], None]], Awaitable[Connection]] = connect
     _expired: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -68,7 +69,7 @@ class BinanceUserStream:
         self._expired.clear()
         events = "/".join(HEARD)
         url = f"{self.base_url.rstrip('/')}/private/ws?listenKey={quote(key)}&events={events}"
-        connection = await connect(url, self._on_messages)
+        connection = await self.connect(url, self._on_messages)
         try:
             self.handler.on_user_open()
             return await self._until_over(connection, key)

@@ -18,6 +18,22 @@ class LeaseLost(Exception):
     """Somebody else trades this account now, or we were away for too long: nothing was written, and nothing may be sent."""
 
 
+class NonceTaken(Exception):
+    """The books hold this command's nonce already, from an earlier page: nothing was written, and the command is a repetition."""
+
+    def __init__(self, nonce: str) -> None:
+        super().__init__(f"the nonce {nonce} was used before")
+        self.nonce = nonce
+
+
+class ConfigTaken(Exception):
+    """The books hold another configuration under this version: nothing was written; read them before a change."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version} of the configuration is another one")
+        self.version = version
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """`epoch` grows with each owner. `until`: of our monotonic clock, s, counted from before the question was asked, so that it
@@ -59,7 +75,7 @@ class Obeyed:
 @dataclass(frozen=True, slots=True)
 class Page:
     """What is written together, or not at all. `offsets`: the next record to read of each place. `config`: a new version of what
-    may trade. Trades are whole documents; the later of two counts."""
+    may trade, by the last accepted `change_config` among `obeyed`. Trades are whole documents; the later of two counts."""
 
     trades: Sequence[Trade] = ()
     events: Sequence[LiveEvent] = ()
@@ -81,7 +97,11 @@ class Kept:
 
 
 class Books(Protocol):
-    """What the executor keeps. All calls raise `UnreachableError` while the database is away."""
+    """What the executor keeps. All calls raise `UnreachableError` while the database is away.
+
+    After such an error from `write` nobody knows whether the page stands: nothing of it may be sent, until either the same page
+    was written again (which changes nothing where it stands already) or a new process has loaded what does.
+    """
 
     async def acquire(self, owner: str) -> Lease | None:
         """The lease with the next epoch, or None while somebody else holds it."""
@@ -100,7 +120,8 @@ class Books(Protocol):
         ...
 
     async def write(self, lease: Lease, page: Page) -> None:
-        """One transaction. Raises `LeaseLost`; nothing was written then."""
+        """One transaction; the same page again is no change. Raises `LeaseLost`, `NonceTaken`, `ConfigTaken`; nothing was written
+        then."""
         ...
 
     async def has_trade(self, trade_id: str) -> bool:

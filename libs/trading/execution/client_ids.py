@@ -23,6 +23,7 @@ _LEGS: dict[Leg, str] = {
     "break_even": "be",
     "take_profit_1": "t1",
     "take_profit_2": "t2",
+    "trailing": "tr",
     "close": "cl",
 }
 _SENDER_OF = {text: sender for sender, text in _SENDERS.items()}

@@ -26,12 +26,14 @@ ZERO = Decimal(0)
 
 class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order of ours from its intent on. `quantity` None: it closes the whole position. A `price` makes it a limit order,
-    a `trigger` a conditional one; neither: at market.
+    a `trigger` a conditional one, `callback_percent` a trailing stop; none of them: at market.
 
     `status` "intended": kept, and perhaps sent by somebody who died; "submitting": being sent by us; "unknown": sent, and no
     answer said how it ended. `executed`: what is known to be filled. `venue_id`: of the order, or of the conditional;
     `order_id`: of the order that a conditional one became. `valid_until_ms`: when the venue no longer accepts a request that
-    was signed for it, so that from then on "not found" is final; 0 before it was ever sent.
+    was signed for it, so that from then on "not found" is final; 0 while it has certainly not been carried out. `attempts`: how
+    often it was sent; `asked`: how often the venue has not found it, or been asked how it goes on, since the last answer.
+    `wish_id`: of the close wish that a close is for.
     """
 
     client_id: str
@@ -42,12 +44,15 @@ class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     status: OrderStatus
     trigger: Decimal | None = None
     price: Decimal | None = None
+    callback_percent: Decimal | None = None
     reduce_only: bool = False
     executed: Decimal = ZERO
     venue_id: int | None = None
     order_id: int | None = None
     valid_until_ms: int = 0
+    attempts: int = 0
     asked: int = 0
+    wish_id: str = ""
     intended_ms: int = 0
     updated_ms: int = 0
     reason: str | None = None
@@ -55,7 +60,7 @@ class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_conditional(self) -> bool:
         """Whether it waits for its trigger."""
-        return self.trigger is not None
+        return self.trigger is not None or self.callback_percent is not None
 
     @property
     def is_final(self) -> bool:
@@ -101,14 +106,24 @@ class Bracket(msgspec.Struct, frozen=True, kw_only=True):
     take_profit_type: TakeProfitType = "limit"
 
 
+class Trailing(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop that follows the best price once the first target was reached, `callback_percent` of the price behind it: in
+    tenths of a percent, as the venue takes it. `distance`: what the strategy meant, quote units, from the signal's price."""
+
+    callback_percent: Decimal
+    distance: Decimal
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The symbol's filters as they were at the entry."""
+    """The symbol's filters, and the account's fees as shares of the notional, as they were at the entry."""
 
     tick: Decimal
     quantity_step: Decimal
     min_quantity: Decimal
     min_notional: Decimal
     max_quantity: Decimal | None = None
+    taker_fee: Decimal = Decimal("0.0005")
+    maker_fee: Decimal = Decimal("0.0002")
 
 
 class CloseWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +154,13 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
     """One live trade. `trade_id` is the signal's id, a command's, or of what was adopted; `signal_letters`: those of its
     client ids. `risk`: what the stop would lose at the signal's price, for sizing; `initial_risk`: 1 R in quote units, fixed when
-    the entry is complete. `taken`: what the first target has sold is read from fills."""
+    the entry is complete. `taken`: what the first target has sold is read from fills. `account_letters`,
+    `installation_letters`: of its client ids too. `funding`: what was paid (below 0: received), of the statement's lines
+    `funding_ids`. `reached_first`: the first target's price was, where the position is too small to be split.
+
+    `flat_reads`: when the venue was asked and held nothing, since it last held something; `fills_read_ms`: up to when every fill
+    is known to be here.
+    """
 
     trade_id: str
     account: str
@@ -150,8 +171,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str = ""
     version: int = 0
     signal_letters: str = ""
+    account_letters: str = ""
+    installation_letters: str = ""
     signal_price: Decimal | None = None
     bracket: Bracket | None = None
+    trailing: Trailing | None = None
     rules: Rules | None = None
     quantity: Decimal = ZERO
     risk: Decimal = ZERO
@@ -163,7 +187,11 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     fills: tuple[Fill, ...] = ()
     closes: tuple[CloseWish, ...] = ()
     funding: Decimal = ZERO
+    funding_ids: tuple[int, ...] = ()
     stop_failures: tuple[int, ...] = ()
+    reached_first: bool = False
+    flat_reads: tuple[int, ...] = ()
+    fills_read_ms: int = 0
     times: Times = Times()
     history: tuple[StateChange, ...] = ()
 

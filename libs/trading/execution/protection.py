@@ -14,18 +14,20 @@ from typing import Literal
 from libs.trading.execution.client_ids import Leg
 from libs.trading.filters import SymbolFilters
 
-ExitKind = Literal["stop", "take_profit"]
+ExitKind = Literal["stop", "take_profit", "trailing"]
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A conditional order that lessens the position at `trigger`; `quantity` None: it closes all of it, whatever that is then."""
+    """An order that lessens the position at `trigger`; `quantity` None: it closes all of it, whatever that is then. A trailing
+    stop has no price of its own (0): it stands `callback_percent` behind the best one."""
 
     leg: Leg
     kind: ExitKind
     trigger: Decimal
     quantity: Decimal | None
+    callback_percent: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,15 @@ class Resting:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Where a position is to be left, on ticks. `break_even`: where the second stop goes once the first target was reached."""
+    """Where a position is to be left, on ticks. `break_even`: where the second stop goes once the first target was reached, and
+    from then on, where `callback_percent` says so, a trailing one stands beside it. A target that is None is none: without the
+    first one nothing is sold early."""
 
     stop: Decimal
-    take_profit_1: Decimal
-    take_profit_2: Decimal
+    take_profit_1: Decimal | None
+    take_profit_2: Decimal | None
     break_even: Decimal
+    callback_percent: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +86,22 @@ def wanted(levels: Levels, held: Held, filters: SymbolFilters) -> tuple[Exit, ..
     if held.left <= 0:
         return ()
     exits = [Exit("stop", "stop", levels.stop, None)]
-    first = first_part(held.entered, filters)
+    first = first_part(held.entered, filters) if levels.take_profit_1 is not None else ZERO
     open_first = min(first - held.taken, held.left) if first and not held.reached_first else ZERO
-    if open_first > 0:
+    if levels.take_profit_1 is not None and open_first > 0:
         exits.append(Exit("take_profit_1", "take_profit", levels.take_profit_1, open_first))
     if held.reached_first:
-        exits.append(Exit("break_even", "stop", levels.break_even, held.left))
-    if (rest := held.left - open_first) > 0:
+        exits += _after_first(levels, held.left)
+    if levels.take_profit_2 is not None and (rest := held.left - open_first) > 0:
         exits.append(Exit("take_profit_2", "take_profit", levels.take_profit_2, rest))
     return tuple(exits)
+
+
+def _after_first(levels: Levels, left: Decimal) -> list[Exit]:
+    second = [Exit("break_even", "stop", levels.break_even, left)]
+    if levels.callback_percent is not None:
+        second.append(Exit("trailing", "trailing", ZERO, left, levels.callback_percent))
+    return second
 
 
 def next_step(levels: Levels, held: Held, filters: SymbolFilters, resting: Sequence[Resting]) -> Step:

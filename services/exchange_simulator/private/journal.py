@@ -12,15 +12,20 @@ JOURNAL_FILE = "trading_journal.jsonl"
 
 
 class Journal:
-    """`past`: what the file held when it was opened. A line reaches the file before its command is carried out."""
+    """`past`: what the file held when it was opened. A line reaches the file before its command is carried out. Without a folder
+    nothing outlives the process."""
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / JOURNAL_FILE
-        self.past: list[AnyCommand] = _read(path) if path.exists() else []
-        self._file: TextIO = path.open("a", buffering=1)
+    def __init__(self, folder: Path | None) -> None:
+        self.past: list[AnyCommand] = []
+        self._file: TextIO | None = None
+        if folder is not None:
+            path = folder / JOURNAL_FILE
+            self.past = _read(path) if path.exists() else []
+            self._file = path.open("a", buffering=1)
 
     def add(self, command: AnyCommand) -> None:
-        self._file.write(msgspec.json.encode(command).decode() + "\n")
+        if self._file is not None:
+            self._file.write(msgspec.json.encode(command).decode() + "\n")
 
 
 def _read(path: Path) -> list[AnyCommand]:

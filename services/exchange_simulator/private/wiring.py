@@ -45,8 +45,8 @@ class PrivateHalf:
     routes: tuple[web.RouteDef, ...]
 
 
-def open_private_half(premises: Premises, ring: KeyRing, folder: Path) -> PrivateHalf:
-    """Raises `ConfigurationError` for a journal that cannot be read."""
+def open_private_half(premises: Premises, ring: KeyRing, folder: Path | None) -> PrivateHalf:
+    """Without a folder everything is kept in memory. Raises `ConfigurationError` for a journal that cannot be read."""
     clock, ledger = premises.clock, TradingLedger(folder)
     keys = ListenKeys(clock, ring, premises.limits)
     streams = UserStreams(premises.hub, keys, clock, ledger)

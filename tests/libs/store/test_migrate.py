@@ -50,6 +50,17 @@ LATER = {
     "paper_accounts",
     "paper_equity",
     "paper_state",
+    "live_lease",
+    "live_trades",
+    "live_orders",
+    "live_fills",
+    "live_events",
+    "live_commands",
+    "live_config",
+    "live_offsets",
+    "account_statement",
+    "account_statement_read",
+    "profit_corrections",
 }
 
 

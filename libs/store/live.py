@@ -1,0 +1,276 @@
+"""The executor's books in PostgreSQL: a lease by the database's clock, and pages that stand as a whole or not at all.
+
+The row of the lease is locked for the length of each page: whoever takes the lease over finds every page of the one before.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+import msgspec
+from pydantic import ValidationError
+from sqlalchemy import Table, text
+
+from libs.kit.errors import UnreachableError, UserError
+from libs.store.engine import Engine, ReadSession, WriteSession, place, read_session, write_session
+from libs.store.instants import milliseconds
+from libs.store.live_rows import Row, command_row, event_row, fill_row, order_row, plain, trade_row
+from libs.store.live_tables import live_commands, live_config, live_events, live_fills, live_orders, live_trades
+from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, NonceTaken, Obeyed, Page, Place
+from libs.trading.execution.config import LiveConfig
+from libs.trading.execution.document import FINAL_STATES, Trade
+
+LEASE_SECONDS = 10.0
+ENDED_DAYS = 7
+"""How long the id of a trade that is over is told at a start: longer than any signal can be read again."""
+_TAKE = """
+INSERT INTO live_lease (account, owner, epoch, expires_at)
+VALUES ($1, $2, 1, clock_timestamp() + make_interval(secs => $3))
+ON CONFLICT (account) DO UPDATE SET owner = excluded.owner, epoch = live_lease.epoch + 1,
+  expires_at = clock_timestamp() + make_interval(secs => $3)
+WHERE live_lease.expires_at <= clock_timestamp() RETURNING epoch
+"""
+_RENEW = """
+UPDATE live_lease SET expires_at = clock_timestamp() + make_interval(secs => $3)
+WHERE account = $1 AND epoch = $2 AND expires_at > clock_timestamp() RETURNING epoch
+"""
+_RELEASE = "UPDATE live_lease SET expires_at = clock_timestamp() WHERE account = $1 AND epoch = $2"
+_PROVE = "SELECT 1 FROM live_lease WHERE account = $1 AND epoch = $2 AND expires_at > clock_timestamp() FOR UPDATE"
+_PROVEN = text(
+    "SELECT 1 FROM live_lease WHERE account = :account AND epoch = :epoch AND expires_at > clock_timestamp()"
+)
+_OPEN = text(
+    "SELECT trade_id, document::text AS document FROM live_trades WHERE account = :account"
+    " AND state <> ALL (ARRAY['closed', 'refused', 'not_entered']) ORDER BY recorded_at, trade_id"
+)
+_ENDED = text(
+    "SELECT trade_id FROM live_trades WHERE account = :account AND state = ANY (:states)"
+    " AND recorded_at > now() - make_interval(days => :days)"
+)
+_CONFIG = text(
+    "SELECT version, document::text AS document FROM live_config WHERE account = :account ORDER BY version DESC LIMIT 1"
+)
+_OFFSETS = text("SELECT topic, partition, next_offset FROM live_offsets WHERE account = :account")
+_NONCES = text("SELECT nonce, expires_at FROM live_commands WHERE account = :account AND expires_at > now()")
+_HAS_TRADE = text("SELECT 1 FROM live_trades WHERE account = :account AND trade_id = :trade_id")
+_MOVE = """
+INSERT INTO live_offsets (account, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
+ON CONFLICT (account, topic, partition) DO UPDATE SET next_offset = excluded.next_offset, updated_at = now()
+"""
+# What passes by itself, as a server that is away does: the page did not come to stand.
+_PASSING = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+)
+
+
+class UnreadableBooks(UserError):
+    """What the books hold cannot be read by this version: nothing may be traded over it."""
+
+
+class _Writing(NamedTuple):
+    """A statement and the columns that it takes, in order."""
+
+    statement: str
+    columns: tuple[str, ...]
+
+
+def _insert(table: Table, on_conflict: str) -> _Writing:
+    """`on_conflict` in SQL; columns with a default of the server keep it."""
+    columns = tuple(column.name for column in table.columns if column.server_default is None)
+    places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+    into = f"INSERT INTO {table.name} ({', '.join(columns)})"
+    return _Writing(f"{into} VALUES ({places}) ON CONFLICT {on_conflict}", columns)
+
+
+def _upsert(table: Table) -> _Writing:
+    key = [column.name for column in table.primary_key]
+    changed = [
+        f"{column.name} = excluded.{column.name}"
+        for column in table.columns
+        if column.server_default is None and column.name not in key
+    ]
+    return _insert(table, f"({', '.join(key)}) DO UPDATE SET {', '.join(changed)}, updated_at = now()")
+
+
+_TRADES, _ORDERS = _upsert(live_trades), _upsert(live_orders)
+_FILLS = _insert(
+    live_fills,
+    "(account, symbol, venue_trade_id) DO UPDATE SET trade_id = excluded.trade_id, order_id = excluded.order_id,"
+    " client_order_id = excluded.client_order_id, filled_by = excluded.filled_by, leg = excluded.leg,"
+    " side = excluded.side, price = excluded.price, quantity = excluded.quantity, fee = excluded.fee,"
+    " fee_asset = excluded.fee_asset, fee_quote = excluded.fee_quote, realised = excluded.realised,"
+    " is_maker = excluded.is_maker, fill_time = excluded.fill_time",
+)
+_EVENTS = _insert(live_events, "DO NOTHING")
+_COMMAND = _insert(live_commands, "DO NOTHING RETURNING nonce")
+_CONFIGURE = _insert(live_config, "DO NOTHING RETURNING version")
+_SAME_COMMAND = (
+    "SELECT 1 FROM live_commands WHERE account = $1 AND nonce = $2 AND command_id = $3 AND issuer = $4 AND command = $5"
+    " AND arguments = $6::jsonb AND reason = $7 AND accepted = $8 AND result = $9 AND obeyed_at = $10 AND expires_at = $11"
+)
+_SAME_CONFIG = "SELECT 1 FROM live_config WHERE account = $1 AND version = $2 AND document = $3::jsonb"
+
+
+class PostgresBooks:
+    """The books of one account. `monotonic` gives seconds, as `Lease.until` has them.
+
+    A lease lasts `lease_seconds` of the database's clock. Waiting for an answer of a server that hangs is the caller's to end.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        account: str,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._account = account
+        self._lease_seconds = lease_seconds
+        self._monotonic = monotonic
+
+    async def acquire(self, owner: str) -> Lease | None:
+        """See `Books.acquire`."""
+        asked = self._monotonic()
+        async with _writing(self._engine) as session:
+            epoch = await session.raw.fetchval(_TAKE, self._account, plain(owner), self._lease_seconds)
+        return None if epoch is None else Lease(self._account, owner, epoch, asked + self._lease_seconds)
+
+    async def renew(self, lease: Lease) -> Lease:
+        """See `Books.renew`."""
+        asked = self._monotonic()
+        async with _writing(self._engine) as session:
+            held = await session.raw.fetchval(_RENEW, self._account, lease.epoch, self._lease_seconds)
+        if held is None:
+            raise _lost(lease)
+        return Lease(self._account, lease.owner, lease.epoch, asked + self._lease_seconds)
+
+    async def release(self, lease: Lease) -> None:
+        """See `Books.release`."""
+        async with _writing(self._engine) as session:
+            await session.raw.execute(_RELEASE, self._account, lease.epoch)
+
+    async def load(self, lease: Lease) -> Kept:
+        """See `Books.load`. Raises `UnreadableBooks` too."""
+        asked = {"account": self._account}
+        async with read_session(self._engine) as session:
+            ask = session.connection.execute
+            if (await ask(_PROVEN, asked | {"epoch": lease.epoch})).first() is None:
+                raise _lost(lease)
+            trades = [_readable(row.document, row.trade_id, self._engine) for row in (await ask(_OPEN, asked)).all()]
+            days = {"states": sorted(FINAL_STATES), "days": ENDED_DAYS}
+            ended = frozenset((await ask(_ENDED, asked | days)).scalars())
+            offsets = {(row.topic, row.partition): row.next_offset for row in (await ask(_OFFSETS, asked)).all()}
+            nonces = {row.nonce: milliseconds(row.expires_at) for row in (await ask(_NONCES, asked)).all()}
+            return Kept(trades, ended, await self._config(session), offsets, nonces)
+
+    async def write(self, lease: Lease, page: Page) -> None:
+        """See `Books.write`."""
+        async with _writing(self._engine) as session:
+            if await session.raw.fetchval(_PROVE, self._account, lease.epoch) is None:
+                raise _lost(lease)
+            await self._write_commands(session, page)
+            await self._write_trades(session, page.trades)
+            await _put(session, _EVENTS, (event_row(self._account, event) for event in page.events))
+            if page.offsets:
+                await session.raw.executemany(_MOVE, list(self._moves(page)))
+
+    async def has_trade(self, trade_id: str) -> bool:
+        """See `Books.has_trade`."""
+        asked = {"account": self._account, "trade_id": trade_id}
+        async with read_session(self._engine) as session:
+            return (await session.connection.execute(_HAS_TRADE, asked)).first() is not None
+
+    async def _write_trades(self, session: WriteSession, given: Sequence[Trade]) -> None:
+        trades = {trade.trade_id: trade for trade in given}.values()
+        strange = [trade.trade_id for trade in trades if trade.account != self._account]
+        if strange:
+            raise ValueError(f"trades of another account than {self._account}: {strange}")
+        await _put(session, _TRADES, (trade_row(trade) for trade in trades))
+        await _put(session, _ORDERS, (order_row(trade, order) for trade in trades for order in trade.orders))
+        await _put(session, _FILLS, (fill_row(trade, fill) for trade in trades for fill in trade.fills))
+
+    async def _write_commands(self, session: WriteSession, page: Page) -> None:
+        for obeyed in page.obeyed:
+            values = _values(command_row(self._account, obeyed), _COMMAND.columns)
+            if await session.raw.fetchval(_COMMAND.statement, *values) is None and not await session.raw.fetchval(
+                _SAME_COMMAND, *values
+            ):
+                raise NonceTaken(obeyed.nonce)
+        if page.config is not None:
+            await self._write_config(session, page.config, page.obeyed)
+
+    async def _write_config(self, session: WriteSession, config: LiveConfig, obeyed: Sequence[Obeyed]) -> None:
+        by = next((each for each in reversed(obeyed) if each.accepted and each.command == "change_config"), None)
+        document = config.model_dump_json()
+        row: Row = {
+            "account": self._account,
+            "version": config.version,
+            "document": document,
+            "changed_by": "executor" if by is None else plain(by.issuer),
+            "reason": "" if by is None else plain(by.reason),
+            "command_id": None if by is None else plain(by.command_id),
+        }
+        if await session.raw.fetchval(_CONFIGURE.statement, *_values(row, _CONFIGURE.columns)) is not None:
+            return
+        if not await session.raw.fetchval(_SAME_CONFIG, self._account, config.version, document):
+            raise ConfigTaken(config.version)
+
+    async def _config(self, session: ReadSession) -> LiveConfig | None:
+        row = (await session.connection.execute(_CONFIG, {"account": self._account})).one_or_none()
+        if row is None:
+            return None
+        try:
+            return LiveConfig.model_validate_json(row.document)
+        except ValidationError as error:
+            raise _unreadable(f"version {row.version} of the configuration", str(error), self._engine) from None
+
+    def _moves(self, page: Page) -> Iterable[tuple[str, str, int, int]]:
+        places: dict[Place, int] = dict(page.offsets)
+        return ((self._account, topic, partition, offset) for (topic, partition), offset in places.items())
+
+
+def _values(row: Row, columns: Sequence[str]) -> list[object]:
+    return [row[name] for name in columns]
+
+
+async def _put(session: WriteSession, writing: _Writing, rows: Iterable[Row]) -> None:
+    found = [_values(row, writing.columns) for row in rows]
+    if found:
+        await session.raw.executemany(writing.statement, found)
+
+
+@asynccontextmanager
+async def _writing(engine: Engine) -> AsyncIterator[WriteSession]:
+    """A transaction; what passes by itself is as a server that is away."""
+    try:
+        async with write_session(engine) as session:
+            yield session
+    except _PASSING as error:
+        what = f"the database did not carry it out ({error})"
+        raise UnreachableError(what, where=place(engine), todo="it is tried again") from error
+
+
+def _readable(document: str, trade_id: str, engine: Engine) -> Trade:
+    try:
+        return msgspec.json.decode(document, type=Trade)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(f"the trade {trade_id}", str(error), engine) from None
+
+
+def _unreadable(what: str, why: str, engine: Engine) -> UnreadableBooks:
+    return UnreadableBooks(
+        f"{what} in the executor's books cannot be read: {why}",
+        where=place(engine),
+        todo="start the version that wrote it, or newer",
+    )
+
+
+def _lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(f"the lease {lease.epoch} of {lease.account} is over: {lease.owner} may not trade any more")

@@ -1,0 +1,205 @@
+"""A live trade as rows: the document that the executor goes on from, and columns that people ask for, from the same facts."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from libs.store.instants import LATEST_INSTANT_MS, instant
+from libs.trading.execution.books import LiveEvent, Obeyed
+from libs.trading.execution.document import Fill, OurOrder, Trade
+
+Row = dict[str, object]
+ZERO = Decimal(0)
+_encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+def packed(value: object) -> str:
+    """JSON for a jsonb column: decimals as text. PostgreSQL knows no zero character: it is left out."""
+    encoded = _encoder.encode(value).decode()
+    return encoded if r"\u0000" not in encoded else _encoder.encode(_without_zeros(value)).decode()
+
+
+def _without_zeros(value: object) -> object:
+    def clean(found: Any) -> object:
+        if isinstance(found, str):
+            return plain(found)
+        if isinstance(found, Mapping):
+            return {plain(str(name)): clean(each) for name, each in found.items()}
+        return [clean(each) for each in found] if isinstance(found, Sequence) else found
+
+    return clean(msgspec.json.decode(_encoder.encode(value)))
+
+
+def plain(text: str) -> str:
+    """A text that a column takes."""
+    return text.replace("\0", "")
+
+
+def moment(time_ms: int) -> dt.datetime | None:
+    """The instant; None for 0, which is "not yet", and for what no calendar has."""
+    return instant(time_ms) if 0 < time_ms <= LATEST_INSTANT_MS else None
+
+
+def trade_row(trade: Trade) -> Row:
+    """Its row of `live_trades`."""
+    bracket, times = trade.bracket, trade.times
+    return {
+        "account": trade.account,
+        "trade_id": trade.trade_id,
+        "signal_id": trade.trade_id if trade.origin == "signal" else None,
+        "strategy": trade.strategy,
+        "version": trade.version,
+        "symbol": trade.symbol,
+        "direction": trade.direction,
+        "origin": trade.origin,
+        "state": trade.state,
+        "reason": _known(trade.reason),
+        "exit_reason": _known(trade.exit_reason),
+        "signal_time": moment(times.signal_ms),
+        "readable_time": moment(times.readable_ms),
+        "decided_time": moment(times.decided_ms),
+        "sent_time": moment(times.sent_ms),
+        "answered_time": moment(times.answered_ms),
+        "entry_time": moment(times.first_fill_ms),
+        "stop_sent_time": moment(times.stop_sent_ms),
+        "protected_time": moment(times.protected_ms),
+        "targets_time": moment(times.targets_ms),
+        "exit_time": _exit_time(trade),
+        "hold_until": None if bracket is None else moment(bracket.hold_until_ms),
+        "signal_price": trade.signal_price,
+        "stop": None if bracket is None else bracket.stop,
+        "take_profit_1": None if bracket is None else bracket.take_profit_1,
+        "take_profit_2": None if bracket is None else bracket.take_profit_2,
+        "quantity": trade.quantity,
+        "risk": trade.risk,
+        "initial_risk": trade.initial_risk,
+        "document": packed(trade),
+        **_figures(trade),
+    }
+
+
+def _exit_time(trade: Trade) -> dt.datetime | None:
+    """When it was over; a trade that is over was so at its last change, whatever else is not known of it."""
+    if trade.times.flat_ms or not trade.is_final:
+        return moment(trade.times.flat_ms)
+    return moment(trade.history[-1].time_ms) if trade.history else None
+
+
+def _figures(trade: Trade) -> Row:
+    side = 1 if trade.direction == "long" else -1
+    entering = "BUY" if trade.direction == "long" else "SELL"
+    entries = [fill for fill in trade.fills if fill.side == entering]
+    exits = [fill for fill in trade.fills if fill.side != entering]
+    entered, left = _quantity(entries), _quantity(entries) - _quantity(exits)
+    entry, exit_price = _average(entries), _average(exits)
+    gross = ZERO if entry is None else sum((side * (fill.price - entry) * fill.quantity for fill in exits), ZERO)
+    fees = sum((fill.fee_quote for fill in trade.fills if fill.fee_quote is not None), ZERO)
+    made = gross - fees + trade.funding
+    slipped = None
+    if entry is not None and entered and trade.signal_price:
+        slipped = side * (entry / trade.signal_price - 1) * 10_000
+    return {
+        "entry_price": entry,
+        "exit_price": exit_price,
+        "quantity_left": left,
+        "gross": gross,
+        "fees": fees,
+        "funding": -trade.funding,
+        "pnl_quote": made,
+        "pnl_r": made / trade.initial_risk if trade.initial_risk else None,
+        "fees_unvalued": sum(fill.fee_quote is None for fill in trade.fills),
+        "slippage_bps": slipped,
+    }
+
+
+def _quantity(fills: Iterable[Fill]) -> Decimal:
+    return sum((fill.quantity for fill in fills), ZERO)
+
+
+def _average(fills: Sequence[Fill]) -> Decimal | None:
+    quantity = _quantity(fills)
+    return sum((fill.price * fill.quantity for fill in fills), ZERO) / quantity if quantity else None
+
+
+def order_row(trade: Trade, order: OurOrder) -> Row:
+    """A row of `live_orders`."""
+    return {
+        "account": trade.account,
+        "client_order_id": order.client_id,
+        "trade_id": trade.trade_id,
+        "symbol": trade.symbol,
+        "leg": order.leg,
+        "generation": order.generation,
+        "side": order.side,
+        "status": order.status,
+        "quantity": order.quantity,
+        "price": order.price,
+        "trigger_price": order.trigger,
+        "executed": order.executed,
+        "reduce_only": order.reduce_only,
+        "venue_id": order.venue_id,
+        "order_id": order.order_id,
+        "reason": _known(order.reason),
+        "intended_at": moment(order.intended_ms),
+        "valid_until": moment(order.valid_until_ms),
+        "changed_at": moment(order.updated_ms),
+    }
+
+
+def fill_row(trade: Trade, fill: Fill) -> Row:
+    """A row of `live_fills`."""
+    return {
+        "account": trade.account,
+        "symbol": trade.symbol,
+        "venue_trade_id": fill.trade_id,
+        "trade_id": trade.trade_id,
+        "order_id": fill.order_id,
+        "client_order_id": plain(fill.client_id),
+        "filled_by": fill.by,
+        "leg": fill.leg,
+        "side": fill.side,
+        "price": fill.price,
+        "quantity": fill.quantity,
+        "fee": fill.fee,
+        "fee_asset": fill.fee_asset,
+        "fee_quote": fill.fee_quote,
+        "realised": fill.realised,
+        "is_maker": fill.is_maker,
+        "fill_time": instant(fill.time_ms),
+    }
+
+
+def event_row(account: str, event: LiveEvent) -> Row:
+    """A row of `live_events`."""
+    return {
+        "account": account,
+        "event_id": event.event_id,
+        "trade_id": event.trade_id,
+        "kind": event.kind,
+        "event_time": instant(event.time_ms),
+        "detail": packed(event.detail),
+    }
+
+
+def command_row(account: str, obeyed: Obeyed) -> Row:
+    """A row of `live_commands`."""
+    return {
+        "account": account,
+        "nonce": plain(obeyed.nonce),
+        "command_id": plain(obeyed.command_id),
+        "issuer": plain(obeyed.issuer),
+        "command": plain(obeyed.command),
+        "arguments": packed(obeyed.arguments),
+        "reason": plain(obeyed.reason),
+        "accepted": obeyed.accepted,
+        "result": plain(obeyed.result),
+        "obeyed_at": instant(obeyed.time_ms),
+        "expires_at": instant(min(obeyed.expires_ms, LATEST_INSTANT_MS)),
+    }
+
+
+def _known(text: str | None) -> str | None:
+    return None if text is None else plain(text)

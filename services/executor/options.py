@@ -1,0 +1,29 @@
+"""Who this executor is, and its rhythm. Seconds are real ones."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["demo", "production"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`installation`: the letters of this installation in client ids; `owner`: this process, in the lease."""
+
+    account: str
+    mode: Mode
+    installation: str
+    owner: str
+    lease_look_seconds: float = 1.0
+    renew_seconds: float = 2.0
+    lease_margin_seconds: float = 1.0
+    """Nothing is sent with less than this left of the lease: what is on its way then arrives before anybody else may trade."""
+    request_seconds: float = 2.0
+    """How long a request may be good at the venue."""
+    look_seconds: float = 0.25
+    """How often a position is looked at when nothing is heard of it."""
+    reconcile_seconds: float = 10.0
+    guard_silent_seconds: float = 10.0
+    price_silent_seconds: float = 15.0
+    report_seconds: float = 1.0
+    trouble_pause_seconds: float = 0.5
