@@ -145,6 +145,8 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
         "PERPSTREAM_SYMBOLS": ",".join(options.symbols),
         "PERPSTREAM_VENUE": options.venue,
         "PERPSTREAM_STATE_DIR": str(options.state_dir.absolute()),
+        "PERPSTREAM_COMMAND_KEYS": os.environ.get("PERPSTREAM_COMMAND_KEYS")
+        or str(command_keys_dir(options.state_dir)),
         "PERPSTREAM_GATEWAY_HOST": HOST,
         "PERPSTREAM_GATEWAY_PORT": endpoints.gateway_url.rpartition(":")[2],
         "PERPSTREAM_STOP_DEADLINE_SECONDS": "4.5",
@@ -158,6 +160,11 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
     variables |= dict.fromkeys(_REST_URLS, endpoints.simulator_url)
     variables["PERPSTREAM_BINANCE_WEBSOCKET_URL"] = endpoints.simulator_url.replace("http", "ws", 1)
     return variables | _simulator_variables(options, endpoints.simulator_url)
+
+
+def command_keys_dir(state_dir: Path) -> Path:
+    """Where a stack keeps the public keys of those whose commands its services obey."""
+    return state_dir.absolute() / "command-keys"
 
 
 def requests_dir(state_dir: Path) -> Path:

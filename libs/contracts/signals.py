@@ -12,6 +12,8 @@ from libs.contracts.event import Event
 
 Direction = Literal["long", "short", "none"]
 SignalState = Literal["emitted", "refused"]
+TakeProfitType = Literal["limit", "market"]
+OppositeSignal = Literal["ignore", "close"]
 RefusalReason = Literal[
     "feed_not_live",
     "coverage",
@@ -114,6 +116,8 @@ class SignalScored(Event, frozen=True, kw_only=True):
     prices are in quote units; `hold_until_ms` is when the position is closed at the latest. `coverage` (0 to 1) by the names of
     windows and of the strategy's factors. `ungated_score` (0 to 100) stands only in one that a gate kept below its threshold:
     what the score would have been (docs/decisions/0009-scoring.md); `direction` and bracket are then those of that score.
+    `take_profit_type`, `on_opposite_signal` and `trailing` (the distance of a trailing stop after the first take-profit, quote
+    units) stand beside a bracket whose strategy wants them otherwise than limit, ignore and none.
     """
 
     SCHEMA: ClassVar[str] = "signal_scored/1"
@@ -137,3 +141,6 @@ class SignalScored(Event, frozen=True, kw_only=True):
     inputs: dict[str, Decimal | None]
     coverage: dict[str, float]
     ungated_score: float | msgspec.UnsetType = msgspec.UNSET
+    take_profit_type: TakeProfitType | msgspec.UnsetType = msgspec.UNSET
+    on_opposite_signal: OppositeSignal | msgspec.UnsetType = msgspec.UNSET
+    trailing: Decimal | msgspec.UnsetType = msgspec.UNSET

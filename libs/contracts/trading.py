@@ -72,7 +72,7 @@ class OrderChanged(Event, frozen=True, kw_only=True):
 
 
 class LiveTradeChanged(Event, frozen=True, kw_only=True):
-    """A trade of an account has reached a state; `event_id` = f(account, trade, state, how much is filled).
+    """A trade of an account has reached a state; `event_id` = f(account, trade, state, fills, stop, profit).
 
     Prices in quote units, quantities in base units. `risk_quote`: 1 R, fixed at the entry; `pnl_quote` up to now: exits against
     the entry, less fees, with funding; `slippage_bps`: the entry's average against the signal's price, above 0 is worse.

@@ -19,7 +19,9 @@ def installation_name(path: Path) -> str:
             _make(path)
         name = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(path, f"the installation's name cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise _wrong(
+            path, f"the installation's name cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if not (name.isascii() and name.isalnum()):
         raise _wrong(path, "the installation's name is empty or damaged")
     return name

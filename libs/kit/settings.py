@@ -187,6 +187,18 @@ class PersonalKeySettings(SettingsGroup):
         default_factory=lambda: platformdirs.user_config_path("perpstream") / "keys",
         description="Folder of the private keys (NAME.key, mode 600) that sign what a person tells the services",
     )
+    key: str | None = Field(
+        default=None, description="Name of the key to sign with; unset: the one with your login's name, or the only one"
+    )
+
+
+class AuditSettings(SettingsGroup):
+    """Where a flatten that was done without the guard leaves its audit; the guard forwards it once it is up."""
+
+    audit_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_state_path("perpstream") / "audit",
+        description="Folder of audits (one file a run) of `perpstream risk flatten --direct`",
+    )
 
 
 class InstallationSettings(SettingsGroup):

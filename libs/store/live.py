@@ -3,6 +3,7 @@
 The row of the lease is locked for the length of each page: whoever takes the lease over finds every page of the one before.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -14,15 +15,27 @@ from pydantic import ValidationError
 from sqlalchemy import Table, text
 
 from libs.kit.errors import UnreachableError, UserError
-from libs.store.engine import Engine, ReadSession, WriteSession, place, read_session, write_session
+from libs.store.engine import (
+    LOCK_TIMEOUT_MS,
+    Engine,
+    ReadSession,
+    WriteSession,
+    explained,
+    place,
+    read_session,
+    write_session,
+)
 from libs.store.instants import milliseconds
 from libs.store.live_rows import Row, command_row, event_row, fill_row, order_row, plain, trade_row
 from libs.store.live_tables import live_commands, live_config, live_events, live_fills, live_orders, live_trades
+from libs.store.statements import read_until_ms, write_statement
 from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, NonceTaken, Obeyed, Page, Place
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import FINAL_STATES, Trade
 
 LEASE_SECONDS = 10.0
+# Of a server that hangs. Longer than rows are waited for, after which a paused session that keeps them is ended.
+_PATIENCE_SECONDS = LOCK_TIMEOUT_MS / 1000 + 3
 ENDED_DAYS = 7
 """How long the id of a trade that is over is told at a start: longer than any signal can be read again."""
 _TAKE = """
@@ -117,10 +130,8 @@ _SAME_CONFIG = "SELECT 1 FROM live_config WHERE account = $1 AND version = $2 AN
 
 
 class PostgresBooks:
-    """The books of one account. `monotonic` gives seconds, as `Lease.until` has them.
-
-    A lease lasts `lease_seconds` of the database's clock. Waiting for an answer of a server that hangs is the caller's to end.
-    """
+    """The books of one account. `monotonic` gives seconds, as `Lease.until` has them; a lease lasts `lease_seconds` of the
+    database's clock. A server that hangs for some seconds is one that is away."""
 
     def __init__(
         self,
@@ -159,7 +170,7 @@ class PostgresBooks:
     async def load(self, lease: Lease) -> Kept:
         """See `Books.load`. Raises `UnreadableBooks` too."""
         asked = {"account": self._account}
-        async with read_session(self._engine) as session:
+        async with _reading(self._engine) as session:
             ask = session.connection.execute
             if (await ask(_PROVEN, asked | {"epoch": lease.epoch})).first() is None:
                 raise _lost(lease)
@@ -168,7 +179,8 @@ class PostgresBooks:
             ended = frozenset((await ask(_ENDED, asked | days)).scalars())
             offsets = {(row.topic, row.partition): row.next_offset for row in (await ask(_OFFSETS, asked)).all()}
             nonces = {row.nonce: milliseconds(row.expires_at) for row in (await ask(_NONCES, asked)).all()}
-            return Kept(trades, ended, await self._config(session), offsets, nonces)
+            until = await read_until_ms(session, self._account)
+            return Kept(trades, ended, await self._config(session), offsets, nonces, until or 0)
 
     async def write(self, lease: Lease, page: Page) -> None:
         """See `Books.write`."""
@@ -178,13 +190,15 @@ class PostgresBooks:
             await self._write_commands(session, page)
             await self._write_trades(session, page.trades)
             await _put(session, _EVENTS, (event_row(self._account, event) for event in page.events))
+            if page.statement is not None:
+                await write_statement(session, self._account, page.statement)
             if page.offsets:
                 await session.raw.executemany(_MOVE, list(self._moves(page)))
 
     async def has_trade(self, trade_id: str) -> bool:
         """See `Books.has_trade`."""
         asked = {"account": self._account, "trade_id": trade_id}
-        async with read_session(self._engine) as session:
+        async with _reading(self._engine) as session:
             return (await session.connection.execute(_HAS_TRADE, asked)).first() is not None
 
     async def _write_trades(self, session: WriteSession, given: Sequence[Trade]) -> None:
@@ -250,11 +264,17 @@ async def _put(session: WriteSession, writing: _Writing, rows: Iterable[Row]) ->
 async def _writing(engine: Engine) -> AsyncIterator[WriteSession]:
     """A transaction; what passes by itself is as a server that is away."""
     try:
-        async with write_session(engine) as session:
+        async with explained(engine), asyncio.timeout(_PATIENCE_SECONDS), write_session(engine) as session:
             yield session
     except _PASSING as error:
         what = f"the database did not carry it out ({error})"
         raise UnreachableError(what, where=place(engine), todo="it is tried again") from error
+
+
+@asynccontextmanager
+async def _reading(engine: Engine) -> AsyncIterator[ReadSession]:
+    async with explained(engine), asyncio.timeout(_PATIENCE_SECONDS), read_session(engine) as session:
+        yield session
 
 
 def _readable(document: str, trade_id: str, engine: Engine) -> Trade:

@@ -97,7 +97,7 @@ def _figures(trade: Trade) -> Row:
     entry, exit_price = _average(entries), _average(exits)
     gross = ZERO if entry is None else sum((side * (fill.price - entry) * fill.quantity for fill in exits), ZERO)
     fees = sum((fill.fee_quote for fill in trade.fills if fill.fee_quote is not None), ZERO)
-    made = gross - fees + trade.funding
+    made = gross - fees - trade.funding
     slipped = None
     if entry is not None and entered and trade.signal_price:
         slipped = side * (entry / trade.signal_price - 1) * 10_000
@@ -107,7 +107,7 @@ def _figures(trade: Trade) -> Row:
         "quantity_left": left,
         "gross": gross,
         "fees": fees,
-        "funding": -trade.funding,
+        "funding": trade.funding,
         "pnl_quote": made,
         "pnl_r": made / trade.initial_risk if trade.initial_risk else None,
         "fees_unvalued": sum(fill.fee_quote is None for fill in trade.fills),

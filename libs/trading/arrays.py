@@ -96,7 +96,7 @@ class ArrayResult:
 
     def _fills(self, column: int) -> Table:
         """One column of all fills; those that did not happen are 0."""
-        return self.closed[:, at.FIRST_FILL + column :: at.FILL_COLUMNS]
+        return self.closed[:, at.FIRST_FILL + column : at.FILLS_END : at.FILL_COLUMNS]
 
 
 @dataclass(frozen=True, slots=True)

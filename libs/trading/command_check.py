@@ -46,7 +46,8 @@ class CommandRefused:
 def check_command(
     event: CommandIssued, keys: TrustedKeys, seen: Container[str], now_ms: int
 ) -> Command | CommandRefused:
-    """What the command says, if it counts at `now_ms` (ms, UTC).
+    """What the command says, if it counts at `now_ms`: ms (UTC) of the machine's clock, not of the venue's, which in a simulated
+    market may be another year's.
 
     The caller has chosen those of its account and target. `seen`: nonces of commands that have counted already; the caller adds
     this one, and keeps it before it obeys, until the command's expiry at least.

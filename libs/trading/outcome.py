@@ -11,9 +11,19 @@ import msgspec
 from libs.contracts.signals import Direction
 
 FillReason = Literal[
-    "entry", "take_profit_1", "take_profit_2", "stop_loss", "break_even_stop", "hold_expired", "risk_guard", "data_end"
+    "entry",
+    "take_profit_1",
+    "take_profit_2",
+    "stop_loss",
+    "break_even_stop",
+    "hold_expired",
+    "risk_guard",
+    "data_end",
+    "trailing_stop",
+    "opposite_signal",
 ]
-"""Why a fill happened. `break_even_stop`: the stop after it was moved to the entry; `data_end`: the data ended before an exit."""
+"""Why a fill happened. `break_even_stop`: the stop after it was moved to where nothing is lost, `trailing_stop`: once it has
+followed the price from there; `data_end`: the data ended before an exit."""
 NotTakenReason = Literal[
     "symbol_locked",
     "max_positions",

@@ -13,6 +13,8 @@ FILL_REASONS: dict[int, FillReason] = {
     at.HOLD_EXPIRED: "hold_expired",
     at.RISK_GUARD: "risk_guard",
     at.DATA_END: "data_end",
+    at.TRAILING_STOP: "trailing_stop",
+    at.OPPOSITE_SIGNAL: "opposite_signal",
 }
 NOT_TAKEN_REASONS: dict[int, NotTakenReason] = {
     at.SYMBOL_LOCKED: "symbol_locked",

@@ -10,6 +10,7 @@ from libs.trading.filters import SymbolFilters
 from libs.trading.machine.run import Signals
 from libs.trading.opinions import ATR_DECIMALS, Opinions
 from libs.trading.rescoring import Crossings
+from libs.trading.signal_columns import strategy_number
 from libs.trading.strategy import Strategy
 
 MINUTE_MS = 60_000
@@ -43,7 +44,20 @@ def rescored_signals(
     )
     time_ms = opinions.time_ms[row]
     until_ms = time_ms + strategy.hold_minutes * MINUTE_MS
-    return Signals(number, time_ms, places[symbol], side, _on_tick(price, ticks), stop, near, far, until_ms)
+    levels = (side, _on_tick(price, ticks), stop, near, far, until_ms)
+    return Signals(number, time_ms, places[symbol], *levels, *_ways(strategy, atr, ticks))
+
+
+def _ways(strategy: Strategy, atr: Whole, ticks: Whole) -> tuple[Whole, Whole, Whole, Whole]:
+    """How the bracket works, by signal: trailing distance, take-profits at market, closes on an opposite signal, strategy."""
+    bracket, count = strategy.bracket, len(atr)
+    trailing = np.zeros(count, np.int64)
+    if bracket.trailing_atr is not None:
+        nothing, once = np.zeros(count, np.int64), np.ones(count, np.int64)
+        trailing = np.maximum(ticks, _on_tick(_level(nothing, atr, once, bracket.trailing_atr), ticks))
+    at_market, closes = bracket.take_profit_type == "market", bracket.on_opposite_signal == "close"
+    number = np.full(count, strategy_number(strategy.name), np.int64)
+    return trailing, np.full(count, at_market, np.int64), np.full(count, closes, np.int64), number
 
 
 def _places(opinions: Opinions, scales: Mapping[str, tuple[int, int]]) -> Whole:

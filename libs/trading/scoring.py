@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from libs.contracts.identity import signal_id
 from libs.contracts.signals import (
@@ -295,6 +295,7 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         raise ValueError("a score below its threshold is no signal")
     row = situation.row
     exits = _bracket(strategy, situation, verdict.signal_direction)
+    rules = strategy.bracket
     return SignalScored(
         event_id=signal_id(strategy.name, strategy.version, row.symbol, row.evaluation_time_ms),
         event_time_ms=row.evaluation_time_ms,
@@ -318,6 +319,9 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         coverage=row.coverage()
         | {part.factor: part.coverage for part in verdict.contributions if part.coverage is not UNSET},
         ungated_score=verdict.ungated_score if verdict.held_back else UNSET,
+        take_profit_type=rules.take_profit_type if exits and rules.take_profit_type != "limit" else UNSET,
+        on_opposite_signal=rules.on_opposite_signal if exits and rules.on_opposite_signal != "ignore" else UNSET,
+        trailing=_trailing(strategy, situation) if exits else UNSET,
     )
 
 
@@ -334,6 +338,14 @@ def _bracket(strategy: Strategy, situation: Situation, direction: Direction) -> 
         for multiple in multiples
     )
     return first, second, stop
+
+
+def _trailing(strategy: Strategy, situation: Situation) -> Decimal | UnsetType:
+    """How far a trailing stop follows, in quote units on the price's last decimal."""
+    price, atr, multiple = situation.row.price, situation.row.atr, strategy.bracket.trailing_atr
+    if price is None or atr is None or multiple is None:
+        return UNSET
+    return (atr * Decimal(str(multiple))).quantize(price, ROUND_HALF_EVEN)
 
 
 def _inputs(situation: Situation) -> dict[str, Decimal | None]:

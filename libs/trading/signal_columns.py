@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
+from hashlib import blake2b
 
 import numpy as np
 
@@ -28,7 +30,8 @@ def signal_columns(
     for number, signal in enumerate(signals, first_number):
         if signal.symbol not in places:
             raise ValueError(f"{signal.symbol}: a signal of a symbol whose trades are not there")
-        rows.append((number, signal.event_time_ms, places[signal.symbol], *_levels(signal, scales, filters)))
+        levels, ways = _levels(signal, scales, filters), _ways(signal, scales, filters)
+        rows.append((number, signal.event_time_ms, places[signal.symbol], *levels, *ways))
     table = np.array(rows, np.int64).reshape(len(rows), len(Signals._fields))
     return Signals(*(np.ascontiguousarray(column) for column in table.T))
 
@@ -43,6 +46,25 @@ def _levels(
     price, low, near, far = (_tape_price(value, decimals, filtered) for value in (signal.price, stop, first, second))
     side = 1 if signal.direction == "long" else -1
     return side, price, low, near, far, signal.hold_until_ms
+
+
+def _ways(
+    signal: SignalScored, scales: Mapping[str, Scale], filters: Mapping[str, SymbolFilters]
+) -> tuple[int, int, int, int]:
+    """How the bracket works: the columns of `Signals` after the levels."""
+    decimals, filtered = scales[signal.symbol][0], filters.get(signal.symbol)
+    distance = 0
+    if isinstance(signal.trailing, Decimal):
+        least = 1 if filtered is None else int(filtered.tick.scaleb(decimals))
+        distance = max(least, _tape_price(signal.trailing, decimals, filtered))
+    at_market, closes = signal.take_profit_type == "market", signal.on_opposite_signal == "close"
+    return distance, at_market, closes, strategy_number(signal.strategy)
+
+
+@cache
+def strategy_number(name: str) -> int:
+    """A strategy's name as a number of 62 bits, which is the same in every process and slice."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) >> 2
 
 
 def _tape_price(price: Decimal, decimals: int, filters: SymbolFilters | None) -> int:

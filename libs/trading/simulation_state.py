@@ -14,8 +14,10 @@ from libs.kit.errors import BadMessage
 from libs.trading.machine import layout as at
 from libs.trading.market import TradeTape
 
-VERSION = 1
+VERSION = 2
 """Another one as soon as a column of `machine.layout` or a field here means something else; a test remembers the columns."""
+_FIRST = 1
+"""The version before positions had columns behind their fills: it is read too."""
 _COLUMNS = (("time_ms", "<i8"), ("price", "<i8"), ("quantity", "<i8"), ("buyer_is_maker", "u1"))
 
 
@@ -83,7 +85,7 @@ def load(data: bytes) -> SimulationState:
     """The state as it was. Raises `ForeignState`."""
     try:
         version = msgspec.msgpack.decode(data, type=list[Any])[0]
-        if version != VERSION:
+        if version not in (_FIRST, VERSION):
             raise ForeignState(f"the state of a simulation has version {version!r}, and this one reads {VERSION}")
         kept = msgspec.msgpack.decode(data, type=_Kept)
         return SimulationState(
@@ -92,7 +94,7 @@ def load(data: bytes) -> SimulationState:
             kept.finished,
             _row(kept.account, at.ACCOUNT_COLUMNS),
             kept.numbered,
-            [_symbol(each) for each in kept.symbols],
+            [_symbol(each, kept.version) for each in kept.symbols],
             {number: decode_as(SignalScored, value) for number, value in kept.signals},
         )
     except (msgspec.MsgspecError, BadMessage, IndexError) as error:
@@ -108,7 +110,7 @@ def _kept(state: SymbolState) -> _KeptSymbol:
     return _KeptSymbol(tail.symbol, tail.price_decimals, tail.quantity_decimals, columns, _bytes(position))
 
 
-def _symbol(kept: _KeptSymbol) -> SymbolState:
+def _symbol(kept: _KeptSymbol, version: int) -> SymbolState:
     if len(kept.columns) != len(_COLUMNS):
         raise ForeignState(f"{kept.symbol}: the kept tape has {len(kept.columns)} columns")
     native = (np.int64, np.int64, np.int64, np.uint8)
@@ -117,7 +119,18 @@ def _symbol(kept: _KeptSymbol) -> SymbolState:
         for column, (_, kind), own in zip(kept.columns, _COLUMNS, native, strict=True)
     ]
     tail = TradeTape(kept.symbol, kept.price_decimals, kept.quantity_decimals, *columns)
-    return SymbolState(tail, _row(kept.position, at.POSITION_COLUMNS))
+    position = _lengthened(kept.position) if version == _FIRST else _row(kept.position, at.POSITION_COLUMNS)
+    return SymbolState(tail, position)
+
+
+def _lengthened(data: bytes) -> NDArray[np.int64]:
+    """A position of the first version: its stop neither trails nor did anything of it work otherwise than it does by default."""
+    row = np.zeros(at.POSITION_COLUMNS, np.int64)
+    row[: at.FILLS_END] = _row(data, at.FILLS_END)
+    if row[at.STATE] == at.CLOSING:
+        row[at.TRIGGERED] = row[at.CLOSE_WHY]
+    row[at.BEST] = row[at.TARGET_1] if row[at.REDUCED] else 0
+    return row
 
 
 def _bytes(column: NDArray[Any], kind: str = "<i8") -> bytes:

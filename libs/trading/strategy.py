@@ -3,9 +3,10 @@
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from libs.contracts.signals import OppositeSignal, TakeProfitType
 from libs.kit.errors import ConfigurationError
 from libs.kit.wording import what_is_wrong
 from libs.trading.factors import all_factors
@@ -54,11 +55,31 @@ class AtrBand(_Part):
 
 
 class Bracket(_Part):
-    """Exits in multiples of ATR(14) from the signal's price."""
+    """Exits in multiples of ATR(14) from the signal's price, and how they work."""
 
     take_profit_1_atr: AtrMultiple
     take_profit_2_atr: AtrMultiple
     stop_loss_atr: AtrMultiple
+    trailing_atr: AtrMultiple | None = Field(
+        default=None,
+        description="After the first take-profit the stop follows the best price since at this distance; null: it stays.",
+    )
+    take_profit_type: TakeProfitType = Field(
+        default="limit", description="Take-profits rest in the book, or are triggered and filled at market."
+    )
+    on_opposite_signal: OppositeSignal = Field(
+        default="ignore", description="What the strategy's own signal the other way does to an open position."
+    )
+    working_type: Literal["last"] = Field(
+        default="last", description="The price that triggers stops: the last trade's. Tapes have no mark prices."
+    )
+
+    @field_validator("working_type", mode="before")
+    @classmethod
+    def _testable(cls, value: object) -> object:
+        if value == "mark":
+            raise ValueError("mark is not offered: tapes have no mark prices, so that no backtest could try it")
+        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

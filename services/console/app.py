@@ -4,7 +4,22 @@ import sys
 
 import typer
 
-from services.console import backtests, data, database, feeds, paper, profit, stack, strategies, symbols, topics
+from services.console import (
+    backtests,
+    data,
+    database,
+    feeds,
+    keys,
+    live,
+    paper,
+    positions,
+    profit,
+    risk,
+    stack,
+    strategies,
+    symbols,
+    topics,
+)
 from services.console.output import AsJson, console, guarded, print_json
 
 app = typer.Typer(
@@ -33,6 +48,10 @@ app.add_typer(symbols.app, name="symbols")
 app.add_typer(backtests.app, name="backtest")
 app.add_typer(paper.app, name="paper")
 app.add_typer(profit.app, name="pnl")
+app.add_typer(risk.app, name="risk")
+app.add_typer(positions.app, name="positions")
+app.add_typer(live.app, name="live")
+app.add_typer(keys.app, name="keys")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

@@ -80,7 +80,9 @@ def up(
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
     from infra.local.stack import Preparation, run_stack
+    from services.console.key_choice import trust_operator
 
+    trust_operator(options.state_dir)
     preparation = Preparation("prepare", (sys.executable, "-m", "services.console.preparation"))
     asyncio.run(run_stack(_with_market(options, _symbols(symbols)), stack_settings(), (preparation,)))
 

@@ -140,6 +140,12 @@ def _bracket(signal: SignalScored) -> Text:
     )
     parts = [f"price {number(signal.price)}"]
     parts += [f"{name} {number(level)} ({_away(level, signal)})" for name, level in levels]
+    if isinstance(signal.trailing, Decimal):
+        parts.append(f"after take profit 1 the stop trails {number(signal.trailing)} behind")
+    if signal.take_profit_type == "market":
+        parts.append("take profits at market")
+    if signal.on_opposite_signal == "close":
+        parts.append("closed by an opposite signal")
     if signal.hold_until_ms is not None:
         parts.append(f"closed at the latest {utc(signal.hold_until_ms)}")
     return Text(", ".join(parts))

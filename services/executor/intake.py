@@ -8,7 +8,6 @@ from libs.contracts.codec import decode
 from libs.contracts.event import Event
 from libs.contracts.topics import Topic
 from libs.kit.errors import BadMessage, UserError
-from libs.kit.logging import get_logger
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.follower import Follower
 from libs.streaming.records import LogReader, Record, log_generations
@@ -16,7 +15,6 @@ from libs.trading.execution.books import Place
 
 MOST_RECORDS = 500
 _WAIT_MS = 500
-_LOGGER = get_logger("executor.intake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,20 @@ class Intake:
     letters: DeadLetters
 
     async def run(self, routes: Sequence[Route]) -> None:
-        """Follow all routes until cancelled. Raises `UnreachableError` at the start, `UserError` for a log that has lost records."""
+        """Follow all routes until cancelled.
+
+        Raises `UnreachableError` when no broker answers at the start, `UserError` for a log that has lost records.
+        """
         generations = await log_generations(self.bootstrap, [route.topic.name for route in routes])
-        async with asyncio.TaskGroup() as group, LogReader(self.bootstrap) as log:
+        starts: list[tuple[Route, Place, int, int]] = []
+        async with LogReader(self.bootstrap) as log:
             for route in routes:
                 for number in await log.partitions(route.topic.name):
                     place = place_of(route.topic, generations[route.topic.name], number)
-                    start = await self._start(log, route, place, number)
-                    group.create_task(self._follow(route, place, number, start))
+                    starts.append((route, place, number, await self._start(log, route, place, number)))
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                group.create_task(self._follow(*start))
 
     async def _start(self, log: LogReader, route: Route, place: Place, number: int) -> int:
         end = await log.end(route.topic.name, number)

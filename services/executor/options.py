@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Mode = Literal["demo", "production"]
+Mode = Literal["paper", "demo", "production"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from libs.contracts.commands import CommandAnswered
 from libs.contracts.event import Event
-from libs.contracts.topics import ALERT, EXECUTOR, ORDER, POSITION, TRADE, Topic
+from libs.contracts.topics import ALERT, COMMAND_RESULT, EXECUTOR, ORDER, POSITION, TRADE, Topic
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, OrderChanged, PositionChanged
 from libs.streaming.producer import Publisher
 
@@ -16,6 +17,7 @@ _TOPICS: dict[type[Event], tuple[Topic, _Key]] = {
     LiveTradeChanged: (TRADE, lambda event: str(event.trade_id)),
     PositionChanged: (POSITION, lambda event: f"{event.account}:{event.symbol}"),
     ExecutorReported: (EXECUTOR, lambda event: str(event.account)),
+    CommandAnswered: (COMMAND_RESULT, lambda event: str(event.command_id)),
     AlertRaised: (ALERT, lambda event: str(event.event_id)),
 }
 

@@ -1,7 +1,7 @@
 """The one writer of the books: pages that come together are written together, each before anything of it is sent or told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from libs.contracts.event import Event
@@ -32,6 +32,7 @@ class Pages:
     options: Options
     lease: Lease | None = None
     trouble: str | None = None
+    _places: dict[Place, int] = field(default_factory=dict)
     _queue: list[_Waiting] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -61,6 +62,10 @@ class Pages:
         self._more.set()
         await waiting.written
 
+    def remember(self, places: Mapping[Place, int]) -> None:
+        """Places up to which nothing was for us; they are written with the next page."""
+        self._places |= places
+
     async def run(self) -> None:
         """Write what is asked for. Raises `LeaseLost` when the account is no longer ours: then nothing more may be sent."""
         while True:
@@ -68,7 +73,8 @@ class Pages:
             self._more.clear()
             together, self._queue = self._queue, []
             try:
-                await self._until_written(_merged([each.page for each in together]))
+                places, self._places = Page(offsets=self._places), {}
+                await self._until_written(_merged([places, *(each.page for each in together)]))
             except BaseException:
                 for each in together:
                     each.written.cancel()
@@ -85,18 +91,25 @@ class Pages:
             await self._pause(self.options.renew_seconds)
             lease = self._held()
             try:
-                self.lease = await self.books.renew(lease)
+                async with asyncio.timeout(lease.until - self.clock.monotonic()):
+                    self.lease = await self.books.renew(lease)
+            except TimeoutError:
+                raise LeaseLost("the books did not answer for as long as the lease lasted") from None
             except UnreachableError as error:
                 self._in_trouble(error)
 
     async def _until_written(self, page: Page) -> None:
         """A page whose answer was lost is the same page again; an account that is not ours any more ends the process."""
         while True:
+            lease = self._held()
             try:
-                await self.books.write(self._held(), page)
+                async with asyncio.timeout(lease.until - self.clock.monotonic()):
+                    await self.books.write(lease, page)
+            except TimeoutError:
+                raise LeaseLost("the books did not answer for as long as the lease lasted") from None
             except UnreachableError as error:
                 self._in_trouble(error)
-                await self._pause(self.options.trouble_pause_seconds)
+                await self.pause_in_trouble()
             else:
                 self.trouble = None
                 return
@@ -111,14 +124,16 @@ class Pages:
             _LOGGER.warning("the books cannot be written", why=error.advice.what)
         self.trouble = error.advice.what
 
+    async def pause_in_trouble(self) -> None:
+        """Wait a moment before the books are asked again."""
+        await self._pause(self.options.trouble_pause_seconds)
+
     async def _pause(self, seconds: float) -> None:
         await self.clock.sleep(seconds * self.clock.speed)
 
 
 def _merged(pages: Sequence[Page]) -> Page:
     """One page of several: the later document of a trade, the farther offset of a place, the newest configuration."""
-    if len(pages) == 1:
-        return pages[0]
     trades: dict[str, Trade] = {}
     offsets: dict[Place, int] = {}
     for page in pages:
@@ -130,5 +145,6 @@ def _merged(pages: Sequence[Page]) -> Page:
         events=tuple(event for page in pages for event in page.events),
         obeyed=tuple(one for page in pages for one in page.obeyed),
         offsets=offsets,
+        statement=next((page.statement for page in reversed(pages) if page.statement is not None), None),
         config=next((page.config for page in reversed(pages) if page.config is not None), None),
     )

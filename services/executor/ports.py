@@ -1,13 +1,13 @@
 """What the executor needs of the world, so that the same code runs on Kafka and PostgreSQL and on a virtual clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Protocol
 
 from libs.contracts.event import Event
 from libs.exchanges.trading import TradingVenue
 from libs.kit.clock import Clock
+from libs.trading.execution.admission import Quote
 from libs.trading.execution.books import Books
 from libs.trading.filters import SymbolFilters
 
@@ -23,6 +23,10 @@ class VenueTime(Clock, Protocol):
         """Whether the venue's time is known well enough to sign with it."""
         ...
 
+    def wall_ms(self) -> int:
+        """The machine's time (ms, UTC), in which people's commands expire."""
+        ...
+
     def monotonic(self) -> float:
         """Seconds of this machine that nobody sets; leases are counted in them."""
         ...
@@ -34,22 +38,24 @@ class Outlet(Protocol):
     def publish(self, events: Sequence[Event]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class SeenPrice:
-    """A price at the order venue, and the venue's time of it (ms)."""
-
-    price: Decimal
-    at_ms: int
-
-
 class Market(Protocol):
-    """What the order venue says of its contracts."""
+    """What the order venue says of its contracts. `symbols`: those that are followed; `quote_assets`: what settles them."""
+
+    @property
+    def symbols(self) -> Sequence[str]: ...
+
+    @property
+    def quote_assets(self) -> frozenset[str]: ...
 
     def filters(self, symbol: str) -> SymbolFilters | None:
         """None for a symbol that it does not have, or that does not trade now."""
         ...
 
-    def price(self, symbol: str) -> SeenPrice | None:
+    def statuses(self) -> Mapping[str, str]:
+        """The venue's word for each symbol, as far as it was told: TRADING, or another one."""
+        ...
+
+    def quote(self, symbol: str) -> Quote | None:
         """The newest price that was heard; None before the first."""
         ...
 

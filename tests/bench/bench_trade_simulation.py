@@ -34,8 +34,8 @@ def walk(rows: int, hours: int) -> TradeTape:
     return TradeTape(SYMBOL, 1, 3, times, price, quantity, np.zeros(rows, np.uint8))
 
 
-def signals(tape: TradeTape, hours: int, count: int, seed: int) -> Signals:
-    """As many emitted signals as a configuration has, on the 15 s grid."""
+def signals(tape: TradeTape, hours: int, count: int, seed: int, trailing: float) -> Signals:
+    """As many emitted signals as a configuration has, on the 15 s grid; `trailing` in ATR, 0: the stop stays at break-even."""
     chance = np.random.default_rng(seed)
     grid = np.sort(chance.choice(np.arange(4, hours * 240 - 1), count, replace=False))
     times = START_MS + grid * 15_000
@@ -52,6 +52,8 @@ def signals(tape: TradeTape, hours: int, count: int, seed: int) -> Signals:
         price + side * atr,
         price + side * 2 * atr,
         times + 70 * 60_000,
+        np.full(count, int(trailing * atr)),
+        *[np.zeros(count, np.int64)] * 3,
     )
 
 
@@ -72,9 +74,9 @@ def sweep(prepared: PreparedMarket, columns: list[Signals], setup: TradingSetup)
     return sum(len(simulate_arrays(prepared, each, setup).net) for each in columns)
 
 
-def run(rows: int, hours: int, configurations: int, per_configuration: int) -> None:
+def run(rows: int, hours: int, configurations: int, per_configuration: int, trailing: float) -> None:
     tape, setup = walk(rows, hours), account(hours)
-    columns = [signals(tape, hours, per_configuration, seed) for seed in range(configurations)]
+    columns = [signals(tape, hours, per_configuration, seed, trailing) for seed in range(configurations)]
     span = (START_MS, START_MS + hours * HOUR_MS)
     prepare({SYMBOL: tape.select(0, 1_000)}, setup, span)
     begun = time.process_time()
@@ -97,8 +99,9 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=92)
     parser.add_argument("--configurations", type=int, default=1_000)
     parser.add_argument("--signals", type=int, default=370)
+    parser.add_argument("--trailing", type=float, default=0, help="distance of trailing stops in ATR; 0: none")
     given = parser.parse_args()
-    run(given.rows, given.hours, given.configurations, given.signals)
+    run(given.rows, given.hours, given.configurations, given.signals, given.trailing)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,18 @@ from dataclasses import dataclass, field
 import msgspec
 
 from libs.store.live_rows import packed
-from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, LiveEvent, NonceTaken, Obeyed, Page, Place
+from libs.trading.execution.books import (
+    ConfigTaken,
+    Kept,
+    Lease,
+    LeaseLost,
+    LiveEvent,
+    NonceTaken,
+    Obeyed,
+    Page,
+    Place,
+    StatementLine,
+)
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import Trade
 
@@ -36,6 +47,8 @@ class MemoryDatabase:
     obeyed: dict[str, Obeyed] = field(default_factory=dict)
     configs: dict[int, LiveConfig] = field(default_factory=dict)
     offsets: dict[Place, int] = field(default_factory=dict)
+    statement: dict[tuple[object, ...], StatementLine] = field(default_factory=dict)
+    statement_span: tuple[int, int] = (0, 0)
 
     def documents(self) -> dict[str, Trade]:
         """Every trade that was written, by its id."""
@@ -87,6 +100,7 @@ class MemoryBooks:
             kept.configs[max(kept.configs)] if kept.configs else None,
             dict(kept.offsets),
             {nonce: each.expires_ms for nonce, each in kept.obeyed.items() if each.expires_ms > now_ms},
+            kept.statement_span[1],
         )
         await kept.gate("after load")
         return found
@@ -108,6 +122,7 @@ class MemoryBooks:
         kept.trades |= {trade.trade_id: packed(trade) for trade in page.trades}
         kept.events = {event.event_id: event for event in page.events} | kept.events
         kept.offsets |= page.offsets
+        self._add_statement(page)
         await kept.gate("after write")
 
     async def has_trade(self, trade_id: str) -> bool:
@@ -115,6 +130,18 @@ class MemoryBooks:
         found = trade_id in self._database.trades
         await self._database.gate("after has_trade")
         return found
+
+    def _add_statement(self, page: Page) -> None:
+        kept, given = self._database, page.statement
+        if given is None:
+            return
+        lines = {(line.kind, line.transaction_id, line.asset, line.symbol): line for line in reversed(given.lines)}
+        kept.statement = lines | kept.statement
+        begin, end = kept.statement_span
+        meets = given.since_ms <= end and given.until_ms >= begin
+        kept.statement_span = (
+            (min(begin, given.since_ms), max(end, given.until_ms)) if meets else (given.since_ms, given.until_ms)
+        )
 
     def _prove(self, lease: Lease) -> None:
         if self._database.epoch != lease.epoch or self._database.expires <= self._database.now():

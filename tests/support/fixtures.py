@@ -21,8 +21,9 @@ from tests.support.servers import Broker, Database
 
 @pytest.fixture(scope="session", autouse=True)
 def own_requests_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests ask their venues is counted in a folder of the session's, not in the user's."""
+    """What tests ask their venues, and the keys that stacks make, are in folders of the session's, not in the user's."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERPSTREAM_KEYS_DIR", str(tmp_path_factory.mktemp("keys")))
         patch.setenv("PERPSTREAM_REQUESTS_DIR", str(tmp_path_factory.mktemp("requests")))
         yield
 

@@ -5,6 +5,7 @@ One executor an account writes at a time: it holds a lease with an epoch, by the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
 
 from libs.trading.execution.config import LiveConfig
@@ -73,27 +74,54 @@ class Obeyed:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementLine:
+    """A line of the venue's income statement, in its own words; `amount` in units of `asset`, above 0: received."""
+
+    kind: str
+    symbol: str
+    amount: Decimal
+    asset: str
+    time_ms: int
+    transaction_id: int
+    trade_id: str = ""
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Every line that the venue has for [since_ms, until_ms). It tells some of them late: `until_ms` is some minutes ago."""
+
+    since_ms: int
+    until_ms: int
+    lines: Sequence[StatementLine]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """What is written together, or not at all. `offsets`: the next record to read of each place. `config`: a new version of what
-    may trade, by the last accepted `change_config` among `obeyed`. Trades are whole documents; the later of two counts."""
+    may trade, by the last accepted `change_config` among `obeyed`. Trades are whole documents; the later of two counts. Of the
+    statement, a line that is there already stays."""
 
     trades: Sequence[Trade] = ()
     events: Sequence[LiveEvent] = ()
     obeyed: Sequence[Obeyed] = ()
     offsets: Mapping[Place, int] = field(default_factory=dict)
     config: LiveConfig | None = None
+    statement: Statement | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What the books say at a start: trades that are not over, newest configuration, where reading goes on, and nonces that
-    have not expired yet. `ended`: ids of trades that are over already, of the last days, so that no signal is entered twice."""
+    have not expired yet. `ended`: ids of trades that are over already, of the last days, so that no signal is entered twice.
+    `statement_until_ms`: where its next page begins; 0 before the first."""
 
     trades: Sequence[Trade]
     ended: frozenset[str]
     config: LiveConfig | None
     offsets: Mapping[Place, int]
     nonces: Mapping[str, int]
+    statement_until_ms: int = 0
 
 
 class Books(Protocol):

@@ -1,4 +1,4 @@
-"""What has to be in order before an account is entered: one list for the executor, which enters nothing before, and the doctor."""
+"""What has to be in order before anything is entered: one list for the executor, which enters nothing before, and the doctor."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,85 +1,150 @@
 """What is to be done next for a trade, from its document alone: the executor carries it out, writes down what came of it, and
 asks again.
 
-Everything that a move needs stands in it, so that whoever carries it out decides nothing.
+The order of things: an entry once, and never again where it may have been carried out; the stop first and alone; targets; closes
+that were wished for; and when nothing is held any more, two reads that agree before the last stop is taken away.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from libs.trading.execution.document import ZERO, CloseWish, Trade
+from libs.trading.execution.doubts import FILLS_MS, questions
+from libs.trading.execution.exits import (
+    STOP_LEGS,
+    TARGET_LEGS,
+    Position,
+    cancelling,
+    closing,
+    is_fulfilled,
+    protecting,
+    retry_ms,
+)
+from libs.trading.execution.facts import CloseWished, Dropped, Ended
+from libs.trading.execution.folds import TWO_READS_MS, is_seen_flat, last_trade_ms
+from libs.trading.execution.folds_orders import READ_DELAY_MS
+from libs.trading.execution.moves import (
+    Ask,
+    Cancel,
+    Fetch,
+    Move,
+    Note,
+    Permits,
+    Place,
+    Wait,
+    conditional_kind,
+    due,
+    in_order,
+)
+from libs.trading.execution.sums import holding_of
 
-from libs.trading.execution.document import OurOrder, Trade
-from libs.trading.execution.facts import Fact
+__all__ = ["Ask", "Cancel", "Fetch", "Move", "Note", "Permits", "Place", "Wait", "conditional_kind", "next_moves"]
 
-ConditionalKind = Literal["STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
-Subject = Literal["fills", "position"]
-
-
-@dataclass(frozen=True, slots=True)
-class Permits:
-    """What the account may do now. `entries`: nothing forbids one of this symbol; `why_not` one word otherwise. `only_stops`:
-    from a break of the guard until its reset nothing is sent but a stop that is missing, and cancellations of what is left of a
-    flat position."""
-
-    entries: bool
-    only_stops: bool = False
-    why_not: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Send this order. Keep it first: fold `Intended`, then `Sending`, and write the page before the request leaves."""
-
-    order: OurOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """Cancel this order; `Canceled`, `CancelRefused`, `Answered` or `Unclear` is what comes of it. One that was triggered
-    (`order_id` set) is cancelled as the order that it became."""
-
-    order: OurOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the venue for this order: by its client id, or, where `order.order_id` is set, by that number. `Answered` or
-    `NotFound` is what comes of it; an answer that did not come is no fact: ask again a moment later."""
-
-    order: OurOrder
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Read the symbol's fills (`Filled` for each, then `FillsRead`) or its position (`PositionSeen`)."""
-
-    subject: Subject
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Nothing to send: fold this, write it down, and ask for the next moves at once."""
-
-    fact: Fact
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Nothing more to do before then, unless a fact arrives; always the last move."""
-
-    until_ms: int
-
-
-Move = Place | Cancel | Ask | Fetch | Note | Wait
+ALL_LEGS = frozenset((*STOP_LEGS, *TARGET_LEGS, "break_even", "trailing", "close", "entry"))
+UNEXPLAINED = "unexplained"
+"""The exit reason of a trade whose position is gone although its fills do not say how."""
 
 
 def next_moves(trade: Trade, now_ms: int, permits: Permits) -> tuple[Move, ...]:
-    """What to do now, in this order; nothing for a trade that is over. Moves of one answer are independent of each other but for
-    their order: carry out each, fold what came of it, then ask again."""
-    raise NotImplementedError
+    """What to do now, in this order; nothing for a trade that is over. `now_ms` by the venue's clock.
+
+    Carry out each move, fold what came of it, then ask again. Moves of one answer may be carried out at the same time.
+    """
+    if trade.is_final:
+        return ()
+    holding = holding_of(trade)
+    position = Position(trade, holding, now_ms)
+    if holding.left > ZERO and not is_seen_flat(trade):
+        moves = _open(position, permits)
+    elif trade.state == "entering":
+        moves = _entering(position, permits)
+    else:
+        moves = _finishing(position, permits)
+    return in_order([*moves, *questions(trade, holding, now_ms)])
 
 
-def conditional_kind(order: OurOrder) -> ConditionalKind:
-    """What a conditional order of ours is called at the venue."""
-    if order.callback_percent is not None:
-        return "TRAILING_STOP_MARKET"
-    return "TAKE_PROFIT_MARKET" if order.leg in ("take_profit_1", "take_profit_2") else "STOP_MARKET"
+def _entering(position: Position, permits: Permits) -> list[Move]:
+    """The entry, sent while it is valid and allowed, and known not to have been carried out."""
+    trade, now_ms = position.trade, position.now_ms
+    moves: list[Move] = []
+    for entry in position.of("entry"):
+        if entry.status != "intended":
+            continue
+        if (reason := _why_not_entered(trade, now_ms, permits)) is not None:
+            moves.append(Note(Dropped(entry.client_id, reason, now_ms)))
+        else:
+            due(moves, Place(entry), retry_ms(entry), now_ms)
+            moves.append(Wait(trade.valid_until_ms))
+    if not position.of("entry"):
+        moves.append(Note(Ended(UNEXPLAINED, now_ms)))
+    return moves
+
+
+def _why_not_entered(trade: Trade, now_ms: int, permits: Permits) -> str | None:
+    if trade.closes:
+        return "cancelled"
+    if now_ms >= trade.valid_until_ms:
+        return "expired"
+    if permits.only_stops or not permits.entries:
+        return permits.why_not or "risk_blocked"
+    return None
+
+
+def _open(position: Position, permits: Permits) -> list[Move]:
+    """Something is held: close it where that is wished for, else see to its exits."""
+    trade, now_ms = position.trade, position.now_ms
+    if permits.only_stops:
+        return [*protecting(position, only_stops=True), *_look(position)]
+    wish = _wish(trade)
+    if trade.bracket is not None and (wish is None or wish.quantity is not None):
+        if now_ms >= trade.bracket.hold_until_ms:
+            return [Note(CloseWished(CloseWish(reason="hold_limit", since_ms=now_ms, wish_id="hold_limit")))]
+        waits: list[Move] = [Wait(trade.bracket.hold_until_ms)]
+    else:
+        waits = []
+    if wish is None:
+        return [*protecting(position, only_stops=False), *_look(position), *waits]
+    moves = closing(position, wish)
+    if wish.quantity is None:
+        moves += cancelling(position, TARGET_LEGS)
+    if not position.stands and wish.reason != "stop_failed":
+        moves += protecting(position, only_stops=True)
+    return [*moves, *_look(position), *waits]
+
+
+def _look(position: Position) -> list[Move]:
+    """Whether something is held at all, where a read said no, or the venue had nothing to reduce."""
+    closes = position.of("close")
+    is_refused = bool(closes) and (closes[-1].reason or "").startswith("reduce_only")
+    moves: list[Move] = []
+    if position.trade.flat_reads or is_refused:
+        _read(position, moves)
+        due(moves, Fetch("fills"), position.trade.fills_read_ms + TWO_READS_MS, position.now_ms)
+    return moves
+
+
+def _read(position: Position, moves: list[Move]) -> None:
+    """The position, not before a read can be newer than the last fill."""
+    trade = position.trade
+    at_ms = max(trade.position_ms + TWO_READS_MS, last_trade_ms(trade) + READ_DELAY_MS)
+    due(moves, Fetch("position"), at_ms, position.now_ms)
+
+
+def _finishing(position: Position, permits: Permits) -> list[Move]:
+    """Nothing is held, by the books or by two reads: what is left of ours goes, the stops last."""
+    trade, now_ms = position.trade, position.now_ms
+    moves: list[Move] = []
+    if not is_seen_flat(trade):
+        if not permits.only_stops:
+            moves += cancelling(position, ALL_LEGS - STOP_LEGS)
+        _read(position, moves)
+        return moves
+    moves += cancelling(position, ALL_LEGS)
+    if trade.fills_read_ms < trade.flat_reads[-1]:
+        due(moves, Fetch("fills"), trade.fills_read_ms + FILLS_MS, now_ms)
+    elif all(order.is_final for order in trade.orders) and not position.holding.missing:
+        moves.append(Note(Ended(UNEXPLAINED if position.holding.left > ZERO else None, now_ms)))
+    return moves
+
+
+def _wish(trade: Trade) -> CloseWish | None:
+    """What is to be closed now: all, where somebody wants that; else the first part that is not closed yet."""
+    full = next((wish for wish in trade.closes if wish.quantity is None), None)
+    return full or next((wish for wish in trade.closes if not is_fulfilled(trade, wish)), None)

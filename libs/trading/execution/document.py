@@ -33,7 +33,8 @@ class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     `order_id`: of the order that a conditional one became. `valid_until_ms`: when the venue no longer accepts a request that
     was signed for it, so that from then on "not found" is final; 0 while it has certainly not been carried out. `attempts`: how
     often it was sent; `asked`: how often the venue has not found it, or been asked how it goes on, since the last answer.
-    `wish_id`: of the close wish that a close is for.
+    `wish_id`: of the close wish that a close is for. `triggered_ms`: when a conditional was known to wait no longer; from then on
+    its order is followed.
     """
 
     client_id: str
@@ -53,6 +54,7 @@ class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     asked: int = 0
     wish_id: str = ""
+    triggered_ms: int = 0
     intended_ms: int = 0
     updated_ms: int = 0
     reason: str | None = None
@@ -158,8 +160,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     `installation_letters`: of its client ids too. `funding`: what was paid (below 0: received), of the statement's lines
     `funding_ids`. `reached_first`: the first target's price was, where the position is too small to be split.
 
-    `flat_reads`: when the venue was asked and held nothing, since it last held something; `fills_read_ms`: up to when every fill
-    is known to be here.
+    `flat_reads`: when the venue was asked and held nothing, since it last held something; `position_ms`: when it was asked
+    last; `fills_read_ms`: up to when every fill is known to be here.
     """
 
     trade_id: str
@@ -191,6 +193,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     stop_failures: tuple[int, ...] = ()
     reached_first: bool = False
     flat_reads: tuple[int, ...] = ()
+    position_ms: int = 0
     fills_read_ms: int = 0
     times: Times = Times()
     history: tuple[StateChange, ...] = ()

@@ -127,7 +127,7 @@ def wish_of(signal: SignalScored, config: LiveConfig, now_ms: int) -> EntryWish 
         strategy=signal.strategy,
         version=signal.version,
         signal_ms=signal.event_time_ms,
-        trailing_distance=_trailing_distance(signal),
+        trailing_distance=None if signal.trailing is msgspec.UNSET else signal.trailing,
     )
 
 
@@ -136,7 +136,7 @@ def bracket_of(signal: SignalScored, hold_until_ms: int) -> Bracket | None:
     if signal.stop_loss is None or signal.take_profit_1 is None or signal.take_profit_2 is None:
         return None
     until = hold_until_ms if signal.hold_until_ms is None else min(signal.hold_until_ms, hold_until_ms)
-    kind: TakeProfitType = "market" if getattr(signal, "take_profit_type", None) == "market" else "limit"
+    kind: TakeProfitType = "market" if signal.take_profit_type == "market" else "limit"
     return Bracket(
         stop=signal.stop_loss,
         take_profit_1=signal.take_profit_1,
@@ -183,8 +183,3 @@ def refused_wish(wish: EntryWish, account: str, why: Refusal, now_ms: int) -> Tr
         times=Times(signal_ms=wish.signal_ms, decided_ms=now_ms),
         history=(StateChange("refused", now_ms, why.why),),
     )
-
-
-def _trailing_distance(signal: SignalScored) -> Decimal | None:
-    found = getattr(signal, "trailing_distance", None)
-    return None if found is msgspec.UNSET else found

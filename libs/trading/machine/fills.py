@@ -3,7 +3,7 @@
 from libs.indicators.kernel.compiler import Whole, compiled
 from libs.trading.machine import layout as at
 from libs.trading.machine.charges import share_of, slippage
-from libs.trading.machine.lifecycle import amount_of, break_even_price, reach_first_target
+from libs.trading.machine.lifecycle import amount_of, break_even_price, follow, reach_first_target
 from libs.trading.machine.risk import realise
 from libs.trading.machine.run import Int64, Run
 from libs.trading.machine.search import extent, lower_bound
@@ -41,6 +41,7 @@ def see(run: Run, symbol: Whole, until: Whole) -> None:
         low, high, _ = extent(run.market, begin, until)
         position[at.LOW] = min(position[at.LOW], low)
         position[at.HIGH] = max(position[at.HIGH], high)
+        follow(position, high if position[at.SIDE] > 0 else low)
         position[at.CURSOR] = until
 
 
@@ -94,16 +95,29 @@ def enter(run: Run, symbol: Whole, trade: Whole) -> None:
 
 
 @compiled
+def takes_profit(why: Whole) -> bool:
+    """Whether a take-profit fills."""
+    return bool(why == at.TAKE_PROFIT_1 or why == at.TAKE_PROFIT_2)
+
+
+@compiled
+def stops(why: Whole) -> bool:
+    """Whether a stop does."""
+    return bool(why == at.STOP_LOSS or why == at.BREAK_EVEN_STOP or why == at.TRAILING_STOP)
+
+
+@compiled
 def price_of_exit(run: Run, symbol: Whole, trade: Whole, why: Whole) -> tuple[Whole, Whole]:
     """The tape price that an exit is measured by, and what is given away per unit (fine; 0 for a resting order)."""
     position, costs = run.book.positions[symbol], run.terms.costs
-    if why == at.TAKE_PROFIT_1:
-        return position[at.TARGET_1], 0
-    if why == at.TAKE_PROFIT_2:
-        return position[at.TARGET_2], 0
+    level = position[at.STOP]
+    if takes_profit(why):
+        level = position[at.TARGET_1 if why == at.TAKE_PROFIT_1 else at.TARGET_2]
+        if position[at.TAKE_MARKET] == 0:
+            return level, 0
     price = run.market.price[trade]
-    if costs[at.GAPS] == 0 and (why == at.STOP_LOSS or why == at.BREAK_EVEN_STOP):
-        price = position[at.STOP]
+    if costs[at.GAPS] == 0 and (takes_profit(why) or stops(why)):
+        price = level
     return price, slippage(run.market, run.terms, symbol, trade, amount_of(position, why))
 
 
@@ -118,7 +132,8 @@ def leave(run: Run, symbol: Whole, trade: Whole, ms: Whole, why: Whole) -> None:
     if quantity > 0:
         column = add_fill(position, why, ms)
         filled = price * finer - position[at.SIDE] * given
-        rate = terms.costs[at.MAKER] if why == at.TAKE_PROFIT_1 or why == at.TAKE_PROFIT_2 else terms.costs[at.TAKER]
+        rests = takes_profit(why) and position[at.TAKE_MARKET] == 0
+        rate = terms.costs[at.MAKER] if rests else terms.costs[at.TAKER]
         fee = share_of(filled * quantity, rate)
         position[column + at.FILL_REFERENCE] = price * finer
         position[column + at.FILL_PRICE] = filled
@@ -129,7 +144,7 @@ def leave(run: Run, symbol: Whole, trade: Whole, ms: Whole, why: Whole) -> None:
         made = position[at.SIDE] * (filled - position[at.FIRST_FILL + at.FILL_PRICE]) * quantity
         realise(account, terms.rules, ms, made - fee)
     if why == at.TAKE_PROFIT_1:
-        reach_first_target(position, break_even_price(position, finer, terms.symbols[symbol, at.TICK]))
+        reach_first_target(position, break_even_price(position, terms.symbols[symbol], terms.costs[at.TAKER]))
     if position[at.LEFT] == 0:
         check_settlements(run, symbol, ms)
         counts = run.output.counts

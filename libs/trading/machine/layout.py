@@ -33,7 +33,9 @@ SETTLEMENT, DECISION, TRADE = range(3)
     HOLD_EXPIRED,
     RISK_GUARD,
     DATA_END,
-) = range(9)
+    TRAILING_STOP,
+    OPPOSITE_SIGNAL,
+) = range(11)
 # Why there is no position, in the order of `libs.trading.outcome.NotTakenReason`; ACCEPTED is no refusal.
 (
     ACCEPTED,
@@ -82,7 +84,17 @@ NORMAL, WARNING, CIRCUIT_BREAK = range(3)
 # A fill, up to three a position: entry, the first take-profit, the rest. Reference and price are fine prices.
 FILL_WHY, FILL_MS, FILL_REFERENCE, FILL_PRICE, FILL_QUANTITY, FILL_FEE, FILL_SLIPPAGE, FILL_COLUMNS = range(8)
 MOST_FILLS = 3
-POSITION_COLUMNS = FIRST_FILL + MOST_FILLS * FILL_COLUMNS
+FILLS_END = FIRST_FILL + MOST_FILLS * FILL_COLUMNS
+# More of a position, behind the fills, where a kept state of before can be made longer.
+(
+    TRIGGERED,  # CLOSING: why the order at the venue that was triggered fills
+    BEST,  # the best price since the first take-profit (tape price)
+    TRAILING,  # how far behind it the stop follows then (tape price); 0: it stays
+    TAKE_MARKET,  # 1: take-profits are market orders, triggered by a touch
+    CLOSES,  # 1: an opposite signal of its strategy closes it
+    STRATEGY,  # which one that is (`signal_columns.strategy_number`)
+    POSITION_COLUMNS,
+) = range(FILLS_END, FILLS_END + 7)
 
 # An account.
 (

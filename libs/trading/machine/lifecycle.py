@@ -2,7 +2,8 @@
 
 A take-profit is a resting limit order: it is filled, at its price, by the first trade *through* it. A trade at its price may
 have been the turn of the orders that stood there before ours; a trade beyond it proves that everything there was taken.
-A stop is a market order that the venue triggers by a trade at or beyond it, so it meets the price that was there.
+A stop is a market order that the venue triggers by a trade at or beyond it, so it meets the price that was there; so is a
+take-profit where the strategy wants it at market. After the first target the stop may follow the best price since.
 """
 
 from libs.indicators.kernel.compiler import Whole, compiled, entry
@@ -17,39 +18,55 @@ def action(position: Int64, time_ms: Whole, price: Whole) -> Whole:
     A closing order that has arrived comes first: it met the book before the trade did. Then the stop, then the next target.
     """
     if position[at.STATE] == at.CLOSING:
-        return position[at.CLOSE_WHY] if time_ms >= position[at.DUE] else at.NOTHING
+        return position[at.TRIGGERED] if time_ms >= position[at.DUE] else at.NOTHING
     if time_ms >= position[at.CLOSE_DUE]:
         return position[at.CLOSE_WHY]
     side, reduced = position[at.SIDE], position[at.REDUCED]
     if side * (price - position[at.STOP]) <= 0:
-        return at.BREAK_EVEN_STOP if reduced else at.STOP_LOSS
-    if side * (price - position[at.TARGET_2 if reduced else at.TARGET_1]) > 0:
+        return stop_name(position)
+    if side * (price - position[at.TARGET_2 if reduced else at.TARGET_1]) > -position[at.TAKE_MARKET]:
         return at.TAKE_PROFIT_2 if reduced else at.TAKE_PROFIT_1
     return at.NOTHING
+
+
+@compiled
+def stop_name(position: Int64) -> Whole:
+    """Which of its stops the stop is now."""
+    if position[at.REDUCED] == 0:
+        return at.STOP_LOSS
+    trailed = position[at.TRAILING] > 0 and position[at.STOP] == behind_best(position)
+    return at.TRAILING_STOP if trailed else at.BREAK_EVEN_STOP
+
+
+@compiled
+def behind_best(position: Int64) -> Whole:
+    """Where a trailing stop follows the best price."""
+    return position[at.BEST] - position[at.SIDE] * position[at.TRAILING]
 
 
 @entry
 def triggers(position: Int64) -> tuple[Whole, Whole]:
     """Tape prices at or below and at or above which `action` has something to do, as long as no closing order arrives."""
     stop = position[at.STOP]
+    beyond = 1 - position[at.TAKE_MARKET]
     target = position[at.TARGET_2 if position[at.REDUCED] else at.TARGET_1]
     if position[at.SIDE] > 0:
-        return stop, target + 1
-    return target - 1, stop
+        return stop, target + beyond
+    return target - beyond, stop
 
 
 @entry
-def delay_stop(position: Int64, time_ms: Whole, why: Whole, latency_ms: Whole) -> None:
-    """A stop that was triggered and takes its time: nothing else happens to the position until it is filled."""
+def trigger(position: Int64, time_ms: Whole, why: Whole, latency_ms: Whole) -> None:
+    """An order at the venue was triggered and takes its time: nothing else happens to the position until it is filled."""
     position[at.STATE] = at.CLOSING
     position[at.DUE] = time_ms + latency_ms
-    position[at.CLOSE_WHY] = why
+    position[at.TRIGGERED] = why
 
 
 @entry
 def close_by(position: Int64, due_ms: Whole, why: Whole) -> bool:
     """Let a closing order arrive at `due_ms`, unless another one does sooner; the bracket works until then."""
-    if position[at.STATE] != at.OPEN or due_ms >= position[at.CLOSE_DUE]:
+    if due_ms >= position[at.CLOSE_DUE]:
         return False
     position[at.CLOSE_DUE] = due_ms
     position[at.CLOSE_WHY] = why
@@ -58,9 +75,30 @@ def close_by(position: Int64, due_ms: Whole, why: Whole) -> bool:
 
 @entry
 def reach_first_target(position: Int64, break_even: Whole) -> None:
-    """After the first take-profit: the stop stands at the entry (tape price, on a tick)."""
+    """After the first take-profit: the stop stands at break-even (tape price, on a tick), or follows the price from there."""
     position[at.REDUCED] = 1
+    position[at.STATE] = at.OPEN
     position[at.STOP] = break_even
+    position[at.BEST] = position[at.TARGET_1]
+    raise_stop(position)
+
+
+@entry
+def follow(position: Int64, price: Whole) -> None:
+    """A price (tape) that the position lived through: where it is the best since the first target, a trailing stop follows."""
+    waits = position[at.STATE] != at.OPEN or position[at.REDUCED] == 0
+    if waits or position[at.SIDE] * (price - position[at.BEST]) <= 0:
+        return
+    position[at.BEST] = price
+    raise_stop(position)
+
+
+@compiled
+def raise_stop(position: Int64) -> None:
+    """A trailing stop only comes closer."""
+    stop = behind_best(position)
+    if position[at.TRAILING] > 0 and position[at.SIDE] * (stop - position[at.STOP]) > 0:
+        position[at.STOP] = stop
 
 
 @entry
@@ -69,10 +107,19 @@ def amount_of(position: Int64, why: Whole) -> Whole:
     return position[at.FIRST] if why == at.TAKE_PROFIT_1 else position[at.LEFT]
 
 
-@compiled
-def break_even_price(position: Int64, finer: Whole, tick: Whole) -> Whole:
-    """The entry's price on a tick of the tape, rounded so that a stop there does not lose by rounding."""
-    entry_price = position[at.FIRST_FILL + at.FILL_PRICE]
-    grid = finer * tick
-    below = entry_price // grid * tick
-    return below + tick if position[at.SIDE] > 0 and below * finer < entry_price else below
+@entry
+def break_even_price(position: Int64, symbol: Int64, taker: Whole) -> Whole:
+    """`libs.trading.break_even.break_even_price` in whole numbers (tape price): entry and stop pay the taker's rate (10**-8).
+
+    The price that pays for both is the entry's with both rates of it over 1 - rate (short: 1 + rate) more, in favour of the
+    position; entries of any size stay within 64 bits.
+    """
+    side, entry_price = position[at.SIDE], position[at.FIRST_FILL + at.FILL_PRICE]
+    rest_of_unit = at.UNIT - side * taker
+    whole, rest = entry_price // rest_of_unit, entry_price % rest_of_unit
+    fine = entry_price + side * (whole * 2 * taker - (-rest * 2 * taker) // rest_of_unit)
+    grid = symbol[at.FINER] * symbol[at.TICK]
+    nearest = position[at.TARGET_1] - side * symbol[at.TICK]
+    if side > 0:
+        return min(-(-fine // grid) * symbol[at.TICK], nearest)
+    return max(fine // grid * symbol[at.TICK], nearest)

@@ -6,11 +6,11 @@ at E therefore knows what trades before E did, as the engine's evaluation at E d
 
 from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.trading.machine import layout as at
-from libs.trading.machine.fills import enter, leave, refuse, see, settle
-from libs.trading.machine.lifecycle import action, close_by, delay_stop, triggers
+from libs.trading.machine.fills import enter, leave, refuse, see, settle, stops, takes_profit
+from libs.trading.machine.lifecycle import action, amount_of, close_by, follow, trigger, triggers
 from libs.trading.machine.risk import admitted, guard
 from libs.trading.machine.run import Run
-from libs.trading.machine.search import first_outside, lower_bound
+from libs.trading.machine.search import Trail, first_outside, first_trailed, lower_bound
 from libs.trading.machine.sizing import first_part, sized
 
 
@@ -26,7 +26,11 @@ def find_next(run: Run, symbol: Whole) -> None:
     if state == at.OPEN:
         trade = lower_bound(market.time_ms, begin, end, position[at.CLOSE_DUE])
         low, high = triggers(position)
-        trade = first_outside(market, begin, trade, low, high)
+        if position[at.REDUCED] and position[at.TRAILING]:
+            trail = Trail(position[at.SIDE], position[at.BEST], position[at.TRAILING])
+            trade = first_trailed(market, begin, trade, (low, high), trail)
+        else:
+            trade = first_outside(market, begin, trade, low, high)
     else:
         trade = lower_bound(market.time_ms, begin, end, position[at.DUE])
     position[at.EVENT_AT] = trade
@@ -55,9 +59,9 @@ def take_trade(run: Run, symbol: Whole) -> None:
     position[at.CURSOR] = trade + 1
     why = action(position, ms, price)
     while why != at.NOTHING:
-        stopped = why == at.STOP_LOSS or why == at.BREAK_EVEN_STOP
-        if stopped and position[at.STATE] == at.OPEN and costs[at.STOP_LATENCY_MS] > 0:
-            delay_stop(position, ms, why, costs[at.STOP_LATENCY_MS])
+        triggered = stops(why) or (position[at.TAKE_MARKET] and takes_profit(why) and amount_of(position, why) > 0)
+        if triggered and position[at.STATE] == at.OPEN and costs[at.STOP_LATENCY_MS] > 0:
+            trigger(position, ms, why, costs[at.STOP_LATENCY_MS])
             break
         leave(run, symbol, trade, ms, why)
         if position[at.STATE] == at.FREE:
@@ -66,6 +70,7 @@ def take_trade(run: Run, symbol: Whole) -> None:
     # It lived through this price, unless it was gone before.
     position[at.LOW] = min(position[at.LOW], price)
     position[at.HIGH] = max(position[at.HIGH], price)
+    follow(position, price)
 
 
 @compiled
@@ -77,11 +82,22 @@ def take_settlement(run: Run, symbol: Whole) -> None:
 
 
 @compiled
+def close_opposite(run: Run, k: Whole) -> bool:
+    """A strategy that says so closes its position, or what its order will open, on its own signal the other way."""
+    signals, position = run.signals, run.book.positions[run.signals.symbol[k]]
+    opposite = position[at.SIDE] == -signals.side[k] and position[at.STRATEGY] == signals.strategy[k]
+    if position[at.STATE] == at.FREE or position[at.CLOSES] == 0 or not opposite:
+        return False
+    return close_by(position, signals.time_ms[k] + run.terms.costs[at.LATENCY_MS], at.OPPOSITE_SIGNAL)
+
+
+@compiled
 def decide(run: Run, k: Whole) -> bool:
-    """A signal: an order on its way (true), or a refusal."""
+    """A signal: an order on its way, or a refusal. True when that changed what comes next."""
     signals, account, terms = run.signals, run.book.account, run.terms
     ms, symbol = signals.time_ms[k], signals.symbol[k]
     position = run.book.positions[symbol]
+    closed = close_opposite(run, k)
     why = admitted(account, terms.rules, ms, position[at.STATE] != at.FREE)
     quantity = 0 * ms
     price, stop, side = signals.price[k], signals.stop[k], signals.side[k]
@@ -91,7 +107,7 @@ def decide(run: Run, k: Whole) -> bool:
         quantity, why = sized(terms.symbols[symbol], terms.rules[at.RISK], account[at.BALANCE], price, stop)
     if why != at.ACCEPTED:
         refuse(run, signals.number[k], ms, why)
-        return False
+        return closed
     position[at.STATE] = at.ORDERED
     position[at.SIGNAL], position[at.SIDE] = signals.number[k], side
     position[at.QUANTITY], position[at.FIRST] = quantity, first_part(terms.symbols[symbol], quantity)
@@ -101,6 +117,8 @@ def decide(run: Run, k: Whole) -> bool:
     position[at.HOLD_UNTIL] = signals.hold_until_ms[k]
     position[at.CLOSE_DUE] = signals.hold_until_ms[k] + terms.costs[at.LATENCY_MS]
     position[at.CLOSE_WHY] = at.HOLD_EXPIRED
+    position[at.TRAILING], position[at.TAKE_MARKET] = signals.trailing[k], signals.take_market[k]
+    position[at.CLOSES], position[at.STRATEGY] = signals.closes[k], signals.strategy[k]
     account[at.TAKEN] += 1
     return True
 
@@ -138,8 +156,8 @@ def flatten(run: Run, ms: Whole) -> bool:
     """Send closing orders for everything that is open; whether that changed what comes next."""
     changed = False
     for symbol in range(len(run.book.positions)):
-        due = ms + run.terms.costs[at.LATENCY_MS]
-        if close_by(run.book.positions[symbol], due, at.RISK_GUARD):
+        position, due = run.book.positions[symbol], ms + run.terms.costs[at.LATENCY_MS]
+        if position[at.STATE] == at.OPEN and close_by(position, due, at.RISK_GUARD):
             find_next(run, symbol)
             changed = True
     return changed

@@ -53,7 +53,10 @@ class Book(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """Signals in order of time: their numbers, evaluation times, symbols' rows, sides, and prices in the tape's decimals."""
+    """Signals in order of time: their numbers, evaluation times, symbols' rows, sides, and prices in the tape's decimals.
+
+    `trailing`: a distance, 0 for none. `take_market` and `closes` (on an opposite signal of the same `strategy`) are 1 or 0.
+    """
 
     number: Int64
     time_ms: Int64
@@ -64,6 +67,10 @@ class Signals(NamedTuple):
     target_1: Int64
     target_2: Int64
     hold_until_ms: Int64
+    trailing: Int64
+    take_market: Int64
+    closes: Int64
+    strategy: Int64
 
 
 class Output(NamedTuple):

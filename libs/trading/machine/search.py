@@ -1,5 +1,7 @@
 """Finding the trade at which something happens: whole blocks are skipped by their extremes, times are found by halving."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,45 @@ def first_outside(market: Market, begin: Whole, end: Whole, low: Whole, high: Wh
         while i < stop:
             if market.price[i] <= low or market.price[i] >= high:
                 return i
+            i += 1
+    return end
+
+
+class Trail(NamedTuple):
+    """A stop that follows the best price: side 1 long, -1 short; the best price so far and the distance (tape prices)."""
+
+    side: Whole
+    best: Whole
+    distance: Whole
+
+
+@entry
+def first_trailed(market: Market, begin: Whole, end: Whole, outside: tuple[Whole, Whole], trail: Trail) -> Whole:
+    """`first_outside` with a stop that follows: the one of the two bounds that is on the losing side comes closer as the price
+    gets better, and each trade meets it where those before have left it."""
+    side, best = trail.side, trail.side * trail.best
+    # As if long: a short position's prices are turned around.
+    stop, target = (outside[0], outside[1]) if side > 0 else (-outside[1], -outside[0])
+    i = begin
+    while i < end:
+        block = i // at.BLOCK
+        after = (block + 1) * at.BLOCK
+        if i == block * at.BLOCK and after <= end:
+            low, high = market.block_low[block], market.block_high[block]
+            worst, top = (low, high) if side > 0 else (-high, -low)
+            if top < target and worst > max(stop, max(best, top) - trail.distance):
+                best = max(best, top)
+                stop = max(stop, best - trail.distance)
+                i = after
+                continue
+        after = min(after, end)
+        while i < after:
+            price = side * market.price[i]
+            if price <= stop or price >= target:
+                return i
+            if price > best:
+                best = price
+                stop = max(stop, best - trail.distance)
             i += 1
     return end
 

@@ -22,12 +22,15 @@ from libs.trading.execution.books import (
     LiveEvent,
     NonceTaken,
     Page,
+    Statement,
+    StatementLine,
 )
 from libs.trading.execution.config import LiveConfig
 from tests.fakes.memory_books import MemoryBooks, MemoryDatabase
 from tests.libs.store.live_trades import COMMAND, NOW_MS, TRADE, replaced
 
 _ACCOUNTS = itertools.count()
+LINES = [StatementLine("FUNDING_FEE", "BTCUSDT", Decimal(n), "USDT", NOW_MS, n) for n in range(3)]
 TRADES = st.builds(
     lambda name, state, quantity: replaced(TRADE, trade_id=name, state=state, quantity=Decimal(quantity)),
     st.sampled_from(["t1", "t2"]),
@@ -40,6 +43,12 @@ COMMANDS = st.builds(
     st.sampled_from(["closing", "refused"]),
     st.sampled_from([1_700_000_000_000, 4_000_000_000_000]),
 )
+STATEMENTS = st.builds(
+    lambda since, length, names: Statement(since, since + length, [LINES[name] for name in names]),
+    st.integers(0, 50),
+    st.integers(0, 20),
+    st.lists(st.sampled_from([0, 1, 2]), max_size=3),
+)
 PAGES = st.builds(
     Page,
     st.lists(TRADES, max_size=2),
@@ -48,6 +57,7 @@ PAGES = st.builds(
     st.dictionaries(st.tuples(st.just("topic"), st.integers(0, 1)), st.integers(0, 9), max_size=2),
     st.none()
     | st.builds(lambda version, most: LiveConfig(version=version, max_positions=most), *[st.integers(1, 2)] * 2),
+    st.none() | STATEMENTS,
 )
 CALLS = st.lists(
     st.tuples(
@@ -93,7 +103,7 @@ def _plain(kept: Kept) -> object:
     trades = sorted(
         (trade.trade_id, trade.state, str(trade.quantity), replaced(trade, account="main")) for trade in kept.trades
     )
-    return trades, kept.ended, kept.config, dict(kept.offsets), dict(kept.nonces)
+    return trades, kept.ended, kept.config, dict(kept.offsets), dict(kept.nonces), kept.statement_until_ms
 
 
 async def _answer(desk: Desk, call: tuple[str, int, Page]) -> object:

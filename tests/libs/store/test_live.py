@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -245,6 +246,28 @@ async def test_a_database_that_is_away_is_said_so_and_its_books_are_there_afterw
             await call
     own_postgres.start()
     assert (await found.load(await found.renew(lease))).trades == [TRADE]
+    await engine.dispose()
+
+
+async def test_a_database_that_hangs_is_one_that_is_away(
+    own_postgres: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("libs.store.live._PATIENCE_SECONDS", 0.5)
+    engine = create_engine(DatabaseSettings(database_url=own_postgres.url))
+    await migrate.upgrade(engine)
+    found = books(engine)
+    lease = await held(found)
+    server = psutil.Process(own_postgres.pid)
+    processes = [server, *server.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    for call in (found.write(lease, Page([TRADE])), found.load(lease)):
+        with pytest.raises(UnreachableError, match="does not answer"):
+            await call
+    for process in processes:
+        process.resume()
+    await found.write(lease, Page([TRADE]))
+    assert (await found.load(lease)).trades == [TRADE]
     await engine.dispose()
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
 from libs.contracts.signals import Direction, SignalScored
 from libs.trading.arrays import TradingSetup
@@ -49,6 +50,9 @@ class Idea:
     symbol: str = SYMBOL
     hold_ms: int = 70 * MINUTE_MS
     strategy: str = "v51"
+    trailing: str | None = None
+    at_market: bool = False
+    closes: bool = False
 
 
 SHORT = Idea(direction="short", stop="102.0", targets=("98.0", "96.0"))
@@ -78,6 +82,9 @@ def signal(idea: Idea) -> SignalScored:
         contributions=(),
         inputs={},
         coverage={},
+        take_profit_type="market" if idea.at_market else UNSET,
+        on_opposite_signal="close" if idea.closes else UNSET,
+        trailing=UNSET if idea.trailing is None else Decimal(idea.trailing),
     )
 
 

@@ -6,6 +6,8 @@ Prices of accounts.py: one decimal, three for quantities; so a fine price is 10*
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from libs.contracts.signals import SignalScored
@@ -31,6 +33,7 @@ class Position:
     close_why: str = "hold_expired"
     left: int = 0
     reduced: bool = False
+    best: int = 0
     triggered: tuple[str, int] | None = None
     fills: list[Fill] = field(default_factory=list)
     funding: int = 0
@@ -115,8 +118,12 @@ class Naive:
             self.broken_until = ms + self.setup.rules.cooldown_minutes * 60_000 if broken else -1
         if self.broken_until >= 0 and self.setup.rules.flatten:
             for _, each in opened:
-                if ms + self.setup.costs.latency_ms < each.close_due and each.triggered is None:
-                    each.close_due, each.close_why = ms + self.setup.costs.latency_ms, "risk_guard"
+                if each.triggered is None:
+                    self.close(each, ms, "risk_guard")
+
+    def close(self, each: Position, ms: int, why: str) -> None:
+        if ms + self.setup.costs.latency_ms < each.close_due:
+            each.close_due, each.close_why = ms + self.setup.costs.latency_ms, why
 
     def settle(self, symbol: str, what: tuple[int, int]) -> None:
         each = self.positions.get(symbol)
@@ -136,6 +143,10 @@ class Naive:
         side = 1 if each.direction == "long" else -1
         price, stop = int(each.price * 10), int(each.stop_loss * 10)
         quantity = self.risk // max(1, abs(price - stop) * FINER)
+        held = self.positions.get(each.symbol)
+        opposite = held is not None and held.signal.strategy == each.strategy and held.side != side
+        if held is not None and opposite and held.signal.on_opposite_signal == "close":
+            self.close(held, ms, "opposite_signal")
         why = self.closed_to(each.symbol)
         if not why and side * (price - stop) <= 0:
             why = "stop_passed"
@@ -180,11 +191,14 @@ class Naive:
             return
         if each.triggered is not None:
             why, due = each.triggered
-            if ms >= due:
-                self.market_exit(symbol, ms, why, price)
-            else:
+            if ms < due:
                 each.low, each.high = min(each.low, price), max(each.high, price)
-            return
+                return
+            each.triggered = None
+            if why != "take_profit_1":
+                self.market_exit(symbol, ms, why, price)
+                return
+            self.take_first(symbol, ms, price)
         if ms >= each.close_due:
             self.market_exit(symbol, ms, each.close_why, price)
             return
@@ -192,32 +206,72 @@ class Naive:
             pass
         if symbol in self.positions:
             each.low, each.high = min(each.low, price), max(each.high, price)
+            if each.reduced and each.triggered is None:
+                self.follow(each, price)
 
     def bracket(self, ms: int, symbol: str, price: int) -> bool:
         """One step of the bracket at a trade; false when there is nothing more to do."""
         each = self.positions[symbol]
-        beyond = price <= each.stop if each.side > 0 else price >= each.stop
-        if beyond:
-            why = "break_even_stop" if each.reduced else "stop_loss"
-            if self.setup.costs.stop_latency_ms:
-                each.triggered = (why, ms + self.setup.costs.stop_latency_ms)
+        late = self.setup.costs.stop_latency_ms
+        if each.side * price <= each.side * each.stop:
+            why = self.stop_name(each)
+            if late:
+                each.triggered = (why, ms + late)
             else:
                 self.market_exit(symbol, ms, why, price)
             return True
-        target = each.targets[each.reduced]
-        if not (price > target if each.side > 0 else price < target):
+        target, at_market = each.targets[each.reduced], each.signal.take_profit_type == "market"
+        ahead = each.side * (price - target)
+        if ahead < 0 or (ahead == 0 and not at_market):
             return False
-        each.low, each.high = min(each.low, target), max(each.high, target)
-        if each.reduced:
-            self.exit(symbol, ms, "take_profit_2", target * FINER, each.left)
-            return True
-        half = each.quantity // 2
-        each.reduced = True
-        if half:
-            self.exit(symbol, ms, "take_profit_1", target * FINER, half)
-        entry = each.fills[0][2]
-        each.stop = -(-entry // FINER) if each.side > 0 else entry // FINER
+        why = "take_profit_2" if each.reduced else "take_profit_1"
+        if at_market and late and (each.reduced or each.quantity // 2):
+            each.triggered = (why, ms + late)
+        elif why == "take_profit_1":
+            self.take_first(symbol, ms, price)
+        elif at_market:
+            self.market_exit(symbol, ms, why, price)
+        else:
+            each.low, each.high = min(each.low, target), max(each.high, target)
+            self.exit(symbol, ms, why, target * FINER, each.left)
         return True
+
+    def take_first(self, symbol: str, ms: int, price: int) -> None:
+        """The first target: half is sold, and the second stop stands."""
+        each, half = self.positions[symbol], self.positions[symbol].quantity // 2
+        target, at_market = each.targets[0], each.signal.take_profit_type == "market"
+        met = price if at_market else target
+        each.low, each.high = min(each.low, met), max(each.high, met)
+        if half:
+            given = self.slip(symbol, price, half) if at_market else 0
+            self.exit(symbol, ms, "take_profit_1", met * FINER - each.side * given, half)
+        each.reduced, each.best = True, target
+        each.stop = self.break_even(each)
+        self.follow(each, target)
+
+    def break_even(self, each: Position) -> int:
+        """What pays for entry and exit, or a tick before the target."""
+        entry, fee = Fraction(each.fills[0][2], FINER), Fraction(self.setup.costs.taker_fee)
+        if each.side > 0:
+            return min(math.ceil(entry * (1 + fee) / (1 - fee)), each.targets[0] - 1)
+        return max(math.floor(entry * (1 - fee) / (1 + fee)), each.targets[0] + 1)
+
+    def follow(self, each: Position, price: int) -> None:
+        each.best = max(each.best, price) if each.side > 0 else min(each.best, price)
+        if (away := self.away(each)) is not None:
+            behind = each.best - each.side * away
+            each.stop = max(each.stop, behind) if each.side > 0 else min(each.stop, behind)
+
+    def away(self, each: Position) -> int | None:
+        distance = each.signal.trailing
+        return max(1, int(distance * 10)) if isinstance(distance, Decimal) else None
+
+    def stop_name(self, each: Position) -> str:
+        if not each.reduced:
+            return "stop_loss"
+        away = self.away(each)
+        trailed = away is not None and each.stop == each.best - each.side * away
+        return "trailing_stop" if trailed else "break_even_stop"
 
     def enter(self, ms: int, symbol: str, price: int) -> None:
         each = self.positions[symbol]
@@ -238,7 +292,8 @@ class Naive:
 
     def exit(self, symbol: str, ms: int, why: str, fine: int, quantity: int) -> None:
         each = self.positions[symbol]
-        fee = self.fee(fine * quantity, taker=not why.startswith("take"))
+        rests = why.startswith("take") and each.signal.take_profit_type != "market"
+        fee = self.fee(fine * quantity, taker=not rests)
         each.fills.append((why, ms, fine, quantity, fee))
         each.left -= quantity
         self.gain(each.side * (fine - each.fills[0][2]) * quantity - fee)

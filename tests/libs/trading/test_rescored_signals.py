@@ -27,18 +27,29 @@ multiples = st.sampled_from([0.0005, 0.1, 1.0, 1.25, 2.5, 24.0]) | st.floats(0.0
 )
 
 
-def strategy(near: float, far: float, stop: float, hold: int) -> Strategy:
+def strategy(near: float, far: float, stop: float, hold: int, ways: dict[str, object] | None = None) -> Strategy:
     definition = {
         "name": "any",
         "version": 1,
         "threshold": 1,
         "cooldown_seconds": 15,
         "atr_percentile_band": {"low": 0.0, "high": 1.0},
-        "bracket": {"take_profit_1_atr": near, "take_profit_2_atr": near + far, "stop_loss_atr": stop},
+        "bracket": {"take_profit_1_atr": near, "take_profit_2_atr": near + far, "stop_loss_atr": stop, **(ways or {})},
         "hold_minutes": hold,
         "factors": {"cvd_momentum": {"weight": 1.0}},
     }
     return read_strategy(json.dumps(definition), "any")
+
+
+ways_out = st.fixed_dictionaries(
+    {},
+    optional={
+        "trailing_atr": multiples,
+        "take_profit_type": st.sampled_from(["limit", "market"]),
+        "on_opposite_signal": st.sampled_from(["ignore", "close"]),
+    },
+)
+strategies = st.builds(strategy, multiples, multiples, multiples, st.integers(1, 200), ways_out)
 
 
 @st.composite
@@ -70,7 +81,7 @@ def events(found: list[Situation], chosen: Strategy) -> list[SignalScored]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(markets(), st.builds(strategy, multiples, multiples, multiples, st.integers(1, 200)), st.booleans())
+@given(markets(), strategies, st.booleans())
 def test_levels_are_those_of_the_event(found: list[Situation], chosen: Strategy, filtered: bool) -> None:
     filters = {
         "BTCUSDT": SymbolFilters("BTCUSDT", Decimal("0.5"), Decimal("0.001")),

@@ -67,11 +67,12 @@ def test_one_trade_can_go_through_both_targets() -> None:
     assert exits(outcome) == [("take_profit_1", "102.0", "25.000"), ("take_profit_2", "104.0", "25.000")]
 
 
-def test_the_stop_goes_to_the_entry_after_the_first_profit() -> None:
-    market = tape(ENTRY, (61_000, "100.0"), (62_000, "102.1"), (63_000, "100.2"), (64_000, "100.1"))
+def test_the_stop_goes_to_where_nothing_is_lost_after_the_first_profit() -> None:
+    # 100.1 * 1.0005 / 0.9995 = 100.20015: the next tick is 100.3.
+    market = tape(ENTRY, (61_000, "100.0"), (62_000, "102.1"), (63_000, "100.4"), (64_000, "100.3"))
     outcome = Scene([market]).only()
-    assert exits(outcome) == [("take_profit_1", "102.0", "25.000"), ("break_even_stop", "100.1", "25.000")]
-    assert outcome.gross == D("47.5")
+    assert exits(outcome) == [("take_profit_1", "102.0", "25.000"), ("break_even_stop", "100.3", "25.000")]
+    assert outcome.gross == D("52.5")  # 25 * 1.9 + 25 * 0.2
     assert outcome.adverse_r == pytest.approx(-0.1 / 2.1)
 
 

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -75,8 +76,19 @@ def random_ideas(chance: random.Random, tapes: list[TradeTape]) -> list[Idea]:
             texts = [str(D(level) / 10) for level in levels]
             direction: Direction = "long" if side > 0 else "short"
             hold = chance.randrange(30_000, 70 * 60_000)
-            ideas.append(Idea(at, direction, texts[0], texts[1], (texts[2], texts[3]), tape.symbol, hold))
+            idea = Idea(at, direction, texts[0], texts[1], (texts[2], texts[3]), tape.symbol, hold)
+            ideas.append(replace(idea, **random_ways(chance)))
     return ideas
+
+
+def random_ways(chance: random.Random) -> dict[str, Any]:
+    """How a bracket works: some trail, some take profits at market, some are closed by an opposite signal."""
+    return {
+        "trailing": chance.choice((None, None, "0.1", "0.4", "1.5")),
+        "at_market": chance.random() < 0.3,
+        "closes": chance.random() < 0.5,
+        "strategy": chance.choice(("v51", "v51", "v52")),
+    }
 
 
 def random_scene(draw: Draw) -> Scene:

@@ -13,6 +13,8 @@ from libs.trading.strategy import StrategyInvalid, read_strategy, strategy_schem
 FOLDER = Path(__file__).parents[3] / "strategies"
 FILES = sorted(path.name for path in FOLDER.glob("*.json") if path.name != "schema.json")
 
+BRACKET = {"take_profit_1_atr": 1.0, "take_profit_2_atr": 2.0, "stop_loss_atr": 1.0}
+
 
 def data() -> dict[str, Any]:
     found: dict[str, Any] = json.loads((FOLDER / "v51.json").read_text())
@@ -63,6 +65,15 @@ def test_v51_looks_at_trades_alone_and_v52_at_positioning_too() -> None:
         (
             {"bracket": {"take_profit_1_atr": 3, "take_profit_2_atr": 1, "stop_loss_atr": 1}},
             "$.bracket: take_profit_1_atr must be below take_profit_2_atr",
+        ),
+        (
+            {"bracket": BRACKET | {"working_type": "mark"}},
+            "$.bracket.working_type: mark is not offered: tapes have no mark prices, so that no backtest could try it"
+            ' (found "mark")',
+        ),
+        (
+            {"bracket": BRACKET | {"on_opposite_signal": "reverse"}},
+            "$.bracket.on_opposite_signal: must be 'ignore' or 'close' (found \"reverse\")",
         ),
         (
             {"factors": {"cvd_momentum": {"weight": 0.4}}, "direction": {}},

@@ -1,0 +1,66 @@
+"""Which key a person signs with, whom the services of a stack trust, and the first key of a local stack."""
+
+import getpass
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from infra.local.options import command_keys_dir
+from libs.kit.errors import ConfigurationError, UserError
+from libs.kit.keys import PersonalKey, TrustedFolder, key_names, new_key, read_key
+from libs.kit.settings import CommandKeySettings, PersonalKeySettings, load_settings
+from services.console.output import state_dir
+
+
+def own_name() -> str:
+    """The login's name, as a key may be called."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        login = "operator"
+    return re.sub(r"[^a-z0-9_-]", "-", login.lower()).strip("-_")[:32] or "operator"
+
+
+def personal_key() -> PersonalKey:
+    """The key of PERPSTREAM_KEY, else of the login's name, else the only one. Raises `ConfigurationError` without one."""
+    settings = load_settings(PersonalKeySettings)
+    names = key_names(settings.keys_dir)
+    if settings.key is not None:
+        return read_key(settings.keys_dir, settings.key)
+    if own_name() in names:
+        return read_key(settings.keys_dir, own_name())
+    if len(names) == 1:
+        return read_key(settings.keys_dir, names[0])
+    if not names:
+        raise ConfigurationError(
+            "you have no key to sign commands with", where=str(settings.keys_dir), todo="perpstream keys new --trust"
+        )
+    raise ConfigurationError(
+        f"you have several keys: {', '.join(names)}", where="PERPSTREAM_KEY", todo="name the one to sign with"
+    )
+
+
+def trusted_folder(folder: Path | None) -> TrustedFolder:
+    """Whom the services trust: the folder of PERPSTREAM_COMMAND_KEYS, else that of the stack in the state folder."""
+    settings = load_settings(CommandKeySettings)
+    if "command_keys" in settings.model_fields_set:
+        return TrustedFolder(settings.command_keys)
+    return TrustedFolder(command_keys_dir(state_dir(folder)))
+
+
+def trust_operator(folder: Path) -> None:
+    """Make a key for whoever starts a stack in this state folder for the first time, and trust it: their commands work at once.
+
+    Only where nobody has said yet who is trusted, so that a person who was taken out stays out. What does not work is left: then
+    commands are refused, and say what to do.
+    """
+    if "command_keys" in load_settings(CommandKeySettings).model_fields_set:
+        return
+    trusted = trusted_folder(folder)
+    if trusted.folder.exists():
+        return
+    keys_dir = load_settings(PersonalKeySettings).keys_dir
+    with suppress(UserError, OSError):
+        if not key_names(keys_dir):
+            new_key(keys_dir, own_name())
+        trusted.trust(personal_key().public)

@@ -1,0 +1,95 @@
+"""The checklist, gone through at the start and every minute: what has to be in order before an account is entered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from libs.exchanges.errors import VenueError
+from libs.exchanges.trading import KeyRights
+from libs.kit.logging import get_logger
+from libs.trading.execution.checklist import AccountFacts, Check, CheckName, Rights, SymbolFacts, checklist
+from services.executor.permission import Permission
+from services.executor.ports import Ports
+from services.executor.terms import Terms
+
+EVERY_SECONDS = 60.0
+_LOGGER = get_logger("executor.checking")
+
+
+@dataclass(slots=True)
+class Checking:
+    """`production_trouble`: why the account's owner has not enabled production; `busy`: symbols that are held."""
+
+    ports: Ports
+    permission: Permission
+    terms: Terms
+    production_trouble: Callable[[], str | None]
+
+    async def run(self) -> None:
+        """Go through it until cancelled."""
+        clock, options = self.ports.clock, self.permission.pages.options
+        while True:
+            checks = await self.look()
+            failed = [check for check in checks if check.state == "failed"]
+            if failed and self.permission.checks != checks:
+                _LOGGER.warning("not in order", problems=[f"{check.name}: {check.sentence}" for check in failed])
+            self.permission.checks = checks
+            pause = options.reconcile_seconds if failed else EVERY_SECONDS
+            await clock.sleep(pause * clock.speed)
+
+    async def look(self) -> tuple[Check, ...]:
+        """The whole list now."""
+        return checklist(await self._facts(), self.permission.config)
+
+    async def _facts(self) -> AccountFacts:
+        unread: dict[CheckName, str] = {}
+        hedged = assets = may_trade = None
+        try:
+            terms = await self.ports.venue.account_terms()
+            hedged, assets, may_trade = terms.is_hedged, terms.is_multi_assets, terms.can_trade
+        except VenueError as error:
+            unread |= dict.fromkeys(("trading_allowed", "one_way_mode", "single_asset_mode"), str(error))
+        rights = None
+        try:
+            rights = _rights(await self.ports.venue.key_rights())
+        except VenueError as error:
+            unread["key_rights"] = str(error)
+        compared = self.permission.compared
+        return AccountFacts(
+            mode="production" if self.permission.pages.options.mode == "production" else "demo",
+            production_trouble=self.production_trouble(),
+            clock_error_ms=0 if self.ports.clock.is_known else None,
+            may_trade=may_trade,
+            is_hedged=hedged,
+            is_multi_assets=assets,
+            rights=rights,
+            symbols={name: await self._symbol(name, unread) for name in self._meant()},
+            findings=None if compared is None else compared.findings,
+            unread=unread,
+        )
+
+    def _meant(self) -> list[str]:
+        config = self.permission.config
+        return sorted(name for name in {*self.ports.market.symbols, *config.symbols} if config.may_trade(name))
+
+    async def _symbol(self, name: str, unread: dict[CheckName, str]) -> SymbolFacts:
+        """Made as configured, where nothing is held that forbids it."""
+        is_open = name in self.permission.busy
+        try:
+            if self.permission.config.strategies and not is_open:
+                await self.terms.bring(name, self.permission.config)
+            elif name not in self.terms.known:
+                await self.terms.read(name)
+        except VenueError as error:
+            unread["terms"] = str(error)
+        known = self.terms.known.get(name)
+        return SymbolFacts(
+            status=self.ports.market.statuses().get(name),
+            filters=self.ports.market.filters(name),
+            leverage=known.leverage if known else None,
+            margin_type=known.margin_type if known else None,
+            is_open=is_open,
+        )
+
+
+def _rights(rights: KeyRights) -> Rights:
+    return Rights(rights.may_trade, rights.may_withdraw, rights.may_transfer, rights.is_bound_to_addresses)

@@ -1,0 +1,141 @@
+"""From a signal, or a person's wish, to a trade whose entry is meant; or to the document that says why not. Each exactly once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import msgspec
+
+from libs.contracts.event import Event
+from libs.contracts.signals import SignalScored
+from libs.kit.errors import UnreachableError
+from libs.trading.execution.admission import objection
+from libs.trading.execution.books import Page, Place
+from libs.trading.execution.document import CloseWish, Trade
+from libs.trading.execution.entry import EntryTerms, Naming, entered
+from libs.trading.execution.facts import CloseWished
+from libs.trading.execution.wish import EntryWish, Refusal, refusal, refused, refused_wish, wish_of
+from services.executor.desk import Desk
+from services.executor.intake import Came
+from services.executor.permission import Permission
+from services.executor.ports import Ports
+from services.executor.telling import Teller
+from services.executor.terms import Terms
+
+TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
+"""The venue's ordinary rates: what break-even counts with; fees that were paid stand in fills."""
+
+
+@dataclass(slots=True)
+class Entering:
+    """`ended`: ids of trades that are over; `available`: what may be used for new positions, quote units, None while unknown;
+    `desk_of`: the desk of a symbol."""
+
+    ports: Ports
+    permission: Permission
+    teller: Teller
+    terms: Terms
+    naming: Naming
+    desk_of: Callable[[str], Desk]
+    trades: Callable[[], Mapping[str, Trade]]
+    ended: set[str] = field(default_factory=set)
+    available: Decimal | None = None
+
+    async def take(self, records: Sequence[tuple[Event | None, Came]]) -> None:
+        """Signals of one partition, in order. When this returns, each of them is in the books."""
+        readable_ms = self.ports.clock.now_ms()
+        refusals: list[Trade] = []
+        offsets: dict[Place, int] = {}
+        for event, came in records:
+            offsets[came.place] = came.next_offset
+            if not isinstance(event, SignalScored) or event.state != "emitted" or await self._is_known(event):
+                continue
+            found = await self._decided(event, readable_ms)
+            if found.is_final:
+                refusals.append(found)
+                continue
+            # With the trade: its place, and everything before it. Only then anything is sent.
+            if refusals:
+                await self.keep_refused(refusals, Page())
+            await self.desk_of(found.symbol).enter(found, Page(offsets=offsets))
+            refusals, offsets = [], {}
+        if refusals:
+            await self.keep_refused(refusals, Page(offsets=offsets))
+        else:
+            self.permission.pages.remember(offsets)
+
+    async def keep_refused(self, trades: Sequence[Trade], page: Page) -> None:
+        """Trades that were over from their beginning, with what else is to be written."""
+        said = [self.teller.tell(None, trade) for trade in trades]
+        events = [*page.events, *(event for one in said for event in one.kept)]
+        whole = replace(page, trades=(*page.trades, *trades), events=events)
+        await self.permission.pages.write(whole, [event for one in said for event in one.told])
+        self.ended |= {trade.trade_id for trade in trades}
+
+    async def _is_known(self, signal: SignalScored) -> bool:
+        """Of one that is too old to be entered, only the books know whether it was told here before."""
+        if signal.event_id in self.ended or signal.event_id in self.trades():
+            return True
+        valid_ms = self.permission.config.signal_valid_seconds * 1000
+        if self.ports.clock.now_ms() <= signal.event_time_ms + valid_ms:
+            return False
+        while True:
+            try:
+                return await self.ports.books.has_trade(signal.event_id)
+            except UnreachableError:
+                await self.permission.pages.pause_in_trouble()
+
+    async def _decided(self, signal: SignalScored, readable_ms: int) -> Trade:
+        now_ms, account = self.ports.clock.now_ms(), self.naming.account
+        wish = wish_of(signal, self.permission.config, now_ms)
+        if isinstance(wish, Refusal):
+            return refused(signal, account, wish, now_ms)
+        self._leave_opposite(signal)
+        found = await self.decide(wish)
+        if isinstance(found, Refusal):
+            return refused(signal, account, found, self.ports.clock.now_ms())
+        return msgspec.structs.replace(found, times=msgspec.structs.replace(found.times, readable_ms=readable_ms))
+
+    async def decide(self, wish: EntryWish) -> Trade | Refusal:
+        """A trade whose entry is meant, or why there is none."""
+        config, clock = self.permission.config, self.ports.clock
+        why = self._objection(wish)
+        if why is not None:
+            return why
+        if not await self.terms.bring(wish.symbol, config):
+            return refusal("leverage_mismatch", wish.symbol)
+        # The venue may have taken its time to answer.
+        if (why := self._objection(wish)) is not None:
+            return why
+        filters, quote = self.ports.market.filters(wish.symbol), self.ports.market.quote(wish.symbol)
+        if filters is None or quote is None:
+            return refusal("not_ready", f"{wish.symbol} does not trade at the order venue")
+        if self.available is None:
+            return refusal("not_ready", "the account's balance is not known yet")
+        terms = EntryTerms(filters, quote.price, self.available, TAKER_FEE, MAKER_FEE)
+        found = entered(wish, config, terms, self.naming, clock.now_ms())
+        if isinstance(found, Trade) and found.quantity * quote.price > self.terms.known[wish.symbol].most_notional > 0:
+            return refusal("over_notional", f"the venue allows {self.terms.known[wish.symbol].most_notional}")
+        return found
+
+    def refused(self, wish: EntryWish, why: Refusal) -> Trade:
+        """The document of a person's wish that is not entered."""
+        return refused_wish(wish, self.naming.account, why, self.ports.clock.now_ms())
+
+    def _objection(self, wish: EntryWish) -> Refusal | None:
+        clock = self.ports.clock
+        quote = self.ports.market.quote(wish.symbol)
+        return objection(wish, self.permission.config, self.permission.standing(), quote, clock.now_ms())
+
+    def _leave_opposite(self, signal: SignalScored) -> None:
+        """A signal against what is open may close it, where its strategy says so; it is not entered all the same."""
+        if getattr(signal, "on_opposite_signal", None) != "close":
+            return
+        for trade in self.trades().values():
+            if (
+                trade.symbol == signal.symbol
+                and trade.direction != signal.direction
+                and trade.strategy == signal.strategy
+            ):
+                wish = CloseWish(reason="opposite_signal", since_ms=self.ports.clock.now_ms(), wish_id=signal.event_id)
+                self.desk_of(signal.symbol).hear(trade.trade_id, [CloseWished(wish)])

@@ -1,0 +1,88 @@
+"""What a change of a document tells others: events for topics, rows for the audit, alerts for people. Ids follow from content."""
+
+from dataclasses import dataclass, field
+
+from libs.trading.execution.tellings import told
+
+from libs.contracts.event import Event
+from libs.contracts.identity import digest
+from libs.contracts.trading import AlertRaised
+from libs.trading.execution.books import LiveEvent
+from libs.trading.execution.document import Trade
+from libs.trading.execution.findings import Finding
+
+RUNBOOK = "docs/trading.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """`told`: for topics, once the page stands; `kept`: in the page."""
+
+    told: list[Event] = field(default_factory=list)
+    kept: list[LiveEvent] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Speaks for one account."""
+
+    account: str
+
+    def tell(self, before: Trade | None, after: Trade) -> Told:
+        """What is new in a document."""
+        found = told(before, after)
+        return Told([*found.orders, *found.trades, *found.positions, *found.alerts], list(_changes(before, after)))
+
+    def found(self, finding: Finding, at_ms: int) -> AlertRaised:
+        """Something that books and venue differ in."""
+        meaning = finding.meaning
+        return AlertRaised(
+            event_id=digest("found", self.account, *finding.key, at_ms),
+            event_time_ms=at_ms,
+            severity=meaning.severity,
+            source="executor",
+            title=f"{self.account}: {meaning.when}",
+            detail=f"{finding.symbol or 'account'}: {finding.detail}; {meaning.done}",
+            runbook=RUNBOOK,
+        )
+
+    def warning(self, title: str, detail: str, at_ms: int) -> AlertRaised:
+        """Something else that a person should know at once."""
+        return AlertRaised(
+            event_id=digest("warning", self.account, title, detail.replace("|", "/"), at_ms),
+            event_time_ms=at_ms,
+            severity="critical",
+            source="executor",
+            title=f"{self.account}: {title}",
+            detail=detail,
+            runbook=RUNBOOK,
+        )
+
+
+def _changes(before: Trade | None, after: Trade) -> list[LiveEvent]:
+    """States that were reached, and wishes that were heard."""
+    seen = len(before.history) if before is not None else 0
+    states = [
+        LiveEvent(
+            event_id=digest("state", after.account, after.trade_id, number, change.state),
+            kind=f"state:{change.state}",
+            time_ms=change.time_ms,
+            detail={"why": change.why, "symbol": after.symbol, "strategy": after.strategy},
+            trade_id=after.trade_id,
+        )
+        for number, change in enumerate(after.history)
+        if number >= seen
+    ]
+    known = {wish.wish_id or wish.reason for wish in before.closes} if before is not None else set()
+    wishes = [
+        LiveEvent(
+            event_id=digest("wish", after.account, after.trade_id, wish.wish_id or wish.reason),
+            kind=f"close:{wish.reason}",
+            time_ms=wish.since_ms,
+            detail={"quantity": "all" if wish.quantity is None else str(wish.quantity), "symbol": after.symbol},
+            trade_id=after.trade_id,
+        )
+        for wish in after.closes
+        if (wish.wish_id or wish.reason) not in known
+    ]
+    return [*states, *wishes]
