@@ -19,7 +19,7 @@ from libs.exchanges.user_events import StreamExpired, UserEvent
 from libs.kit.logging import get_logger
 from libs.kit.metrics import gauge
 from libs.kit.tasks import run_all
-from libs.trading.risk.inputs import GuardInputs
+from libs.trading.risk.inputs import GuardInputs, seconds
 from libs.trading.risk.policy import Decision, GuardState, decide
 from services.risk_guard.hands import Hands
 from services.risk_guard.memory import MOST_UNSENT, FlattenWish, Memory
@@ -159,6 +159,20 @@ class Guard:
         if (alerts, answers) != (self.memory.alerts, self.memory.answers):
             self.memory = msgspec.structs.replace(self.memory, alerts=alerts, answers=answers)
             self._dirty = True
+
+    def blind(self) -> str | None:
+        """Why the account cannot be seen; None while it can."""
+        asked_at_ms = self.picture.positions.asked_at_ms
+        if asked_at_ms is None:
+            return "positions were not read yet"
+        age_ms = self._at_ms() - asked_at_ms
+        return f"positions were read {seconds(age_ms)} ago" if age_ms > self.parts.limits.stale_ms else None
+
+    async def tell_kept(self, event: AlertRaised) -> None:
+        """Tell what somebody else has found, once it is kept that it has to be told. Raises `OSError` where it cannot be."""
+        self._tell(event)
+        if not self._keep():
+            raise OSError(self._trouble)
 
     def _remember(self, decision: Decision, now_ms: int) -> None:
         picture, locks = self.picture, self.memory.locks

@@ -1,4 +1,4 @@
-"""What the guard says, on its topics: of its state only the newest waits for a broker; alerts and answers wait until it has them."""
+"""What the guard says, on its topics: of its state only the newest waits for a broker, alerts and answers until it has them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -37,7 +37,9 @@ class GuardOutlet:
         """Send until cancelled. Raises what the broker's client raises for a record that cannot be delivered."""
         while True:
             while self._waiting:
-                place = next((one for one in self._waiting if one[0] == RISK_STATE.name), None) or next(iter(self._waiting))
+                place = next((one for one in self._waiting if one[0] == RISK_STATE.name), None) or next(
+                    iter(self._waiting)
+                )
                 event = self._waiting[place]
                 topic, key_of = _TOPICS[type(event)]
                 await (await producer.send(topic, event, key=key_of(event), partition=0))

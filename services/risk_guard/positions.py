@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from libs.exchanges.trading import Position as VenuePosition
+from libs.exchanges.trading import PositionSide
 from libs.exchanges.user_events import PositionTold
 from libs.trading.risk.inputs import Figure, Position, PositionKey, Side, Unknown, is_covered
 from services.risk_guard.moment import Moment
@@ -23,7 +24,7 @@ class OpenPosition:
     """One of them. `quantity` without a sign; prices and `unrealised` None where only an event has told of it yet."""
 
     key: PositionKey
-    position_side: str
+    position_side: PositionSide
     quantity: Decimal
     entry_price: Decimal
     mark_price: Decimal | None
