@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -24,10 +25,8 @@ from tests.golden.samples import sample
 from tests.services.console.running import call_console, run_console
 from tests.support.obeying_service import ObeyingService
 
-GUARD = sample(RiskStateChanged)
-REPORT = sample(ExecutorReported)
-assert isinstance(GUARD, RiskStateChanged)
-assert isinstance(REPORT, ExecutorReported)
+GUARD = cast(RiskStateChanged, sample(RiskStateChanged))
+REPORT = cast(ExecutorReported, sample(ExecutorReported))
 
 
 @dataclass
