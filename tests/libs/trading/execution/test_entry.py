@@ -58,7 +58,8 @@ def test_a_signal_becomes_a_wish_with_its_bracket() -> None:
     wish = wish_of(SIGNAL, CONFIG, START_MS + 1_000)
     assert isinstance(wish, EntryWish)
     assert (wish.trade_id, wish.direction, wish.price) == ("signal-1", "long", PRICE)
-    assert (wish.bracket.stop, wish.bracket.take_profit_1, wish.bracket.take_profit_2) == (90, 110, 120)
+    bracket = wish.bracket
+    assert [bracket.stop, bracket.take_profit_1, bracket.take_profit_2] == [Decimal(90), Decimal(110), Decimal(120)]
     assert wish.bracket.hold_until_ms == START_MS + 60_000
     assert wish.valid_until_ms == START_MS + VALID_MS
 
