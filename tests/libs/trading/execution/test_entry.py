@@ -64,6 +64,15 @@ def test_a_signal_becomes_a_wish_with_its_bracket() -> None:
     assert wish.valid_until_ms == START_MS + VALID_MS
 
 
+def test_how_the_exits_work_is_the_strategys_word() -> None:
+    wish = wish_of(_with(take_profit_type="market", trailing_distance=Decimal(2)), CONFIG, START_MS)
+    assert isinstance(wish, EntryWish)
+    assert (wish.bracket.take_profit_type, wish.trailing_distance) == ("market", Decimal(2))
+    plain = wish_of(SIGNAL, CONFIG, START_MS)
+    assert isinstance(plain, EntryWish)
+    assert (plain.bracket.take_profit_type, plain.trailing_distance) == ("limit", None)
+
+
 def test_no_position_is_held_longer_than_is_configured() -> None:
     wish = wish_of(SIGNAL, changed(CONFIG, hold_minutes=1, signal_valid_seconds=600), START_MS)
     late = wish_of(_with(hold_until_ms=START_MS + 10**9), changed(CONFIG, hold_minutes=2), START_MS)
