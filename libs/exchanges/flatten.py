@@ -127,7 +127,7 @@ class _Flattening:
     def _wait_seconds(self, look: _Look | None, vain: int) -> float:
         """Soon while something is closed, then less and less often; where all is flat, until a look can be the last."""
         if look is None or look.positions:
-            return min(FAILING_SECONDS, SOON_SECONDS * 2 ** min(vain, 4))
+            return min(FAILING_SECONDS, SOON_SECONDS * (1 << min(vain, 4)))
         newer_ms = max(self._done_ms, self._close.unsettled_until_ms) + STALE_MS
         return max(SOON_SECONDS, min(LATER_SECONDS, (newer_ms - self._now()) / 1000))
 

@@ -126,8 +126,8 @@ def test_what_does_not_count_changes_nothing_and_is_reported(why: str, tmp_path:
 def test_commands_of_another_account_or_service_are_nothing_to_it(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         await in_order(scene)
-        for changed in ({"account": "other"}, {"target": "executor"}):
-            scene.guard.on_command(scene.command("pause", **changed))  # type: ignore[union-attr]
+        for event in (scene.command("pause", account="other"), scene.command("pause", target="executor")):
+            scene.guard.on_command(event)  # type: ignore[union-attr]
         assert scene.told.answers == []
 
     Scene(tmp_path, RiskLimits()).run(story)
