@@ -221,7 +221,8 @@ class Desk:
             at_once = max(0.0, (until_ms - clock.now_ms()) / 1000 / clock.speed)
             seconds = at_once if seconds is None else min(seconds, at_once)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), None if seconds is None else max(seconds, 0.001))
+            async with asyncio.timeout(None if seconds is None else max(seconds, 0.001)):
+                await self._news.wait()
 
     def _now_ms(self) -> int:
         return self.sender.clock.now_ms()

@@ -15,6 +15,8 @@ from libs.trading.execution.document import CloseWish, Trade
 from libs.trading.execution.entry import EntryTerms, Naming, entered
 from libs.trading.execution.facts import CloseWished
 from libs.trading.execution.wish import EntryWish, Refusal, refusal, refused, refused_wish, wish_of
+from libs.trading.filters import SymbolFilters
+from libs.trading.sizing import Stake, position_size
 from services.executor.desk import Desk
 from services.executor.intake import Came
 from services.executor.permission import Permission
@@ -24,6 +26,13 @@ from services.executor.terms import Terms
 
 TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
 """The venue's ordinary rates: what break-even counts with; fees that were paid stand in fills."""
+
+
+def warm_up() -> None:
+    """Load what sizes were compiled to, so that the first signal does not wait for it."""
+    one = Decimal(1)
+    filters = SymbolFilters("WARMUP", tick=Decimal("0.1"), quantity_step=Decimal("0.001"))
+    position_size(Stake(one, Decimal(100)), Decimal(100), Decimal(99), filters)
 
 
 @dataclass(slots=True)

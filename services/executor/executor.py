@@ -20,7 +20,7 @@ from libs.trading.execution.entry import Naming
 from libs.trading.execution.facts import Restarted
 from services.executor.checking import Checking
 from services.executor.desk import Desk
-from services.executor.entering import Entering
+from services.executor.entering import Entering, warm_up
 from services.executor.hearing import Hearing
 from services.executor.intake import Came
 from services.executor.obeying import Obeying
@@ -84,6 +84,7 @@ class Executor:
 
     async def run(self) -> None:
         """Wait for the lease, read the books, compare them with the venue, then work until cancelled. Raises `LeaseLost`."""
+        warm_up()
         lease = await self.pages.acquire()
         self.kept = await self.ports.books.load(lease)
         _LOGGER.info("the account is ours", account=lease.account, epoch=lease.epoch, open_trades=len(self.kept.trades))

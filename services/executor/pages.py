@@ -24,7 +24,8 @@ class _Waiting:
 
 @dataclass(slots=True)
 class Pages:
-    """Writes under the lease and keeps it. `trouble`: why nothing can be written now, None while it can."""
+    """Writes under the lease and keeps it. `trouble`: why nothing can be written now, None while it can; `told` is set when a
+    page was written that others are told of."""
 
     books: Books
     outlet: Outlet
@@ -32,6 +33,7 @@ class Pages:
     options: Options
     lease: Lease | None = None
     trouble: str | None = None
+    told: asyncio.Event = field(default_factory=asyncio.Event)
     _places: dict[Place, int] = field(default_factory=dict)
     _queue: list[_Waiting] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,6 +84,7 @@ class Pages:
             for each in together:
                 if each.told:
                     self.outlet.publish(each.told)
+                    self.told.set()
                 if not each.written.done():
                     each.written.set_result(None)
 

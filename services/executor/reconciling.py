@@ -71,7 +71,8 @@ class Reconciling:
         clock = self.ports.clock
         await clock.sleep(SOONEST_SECONDS * clock.speed)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), max(0.001, seconds - SOONEST_SECONDS))
+            async with asyncio.timeout(max(0.001, seconds - SOONEST_SECONDS)):
+                await self._wanted.wait()
         self._wanted.clear()
 
     async def compare(self) -> Reconciled:

@@ -1,13 +1,14 @@
 """The executor's heartbeat: what it holds, and what keeps it from opening anything."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-
-from libs.trading.execution.tellings import trade_event
 
 from libs.contracts.identity import digest
 from libs.contracts.trading import ExecutorReported
 from libs.trading.execution.document import Trade
+from libs.trading.execution.tellings import trade_event
 from services.executor.desk import Desk
 from services.executor.permission import Permission
 from services.executor.ports import Ports
@@ -26,11 +27,14 @@ class Reporting:
     number: int = 0
 
     async def run(self) -> None:
-        """Say it each second until cancelled."""
-        clock, pages = self.ports.clock, self.permission.pages
+        """Say it each second, and when something has changed, until cancelled."""
+        pages = self.permission.pages
         while True:
+            pages.told.clear()
             self.ports.outlet.publish([self.report()])
-            await clock.sleep(pages.options.report_seconds * clock.speed)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pages.options.report_seconds):
+                    await pages.told.wait()
 
     def report(self) -> ExecutorReported:
         """What is so now."""

@@ -56,6 +56,12 @@ EXCEPTIONS: dict[str, str] = {
                 "backtest_sweeps.py:walk_forward",
                 "drift_results.py:drift",
                 "profit.py:pnl",
+                "risk.py:flatten",
+                "risk.py:lock",
+                "positions.py:close",
+                "positions.py:move_stop",
+                "positions.py:enter",
+                "profit_recalculation.py:recalculate",
             )
         ),
         "typer reads the options of a command from its parameters",
