@@ -146,6 +146,7 @@ class Guard:
         if result is not None:
             self._tell(answered(event, result, now_ms, accepted=accepted, details=obeyed.details))
         self._keep()
+        self._told_at_ms = 0
         self.look()
 
     def on_unreadable_command(self, why: str, place: tuple[str, int] | None = None) -> None:
