@@ -1,4 +1,4 @@
-"""Killed anywhere between an intent and its recorded result: at most one entry, one where its signal is still valid, protected."""
+"""Killed anywhere between an intent and its recorded result: at most one entry, one while its signal is valid, protected."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
