@@ -20,7 +20,7 @@ FIND_PYTHON := for name in python3.11 python3.12 python3.13 python3 python; do \
 	if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then echo $$name; exit 0; fi; \
 	done; echo "Perpstream needs Python 3.11, 3.12 or 3.13 on the PATH: install one and run make again" >&2; exit 1
 
-.PHONY: help setup demo smoke up down test parity clients check format bench peers docs clean
+.PHONY: help setup demo smoke up down test chaos clients check format bench peers docs clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,8 @@ down: setup ## Stop the running stack
 test: setup ## Run all tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-parity: setup ## Run the live pipeline under trouble, and compare its signals with replays of its log and tables
-	@$(RUN) -m tests.chaos.parity $(ARGS)
+chaos: setup ## Break executor and guard a thousand times and judge; ARGS=processes: with real processes; ARGS=parity: the pipeline
+	@$(RUN) -m tests.chaos $(ARGS)
 
 clients: | $(UV) ## Read the simulator and trade on it with three client libraries, in an environment of their own (.venv-clients)
 	@UV_PROJECT_ENVIRONMENT=.venv-clients $(UV) sync --quiet --locked --no-dev --group clients --python "$$($(FIND_PYTHON))"

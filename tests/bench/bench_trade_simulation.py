@@ -52,7 +52,6 @@ def signals(tape: TradeTape, hours: int, count: int, seed: int, trailing: float)
         price + side * atr,
         price + side * 2 * atr,
         times + 70 * 60_000,
-        *[np.full(count, trailing * atr // 2) if trailing else np.zeros(count, np.int64)],
         np.full(count, int(trailing * atr)),
         *[np.zeros(count, np.int64)] * 3,
     )

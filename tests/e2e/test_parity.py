@@ -1,4 +1,4 @@
-"""Live equals replay after cuts, a hole, kills and edits: the short version of `make parity`."""
+"""Live equals replay after cuts, a hole, kills and edits: the short version of `make chaos ARGS=parity`."""
 
 from pathlib import Path
 

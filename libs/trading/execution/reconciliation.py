@@ -26,6 +26,7 @@ LIST_DELAY_MS = 500
 """An order that was changed so shortly before a list was asked for need not stand in it."""
 FILLS_REACH_MS = 7 * 24 * 3_600_000 - 60_000
 """So far back the venue tells fills by time; by their numbers it tells older ones too (reference facts, 6.2)."""
+BEFORE_MS = 1_000
 IN_FLIGHT = frozenset(("submitting", "unknown"))
 
 
@@ -209,9 +210,9 @@ class _Comparison:
             return
         fills = [fill for trade in trades for fill in trade.fills]
         opened = [fill.time_ms for fill in fills if fill.trade_id == OPENING]
-        begun = opened or [ms for trade in trades for order in trade.orders if (ms := order.intended_ms)]
-        since_ms = min(begun, default=self._seen.positions_ms) - (0 if opened else 1_000)
+        begun = opened or [ms - BEFORE_MS for trade in trades if (ms := _begun_ms(trade))]
         reach_ms = self._seen.positions_ms - FILLS_REACH_MS
+        since_ms = min(begun, default=reach_ms)
         first = None if opened else min((fill.trade_id for fill in fills), default=None)
         self._wanted_fills.append(FillsWanted(symbol, first, max(since_ms, reach_ms)))
 
@@ -247,7 +248,7 @@ class _Comparison:
 
     def _name_of(self, symbol: str, mine: Trade | None, left: Decimal, amount: Decimal) -> FindingName:
         if left == 0 and mine is None:
-            return "books_lost" if self._strays.has_ours(symbol, self._seen) else "foreign_position"
+            return "books_lost" if self._strays.has_unbooked(symbol, self._seen) else "foreign_position"
         if left == 0:
             return "side_flipped" if _turned(mine, amount) else "foreign_position"
         if left * amount < 0:
@@ -305,6 +306,12 @@ class _Comparison:
 
 def _turned(trade: Trade | None, amount: Decimal) -> bool:
     return trade is not None and (amount > 0) != (trade.direction == "long")
+
+
+def _begun_ms(trade: Trade) -> int:
+    """When the first of its orders may have been sent; 0 where nothing says so."""
+    meant = [order.intended_ms for order in trade.orders if order.intended_ms]
+    return min(meant, default=trade.times.decided_ms or trade.times.signal_ms)
 
 
 def _says_more(told: OrderSeen | AlgoSeen, order: OurOrder) -> bool:

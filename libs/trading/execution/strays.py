@@ -41,10 +41,12 @@ class StrayOrders:
     trades: tuple[Trade, ...]
     ended: frozenset[str]
 
-    def has_ours(self, symbol: str, seen: VenuePicture) -> bool:
-        """Whether an order of this executor rests in the symbol."""
+    def has_unbooked(self, symbol: str, seen: VenuePicture) -> bool:
+        """Whether an order of this executor rests in the symbol whose trade is in no book."""
+        booked = {trade.signal_letters for trade in self.trades}
         tags = (read_client_id(one.seen.client_id) for one in seen.resting() if one.symbol == symbol)
-        return any(tag is not None and tag.sender == "executor" and self._is_ours(tag) for tag in tags)
+        ours = (tag for tag in tags if tag is not None and tag.sender == "executor" and self._is_ours(tag))
+        return any(tag.signal not in booked for tag in ours)
 
     def sorted_out(self, seen: VenuePicture, held: frozenset[str]) -> SortedOut:
         """Of everything that rests, what no open trade has; `held`: symbols with a position."""

@@ -1,0 +1,110 @@
+"""`python -m tests.chaos.money`: many seeds with a table of what was wrong, or one seed with everything that was said."""
+
+import argparse
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.chaos.money.parties import RealParty
+from tests.chaos.money.run import Verdict, run_seed
+
+_MOST_SHOWN = 20
+
+
+def main() -> int:
+    """1 when anything was found."""
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # Sets of texts have another order in each process otherwise, and a seed would not be one run.
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "tests.chaos.money", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    asked = _arguments()
+    if asked.seed is not None:
+        return _replay(asked.seed, asked.trace)
+    began = time.monotonic()
+    seeds = range(asked.first, asked.first + asked.seeds)
+    console = Console()
+    with multiprocessing.get_context("spawn").Pool(asked.workers, _quiet) as pool:
+        told = track(pool.imap_unordered(_run, seeds), "seeds", total=len(seeds), console=console)
+        return _report(console, told, began)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.money", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many (default 1000)")
+    parser.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--seed", type=int, help="run this one only, and keep its trace")
+    parser.add_argument("--trace", type=Path, help="where the trace of --seed goes (default: standard output)")
+    return parser.parse_args()
+
+
+def _quiet() -> None:
+    """What services log is no finding; the trace has what was said."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
+
+
+def _run(seed: int) -> Verdict:
+    return run_seed(seed, RealParty)
+
+
+def _replay(seed: int, file: Path | None) -> int:
+    _quiet()
+    verdict = run_seed(seed, RealParty, listens=True)
+    text = "\n".join(verdict.trace) + "\n"
+    if file is None:
+        sys.stdout.write(text)
+    else:
+        file.write_text(text)
+    for finding in verdict.findings:
+        sys.stderr.write(f"{finding.kind}: {finding.what}\n")
+    sys.stderr.write(f"seed {seed}: {verdict.counts}, longest without a stop {verdict.longest_bare_ms} ms\n")
+    return int(bool(verdict.findings))
+
+
+def _report(console: Console, verdicts: Iterable[Verdict], began: float) -> int:
+    total, kinds, bad = Counter[str](), Counter[str](), list[Verdict]()
+    count = longest = 0
+    for verdict in verdicts:
+        count += 1
+        total.update(verdict.counts)
+        longest = max(longest, verdict.longest_bare_ms)
+        if verdict.findings:
+            bad.append(verdict)
+            kinds.update({finding.kind for finding in verdict.findings})
+    seconds = time.monotonic() - began
+    table = Table(title=f"{count} seeds in {seconds:.0f} s, {len(bad)} with findings")
+    table.add_column("what")
+    table.add_column("how many", justify="right")
+    for name, number in total.items():
+        table.add_row(name, str(number))
+    table.add_row("longest without a stop, ms", str(longest))
+    for kind, number in kinds.most_common():
+        table.add_row(f"seeds with {kind}", str(number), style="red")
+    console.print(table)
+    for verdict in sorted(bad, key=lambda one: one.seed)[:_MOST_SHOWN]:
+        first = verdict.findings[0]
+        console.print(
+            f"seed {verdict.seed}: {len(verdict.findings)} findings; first: {first.kind}: {first.what}", markup=False
+        )
+    if bad:
+        console.print("all of them: " + " ".join(str(seed) for seed in sorted(verdict.seed for verdict in bad)))
+        console.print("python -m tests.chaos.money --seed N tells one again")
+    return int(bool(bad))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

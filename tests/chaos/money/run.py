@@ -1,0 +1,168 @@
+"""One seed from its beginning to its verdict."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.exchange_simulator.faults import plan as faults
+from services.exchange_simulator.faults.base import AnswerFault
+from services.exchange_simulator.faults.desk import Armed
+from tests.chaos.money.bus import Bus
+from tests.chaos.money.exchange import TICK_MS, Exchange
+from tests.chaos.money.findings import Finding
+from tests.chaos.money.judge import Outcome, judge
+from tests.chaos.money.market import JumpyMarket, Stage
+from tests.chaos.money.plan import CALM_MS, LONGEST_MS, Plan, Role, plan_of
+from tests.chaos.money.processes import task_of_a_process
+from tests.chaos.money.protection import Protection
+from tests.chaos.money.trace import Trace
+from tests.chaos.money.virtual_time import Stalled, VirtualClock, run_virtually
+from tests.chaos.money.world import SIGNALS, Blows, Keeper, Party, World, keeper
+
+START_MS = 1_763_712_030_000
+_ORDER_PATHS = ("/fapi/v1/order", "/fapi/v1/algoOrder")
+
+
+@dataclass
+class Verdict:
+    """`counts`: what happened in the run, so that nobody takes an empty one for a good one."""
+
+    seed: int
+    findings: list[Finding] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    longest_bare_ms: int = 0
+    trace: list[str] = field(default_factory=list)
+
+
+Planner = Callable[[int, int, JumpyMarket], Plan]
+
+
+def run_seed(seed: int, party: Callable[[], Party], *, listens: bool = False, plan: Planner = plan_of) -> Verdict:
+    """Run it. `listens`: keep the trace."""
+    random.seed(seed)
+    clock = VirtualClock(START_MS)
+    market = JumpyMarket(Stage(seed, START_MS, START_MS + LONGEST_MS + 60_000, START_MS + 90_000))
+    trace = Trace(clock.now_ms, START_MS, listens)
+    verdict = Verdict(seed, trace=trace.lines)
+    run = _Run(plan(seed, START_MS, market), clock, market, trace, party(), verdict)
+    try:
+        run_virtually(clock, run.main)
+    except Stalled as error:
+        verdict.findings.append(Finding("stalled", str(error), clock.now_ms()))
+    return verdict
+
+
+@dataclass
+class _Run:
+    plan: Plan
+    clock: VirtualClock
+    market: JumpyMarket
+    trace: Trace
+    party: Party
+    verdict: Verdict
+    keepers: dict[Role, Keeper] = field(default_factory=dict)
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    async def main(self) -> None:
+        """Start everything, wait until it is calm and everything is over, and judge."""
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(task_of_a_process)  # type: ignore[arg-type]
+        loop.set_exception_handler(lambda _loop, _context: None)
+        exchange = Exchange(self.clock, self.market, self.plan.seed, self.trace.tell)
+        self.world = World(self.plan, self.clock, self.market, exchange, Bus(), self.trace)
+        self.protection = Protection(lambda: exchange.account, self._excuse)
+        exchange.changes.append(lambda: self.protection.tick(exchange.house.now_ms()))
+        for fault in self.plan.faults:
+            exchange.arm(fault)
+        for role in ("executor", "guard"):
+            self._start(role)
+        blows = Blows(self.world, self.keepers, lambda: self._start("second"))
+        for coroutine in (exchange.run(), self._watch(), self._give_signals(), blows.run(self.plan.start_ms)):
+            self._tasks.add(asyncio.create_task(coroutine))
+        await self._until_over()
+        self._judge()
+
+    def _start(self, role: Role) -> None:
+        if role not in self.keepers:
+            self.keepers[role] = keeper(self.world, self.party, role)
+            self._tasks.add(asyncio.create_task(self.keepers[role].run()))
+
+    async def _give_signals(self) -> None:
+        for given in self.plan.signals:
+            await asyncio.sleep(max(0, self.plan.start_ms + given.at_ms - self.clock.now_ms()) / 1000)
+            self.trace.tell("engine", f"signal {given.signal.event_id} {given.signal.direction} {given.signal.state}")
+            self.world.bus.put(SIGNALS, given.signal)
+
+    async def _watch(self) -> None:
+        while True:
+            self.protection.tick(self.clock.now_ms())
+            await asyncio.sleep(TICK_MS / 1000)
+
+    async def _until_over(self) -> None:
+        """Calm, every signal told and every document final, twice with some seconds between; or too late."""
+        last_ms = max(CALM_MS, *(given.at_ms for given in self.plan.signals))
+        await asyncio.sleep((self.plan.start_ms + last_ms - self.clock.now_ms()) / 1000 + 5)
+        calm = 0
+        while calm < 3 and self.clock.now_ms() < self.plan.start_ms + LONGEST_MS:
+            await asyncio.sleep(4)
+            calm = calm + 1 if self._is_over() else 0
+
+    def _is_over(self) -> bool:
+        documents = self.party.documents()
+        return all(one in documents for one in self._emitted()) and all(one.is_final for one in documents.values())
+
+    def _emitted(self) -> list[str]:
+        return list(dict.fromkeys(one.signal.event_id for one in self.plan.signals if one.signal.state == "emitted"))
+
+    # --- who can be blamed ------------------------------------------------------------------------------------------------
+
+    def _excuse(self) -> str | None:
+        """Why a position without a stop is nobody's fault now. These are all excuses that there are."""
+        now_ms = self.clock.now_ms()
+        if not any(self._able(one) for one in self.keepers.values()):
+            return "nobody lives who may send orders"
+        if any(
+            armed.state == "active" and _closes_the_venue(armed, now_ms) for armed in self.world.exchange.desk.faults()
+        ):
+            return "the venue takes no orders"
+        return None
+
+    def _able(self, one: Keeper) -> bool:
+        return one.process.works and self.party.is_able(one.role, one.process)
+
+    # --- the end ----------------------------------------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        exchange, verdict = self.world.exchange, self.verdict
+        exchange.house.advance()
+        documents = self.party.documents()
+        verdict.findings += self.protection.findings
+        verdict.findings += judge(Outcome(exchange.account, documents, self._emitted()))
+        verdict.longest_bare_ms = self.protection.longest_ms
+        states = [trade.state for trade in documents.values()]
+        verdict.counts = {
+            "signals": len(self._emitted()),
+            "entered": sum(state == "closed" for state in states),
+            "fills": len(exchange.account.book.fills),
+            "faults": len(self.plan.faults),
+            "deaths": sum(one.number - 1 for one in self.keepers.values()),
+            "crashes": sum(len(one.crashes) for one in self.keepers.values()),
+        }
+        for finding in verdict.findings:
+            self.trace.tell("judge", f"{finding.kind}: {finding.what}")
+
+
+def _closes_the_venue(armed: Armed, _now_ms: int) -> bool:
+    """Whether no order reaches the venue while this fault lasts. A fault that spoils some answers only is no excuse, and neither
+    is one whose requests are carried out: whoever asks finds out."""
+    fault = armed.fault
+    if isinstance(fault, faults.RateLimited | faults.Banned):
+        return True
+    if not isinstance(fault, AnswerFault | faults.Refusal) or fault.most is not None or fault.probability < 1:
+        return False
+    posts = not fault.methods or "POST" in fault.methods
+    concerned = any(path.startswith(fault.paths) for path in _ORDER_PATHS)
+    throttled = isinstance(fault, faults.Unavailable) and fault.text == "throttled"
+    done = isinstance(fault, AnswerFault) and fault.executed != "no"
+    return posts and concerned and not fault.where and not throttled and not done

@@ -1,0 +1,182 @@
+"""The reconciliation matrix in its pure form: each case ends consistent, or shut out for a reason that has a name."""
+
+from decimal import Decimal
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.trading.execution.exposure import attribute, held_of
+from libs.trading.execution.facts import Filled
+from libs.trading.execution.findings import MEANINGS
+from libs.trading.execution.folds import fold
+from libs.trading.execution.venue_facts import STALE_MS
+from tests.libs.trading.execution.matrix import (
+    CASES,
+    Case,
+    external_position_adopted,
+    external_position_adopted_with_its_stop,
+    orphaned_exits_of_a_flat_symbol,
+)
+from tests.libs.trading.execution.scene import BTC, ETH, HALF, ONE, PRICE, START_MS, Scene, client_id
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_case_of_the_matrix(case: Case) -> None:
+    scene = Scene()
+    case.arrange(scene)
+    seen, last = scene.settle()
+    assert {one.name for one in seen} - {"not_explained_yet"} == case.found
+    policy = scene.config.foreign_policy
+    shut = bool(last.keeping_out(policy)), bool(last.symbols_kept_out(policy))
+    assert shut == (case.end == "account", case.end == "symbol")
+    assert last.wanted.is_nothing
+    states = [trade.state for trade in scene.trades.values()]
+    assert states == ([case.trade] if case.trade is not None else [])
+    assert sum((abs(held_of(trade)) for trade in scene.trades.values()), Decimal(0)) == (case.left if states else 0)
+
+
+def test_every_finding_has_a_case() -> None:
+    shown = {name for case in CASES for name in case.found}
+    assert shown == MEANINGS.keys() - {"not_explained_yet"}
+
+
+def test_a_difference_counts_only_when_a_second_look_has_it() -> None:
+    scene = Scene()
+    scene.execute(ETH, "BUY", ONE)
+    first = scene.step()
+    assert [one.name for one in first.findings] == ["not_explained_yet"]
+    assert first.look_again_ms == scene.now_ms + STALE_MS
+    assert not first.adoptions
+    assert [one.name for one in scene.step().findings] == ["foreign_position"]
+
+
+def test_two_looks_that_are_too_near_are_one() -> None:
+    scene = Scene()
+    scene.execute(ETH, "BUY", ONE)
+    scene.suspected = dict(scene.compare().suspected)
+    scene.now_ms += STALE_MS - 1
+    assert [one.name for one in scene.compare().findings] == ["not_explained_yet"]
+
+
+def test_what_is_gone_at_the_second_look_was_late_news() -> None:
+    scene = Scene()
+    scene.hold()
+    scene.stale = {}
+    assert [one.name for one in scene.step().findings] == ["not_explained_yet"]
+    last = scene.step()
+    assert (last.findings, last.suspected, last.look_again_ms) == ((), {}, None)
+
+
+def test_positions_are_not_compared_while_something_is_under_way_or_has_just_happened() -> None:
+    scene = Scene()
+    scene.enter("submitting")
+    scene.execute(BTC, "BUY", ONE, client_id("signal-1", "entry"))
+    assert scene.compare().findings == ()
+    just_now = Scene()
+    just_now.hold()
+    just_now.now_ms = START_MS + STALE_MS - 1
+    just_now.positions.clear()
+    assert just_now.compare().findings == ()
+
+
+def test_a_position_that_was_ours_and_somebody_elses_is_told_apart_by_its_fills() -> None:
+    """The guard and the venue lessen ours first; a person undoes what a person has done."""
+    scene = Scene()
+    scene.hold()
+    scene.execute(BTC, "BUY", HALF)
+    scene.execute(BTC, "SELL", HALF, client_id("signal-1", "close", sender="guard"))
+    found = scene.step(thorough=True)
+    assert [(fact.by, fact.execution.quantity) for _, fact in found.facts if isinstance(fact, Filled)] == [
+        ("guard", HALF)
+    ]
+
+
+def test_a_fill_that_turns_the_position_is_ours_only_as_far_as_it_closes_it() -> None:
+    scene = Scene()
+    scene.hold()
+    scene.execute(BTC, "SELL", 3 * ONE)
+    [filled] = [fact for _, fact in scene.step().facts if isinstance(fact, Filled)]
+    assert (filled.by, filled.execution.quantity) == ("person", ONE)
+    assert filled.execution.fee * 3 == pytest.approx(Decimal("0.04"), abs=Decimal("1e-11"))
+
+
+def test_a_cancelled_orphan_is_no_order_of_a_trade_that_is_open() -> None:
+    scene = Scene()
+    scene.hold()
+    orphaned_exits_of_a_flat_symbol(scene)
+    scene.settle()
+    assert {one.client_id for one in scene.canceled} == {
+        client_id("signal-0", "stop"),
+        client_id("signal-0", "take_profit_2"),
+    }
+    assert len(scene.conditionals) == 1
+    assert len(scene.orders) == 2
+
+
+def test_an_order_of_an_unknown_trade_stays_where_a_position_may_need_it() -> None:
+    scene = Scene()
+    scene.hold()
+    scene.trades.clear()
+    scene.settle()
+    assert scene.canceled == []
+
+
+def test_an_adopted_position_has_a_stop_that_loses_one_r_from_where_the_price_is() -> None:
+    scene = Scene()
+    external_position_adopted(scene)
+    scene.settle()
+    [trade] = scene.trades.values()
+    assert trade.bracket is not None
+    assert (trade.origin, trade.bracket.stop, trade.orders) == ("adopted", PRICE - 10, ())
+    with_stop = Scene()
+    external_position_adopted_with_its_stop(with_stop)
+    with_stop.settle()
+    [trade] = with_stop.trades.values()
+    assert [(order.leg, order.client_id) for order in trade.orders] == [("stop", "my-own-stop")]
+    assert trade.bracket is not None
+    assert trade.bracket.stop == PRICE - 3
+
+
+def test_an_adopted_position_is_closed_by_hand_like_any_other() -> None:
+    scene = Scene()
+    external_position_adopted(scene)
+    scene.settle()
+    scene.execute(ETH, "SELL", ONE)
+    seen, last = scene.settle()
+    assert {one.name for one in seen} == {"closed_by_hand"}
+    assert scene.trades == {}
+    assert last.is_clean("adopt")
+
+
+WHO = st.sampled_from(("person", "guard", "adl", "own"))
+NAMES = {"person": "by-hand", "guard": client_id("signal-1", "close", sender="guard"), "adl": "adl_autoclose"}
+
+
+@given(st.lists(st.tuples(WHO, st.sampled_from(("BUY", "SELL")), st.integers(1, 30)), max_size=12))
+def test_ours_and_theirs_are_the_whole_position_and_reading_again_adds_nothing(
+    moves: list[tuple[str, Literal["BUY", "SELL"], int]],
+) -> None:
+    scene = Scene()
+    trade = scene.hold()
+    for count, (who, side, tenths) in enumerate(moves):
+        name = client_id("signal-1", "close", count) if who == "own" else NAMES[who]
+        scene.execute(BTC, "SELL" if who == "own" else side, Decimal(tenths) / 10, name)
+    found = attribute([trade], scene.fills[BTC], scene.names)
+    assert found.ours + found.extra == scene.positions[BTC]
+    assert found.ours >= 0
+    for _, fact in found.facts:
+        trade = fold(trade, fact)
+    again = attribute([trade], scene.fills[BTC], scene.names)
+    assert (again.facts, again.ours, again.extra) == ((), found.ours, found.extra)
+    assert held_of(trade) == found.ours
+
+
+def test_a_fill_of_an_order_without_a_name_is_asked_for_first() -> None:
+    scene = Scene()
+    trade = scene.hold()
+    fill = scene.execute(BTC, "SELL", HALF)
+    assert attribute([trade], scene.fills[BTC], {}).unnamed == (fill.order_id,)
+    [(_, fact)] = attribute([trade], scene.fills[BTC], {fill.order_id: ""}).facts
+    assert fact.by == "stranger"
