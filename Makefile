@@ -89,6 +89,7 @@ docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics, setti
 	@$(RUN) -m services.console.strategy_schema
 	@$(RUN) -m tests.architecture.settings_page
 	@$(RUN) -m tests.architecture.risk_rules_page
+	@$(RUN) -m tests.architecture.reconciliation_page
 
 clean: ## Stop the stack and remove its state
 	@if [ -x $(PERPSTREAM) ]; then $(PERPSTREAM) down 2>/dev/null || true; fi

@@ -8,6 +8,7 @@ from services.console import (
     backtests,
     data,
     database,
+    doctor,
     feeds,
     keys,
     live,
@@ -52,6 +53,7 @@ app.add_typer(risk.app, name="risk")
 app.add_typer(positions.app, name="positions")
 app.add_typer(live.app, name="live")
 app.add_typer(keys.app, name="keys")
+app.add_typer(doctor.app, name="doctor")
 
 
 @app.command(epilog="Examples: `perpstream version`, `perpstream version --json`")

@@ -10,7 +10,7 @@ import pytest
 
 from libs.contracts import topics
 from libs.contracts.topics import TOPICS, Topic
-from tests.architecture import risk_rules_page, settings_page
+from tests.architecture import reconciliation_page, risk_rules_page, settings_page
 
 ROOT = Path(__file__).parents[2]
 README_LINES = 200
@@ -139,6 +139,11 @@ def test_the_settings_page_is_current() -> None:
 
 def test_the_page_of_risk_rules_is_current() -> None:
     assert risk_rules_page.PAGE.read_text() == risk_rules_page.risk_rules_page(), "run `make docs`"
+
+
+def test_the_tables_of_the_page_on_trading_are_current() -> None:
+    page = reconciliation_page.PAGE.read_text()
+    assert page == reconciliation_page.with_tables(page), "run `make docs`"
 
 
 def test_no_two_settings_share_a_variable_and_no_class_is_a_drawer() -> None:

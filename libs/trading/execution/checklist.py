@@ -23,6 +23,20 @@ CheckName = Literal[
     "prices",
     "strategies",
 ]
+CHECKS: dict[CheckName, str] = {
+    "production": "in production, the account's owner has enabled it on this machine, by a file beside the key",
+    "clock": "the venue's time is known to half a second",
+    "trading_allowed": "the venue lets the account trade",
+    "one_way_mode": "one position a symbol, not two (hedge mode)",
+    "single_asset_mode": "no multi-assets mode",
+    "key_rights": "the API key may trade, and neither withdraw nor transfer; from any address is a warning; in demo unreadable is",
+    "filters": "each symbol that may be entered trades, and the venue tells its limits",
+    "terms": "leverage and margin type are as configured; what differs while flat is set before the entry, and a warning",
+    "reconciliation": "account and books agree, but for what is told and harmless",
+    "prices": "the venue that signals come from and the one that orders go to have the same prices, within max_price_gap_bps",
+    "strategies": "some strategy may trade; none is a warning",
+}
+"""What each line wants."""
 MOST_CLOCK_ERROR_MS = 500
 STALE_PRICE_MS = 10_000
 TEN_THOUSAND = Decimal(10_000)

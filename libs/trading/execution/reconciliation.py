@@ -243,8 +243,14 @@ class _Comparison:
         name = self._name_of(symbol, mine, left, amount)
         detail = f"{amount} at the venue, {left} of ours"
         found = Finding(name, symbol, detail, mine.trade_id if mine is not None else None)
-        if self._when_sure(found, self._seen.positions_ms) and left == 0 and held is not None:
+        if not self._when_sure(found, self._seen.positions_ms):
+            return
+        if left == 0 and held is not None:
             self._adopt(held, name)
+        fills = self._seen.fills.get(symbol)
+        if amount == 0 and fills is not None:
+            # No list will tell how it went: there is nothing to wait for.
+            self._facts += [(trade.trade_id, FillsRead(fills.asked_ms)) for trade in trades if trade.fills]
 
     def _name_of(self, symbol: str, mine: Trade | None, left: Decimal, amount: Decimal) -> FindingName:
         if left == 0 and mine is None:
