@@ -1,8 +1,7 @@
 """A live trade as rows: the document that the executor goes on from, and columns that people ask for, from the same facts."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,9 +9,9 @@ import msgspec
 from libs.store.instants import LATEST_INSTANT_MS, instant
 from libs.trading.execution.books import LiveEvent, Obeyed
 from libs.trading.execution.document import Fill, OurOrder, Trade
+from libs.trading.execution.sums import profit_of_trade, r_multiple, slippage_bps, unvalued_fees
 
 Row = dict[str, object]
-ZERO = Decimal(0)
 _encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 
 
@@ -77,7 +76,7 @@ def trade_row(trade: Trade) -> Row:
         "risk": trade.risk,
         "initial_risk": trade.initial_risk,
         "document": packed(trade),
-        **_figures(trade),
+        **figures(trade),
     }
 
 
@@ -88,40 +87,21 @@ def _exit_time(trade: Trade) -> dt.datetime | None:
     return moment(trade.history[-1].time_ms) if trade.history else None
 
 
-def _figures(trade: Trade) -> Row:
-    side = 1 if trade.direction == "long" else -1
-    entering = "BUY" if trade.direction == "long" else "SELL"
-    entries = [fill for fill in trade.fills if fill.side == entering]
-    exits = [fill for fill in trade.fills if fill.side != entering]
-    entered, left = _quantity(entries), _quantity(entries) - _quantity(exits)
-    entry, exit_price = _average(entries), _average(exits)
-    gross = ZERO if entry is None else sum((side * (fill.price - entry) * fill.quantity for fill in exits), ZERO)
-    fees = sum((fill.fee_quote for fill in trade.fills if fill.fee_quote is not None), ZERO)
-    made = gross - fees - trade.funding
-    slipped = None
-    if entry is not None and entered and trade.signal_price:
-        slipped = side * (entry / trade.signal_price - 1) * 10_000
+def figures(trade: Trade) -> Row:
+    """What its fills and its funding add up to: the columns that `perpstream pnl recalculate` makes anew."""
+    profit = profit_of_trade(trade)
     return {
-        "entry_price": entry,
-        "exit_price": exit_price,
-        "quantity_left": left,
-        "gross": gross,
-        "fees": fees,
-        "funding": trade.funding,
-        "pnl_quote": made,
-        "pnl_r": made / trade.initial_risk if trade.initial_risk else None,
-        "fees_unvalued": sum(fill.fee_quote is None for fill in trade.fills),
-        "slippage_bps": slipped,
+        "entry_price": profit.entry_average,
+        "exit_price": profit.exit_average,
+        "quantity_left": profit.left,
+        "gross": profit.gross,
+        "fees": profit.fees,
+        "funding": profit.funding,
+        "pnl_quote": profit.net,
+        "pnl_r": r_multiple(trade, profit.net),
+        "fees_unvalued": len(unvalued_fees(trade)),
+        "slippage_bps": slippage_bps(trade, profit.entry_average),
     }
-
-
-def _quantity(fills: Iterable[Fill]) -> Decimal:
-    return sum((fill.quantity for fill in fills), ZERO)
-
-
-def _average(fills: Sequence[Fill]) -> Decimal | None:
-    quantity = _quantity(fills)
-    return sum((fill.price * fill.quantity for fill in fills), ZERO) / quantity if quantity else None
 
 
 def order_row(trade: Trade, order: OurOrder) -> Row:

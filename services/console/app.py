@@ -15,6 +15,8 @@ from services.console import (
     paper,
     positions,
     profit,
+    profit_recalculation,
+    profit_reconciliation,
     risk,
     stack,
     strategies,
@@ -49,6 +51,8 @@ app.add_typer(symbols.app, name="symbols")
 app.add_typer(backtests.app, name="backtest")
 app.add_typer(paper.app, name="paper")
 app.add_typer(profit.app, name="pnl")
+profit.app.command(epilog=profit_recalculation.EXAMPLES)(profit_recalculation.recalculate)
+profit.app.command(epilog=profit_reconciliation.EXAMPLES)(profit_reconciliation.reconcile)
 app.add_typer(risk.app, name="risk")
 app.add_typer(positions.app, name="positions")
 app.add_typer(live.app, name="live")

@@ -56,6 +56,7 @@ EXCEPTIONS: dict[str, str] = {
                 "backtest_sweeps.py:walk_forward",
                 "drift_results.py:drift",
                 "profit.py:pnl",
+                "profit_recalculation.py:recalculate",
             )
         ),
         "typer reads the options of a command from its parameters",
