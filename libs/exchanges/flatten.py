@@ -174,7 +174,7 @@ class _Flattening:
         """What goes once the positions have gone; None while it is not known."""
         if look.orders is None or look.algos is None:
             return None
-        found = [*look.orders, *look.algos]
+        found: list[OrderState | AlgoState] = [*look.orders, *look.algos]
         if self.terms.side is None:
             return found
         return [one for one in found if not _opens(one) and _closes(one) == self.terms.side]

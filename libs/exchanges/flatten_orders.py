@@ -118,8 +118,8 @@ class CloseOrders:
     def _slice(self, symbol: str, left: Decimal) -> Decimal:
         """As much as one order may have."""
         lot = self.lots.get(symbol)
-        limits = [left, *(one for one in (self._most.get(symbol), lot and lot.most) if one is not None)]
-        most = min(limits)
+        limits = (self._most.get(symbol), None if lot is None else lot.most)
+        most = min([left, *(one for one in limits if one is not None)])
         if lot is None or most == left:
             return most
         return (most / lot.step).to_integral_value(ROUND_DOWN) * lot.step

@@ -53,6 +53,9 @@ MetricName = Literal[
     "perpstream_paper_trades_total",
     "perpstream_paper_behind_seconds",
     "perpstream_paper_passed_over_total",
+    "perpstream_guard_actions_total",
+    "perpstream_guard_level",
+    "perpstream_guard_entries_allowed",
 ]
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -272,6 +275,27 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "records",
         ("what",),
         "Not used by paper accounts: unreadable, repeated signals, trades and signals from before their time.",
+    ),
+    MetricSpec(
+        "perpstream_guard_actions_total",
+        "counter",
+        "actions",
+        ("action", "outcome"),
+        "What the risk guard has done at the venue: stop (placed, unknown, or why not), flatten (done, left).",
+    ),
+    MetricSpec(
+        "perpstream_guard_level",
+        "gauge",
+        "level",
+        ("account",),
+        "The risk guard's state: 0 normal, 1 warning, 2 circuit break.",
+    ),
+    MetricSpec(
+        "perpstream_guard_entries_allowed",
+        "gauge",
+        "boolean",
+        ("account",),
+        "1 while the risk guard lets the account enter.",
     ),
 )
 

@@ -60,7 +60,7 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a rule says of the account, a position or a feed, with a sentence for people. "unknown": an input is missing, no
-    number, or stale, and is never better than a warning."""
+    number, or stale, and is never better than a warning; then there is no `value`."""
 
     rule: str
     level: VerdictLevel
@@ -68,6 +68,7 @@ class Verdict:
     action: ActionKind = "block_entries"
     latches: bool = False
     position: PositionKey | None = None
+    value: Decimal | None = None
 
 
 def judge(rule: Rule, inputs: GuardInputs, thresholds: Thresholds, stale_ms: int) -> tuple[Verdict, ...]:
@@ -141,7 +142,7 @@ def _verdict(rule: Rule, measured: Measured, thresholds: Thresholds) -> Verdict:
         if limit is not None
     )
     sentence = f"{name} is {plain(measured.value)} {rule.unit} ({limits})"
-    return Verdict(rule.name, level, sentence, rule.action, rule.latches, measured.position)
+    return Verdict(rule.name, level, sentence, rule.action, rule.latches, measured.position, measured.value)
 
 
 def _reaches(rule: Rule, value: Decimal, limit: Decimal | None) -> bool:

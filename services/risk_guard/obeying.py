@@ -1,0 +1,82 @@
+"""What a person's command makes of what the guard remembers: nothing at all unless it is signed, in time, and said once."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from libs.contracts.commands import CommandIssued
+from libs.trading.command_check import CommandRefused, TrustedKeys, check_command
+from libs.trading.commands import Command, Flatten, Lock, Pause, Reset, Resume, Unlock
+from libs.trading.risk.policy import reset
+from services.risk_guard.memory import FlattenWish, Memory
+
+TARGET = "risk_guard"
+KEEP_NONCE_MS = 60_000
+"""After its expiry a command is refused for that; so long a nonce is kept beyond it, for clocks that go back."""
+
+
+class Obeyed(NamedTuple):
+    """What is remembered then, and what to say now; `result` None: it is said when it is done."""
+
+    memory: Memory
+    accepted: bool
+    result: str | None
+    details: dict[str, str]
+
+
+def obey(memory: Memory, event: CommandIssued, keys: TrustedKeys, now_ms: int) -> Obeyed:
+    """One command of this account to the guard. A refused one changes nothing."""
+    checked = check_command(event, keys, memory.nonces, now_ms)
+    if isinstance(checked, CommandRefused):
+        return Obeyed(memory, accepted=False, result=checked.sentence, details={"why": checked.why})
+    nonces = {nonce: until for nonce, until in memory.nonces.items() if until + KEEP_NONCE_MS > now_ms}
+    known = msgspec.structs.replace(memory, nonces=nonces | {event.nonce: event.expires_at_ms})
+    return _carried_out(known, checked, event, now_ms)
+
+
+def _carried_out(memory: Memory, command: Command, event: CommandIssued, now_ms: int) -> Obeyed:
+    change: Callable[..., Memory] = msgspec.structs.replace
+    if isinstance(command, Pause):
+        return Obeyed(change(memory, paused=True), True, "nothing is entered until a resume", {})
+    if isinstance(command, Resume):
+        return _resumed(memory)
+    if isinstance(command, Lock):
+        locks = memory.locks | {command.symbol: command.until_ms}
+        return Obeyed(change(memory, locks=locks), True, f"{command.symbol} is not entered until then", {})
+    if isinstance(command, Unlock):
+        locks = {symbol: until for symbol, until in memory.locks.items() if symbol != command.symbol}
+        was = "may be entered again" if command.symbol in memory.locks else "was not locked"
+        return Obeyed(change(memory, locks=locks), True, f"{command.symbol} {was}", {})
+    if isinstance(command, Reset):
+        return _reset(memory, command, now_ms)
+    if isinstance(command, Flatten):
+        return _flattens(memory, command, event, now_ms)
+    return Obeyed(memory, False, f"the guard does not obey {event.command}", {})
+
+
+def _resumed(memory: Memory) -> Obeyed:
+    after = msgspec.structs.replace(memory, paused=False)
+    if memory.state.level == "circuit_break":
+        words = f"the pause is over, but circuit break {memory.state.break_number} is not: it needs a reset"
+        return Obeyed(after, True, words, {"break_number": str(memory.state.break_number)})
+    return Obeyed(after, True, "entries again, as far as the rules allow them", {})
+
+
+def _reset(memory: Memory, command: Reset, now_ms: int) -> Obeyed:
+    after = reset(memory.state, command.break_number, now_ms)
+    if after is memory.state or after == memory.state:
+        now = memory.state
+        what = f"it is {now.break_number}" if now.level == "circuit_break" else "there is none"
+        words = f"circuit break {command.break_number} is not the present one: {what}"
+        return Obeyed(memory, False, words, {"break_number": str(now.break_number)})
+    words = f"circuit break {command.break_number} is over, unless its cause is still there"
+    return Obeyed(msgspec.structs.replace(memory, state=after), True, words, {})
+
+
+def _flattens(memory: Memory, command: Flatten, event: CommandIssued, now_ms: int) -> Obeyed:
+    """Entries stay paused after everything was flattened: whoever asks for that wants nothing to be opened right after."""
+    wish = FlattenWish(command.symbol, event, now_ms)
+    wishes = (*(one for one in memory.wishes if one.symbol != command.symbol), wish)
+    paused = memory.paused or command.symbol is None
+    return Obeyed(msgspec.structs.replace(memory, wishes=wishes, paused=paused), True, None, {})
