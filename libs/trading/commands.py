@@ -275,6 +275,7 @@ COMMANDS: Mapping[CommandName, CommandKind] = {
     ),
     "cancel": CommandKind(Cancel, "executor", raises_risk=False, arguments={"symbol": _symbol}),
     "sync": CommandKind(Sync, "executor", raises_risk=False),
-    "change_config": CommandKind(ChangeConfig, "executor", raises_risk=True),
+    # Beside these, any setting by its name.
+    "change_config": CommandKind(ChangeConfig, "executor", raises_risk=True, arguments={BASE_VERSION: _whole}),
 }
-"""Every command there is. `change_config` takes `base_version` and settings by their names."""
+"""Every command there is."""

@@ -15,7 +15,7 @@ from libs.contracts.topics import EXECUTOR, RISK_STATE, Topic
 from libs.contracts.trading import ExecutorReported, RiskStateChanged, RuleMeasure
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader, Record
-from services.console.watch.words import UNKNOWN, clock, duration, number
+from services.console.watch.words import clock, duration
 
 FRESH_MS = 10_000
 """A heartbeat is said each second; after ten without one nobody opens anything."""
@@ -130,16 +130,11 @@ def _line(who: str, what: str, allowed: bool, age_ms: int) -> Text:
 
 
 def measures_table(measures: "tuple[RuleMeasure, ...]") -> Table:
-    """What each rule sees now, gravest first."""
-    table = Table("rule", "level", box=None, pad_edge=False)
-    for name in ("now", "warning", "break"):
-        table.add_column(name, justify="right")
-    table.add_column("in words", overflow="fold")
+    """What each rule sees now, gravest first; its sentence has the numbers with their unit."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("rule", no_wrap=True)
+    table.add_column("level", no_wrap=True)
+    table.add_column("what it sees", overflow="fold")
     for one in measures:
-        numbers = (number(one.value), _limit(one.warning), _limit(one.breach))
-        table.add_row(one.rule, Text(one.level, style=LEVELS[one.level]), *numbers, one.sentence)
+        table.add_row(one.rule, Text(one.level, style=LEVELS[one.level]), one.sentence)
     return table
-
-
-def _limit(value: object) -> str:
-    return UNKNOWN if value is None else str(value)

@@ -79,12 +79,17 @@ def up(
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
+    _run_here(_with_market(options, _symbols(symbols)))
+
+
+def _run_here(options: StackOptions) -> None:
+    """Until it is stopped; whoever starts a stack for the first time may also tell it what to do."""
     from infra.local.stack import Preparation, run_stack
     from services.console.key_choice import trust_operator
 
     trust_operator(options.state_dir)
     preparation = Preparation("prepare", (sys.executable, "-m", "services.console.preparation"))
-    asyncio.run(run_stack(_with_market(options, _symbols(symbols)), stack_settings(), (preparation,)))
+    asyncio.run(run_stack(options, stack_settings(), (preparation,)))
 
 
 def _with_market(options: StackOptions, typed: tuple[str, ...] | None) -> StackOptions:

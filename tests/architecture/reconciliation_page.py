@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 
-from libs.trading.commands import COMMANDS
+from libs.trading.commands import COMMANDS, ChangeConfig
 from libs.trading.execution.checklist import CHECKS
 from libs.trading.execution.findings import MEANINGS, Scope
 from libs.trading.execution.wish import REFUSALS
@@ -35,11 +35,12 @@ def findings() -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """What a person may tell."""
-    yield "| command | obeyed by | takes | valid for |\n|---|---|---|---|"
+    yield "| command | what it does | obeyed by | takes | valid for |\n|---|---|---|---|---|"
     for name, row in COMMANDS.items():
         takes = [f"`{one}`" for one in row.arguments] + [f"(`{one}`)" for one in row.optional]
-        seconds = row.most_valid_ms // 1000
-        yield f"| `{name}` | {row.target} | {', '.join(takes) or 'nothing'} | {seconds} s |"
+        takes += ["settings by their names"] * (row.kind is ChangeConfig)
+        does, seconds = " ".join((row.kind.__doc__ or "").split()), row.most_valid_ms // 1000
+        yield f"| `{name}` | {does} | {row.target} | {', '.join(takes) or 'nothing'} | {seconds} s |"
 
 
 def checks() -> Iterator[str]:

@@ -56,7 +56,11 @@ EXCEPTIONS: dict[str, str] = {
                 "backtest_sweeps.py:walk_forward",
                 "drift_results.py:drift",
                 "profit.py:pnl",
-                "profit_recalculation.py:recalculate",
+                "risk.py:flatten",
+                "risk.py:lock",
+                "positions.py:close",
+                "positions.py:move_stop",
+                "positions.py:enter",
             )
         ),
         "typer reads the options of a command from its parameters",

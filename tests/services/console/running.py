@@ -1,10 +1,16 @@
-"""Runs `perpstream` as people do, in a process of its own."""
+"""Runs `perpstream` as people do, in a process of its own, or in this one."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 
+import pytest
+
 from infra.local.options import ROOT
+from services.console.app import app
+from services.console.output import guarded
 
 
 def run_console(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -18,3 +24,19 @@ def run_console(*arguments: str, **variables: str) -> "subprocess.CompletedProce
         timeout=60,
         check=False,
     )
+
+
+def call_console(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """The same in this process, in a tenth of the time: for tests that say many commands. One at a time."""
+    texts = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"NO_COLOR": "1", "COLUMNS": "100", **variables}.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", io.StringIO())  # nobody is there to answer
+        with contextlib.redirect_stdout(texts[0]), contextlib.redirect_stderr(texts[1]):
+            try:
+                code = guarded(lambda: app(list(arguments), prog_name="perpstream"))
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+    out, err = (text.buffer.getvalue().decode() for text in texts)  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(arguments, code, out, err)
