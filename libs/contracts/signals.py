@@ -116,7 +116,7 @@ class SignalScored(Event, frozen=True, kw_only=True):
     prices are in quote units; `hold_until_ms` is when the position is closed at the latest. `coverage` (0 to 1) by the names of
     windows and of the strategy's factors. `ungated_score` (0 to 100) stands only in one that a gate kept below its threshold:
     what the score would have been (docs/decisions/0009-scoring.md); `direction` and bracket are then those of that score.
-    `take_profit_type`, `on_opposite_signal` and `trailing` (the distance of a trailing stop after the first take-profit, quote
+    `take_profit_type`, `on_opposite_signal` and `trailing_distance` (of a trailing stop after the first take-profit, quote
     units) stand beside a bracket whose strategy wants them otherwise than limit, ignore and none.
     """
 
@@ -143,4 +143,4 @@ class SignalScored(Event, frozen=True, kw_only=True):
     ungated_score: float | msgspec.UnsetType = msgspec.UNSET
     take_profit_type: TakeProfitType | msgspec.UnsetType = msgspec.UNSET
     on_opposite_signal: OppositeSignal | msgspec.UnsetType = msgspec.UNSET
-    trailing: Decimal | msgspec.UnsetType = msgspec.UNSET
+    trailing_distance: Decimal | msgspec.UnsetType = msgspec.UNSET

@@ -15,7 +15,8 @@ from libs.kit.errors import OffsetConflict
 from libs.store.engine import Engine, WriteSession, read_session
 from libs.store.paper_tables import paper_accounts, paper_equity, paper_state, paper_trades
 
-PaperState = Literal["ordered", "open", "closed", "not_taken"]
+PaperState = Literal["ordered", "open", "closed", "not_taken", "abandoned"]
+"""`abandoned`: ordered or open when its account was begun anew, so that nobody knows how it would have ended."""
 FINAL = ("closed", "not_taken")
 _CLAIM = """
 INSERT INTO paper_state (only_row, number, generation, market_time, state) VALUES (true, 1, $1, $2, $3)
@@ -25,6 +26,13 @@ _MOVE = """
 UPDATE paper_state SET number = number + 1, generation = $1, market_time = $2, state = $3, saved_at = now()
 WHERE number = $4 RETURNING number
 """
+# Only what this transaction begins anew: with another log than the state's, or without any state.
+_ABANDON = """
+UPDATE paper_trades SET state = 'abandoned', reason = 'accounts_begun_anew', history = history || jsonb_build_array(
+  jsonb_build_object('state', 'abandoned', 'time_ms', floor(extract(epoch FROM market_time) * 1000)::bigint))
+WHERE state IN ('ordered', 'open') AND NOT EXISTS (SELECT 1 FROM paper_state WHERE generation = $1)
+"""
+_SAME = "SELECT number FROM paper_state WHERE number = $1 AND generation = $2 AND market_time = $3 AND state = $4"
 _COMPRESSION = 1
 
 
@@ -139,11 +147,13 @@ async def packed(state: bytes) -> bytes:
 
 
 async def write_paper(session: WriteSession, old: int | None, kept: KeptPaper, rows: PaperRows) -> int:
-    """Move the state from number `old` (None: the first one) to the next, and write its rows; returns the new number.
+    """Move the state from number `old` (None: the first one) to the next, and write its rows; returns the new number. What
+    accounts of another log have left ordered or open is abandoned.
 
     `kept.state` is packed. Raises `OffsetConflict` when somebody else has moved it: nothing is written then.
     """
     values = (kept.generation, kept.market_time, kept.state)
+    await session.raw.execute(_ABANDON, kept.generation)
     moved = await (session.raw.fetchval(_CLAIM, *values) if old is None else session.raw.fetchval(_MOVE, *values, old))
     if moved is None:
         raise OffsetConflict(f"the paper accounts no longer stand at {old}: another paper trader writes them")
@@ -151,6 +161,14 @@ async def write_paper(session: WriteSession, old: int | None, kept: KeptPaper, r
     await _put(session, paper_accounts, rows.accounts.values(), ("strategy",))
     await _put(session, paper_equity, rows.equity, ("strategy", "event_time"))
     return int(moved)
+
+
+async def written_before(session: WriteSession, old: int | None, kept: KeptPaper) -> int | None:
+    """The number of this very state where it is the next after `old` already, as after a commit whose acknowledgement was lost;
+    its rows are there too then, because they were in its transaction."""
+    values = ((old or 0) + 1, kept.generation, kept.market_time, kept.state)
+    found: int | None = await session.raw.fetchval(_SAME, *values)
+    return found
 
 
 async def _put(session: WriteSession, table: Table, rows: Iterable[Any], key: Sequence[str]) -> None:

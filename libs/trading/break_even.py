@@ -1,4 +1,4 @@
-"""Where the second stop stands once the first target was reached, and how it trails: the same for a tape, on paper and live."""
+"""Where the second stop stands once the first target was reached: the same for a tape, on paper and live."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,10 +29,3 @@ def break_even_price(
     level = (quotient + (1 if sign > 0 and rest > 0 else 0)) * tick
     nearest = take_profit_1 - sign * tick
     return min(level, nearest) if sign > 0 else max(level, nearest)
-
-
-def trailing_stop(direction: Direction, best: Decimal, distance: Decimal, tick: Decimal, stop: Decimal) -> Decimal:
-    """The second stop when the best price since the first target is `best`: `distance` (on ticks, one at least) behind it, and
-    never further away than where it stands (`stop`)."""
-    away = max(tick, (distance / tick).to_integral_value() * tick)
-    return max(stop, best - away) if direction == "long" else min(stop, best + away)

@@ -35,6 +35,7 @@ NotTakenReason = Literal[
     "no_trade_to_fill",
     "data_end",
     "stop_passed",
+    "not_supported",
 ]
 """Why an emitted signal opened no position."""
 

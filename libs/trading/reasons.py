@@ -27,6 +27,7 @@ NOT_TAKEN_REASONS: dict[int, NotTakenReason] = {
     at.NO_TRADE_TO_FILL: "no_trade_to_fill",
     at.NO_MORE_DATA: "data_end",
     at.STOP_PASSED: "stop_passed",
+    at.NOT_SUPPORTED: "not_supported",
 }
 RISK_LEVELS: tuple[RiskLevel, ...] = ("normal", "warning", "circuit_break")
 _WORDS: dict[NotTakenReason, str] = {
@@ -39,6 +40,7 @@ _WORDS: dict[NotTakenReason, str] = {
     "above_leverage": "the position would be larger than leverage and balance allow",
     "no_trade_to_fill": "there was no trade to fill the entry before the hold was over",
     "data_end": "the data ended before the entry was filled",
+    "not_supported": "the venue takes no trailing stop at this distance",
     "stop_passed": "the price was beyond the stop when the entry would have been filled",
 }
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from libs.trading.execution.levels import LEAST_CALLBACK, MOST_CALLBACK
 from libs.trading.filters import SymbolFilters
 from libs.trading.machine.run import Signals
 from libs.trading.opinions import ATR_DECIMALS, Opinions
@@ -14,6 +15,8 @@ from libs.trading.signal_columns import strategy_number
 from libs.trading.strategy import Strategy
 
 MINUTE_MS = 60_000
+LEAST_SHARE, MOST_SHARE = int(LEAST_CALLBACK * 10), int(MOST_CALLBACK * 10)
+"""Of a price, in thousandths: how far behind it the venue lets a stop trail."""
 Whole = NDArray[np.int64]
 _LARGEST = 2**62
 
@@ -45,16 +48,18 @@ def rescored_signals(
     time_ms = opinions.time_ms[row]
     until_ms = time_ms + strategy.hold_minutes * MINUTE_MS
     levels = (side, _on_tick(price, ticks), stop, near, far, until_ms)
-    return Signals(number, time_ms, places[symbol], *levels, *_ways(strategy, atr, ticks))
+    return Signals(number, time_ms, places[symbol], *levels, *_ways(strategy, price, atr))
 
 
-def _ways(strategy: Strategy, atr: Whole, ticks: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-    """How the bracket works, by signal: trailing distance, take-profits at market, closes on an opposite signal, strategy."""
+def _ways(strategy: Strategy, price: Whole, atr: Whole) -> tuple[Whole, Whole, Whole, Whole]:
+    """How the bracket works, by signal: the last four columns of `Signals`."""
     bracket, count = strategy.bracket, len(atr)
     trailing = np.zeros(count, np.int64)
     if bracket.trailing_atr is not None:
         nothing, once = np.zeros(count, np.int64), np.ones(count, np.int64)
-        trailing = np.maximum(ticks, _on_tick(_level(nothing, atr, once, bracket.trailing_atr), ticks))
+        distance = _level(nothing, atr, once, bracket.trailing_atr)
+        share = _on_tick(1_000 * distance, price) // price
+        trailing = np.where((share >= LEAST_SHARE) & (share <= MOST_SHARE), share, -1)
     at_market, closes = bracket.take_profit_type == "market", bracket.on_opposite_signal == "close"
     number = np.full(count, strategy_number(strategy.name), np.int64)
     return trailing, np.full(count, at_market, np.int64), np.full(count, closes, np.int64), number

@@ -321,7 +321,7 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         ungated_score=verdict.ungated_score if verdict.held_back else UNSET,
         take_profit_type=rules.take_profit_type if exits and rules.take_profit_type != "limit" else UNSET,
         on_opposite_signal=rules.on_opposite_signal if exits and rules.on_opposite_signal != "ignore" else UNSET,
-        trailing=_trailing(strategy, situation) if exits else UNSET,
+        trailing_distance=_trailing_distance(strategy, situation) if exits else UNSET,
     )
 
 
@@ -340,7 +340,7 @@ def _bracket(strategy: Strategy, situation: Situation, direction: Direction) -> 
     return first, second, stop
 
 
-def _trailing(strategy: Strategy, situation: Situation) -> Decimal | UnsetType:
+def _trailing_distance(strategy: Strategy, situation: Situation) -> Decimal | UnsetType:
     """How far a trailing stop follows, in quote units on the price's last decimal."""
     price, atr, multiple = situation.row.price, situation.row.atr, strategy.bracket.trailing_atr
     if price is None or atr is None or multiple is None:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from libs.contracts.signals import SignalScored
+from libs.trading.execution.levels import trailing_of
 from libs.trading.filters import SymbolFilters
 from libs.trading.machine.run import Signals
 
@@ -30,8 +31,8 @@ def signal_columns(
     for number, signal in enumerate(signals, first_number):
         if signal.symbol not in places:
             raise ValueError(f"{signal.symbol}: a signal of a symbol whose trades are not there")
-        levels, ways = _levels(signal, scales, filters), _ways(signal, scales, filters)
-        rows.append((number, signal.event_time_ms, places[signal.symbol], *levels, *ways))
+        levels = _levels(signal, scales, filters)
+        rows.append((number, signal.event_time_ms, places[signal.symbol], *levels, *_ways(signal)))
     table = np.array(rows, np.int64).reshape(len(rows), len(Signals._fields))
     return Signals(*(np.ascontiguousarray(column) for column in table.T))
 
@@ -48,17 +49,14 @@ def _levels(
     return side, price, low, near, far, signal.hold_until_ms
 
 
-def _ways(
-    signal: SignalScored, scales: Mapping[str, Scale], filters: Mapping[str, SymbolFilters]
-) -> tuple[int, int, int, int]:
+def _ways(signal: SignalScored) -> tuple[int, int, int, int]:
     """How the bracket works: the columns of `Signals` after the levels."""
-    decimals, filtered = scales[signal.symbol][0], filters.get(signal.symbol)
-    distance = 0
-    if isinstance(signal.trailing, Decimal):
-        least = 1 if filtered is None else int(filtered.tick.scaleb(decimals))
-        distance = max(least, _tape_price(signal.trailing, decimals, filtered))
+    thousandths = 0
+    if isinstance(signal.trailing_distance, Decimal):
+        found = trailing_of(signal.trailing_distance, signal.price)
+        thousandths = -1 if found is None else int(found.callback_percent * 10)
     at_market, closes = signal.take_profit_type == "market", signal.on_opposite_signal == "close"
-    return distance, at_market, closes, strategy_number(signal.strategy)
+    return thousandths, at_market, closes, strategy_number(signal.strategy)
 
 
 @cache

@@ -140,8 +140,8 @@ def _bracket(signal: SignalScored) -> Text:
     )
     parts = [f"price {number(signal.price)}"]
     parts += [f"{name} {number(level)} ({_away(level, signal)})" for name, level in levels]
-    if isinstance(signal.trailing, Decimal):
-        parts.append(f"after take profit 1 the stop trails {number(signal.trailing)} behind")
+    if isinstance(signal.trailing_distance, Decimal):
+        parts.append(f"after take profit 1 the stop trails {number(signal.trailing_distance)} behind")
     if signal.take_profit_type == "market":
         parts.append("take profits at market")
     if signal.on_opposite_signal == "close":

@@ -72,13 +72,13 @@ class PaperCore:
             number
             for number, part in self.partitions.items()
             if number not in self.at_end
-            and newest_ms - min(part.watermarks.by_symbol.values(), default=NOTHING_KNOWN) > LEFT_BEHIND_MS
+            and newest_ms - min(part.followed.values(), default=NOTHING_KNOWN) > LEFT_BEHIND_MS
         ]
 
     def ahead(self, by_ms: int) -> list[int]:
         """The partitions that are proven so far beyond the accounts' time that the others should be read first."""
         limit_ms = self.now_ms + by_ms
-        marks = {number: part.watermarks.by_symbol.values() for number, part in self.partitions.items()}
+        marks = {number: part.followed.values() for number, part in self.partitions.items()}
         return [number for number, known in marks.items() if known and min(known) > limit_ms]
 
     @property
@@ -103,6 +103,7 @@ class PaperCore:
         for part in self.partitions.values():
             for strategy in part.intervals:
                 self.accounts.add(strategy)
+        self._pass_settlements(until_ms)
         tapes = self._cut_tapes(until_ms)
         signals = self._cut_signals(until_ms)
         moves = self.accounts.advance(Slice(until_ms, tapes, signals, self._funding(tapes)))
@@ -111,7 +112,7 @@ class PaperCore:
         return move
 
     def _known(self, number: int) -> bool:
-        return number in self.at_end or bool(self.partitions[number].watermarks.by_symbol)
+        return number in self.at_end or bool(self.partitions[number].followed)
 
     @property
     def newest_ms(self) -> int:
@@ -119,13 +120,13 @@ class PaperCore:
         return max((ms for part in self.partitions.values() for ms in part.watermarks.by_symbol.values()), default=0)
 
     def proven(self) -> dict[str, int]:
-        """The time up to which each symbol is proven, without those that were left behind."""
+        """The time up to which each symbol is proven, without those that nobody follows or that were left behind."""
         funding = self.accounts.terms.costs.funding
         newest_ms = self.newest_ms
         return {
             symbol: part.proven_until(symbol, funding=funding)
             for number, part in self.partitions.items()
-            for symbol, watermark_ms in part.watermarks.by_symbol.items()
+            for symbol, watermark_ms in part.followed.items()
             if newest_ms - watermark_ms <= LEFT_BEHIND_MS or number not in self.at_end
         }
 
@@ -164,6 +165,13 @@ class PaperCore:
                 else:
                     found.setdefault(signal.strategy, []).append(signal)
         return found
+
+    def _pass_settlements(self, until_ms: int) -> None:
+        """Of symbols that are not waited for: their positions may be held, and their settlements are passed with the others'."""
+        waited_for = self.proven()
+        for part in self.partitions.values():
+            for symbol in sorted(part.funding.keys() - waited_for.keys()):
+                self.noticed.assumed += [(symbol, ms) for ms in part.funding[symbol].pass_by(until_ms)]
 
     def _funding(self, tapes: Iterable[str]) -> list[FundingRates]:
         """The settlements of symbols that have become known since the last slice."""

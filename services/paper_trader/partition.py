@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 from libs.contracts.codec import decode
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
-from libs.contracts.market import UNKNOWN_TIME, AggTradeFrame, MarketIndicatorObserved, MarkPriceObserved
+from libs.contracts.market import (
+    UNKNOWN_TIME,
+    AggTradeFrame,
+    FeedStatusChanged,
+    MarketIndicatorObserved,
+    MarkPriceObserved,
+)
 from libs.contracts.signals import IndicatorComputed, SignalScored
+from libs.exchanges.feed_status import NO_LONGER_FOLLOWED
 from libs.indicators.log import rows_of_frame
 from libs.kit.errors import BadMessage
 from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks
+from libs.trading.inputs import TRADE_FEED
 from libs.trading.market import TradeTape
 from libs.trading.strategy import StrategyInvalid, read_strategy
 from services.paper_trader.settlements import Settlements
@@ -37,7 +45,8 @@ class Partition:
     """The three topics of one partition number. `next_offsets`: the timeline's, the scored signals', the evaluations'.
 
     `evaluated`: each symbol's newest evaluation whose signals are all here, and its grid (ms). `intervals`: of the strategies
-    that the timeline has told of, by name. `tapes` and `signals` wait for the accounts.
+    that the timeline has told of, by name. `tapes` and `signals` wait for the accounts. `gone`: symbols that nobody follows
+    any more, until they trade again.
     """
 
     next_offsets: list[int] = field(default_factory=lambda: [0, 0, 0])
@@ -47,6 +56,7 @@ class Partition:
     intervals: dict[str, int] = field(default_factory=dict)
     funding: dict[str, Settlements] = field(default_factory=dict)
     tapes: dict[str, list[TradeTape]] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     signals: dict[str, SignalScored] = field(default_factory=dict)
 
     def take_timeline(self, records: Sequence[Record], noticed: Noticed) -> None:
@@ -87,6 +97,11 @@ class Partition:
             until_ms = min(until_ms, self.funding[symbol].due_ms)
         return until_ms
 
+    @property
+    def followed(self) -> dict[str, int]:
+        """The watermarks of the symbols that somebody follows."""
+        return {symbol: ms for symbol, ms in self.watermarks.by_symbol.items() if symbol not in self.gone}
+
     def _fresh(self, topic: int, records: Sequence[Record]) -> Iterator[Record]:
         for record in records:
             if record.offset >= self.next_offsets[topic]:
@@ -106,6 +121,7 @@ class Partition:
         if isinstance(event, AggTradeFrame):
             assert taken.columns is not None
             for rows in rows_of_frame(event, taken.columns):
+                self.gone.discard(rows.symbol)
                 self.tapes.setdefault(rows.symbol, []).append(TradeTape.of(rows))
             for part in event.slices:
                 self._settle(part.symbol, noticed)
@@ -113,6 +129,8 @@ class Partition:
             self._take_funding(event, noticed)
         elif isinstance(event, StrategyActivated):
             self.take_strategy(event, noticed)
+        elif isinstance(event, FeedStatusChanged) and event.feed == TRADE_FEED and event.detail == NO_LONGER_FOLLOWED:
+            self.gone.add(event.symbol)
 
     def take_strategy(self, event: StrategyActivated, noticed: Noticed) -> None:
         """A configuration of the timeline, or one whose copy retention has deleted there."""

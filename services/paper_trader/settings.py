@@ -2,8 +2,9 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from libs.kit.settings import SettingsGroup
 from libs.trading.costs import Costs
@@ -27,12 +28,27 @@ class PaperSettings(SettingsGroup):
     paper_daily_loss_r: Decimal | None = Field(
         _RULES.daily_loss_r, gt=0, le=1000, description="Realised loss in R that ends a UTC day's entries"
     )
+    paper_warning_r: Decimal | None = Field(
+        _RULES.warning_r, gt=0, le=1000, description="Loss of the day in R, unrealised included, that is a warning"
+    )
+    paper_circuit_break_r: Decimal | None = Field(
+        _RULES.circuit_break_r, gt=0, le=1000, description="The same, that stops entries; not below the warning"
+    )
+    paper_cooldown_minutes: int = Field(_RULES.cooldown_minutes, ge=1, le=1_440, description="How long it stops them")
+    paper_flatten: bool = Field(_RULES.flatten, description="Whether it closes what is open too")
     paper_save_seconds: float = Field(
         5.0, gt=0, le=600, description="How often the accounts are kept while nothing is filled"
     )
     paper_filters: Path | None = Field(
         None, description="A file with the exchange's answer to exchangeInfo; without one, filters are assumed"
     )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        warning, circuit_break = self.paper_warning_r, self.paper_circuit_break_r
+        if warning is not None and circuit_break is not None and warning > circuit_break:
+            raise ValueError("PERPSTREAM_PAPER_WARNING_R must not be above PERPSTREAM_PAPER_CIRCUIT_BREAK_R")
+        return self
 
     def rules(self) -> PortfolioRules:
         """The rules of every account."""
@@ -41,6 +57,10 @@ class PaperSettings(SettingsGroup):
             risk_per_trade=self.paper_risk_per_trade,
             max_positions=self.paper_max_positions,
             daily_loss_r=self.paper_daily_loss_r,
+            warning_r=self.paper_warning_r,
+            circuit_break_r=self.paper_circuit_break_r,
+            cooldown_minutes=self.paper_cooldown_minutes,
+            flatten=self.paper_flatten,
         )
 
 

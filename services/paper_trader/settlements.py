@@ -44,7 +44,8 @@ class Settlements:
         instant_ms = event.event_time_ms // _SECOND_MS * _SECOND_MS
         if rate is None or not rate.is_finite() or abs(rate) > 1 or instant_ms in self.rates:
             return
-        if not 0 <= instant_ms - self.due_ms < SETTLEMENT_TOLERANCE_MS and instant_ms <= watermark_ms:
+        due = 0 <= instant_ms - self.due_ms < SETTLEMENT_TOLERANCE_MS
+        if instant_ms <= self.resolved_ms or (not due and instant_ms <= watermark_ms):
             return
         self.rates[instant_ms] = rate, event.values.get("mark_price")
         self.changed = True
@@ -67,9 +68,24 @@ class Settlements:
                 self.rates[due_ms] = self.estimate
                 self.changed = True
                 assumed.append(due_ms)
-            self.resolved_ms = due_ms
-            self.announced = {instant_ms for instant_ms in self.announced if instant_ms > due_ms}
+            self._resolve(due_ms)
         return assumed
+
+    def pass_by(self, until_ms: int) -> list[int]:
+        """The accounts go on to `until_ms` without this symbol, which is not waited for; returns as `follow`. What comes later of
+        those settlements changes nothing."""
+        assumed = []
+        while (due_ms := self.due_ms) < until_ms:
+            if not self._has(due_ms):
+                self.rates[due_ms] = self.estimate
+                self.changed = True
+                assumed.append(due_ms)
+            self._resolve(due_ms)
+        return assumed
+
+    def _resolve(self, due_ms: int) -> None:
+        self.resolved_ms = due_ms
+        self.announced = {instant_ms for instant_ms in self.announced if instant_ms > due_ms}
 
     def _has(self, due_ms: int) -> bool:
         return any(0 <= instant_ms - due_ms < SETTLEMENT_TOLERANCE_MS for instant_ms in self.rates)

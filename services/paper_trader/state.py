@@ -54,6 +54,7 @@ class _Partition(msgspec.Struct, frozen=True, array_like=True):
     funding: list[_Settlements]
     tapes: list[_Tape]
     signals: list[bytes]
+    gone: list[str] = []
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True):
@@ -109,6 +110,7 @@ def _kept(number: int, part: Partition) -> _Partition:
         [_kept_settlements(symbol, each) for symbol, each in sorted(part.funding.items())],
         [tape for symbol in sorted(part.tapes) for tape in _kept_tapes(part.tapes[symbol])],
         [encode_value(signal) for _, signal in sorted(part.signals.items())],
+        sorted(part.gone),
     )
 
 
@@ -130,6 +132,7 @@ def _partition(kept: _Partition) -> Partition:
         intervals=kept.intervals,
         funding={each.symbol: _settlements(each) for each in kept.funding},
         tapes=tapes,
+        gone=set(kept.gone),
         signals={signal.event_id: signal for signal in signals},
     )
 

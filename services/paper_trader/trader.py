@@ -12,7 +12,7 @@ from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
 from libs.store.engine import Engine, write_session
 from libs.store.instants import instant
-from libs.store.paper import KeptPaper, PaperRows, packed, write_paper
+from libs.store.paper import KeptPaper, PaperRows, packed, write_paper, written_before
 from libs.store.trouble import sorted_trouble
 from libs.streaming.producer import Publisher
 from services.paper_trader.core import Move, PaperCore
@@ -94,13 +94,17 @@ class Trader:
             await asyncio.gather(*sent)
         state = await packed(await asyncio.to_thread(dump, self.core))
         kept = KeptPaper(self.number or 0, self.generation, instant(self.core.now_ms), state)
-        pause = 0.5
+        pause, unclear = 0.5, False
         while True:
             try:
                 async with sorted_trouble(), write_session(self.engine) as session:
-                    number = await write_paper(session, self.number, kept, unwritten.rows)
+                    if unclear and (known := await written_before(session, self.number, kept)) is not None:
+                        number = known
+                    else:
+                        number = await write_paper(session, self.number, kept, unwritten.rows)
                 break
             except TryAgain as problem:
+                unclear = True  # the commit may have been done, and only its acknowledgement was lost
                 self.context.miss(WRITING, problem.detail)
                 _LOGGER.warning("trying again", why=problem.detail, after_seconds=pause)
                 if self.context.stopping.is_set():

@@ -35,7 +35,8 @@ def walk(rows: int, hours: int) -> TradeTape:
 
 
 def signals(tape: TradeTape, hours: int, count: int, seed: int, trailing: float) -> Signals:
-    """As many emitted signals as a configuration has, on the 15 s grid; `trailing` in ATR, 0: the stop stays at break-even."""
+    """As many emitted signals as a configuration has, on the 15 s grid; `trailing` in ATR, which is a thousandth of the price,
+    0: the stop stays."""
     chance = np.random.default_rng(seed)
     grid = np.sort(chance.choice(np.arange(4, hours * 240 - 1), count, replace=False))
     times = START_MS + grid * 15_000
@@ -52,7 +53,7 @@ def signals(tape: TradeTape, hours: int, count: int, seed: int, trailing: float)
         price + side * atr,
         price + side * 2 * atr,
         times + 70 * 60_000,
-        np.full(count, int(trailing * atr)),
+        np.full(count, round(trailing)),
         *[np.zeros(count, np.int64)] * 3,
     )
 

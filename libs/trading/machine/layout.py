@@ -49,7 +49,8 @@ SETTLEMENT, DECISION, TRADE = range(3)
     NO_TRADE_TO_FILL,
     NO_MORE_DATA,
     STOP_PASSED,
-) = range(11)
+    NOT_SUPPORTED,
+) = range(12)
 # The risk guard's states, in the order of `libs.contracts.trading.RiskLevel`.
 NORMAL, WARNING, CIRCUIT_BREAK = range(3)
 
@@ -89,7 +90,7 @@ FILLS_END = FIRST_FILL + MOST_FILLS * FILL_COLUMNS
 (
     TRIGGERED,  # CLOSING: why the order at the venue that was triggered fills
     BEST,  # the best price since the first take-profit (tape price)
-    TRAILING,  # how far behind it the stop follows then (tape price); 0: it stays
+    TRAILING,  # how far behind it the stop follows then, in thousandths of it; 0: it stays
     TAKE_MARKET,  # 1: take-profits are market orders, triggered by a touch
     CLOSES,  # 1: an opposite signal of its strategy closes it
     STRATEGY,  # which one that is (`signal_columns.strategy_number`)

@@ -9,6 +9,7 @@ take-profit where the strategy wants it at market. After the first target the st
 from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.trading.machine import layout as at
 from libs.trading.machine.run import Int64
+from libs.trading.machine.search import behind
 
 
 @entry
@@ -40,8 +41,9 @@ def stop_name(position: Int64) -> Whole:
 
 @compiled
 def behind_best(position: Int64) -> Whole:
-    """Where a trailing stop follows the best price."""
-    return position[at.BEST] - position[at.SIDE] * position[at.TRAILING]
+    """Where a trailing stop follows the best price: the first price that has come back by its share of it."""
+    side = position[at.SIDE]
+    return side * behind(side * position[at.BEST], position[at.TRAILING])
 
 
 @entry

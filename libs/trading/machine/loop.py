@@ -103,6 +103,8 @@ def decide(run: Run, k: Whole) -> bool:
     price, stop, side = signals.price[k], signals.stop[k], signals.side[k]
     if why == at.ACCEPTED and side * (price - stop) <= 0:
         why = at.STOP_PASSED
+    if why == at.ACCEPTED and signals.trailing[k] < 0:
+        why = at.NOT_SUPPORTED
     if why == at.ACCEPTED:
         quantity, why = sized(terms.symbols[symbol], terms.rules[at.RISK], account[at.BALANCE], price, stop)
     if why != at.ACCEPTED:

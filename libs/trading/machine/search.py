@@ -55,11 +55,17 @@ def first_outside(market: Market, begin: Whole, end: Whole, low: Whole, high: Wh
 
 
 class Trail(NamedTuple):
-    """A stop that follows the best price: side 1 long, -1 short; the best price so far and the distance (tape prices)."""
+    """A stop that follows the best price: side 1 long, -1 short; the best price so far (tape), and thousandths of it."""
 
     side: Whole
     best: Whole
-    distance: Whole
+    thousandths: Whole
+
+
+@compiled
+def behind(best: Whole, thousandths: Whole) -> Whole:
+    """The first price that has come back from the best one by its share of it. Prices of a short position are below 0."""
+    return best - (abs(best) * thousandths + 999) // 1_000
 
 
 @entry
@@ -76,9 +82,9 @@ def first_trailed(market: Market, begin: Whole, end: Whole, outside: tuple[Whole
         if i == block * at.BLOCK and after <= end:
             low, high = market.block_low[block], market.block_high[block]
             worst, top = (low, high) if side > 0 else (-high, -low)
-            if top < target and worst > max(stop, max(best, top) - trail.distance):
+            if top < target and worst > max(stop, behind(max(best, top), trail.thousandths)):
                 best = max(best, top)
-                stop = max(stop, best - trail.distance)
+                stop = max(stop, behind(best, trail.thousandths))
                 i = after
                 continue
         after = min(after, end)
@@ -88,7 +94,7 @@ def first_trailed(market: Market, begin: Whole, end: Whole, outside: tuple[Whole
                 return i
             if price > best:
                 best = price
-                stop = max(stop, best - trail.distance)
+                stop = max(stop, behind(best, trail.thousandths))
             i += 1
     return end
 

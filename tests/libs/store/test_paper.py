@@ -19,6 +19,7 @@ from libs.store.paper import (
     load_paper,
     packed,
     write_paper,
+    written_before,
 )
 
 NOW = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)
@@ -93,6 +94,51 @@ async def test_a_trade_that_has_ended_stays_ended(engine: AsyncEngine) -> None:
     assert await all_rows(engine, "SELECT state, net FROM paper_trades WHERE trade_id = 't1'") == [
         ("closed", Decimal("1.5"))
     ]
+
+
+async def test_what_was_open_when_the_accounts_began_anew_is_abandoned(engine: AsyncEngine) -> None:
+    ordered = replace(TRADE, trade_id="t2", state="ordered", history=[{"state": "signalled", "time_ms": 1}])
+    done = replace(TRADE, trade_id="t3", state="closed")
+    await write(engine, None, b"", rows(TRADE, ordered, done))
+    again = replace(TRADE, trade_id="t4")
+    async with write_session(engine) as session:
+        await write_paper(session, 1, KeptPaper(0, "another log", NOW, await packed(b"")), rows(again))
+    assert await all_rows(engine, "SELECT trade_id, state, reason FROM paper_trades ORDER BY trade_id") == [
+        ("t1", "abandoned", "accounts_begun_anew"),
+        ("t2", "abandoned", "accounts_begun_anew"),
+        ("t3", "closed", None),
+        ("t4", "open", None),
+    ]
+    told = await all_rows(engine, "SELECT history FROM paper_trades WHERE trade_id = 't2'")
+    assert told == [
+        ([{"state": "signalled", "time_ms": 1}, {"state": "abandoned", "time_ms": NOW.timestamp() * 1000}],)
+    ]
+    # A log that tells of the same signal again brings its trade back.
+    async with write_session(engine) as session:
+        await write_paper(session, 2, KeptPaper(0, "another log", NOW, await packed(b"")), rows(TRADE))
+    assert await all_rows(engine, "SELECT state, reason FROM paper_trades WHERE trade_id IN ('t1', 't4')") == [
+        ("open", None),
+        ("open", None),
+    ]
+
+
+async def test_a_state_that_was_deleted_abandons_too(engine: AsyncEngine) -> None:
+    await write(engine, None, b"", rows(TRADE))
+    async with write_session(engine) as session:
+        await session.raw.execute("DELETE FROM paper_state")
+    await write(engine, None, b"", rows())
+    assert await all_rows(engine, "SELECT state FROM paper_trades") == [("abandoned",)]
+
+
+async def test_only_the_same_state_at_the_next_number_was_written_before(engine: AsyncEngine) -> None:
+    kept = KeptPaper(0, "log", NOW, await packed(b"mine"))
+    async with write_session(engine) as session:
+        assert await written_before(session, None, kept) is None
+        assert await write_paper(session, None, kept, rows(TRADE)) == 1
+    async with write_session(engine) as session:
+        assert await written_before(session, None, kept) == 1
+        assert await written_before(session, 1, kept) is None
+        assert await written_before(session, None, replace(kept, state=await packed(b"other"))) is None
 
 
 async def test_a_state_that_was_not_packed_is_refused(engine: AsyncEngine) -> None:

@@ -84,7 +84,7 @@ def signal(idea: Idea) -> SignalScored:
         coverage={},
         take_profit_type="market" if idea.at_market else UNSET,
         on_opposite_signal="close" if idea.closes else UNSET,
-        trailing=UNSET if idea.trailing is None else Decimal(idea.trailing),
+        trailing_distance=UNSET if idea.trailing is None else Decimal(idea.trailing),
     )
 
 

@@ -150,6 +150,9 @@ class Naive:
         why = self.closed_to(each.symbol)
         if not why and side * (price - stop) <= 0:
             why = "stop_passed"
+        share = trailing_share(each)
+        if not why and share is not None and not 1 <= share <= 100:
+            why = "not_supported"
         why = why or self.too_small(each.symbol, price, quantity)
         if why:
             self.refuse(each, ms, why)
@@ -259,18 +262,21 @@ class Naive:
     def follow(self, each: Position, price: int) -> None:
         each.best = max(each.best, price) if each.side > 0 else min(each.best, price)
         if (away := self.away(each)) is not None:
-            behind = each.best - each.side * away
+            behind = self.behind(each, away)
             each.stop = max(each.stop, behind) if each.side > 0 else min(each.stop, behind)
 
     def away(self, each: Position) -> int | None:
-        distance = each.signal.trailing
-        return max(1, int(distance * 10)) if isinstance(distance, Decimal) else None
+        return trailing_share(each.signal)
+
+    def behind(self, each: Position, share: int) -> int:
+        level = Fraction(each.best) * (1000 - each.side * share) / 1000
+        return math.floor(level) if each.side > 0 else math.ceil(level)
 
     def stop_name(self, each: Position) -> str:
         if not each.reduced:
             return "stop_loss"
         away = self.away(each)
-        trailed = away is not None and each.stop == each.best - each.side * away
+        trailed = away is not None and each.stop == self.behind(each, away)
         return "trailing_stop" if trailed else "break_even_stop"
 
     def enter(self, ms: int, symbol: str, price: int) -> None:
@@ -317,6 +323,12 @@ class Naive:
         traded = sum(row[1] * row[2] for row in window) * FINER
         impact = float(costs.impact_coefficient) * move * math.sqrt(quantity * price * FINER / traded)
         return min(half + math.ceil(impact), price * FINER // 10)
+
+
+def trailing_share(signal: SignalScored) -> int | None:
+    """How far behind the best price the stop follows, in thousandths of it; None: it does not."""
+    distance = signal.trailing_distance
+    return round(Fraction(distance) / Fraction(signal.price) * 1000) if isinstance(distance, Decimal) else None
 
 
 def round_half_up(product: int) -> int:

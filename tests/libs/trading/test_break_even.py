@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.trading.break_even import Direction, RoundTrip, break_even_price, trailing_stop
+from libs.trading.break_even import Direction, RoundTrip, break_even_price
 from libs.trading.filters import SymbolFilters, symbol_row
 from libs.trading.machine import layout as at
 from libs.trading.machine.lifecycle import break_even_price as on_the_tape
@@ -72,10 +72,3 @@ def test_the_tape_has_the_same_rule(direction: Direction, entry: int, taker: int
         direction, D(entry).scaleb(-5), RoundTrip(rate, rate), filters.tick, D(target).scaleb(-2)
     )
     assert D(int(on_the_tape(position, symbol, taker))).scaleb(-2) == expected
-
-
-def test_a_trailing_stop_only_comes_closer() -> None:
-    assert trailing_stop("long", D(110), D("3.04"), TICK, D("100.2")) == D("107.0")
-    assert trailing_stop("long", D(103), D("3.04"), TICK, D("100.2")) == D("100.2")
-    assert trailing_stop("short", D(90), D("3.06"), TICK, D("99.8")) == D("93.1")
-    assert trailing_stop("short", D(97), D("0.01"), TICK, D("99.8")) == D("97.1")

@@ -84,7 +84,7 @@ def random_ideas(chance: random.Random, tapes: list[TradeTape]) -> list[Idea]:
 def random_ways(chance: random.Random) -> dict[str, Any]:
     """How a bracket works: some trail, some take profits at market, some are closed by an opposite signal."""
     return {
-        "trailing": chance.choice((None, None, "0.1", "0.4", "1.5")),
+        "trailing": chance.choice((None, None, "0.1", "0.4", "1.5", "0.04")),
         "at_market": chance.random() < 0.3,
         "closes": chance.random() < 0.5,
         "strategy": chance.choice(("v51", "v51", "v52")),

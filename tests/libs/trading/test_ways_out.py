@@ -17,7 +17,7 @@ CLOSES = Idea(closes=True)
 
 
 def test_a_trailing_stop_follows_the_best_price_since_the_first_target() -> None:
-    # From 102.0 it stands at 101.0, after 103.5 at 102.5; what is met is the trade that reached it.
+    # 1.0 of 100.0 are 1 %: from 102.0 it stands at 100.98, after 103.5 at 102.465; a trade at 102.4 has come back that far.
     market = tape(ENTRY, (61_000, "102.1"), (62_000, "103.5"), (63_000, "102.6"), (64_000, "102.4"))
     outcome = Scene([market], [TRAILS]).only()
     assert exits(outcome) == [("take_profit_1", "102.0", "25.000"), ("trailing_stop", "102.4", "25.000")]
@@ -42,9 +42,15 @@ def test_nothing_trails_before_the_first_target() -> None:
 
 def test_a_trailing_stop_skips_quiet_stretches_of_the_tape() -> None:
     quiet: list[Trade] = [(70_000 + k, "103.0" if k % 2 else "102.8") for k in range(3_000)]
-    market = tape(ENTRY, (61_000, "102.1"), *quiet, (80_000, "103.4"), (81_000, "102.5"), (82_000, "102.4"))
+    market = tape(ENTRY, (61_000, "102.1"), *quiet, (80_000, "103.4"), (81_000, "102.4"), (82_000, "102.3"))
     outcome = Scene([market], [TRAILS]).only()
-    assert exits(outcome)[-1] == ("trailing_stop", "102.4", "25.000")
+    assert exits(outcome)[-1] == ("trailing_stop", "102.3", "25.000")  # 103.4 * 0.99 = 102.366
+
+
+def test_a_distance_that_the_venue_does_not_take_is_not_traded() -> None:
+    for distance in ("0.04", "10.06"):
+        simulator = Scene([tape(ENTRY, (61_000, "102.1"))], [Idea(trailing=distance)]).play()
+        assert [each.reason for each in simulator.not_taken] == ["not_supported"]
 
 
 def test_take_profits_at_market_are_triggered_by_a_touch_and_pay_as_takers() -> None:

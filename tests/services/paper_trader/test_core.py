@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.market import AggTradeFrame
 from libs.contracts.topics import AGGTRADE, FEEDSTATUS, INDICATOR, MARKPRICE
+from libs.exchanges.feed_status import NO_LONGER_FOLLOWED
 from libs.trading.costs import Costs
 from libs.trading.portfolio import PortfolioRules
 from libs.trading.simulation_state import ForeignState
@@ -19,7 +20,7 @@ from services.paper_trader.core import LEFT_BEHIND_MS, Move, PaperCore
 from services.paper_trader.settlements import WAIT_MS
 from services.paper_trader.state import VERSION, dump, load
 from tests.services.frame_factory import Envelope, Row, make_frame
-from tests.services.paper_trader.logs import BEGIN_MS, PartitionLog, logs, settled
+from tests.services.paper_trader.logs import BEGIN_MS, PartitionLog, log_of, logs, settled
 from tests.services.signal_engine.timelines import START_MS, TimelineFactory, feed_report, mark_price
 
 TERMS = PaperTerms(PortfolioRules(max_positions=2, daily_loss_r=None, circuit_break_r=None, warning_r=None), Costs())
@@ -181,7 +182,7 @@ def test_a_rate_that_does_not_come_is_assumed_to_be_the_last_estimate() -> None:
     assert str(core.partitions[0].funding["BTCUSDT"].rates[due_ms][0]) == "0.0007"
 
 
-def test_a_symbol_that_was_removed_is_not_waited_for() -> None:
+def test_a_symbol_that_has_fallen_behind_is_not_waited_for() -> None:
     made = TimelineFactory()
     made.fence()
     made.copy(AGGTRADE, frame(0, START_MS, "BTCUSDT", "ETHUSDT"))
@@ -194,6 +195,68 @@ def test_a_symbol_that_was_removed_is_not_waited_for() -> None:
     made.copy(AGGTRADE, frame(2, START_MS + LEFT_BEHIND_MS + 2, "BTCUSDT"))
     core.take_timeline(0, made.records)
     assert set(core.proven()) == {"BTCUSDT", "ETHUSDT"}
+    assert core.in_doubt == [0]
+    core.reached_end(0)
+    assert set(core.proven()) == {"BTCUSDT"}
+
+
+def removal_log() -> tuple[TimelineFactory, int, int]:
+    """Two symbols around a settlement; the second one is removed a minute before it, and is back three minutes after it, and then
+    its rate becomes known. Also how many records there are until it is gone, and until it is back."""
+    made, due_ms, gone, back = TimelineFactory(), -(-START_MS // EIGHT_HOURS_MS) * EIGHT_HOURS_MS, 0, 0
+    made.fence()
+    for number, at_ms in enumerate(range(due_ms - 180_000, due_ms + 600_000, 5_000)):
+        away = due_ms - 60_000 < at_ms < due_ms + 180_000
+        made.copy(AGGTRADE, frame(number, at_ms, "BTCUSDT", *(() if away else ("ETHUSDT",))))
+        if away and not gone:
+            said = feed_report("ETHUSDT", "down", at_ms, at_ms)
+            made.copy(FEEDSTATUS, msgspec.structs.replace(said, detail=NO_LONGER_FOLLOWED))
+            gone = len(made.records)
+        if at_ms == due_ms + 60_000:
+            made.copy(INDICATOR, settled("BTCUSDT", due_ms + 3, "0.0001"))
+        if at_ms == due_ms + 175_000:
+            back = len(made.records)
+        if at_ms == due_ms + 200_000:
+            made.copy(INDICATOR, settled("ETHUSDT", due_ms + 3, "0.0002"))
+    return made, gone, back
+
+
+def test_a_symbol_that_was_removed_holds_nobody_and_goes_on_when_it_is_back() -> None:
+    made, gone, back = removal_log()
+    due_ms = -(-START_MS // EIGHT_HOURS_MS) * EIGHT_HOURS_MS
+    core = PaperCore.new(TERMS, [0], due_ms - 120_000)
+    core.take_evaluations(0, log_of(made).evaluations)
+    core.take_timeline(0, made.records[: gone - 1])
+    assert core.advance() is not None
+    assert set(core.proven()) == {"BTCUSDT", "ETHUSDT"}
+    core.take_timeline(0, made.records[gone - 1 : back])
+    assert set(core.proven()) == {"BTCUSDT"}
+    assert core.advance() is not None
+    assert core.now_ms > due_ms + 150_000
+    # Its settlement was passed with everybody else's.
+    assert core.noticed.assumed == [("ETHUSDT", due_ms)]
+    core = load(dump(core), TERMS)
+    assert set(core.proven()) == {"BTCUSDT"}
+    core.take_timeline(0, made.records[back:])
+    assert set(core.proven()) == {"BTCUSDT", "ETHUSDT"}
+    assert core.advance() is not None
+    assert core.now_ms > due_ms + 570_000
+    assert [str(rate) for rate, _ in core.partitions[0].funding["ETHUSDT"].rates.values()] == ["0"]
+
+
+def test_a_partition_of_removed_symbols_is_waited_for_until_it_has_been_read_to_its_end() -> None:
+    made = TimelineFactory()
+    made.fence()
+    made.copy(AGGTRADE, frame(0, START_MS, "ETHUSDT"))
+    said = feed_report("ETHUSDT", "down", START_MS, START_MS)
+    made.copy(FEEDSTATUS, msgspec.structs.replace(said, detail=NO_LONGER_FOLLOWED))
+    other = TimelineFactory()
+    other.fence()
+    other.copy(AGGTRADE, frame(0, START_MS + LEFT_BEHIND_MS + 1, "BTCUSDT"))
+    core = PaperCore.new(TERMS, [0, 1], START_MS)
+    core.take_timeline(0, made.records)
+    core.take_timeline(1, other.records)
+    assert core.waits_for == "partitions [0] are being read"
     assert core.in_doubt == [0]
     core.reached_end(0)
     assert set(core.proven()) == {"BTCUSDT"}
