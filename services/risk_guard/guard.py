@@ -186,6 +186,7 @@ class Guard:
             locks={symbol: until for symbol, until in locks.items() if until > now_ms},
             first_seen=dict(picture.positions.first_seen),
             held=dict(picture.trades.held),
+            stands_at=dict(picture.trades.stands_at),
             ended=dict(picture.trades.ended),
             entered=dict(picture.trades.entered),
         )

@@ -32,11 +32,13 @@ class HeldTrade(msgspec.Struct, frozen=True):
 
 
 class TradeEnd(msgspec.Struct, frozen=True):
-    """A trade that is over. `time_ms`: when; PnL with fees and funding."""
+    """A trade that is over. `time_ms`: when; PnL with fees and funding. Not `told`: its position has gone and nobody has said yet
+    what came of it, so that what it last stood at counts."""
 
     time_ms: int
     pnl_quote: Decimal
     pnl_r: Decimal | None
+    told: bool = True
 
 
 class Entered(msgspec.Struct, frozen=True):
@@ -56,7 +58,8 @@ class FlattenWish(msgspec.Struct, frozen=True):
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `nonces`: of obeyed commands, with their expiry (ms); `offsets`: the next record of a topic, by its name and
-    generation; `first_seen`: since when a position (SYMBOL:side) is open, ms; `alerts` and `answers`: not told yet."""
+    generation; `first_seen`: since when a position (SYMBOL:side) is open, ms; `stands_at`: its open result, R; `alerts` and
+    `answers`: not told yet."""
 
     account: str
     state: GuardState = UNBROKEN
@@ -67,6 +70,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     offsets: dict[str, int] = {}
     first_seen: dict[str, int] = {}
     held: dict[str, HeldTrade] = {}
+    stands_at: dict[str, Decimal] = {}
     ended: dict[str, TradeEnd] = {}
     entered: dict[str, Entered] = {}
     wishes: tuple[FlattenWish, ...] = ()

@@ -83,7 +83,7 @@ class Picture:
         self.positions.first_seen = dict(memory.first_seen)
         self.money.baselines = memory.baselines
         self.trades.held, self.trades.ended = dict(memory.held), dict(memory.ended)
-        self.trades.entered = dict(memory.entered)
+        self.trades.entered, self.trades.stands_at = dict(memory.entered), dict(memory.stands_at)
 
     def _forgive_our_own_sleep(self, now: Moment) -> None:
         gap_ms = 0 if self._looked_at_ms is None else now.at_ms - self._looked_at_ms
@@ -123,6 +123,8 @@ class Picture:
         trade, seen = self.trades.of(one.key), self.stops.seen(symbol)
         risk = trade.risk_quote if trade is not None else None
         in_r = one.unrealised / risk if one.unrealised is not None and risk else None
+        if in_r is not None:
+            self.trades.stands_at[name_of(*one.key)] = in_r
         opened = (trade.entered_at_ms if trade is not None else None, self.positions.first_seen.get(name_of(*one.key)))
         price = self.market.prices.get(symbol)
         position = Position(

@@ -26,11 +26,13 @@ MILLION = 1_000_000
 
 @dataclass(slots=True)
 class TradeBook:
-    """The account's trades as the executor tells them; all of it is remembered over restarts. `orders`: ids of what was sent."""
+    """The account's trades as the executor tells them; the first four are remembered over restarts. `stands_at`: what the open
+    part of a held trade was last worth, in R."""
 
     held: dict[str, HeldTrade] = field(default_factory=dict)
     ended: dict[str, TradeEnd] = field(default_factory=dict)
     entered: dict[str, Entered] = field(default_factory=dict)
+    stands_at: dict[str, Decimal] = field(default_factory=dict)
     report: ExecutorReported | None = None
     report_at_ms: int = 0
     _orders: dict[str, int] = field(default_factory=dict)
@@ -50,7 +52,7 @@ class TradeBook:
             self.ended[trade.trade_id] = TradeEnd(trade.event_time_ms, trade.pnl_quote, trade.pnl_r)
             if name in self.held and self.held[name].trade_id == trade.trade_id:
                 del self.held[name]
-        elif trade.state in ("open", "closing", "entering") and trade.trade_id not in self.ended:
+        elif trade.state in ("open", "closing", "entering"):
             self._hold(trade)
 
     def order_seen(self, client_id: str, at_ms: int) -> None:
@@ -64,7 +66,7 @@ class TradeBook:
     def forget(self, open_names: set[str], counts_from_ms: int, now: Moment) -> None:
         """What nobody asks for any more."""
         for name in [name for name in self.held if name not in open_names]:
-            del self.held[name]
+            self._is_gone(name, self.held.pop(name), now.now_ms)
         since_ms = min(counts_from_ms, now.now_ms // DAY_MS * DAY_MS)
         for known in (self.ended, self.entered):
             old = [one for one, what in known.items() if what.time_ms < since_ms]
@@ -97,8 +99,15 @@ class TradeBook:
             return None
         return now.now_ms - self.report.reconciled_at_ms
 
+    def _is_gone(self, name: str, trade: HeldTrade, now_ms: int) -> None:
+        result, known = self.stands_at.pop(name, None), self.ended.get(trade.trade_id)
+        if result is not None and trade.risk_quote is not None and known is None:
+            in_r = result + (trade.pnl_r or 0)
+            self.ended[trade.trade_id] = TradeEnd(now_ms, in_r * trade.risk_quote, in_r, told=False)
+
     def _hold(self, trade: LiveTradeChanged) -> None:
-        if trade.entered_at_ms is None and trade.state == "entering":
+        known = self.ended.get(trade.trade_id)
+        if (trade.entered_at_ms is None and trade.state == "entering") or (known is not None and known.told):
             return
         self.held[name_of(trade.symbol, trade.direction)] = HeldTrade(
             trade.trade_id, trade.stop, trade.risk_quote, trade.entered_at_ms, trade.pnl_r
@@ -107,7 +116,8 @@ class TradeBook:
     def _realised_r(self, now: Moment) -> Decimal:
         """A trade without an R is in the day's result in quote units only."""
         today = now.now_ms // DAY_MS
-        ended = [one.pnl_r for one in self.ended.values() if one.time_ms // DAY_MS == today]
+        held = {one.trade_id for one in self.held.values()}
+        ended = [one.pnl_r for name, one in self.ended.items() if one.time_ms // DAY_MS == today and name not in held]
         running = [one.pnl_r for one in self.held.values()]
         return sum((one for one in (*ended, *running) if one is not None), Decimal(0))
 

@@ -61,6 +61,7 @@ EXCEPTIONS: dict[str, str] = {
                 "positions.py:close",
                 "positions.py:move_stop",
                 "positions.py:enter",
+                "profit_recalculation.py:recalculate",
             )
         ),
         "typer reads the options of a command from its parameters",

@@ -87,9 +87,10 @@ class StrayOrders:
         own = next((trade for trade in self.trades if trade.signal_letters == tag.signal), None)
         if own is not None:
             return "order_taken_over", own
-        if tag.signal in self.ended or one.symbol not in held:
+        needless = beside is not None and _has_stop(beside, seen)
+        if tag.signal in self.ended or one.symbol not in held or needless:
             return "orphaned_order", None
-        # The position beside it says so: its trade is in books that are lost.
+        # It may be what protects the position; without a trade beside it, the position itself says that books are lost.
         return ("books_lost", None) if beside is not None else None
 
     def _of_others(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from libs.contracts.commands import CommandAnswered
 from libs.contracts.event import Event
 from libs.contracts.trading import AlertRaised, RiskStateChanged
 from libs.exchanges.account import Account, open_account
@@ -42,6 +43,10 @@ class Told:
     @property
     def states(self) -> list[RiskStateChanged]:
         return [one for one in self.events if isinstance(one, RiskStateChanged)]
+
+    @property
+    def answers(self) -> list[CommandAnswered]:
+        return [one for one in self.events if isinstance(one, CommandAnswered)]
 
     @property
     def alerts(self) -> list[AlertRaised]:

@@ -1,4 +1,4 @@
-"""Carries out a trade's moves at the model venue as an executor does: written down before it is sent, and lost with its memory."""
+"""Carries out a trade's moves at the model venue as an executor does: written down before anything is sent, and mortal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

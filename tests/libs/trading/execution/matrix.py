@@ -207,6 +207,12 @@ def empty_database(scene: Scene) -> None:
     scene.trades.clear()
 
 
+def empty_database_adopted(scene: Scene) -> None:
+    """The lost trade's stop is taken over; its targets are nobody's."""
+    scene.config = LiveConfig(foreign_policy="adopt")
+    empty_database(scene)
+
+
 def empty_database_while_flat(scene: Scene) -> None:
     scene.hold()
     scene.execute(BTC, "SELL", ONE)
@@ -315,6 +321,7 @@ CASES: tuple[Case, ...] = (
     _case(ten_days_old_position, "missed_fill", "order_missing", left=HALF),
     _case(fills_out_of_reach, "fills_out_of_reach", end="account"),
     _case(empty_database, "books_lost", end="account", trade=None),
+    _case(empty_database_adopted, "books_lost", "orphaned_order"),
     _case(empty_database_while_flat, "orphaned_order", trade=None),
     _case(stale_database, "order_missing", "order_taken_over", "stop_missing"),
     _case(stale_database_without_the_entry, "missed_fill", "order_taken_over"),

@@ -1,8 +1,8 @@
-"""A venue of one symbol in memory: as few rules as an order needs, with requests that arrive late, answers that are lost, and reads
-that are old. What it holds is the truth that a document is measured by.
+"""A venue of one symbol in memory: as few rules as an order needs, late requests, lost answers, and old reads.
+
+What it holds is the truth that a document is measured by.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
@@ -19,8 +19,8 @@ from libs.trading.execution.facts import (
     Fact,
     Filled,
     OrderSeen,
-    Refused,
     RefusalVerdict,
+    Refused,
 )
 
 ZERO = Decimal(0)
