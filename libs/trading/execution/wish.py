@@ -127,7 +127,7 @@ def wish_of(signal: SignalScored, config: LiveConfig, now_ms: int) -> EntryWish 
         strategy=signal.strategy,
         version=signal.version,
         signal_ms=signal.event_time_ms,
-        trailing_distance=None if signal.trailing is msgspec.UNSET else signal.trailing,
+        trailing_distance=None if signal.trailing_distance is msgspec.UNSET else signal.trailing_distance,
     )
 
 

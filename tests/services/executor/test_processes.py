@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal as signals
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -269,10 +271,7 @@ async def test_on_paper_each_signal_is_refused_once(empty_kafka: str, database_u
 async def test_a_stopped_process_that_wakes_up_finds_its_account_taken(
     empty_kafka: str, database_url: str, tmp_path: Path
 ) -> None:
-    import os
-    import signal as signals
-
-    async with trading(empty_kafka, database_url, tmp_path) as (at, venue):
+    async with trading(empty_kafka, database_url, tmp_path) as (at, _):
         await at.until_ready()
         os.kill(at.process.pid, signals.SIGSTOP)
         second = ServiceProcess(
