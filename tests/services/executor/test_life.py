@@ -8,7 +8,8 @@ import pytest
 
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, OrderChanged
 from libs.trading.execution.document import Trade
-from tests.services.executor.floor import CONFIG, SYMBOL, Floor, floor, risk
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import CONFIG, Floor, floor, risk
 
 TINY = Decimal("1.00001")
 
