@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from libs.trading.execution.tellings import told
-
 from libs.contracts.event import Event
 from libs.contracts.identity import digest
 from libs.contracts.trading import AlertRaised
 from libs.trading.execution.books import LiveEvent
 from libs.trading.execution.document import Trade
 from libs.trading.execution.findings import Finding
+from libs.trading.execution.tellings import told
 
 RUNBOOK = "docs/trading.md"
 
