@@ -161,7 +161,8 @@ def test_a_late_fill_of_an_entry_that_was_given_up_opens_the_trade_again() -> No
     assert carrier.trade.state == "not_entered"
     carrier.venue.place(carrier.trade.orders[0])
     seen, by, _ = carrier.venue.fills[0]
-    carrier.hear(Filled(seen, by))
-    assert carrier.trade.state == "open"
+    reopened = fold(carrier.trade, Filled(seen, by))
+    assert reopened.state == "open"
+    carrier.trade = reopened
     carrier.settle(2_000)
     assert len(standing(carrier, "stop")) == 1

@@ -58,9 +58,19 @@ def test_a_signal_becomes_a_wish_with_its_bracket() -> None:
     wish = wish_of(SIGNAL, CONFIG, START_MS + 1_000)
     assert isinstance(wish, EntryWish)
     assert (wish.trade_id, wish.direction, wish.price) == ("signal-1", "long", PRICE)
-    assert (wish.bracket.stop, wish.bracket.take_profit_1, wish.bracket.take_profit_2) == (90, 110, 120)
+    bracket = wish.bracket
+    assert [bracket.stop, bracket.take_profit_1, bracket.take_profit_2] == [Decimal(90), Decimal(110), Decimal(120)]
     assert wish.bracket.hold_until_ms == START_MS + 60_000
     assert wish.valid_until_ms == START_MS + VALID_MS
+
+
+def test_how_the_exits_work_is_the_strategys_word() -> None:
+    wish = wish_of(_with(take_profit_type="market", trailing_distance=Decimal(2)), CONFIG, START_MS)
+    assert isinstance(wish, EntryWish)
+    assert (wish.bracket.take_profit_type, wish.trailing_distance) == ("market", Decimal(2))
+    plain = wish_of(SIGNAL, CONFIG, START_MS)
+    assert isinstance(plain, EntryWish)
+    assert (plain.bracket.take_profit_type, plain.trailing_distance) == ("limit", None)
 
 
 def test_no_position_is_held_longer_than_is_configured() -> None:

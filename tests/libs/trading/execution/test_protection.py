@@ -13,10 +13,19 @@ from libs.trading.machine.sizing import first_part as compiled_first_part
 STEP = Decimal("0.001")
 FILTERS = SymbolFilters("BTCUSDT", Decimal("0.1"), STEP, min_quantity=Decimal("0.002"))
 LEVELS = Levels(Decimal(90), Decimal(110), Decimal(120), Decimal(101))
+KINDS = st.sampled_from(
+    (
+        LEVELS,
+        Levels(Decimal(90), Decimal(110), Decimal(120), Decimal(101), Decimal("1.5")),
+        Levels(Decimal(90), None, Decimal(120), Decimal(101)),
+        Levels(Decimal(90), Decimal(110), None, Decimal(101)),
+        Levels(Decimal(90), None, None, Decimal(90)),
+    )
+)
 MOST_STEPS = 6
 
 quantities = st.integers(1, 40).map(lambda steps: steps * STEP)
-triggers = st.sampled_from((Decimal(85), *(LEVELS.stop, LEVELS.break_even, LEVELS.take_profit_1, LEVELS.take_profit_2)))
+triggers = st.sampled_from([Decimal(price) for price in (85, 90, 101, 110, 120)])
 
 
 @st.composite
@@ -39,6 +48,7 @@ def mess(draw: st.DrawFn) -> list[Resting]:
         ("break_even", "stop"),
         ("take_profit_1", "take_profit"),
         ("take_profit_2", "take_profit"),
+        ("trailing", "trailing"),
     ):
         for generation in range(draw(st.integers(0, 2))):
             found.append(Resting(Exit(leg, kind, draw(triggers), draw(quantities)), generation))  # type: ignore[arg-type]
@@ -67,7 +77,7 @@ class Venue:
             closing = [one for one in self.resting if one.exit.quantity is None]
             assert exit_.quantity is not None or not closing, "-4130"
             twice = any(one.exit.leg == exit_.leg for one in self.resting)
-            assert exit_.kind == "stop" or not twice, "two at once could sell twice"
+            assert exit_.kind != "take_profit" or not twice, "two at once could sell twice"
             self.generation += 1
             self.resting.append(Resting(exit_, self.generation))
             self.look()
@@ -81,17 +91,19 @@ class Venue:
 
 
 @settings(max_examples=1_000)
-@given(held(), mess())
-def test_every_mess_becomes_what_is_wanted_and_is_never_without_its_stop(position: Held, found: list[Resting]) -> None:
+@given(KINDS, held(), mess())
+def test_every_mess_becomes_what_is_wanted_and_is_never_without_its_stop(
+    levels: Levels, position: Held, found: list[Resting]
+) -> None:
     venue = Venue(position.left, found)
     for _ in range(MOST_STEPS):
-        step = next_step(LEVELS, position, FILTERS, venue.resting)
+        step = next_step(levels, position, FILTERS, venue.resting)
         if step.is_nothing:
             break
         venue.carry_out(step)
-    assert next_step(LEVELS, position, FILTERS, venue.resting).is_nothing
-    assert sorted(one.exit.leg for one in venue.resting) == sorted(one.leg for one in wanted(LEVELS, position, FILTERS))
-    assert {one.exit for one in venue.resting} == set(wanted(LEVELS, position, FILTERS))
+    assert next_step(levels, position, FILTERS, venue.resting).is_nothing
+    assert sorted(one.exit.leg for one in venue.resting) == sorted(one.leg for one in wanted(levels, position, FILTERS))
+    assert {one.exit for one in venue.resting} == set(wanted(levels, position, FILTERS))
 
 
 @given(held())
