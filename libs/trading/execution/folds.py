@@ -282,11 +282,11 @@ def _first_target(trade: Trade, _fact: FirstTargetReached) -> Trade:
 
 def _position_seen(trade: Trade, fact: PositionSeen) -> Trade:
     """Reads of a flat position, the first and the newest. One that may be older than the last fill, or from while an order may
-    be filled unknown to us, proves nothing."""
+    be filled unknown to us, proves nothing. A position of the other side is somebody else's: of ours nothing is left then."""
     if trade.is_final or fact.at_ms <= trade.position_ms:
         return trade
     trade = _changed(trade, position_ms=fact.at_ms)
-    if fact.amount != ZERO:
+    if fact.amount != ZERO and (fact.amount > ZERO) == (trade.direction == "long"):
         return _changed(trade, flat_reads=())
     moving = any(in_doubt(one) or (one.leg in ("entry", "close") and not one.is_final) for one in trade.orders)
     if moving or any(one.triggered_ms and not one.is_final for one in trade.orders):

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -111,7 +111,7 @@ class Executing:
 
     def _is_ready(self) -> bool:
         self.check()
-        quotes = all(self.executor.ports.market.quote(symbol) for symbol in SYMBOLS)
+        quotes = all(self.executor.ports.market.quote(symbol) for symbol in self.floor.symbols)
         return self.executor.ready.is_set() and not self.executor.permission.reasons() and quotes
 
     def check(self) -> None:
@@ -153,6 +153,7 @@ class Floor:
     account: Account
     folder: Path
     config: LiveConfig
+    symbols: Sequence[str] = SYMBOLS
     database: MemoryDatabase = field(default_factory=lambda: MemoryDatabase(time.monotonic))
     executors: list[Executing] = field(default_factory=list)
 
@@ -166,7 +167,7 @@ class Floor:
         sessions = SessionGroup()
         market = VenueMarket(self.account, sessions)
         heard = Heard()
-        await market.add(SYMBOLS)
+        await market.add(self.symbols)
         books = MemoryBooks(self.database, ACCOUNT, time.monotonic)
         books.lease_seconds = options.pop("lease_seconds", books.lease_seconds)
         ports = Ports(books, self.account.trading, heard, AccountTime(self.account.clock), market)
@@ -183,6 +184,23 @@ class Floor:
         quote = self.executors[-1].executor.ports.market.quote(symbol)
         assert quote is not None
         return quote.price
+
+    def quoted(self, symbol: str) -> bool:
+        """Whether a price was heard."""
+        return self.executors[-1].executor.ports.market.quote(symbol) is not None
+
+    def tick(self, symbol: str, price: Decimal) -> Decimal:
+        """The price on a tick."""
+        filters = self.executors[-1].executor.ports.market.filters(symbol)
+        assert filters is not None
+        return filters.price_on_tick(price)
+
+    def least(self, symbol: str, price: Decimal) -> Decimal:
+        """A little more than the least that may be ordered at that price."""
+        filters = self.executors[-1].executor.ports.market.filters(symbol)
+        assert filters is not None
+        steps = (filters.min_notional * Decimal("1.2") / price / filters.quantity_step).to_integral_value(ROUND_UP)
+        return max(filters.min_quantity, steps * filters.quantity_step)
 
     def signal(self, number: int = 1, **changes: Any) -> SignalScored:
         """A long signal of now, 2% to its stop, 3% and 6% to its targets."""
@@ -260,7 +278,7 @@ async def floor(folder: Path, config: LiveConfig = CONFIG, **more: Any) -> Async
         )
         where = VenueSettings(requests_dir=folder / "requests", venue_speed=float(more.get("speed") or 1.0))
         async with open_account(account, where) as opened:
-            found = Floor(venue, opened, folder, config)
+            found = Floor(venue, opened, folder, config, more.get("symbols", SYMBOLS))
             clock = asyncio.create_task(keep_clock(opened))
             try:
                 yield found

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.trading.execution.exposure import attribute, held_of
-from libs.trading.execution.facts import Filled
+from libs.trading.execution.facts import Filled, PositionSeen
 from libs.trading.execution.findings import MEANINGS
-from libs.trading.execution.folds import fold
+from libs.trading.execution.folds import fold, is_seen_flat
 from libs.trading.execution.venue_facts import STALE_MS
 from tests.libs.trading.execution.matrix import (
     CASES,
@@ -180,3 +180,12 @@ def test_a_fill_of_an_order_without_a_name_is_asked_for_first() -> None:
     assert attribute([trade], scene.fills[BTC], {}).unnamed == (fill.order_id,)
     [(_, fact)] = attribute([trade], scene.fills[BTC], {fill.order_id: ""}).facts
     assert fact.by == "stranger"
+
+
+def test_two_reads_of_the_other_side_end_a_trade_as_two_of_nothing_do() -> None:
+    scene = Scene()
+    trade = scene.hold()
+    for read_ms, amount in ((0, -ONE), (2_000, -HALF)):
+        trade = fold(trade, PositionSeen(amount, scene.now_ms + read_ms))
+    assert is_seen_flat(trade)
+    assert not is_seen_flat(fold(trade, PositionSeen(HALF, scene.now_ms + 4_000)))

@@ -1,0 +1,130 @@
+"""The reconciliation matrix with the real executor: it is killed, much happens, and it comes back to twenty-six symbols."""
+
+import time
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from libs.trading.execution.document import Trade
+from libs.trading.execution.exposure import held_of
+from services.exchange_simulator.symbols import generated_symbols
+from tests.libs.trading.execution.matrix import CASES, Case
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import CONFIG, Floor, Running_, floor, until
+from tests.services.executor.meddling import MEDDLING, WITHOUT_TRADE, Scene
+
+CASE_OF: dict[str, Case] = {case.name: case for case in CASES}
+SYMBOL_OF = dict(zip((one.__name__ for one in MEDDLING), generated_symbols(len(MEDDLING)), strict=True))
+LONGEST_SECONDS = 10.0
+# What the executor may have asked for, booked or mended before a comparison could see it.
+PASSING = frozenset({"missed_fill", "order_missing", "stop_missing", "order_taken_over", "orphaned_order"})
+WIDE = CONFIG.model_copy(
+    update={"risk_per_trade": Decimal(25), "max_positions": 100, "leverage": 20, "max_price_gap_bps": Decimal(1_000)}
+)
+
+
+def findings(at: Floor, symbol: str) -> set[str]:
+    """What was found in the symbol."""
+    events = at.database.events.values()
+    return {one.kind.removeprefix("found:") for one in events if one.detail.get("symbol") == symbol}
+
+
+async def enter_all(at: Floor, one: Running_) -> dict[str, Trade]:
+    trades = {}
+    for number, (name, symbol) in enumerate(SYMBOL_OF.items()):
+        if name not in WITHOUT_TRADE:
+            price = at.price(symbol)
+            levels = {"stop_loss": price * Decimal("0.95"), "take_profit_1": price * Decimal("1.1")}
+            levels["take_profit_2"] = price * Decimal("1.2")
+            await one.signal(at.signal(number, symbol=symbol, price=price, **levels))
+            trades[name] = await one.trade(f"signal-{number}", lambda found: found.times.targets_ms > 0)
+    return trades
+
+
+async def test_each_case_ends_consistent_or_shut_out_by_name_and_all_are_compared_in_ten_seconds(
+    tmp_path: Path,
+) -> None:
+    symbols = tuple(SYMBOL_OF.values())
+    async with floor(tmp_path, WIDE, symbols=symbols, rate=100.0) as at:
+        first = await at.executor()
+        await first.ready()
+        trades = await enter_all(at, first)
+        await first.drop()
+        for meddle in MEDDLING:
+            await meddle(Scene(at, SYMBOL_OF[meddle.__name__], trades.get(meddle.__name__)))
+        began = time.monotonic()
+        second = await at.executor()
+        waited = began
+        while not second.executor.ready.is_set():
+            second.check()
+            if second.executor.pages.lease is None:
+                waited = time.monotonic()
+            await at.account.clock.sleep(0.01)
+        seconds = time.monotonic() - waited
+        assert seconds <= LONGEST_SECONDS
+        print(f"{len(symbols)} symbols: {seconds:.2f} s after the lease")
+        for name in SYMBOL_OF:
+            ended, told = partial(ended_as_meant, at, name, trades.get(name)), partial(story, at, name)
+            await until(ended, told, 60)
+        truth = {one["symbol"]: Decimal(one["amount"]) for one in (await at.person.truth())["positions"]}
+        stops = {one.symbol for one in await at.account.trading.open_conditionals() if one.close_position}
+        for name, trade in trades.items():
+            found = at.database.documents().get(trade.trade_id)
+            if found is None or found.is_final:
+                continue
+            symbol = SYMBOL_OF[name]
+            assert symbol in stops, name
+            if name != "somebody_adds":
+                assert truth[symbol] == held_of(found), name
+
+
+def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:
+    """Whether the case is where its row says that it ends."""
+    case, found = CASE_OF[name], findings(at, SYMBOL_OF[name])
+    if not case.found - PASSING - {"foreign_position", "symbol_not_trading"} <= found:
+        return False
+    trade = at.database.documents().get(before.trade_id) if before is not None else None
+    if before is None or case.trade is None:
+        return trade is None or trade.is_final
+    if trade is None or trade.is_final:
+        return False
+    return trade.state == case.trade and (case.left == 1) == (held_of(trade) == before.quantity)
+
+
+def story(at: Floor, name: str) -> str:
+    """What is known of a case that does not end."""
+    documents = [trade for trade in at.database.documents().values() if trade.symbol == SYMBOL_OF[name]]
+    return f"{name}: {findings(at, SYMBOL_OF[name])}, {documents}"
+
+
+def test_every_case_at_the_venue_is_one_of_the_matrix() -> None:
+    assert {one.__name__ for one in MEDDLING} <= CASE_OF.keys()
+
+
+async def test_a_position_of_others_is_adopted_with_a_stop_where_the_account_says_so(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"foreign_policy": "adopt"})
+    async with floor(tmp_path, config) as at:
+        await at.person.buy("0.010")
+        one = await at.executor()
+        await until(lambda: bool(one.executor.trades()), lambda: str(one.executor.permission.reasons()))
+        [trade_id] = one.executor.trades()
+        trade = await one.trade(trade_id, lambda found: found.times.protected_ms > 0)
+        assert (trade.origin, trade.direction, trade.state) == ("adopted", "long", "open")
+        [stop] = await at.account.trading.open_conditionals()
+        assert trade.bracket is not None
+        assert (stop.close_position, stop.trigger_price) == (True, trade.bracket.stop)
+        assert abs((at.price() - stop.trigger_price) * Decimal("0.010") - config.risk_per_trade) < 5
+        await at.person.ok("POST", "/fapi/v1/order", symbol=SYMBOL, side="SELL", type="MARKET", quantity="0.010")
+        closed = await one.trade(trade_id, lambda found: found.is_final)
+        assert closed.fills[-1].by == "person"
+        assert await at.account.trading.open_conditionals() == []
+
+
+async def test_an_account_in_another_mode_is_not_entered(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        await at.venue.fault("outside_settings", hedged=True, multi_assets=True)
+        one = await at.executor()
+        await until(lambda: len(findings(at, "")) == 2, lambda: str(at.database.events))
+        assert findings(at, "") == {"hedge_mode", "multi_assets_mode"}
+        await until(lambda: at.quoted(SYMBOL), lambda: "no price")
+        await one.trade_refused(at.signal(), "not_ready")
