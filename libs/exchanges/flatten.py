@@ -19,7 +19,7 @@ from libs.kit.clock import Clock
 STALE_MS = 2_100
 """What the venue tells of positions may be two seconds old (reference facts, 9)."""
 BETWEEN_READS_MS = 1_000
-SOON_SECONDS, LATER_SECONDS = 0.25, 1.0
+SOON_SECONDS, LATER_SECONDS, FAILING_SECONDS = 0.25, 1.0, 2.0
 Direction = Literal["long", "short"]
 Key = tuple[str, Direction]
 Audit = Callable[[FlattenStep], None]
@@ -81,6 +81,7 @@ class _Flattening:
     _filled: dict[Key, tuple[Decimal, int]] = field(default_factory=dict)
     _flat_since_ms: int | None = None
     _last: _Look | None = None
+    _knows_orders: bool = False
     _close: CloseOrders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,15 +91,13 @@ class _Flattening:
         # A position that was opened right before may not be told yet either.
         began = self._done_ms = self._now()
         until_ms = began + int(self.terms.patience_seconds * 1000)
-        flat = False
+        flat, vain = False, 0
         while not flat and self._now() < until_ms:
-            look = await self._look()
-            if look is None:
-                await self.terms.clock.sleep(SOON_SECONDS)
-                continue
-            flat = await self._round(look)
+            look, before = await self._look(), sum(self.closed.values())
+            flat = look is not None and await self._round(look)
+            vain = 0 if sum(self.closed.values()) > before else vain + 1
             if not flat:
-                await self.terms.clock.sleep(SOON_SECONDS if look.positions else self._wait_seconds())
+                await self.terms.clock.sleep(self._wait_seconds(look, vain))
         left = () if flat else self._left()
         self._say("flat" if flat else "left", "", words="; ".join(left))
         return Flattened(flat, left, dict(self.closed), self._now() - began)
@@ -106,6 +105,8 @@ class _Flattening:
     async def _round(self, look: _Look) -> bool:
         """One round; whether all is over."""
         self._last = look
+        was_full = look.orders is not None and look.algos is not None
+        self._knows_orders = bool(look.positions) and (was_full or self._knows_orders)
         await self._cancel(self._opening(look))
         waiting = [key for key, position in look.positions.items() if not self._may_be_stale(key, position, look)]
         await asyncio.gather(*(self._end(key, look.positions[key]) for key in waiting))
@@ -123,19 +124,24 @@ class _Flattening:
         await self._cancel(rest)
         return all(_name(one) in self._gone for one in rest)
 
-    def _wait_seconds(self) -> float:
-        """Until a look can be the last one."""
+    def _wait_seconds(self, look: _Look | None, vain: int) -> float:
+        """Soon while something is closed, then less and less often; where all is flat, until a look can be the last."""
+        if look is None or look.positions:
+            return min(FAILING_SECONDS, SOON_SECONDS * (1 << min(vain, 4)))
         newer_ms = max(self._done_ms, self._close.unsettled_until_ms) + STALE_MS
         return max(SOON_SECONDS, min(LATER_SECONDS, (newer_ms - self._now()) / 1000))
 
     async def _look(self) -> _Look | None:
-        """None while the positions cannot be read."""
+        """None while the positions cannot be read. Lists of all orders are dear: asked for at first, and towards the end."""
         asked_ms, one = self._now(), self._one_symbol()
-        positions, orders, algos = await asyncio.gather(
-            self._asked(self.venue.positions(one)),
-            self._asked(self.venue.open_orders(one)),
-            self._asked(self.venue.open_conditionals(one)),
-        )
+        if one is None and self._knows_orders:
+            positions, orders, algos = await self._asked(self.venue.positions()), None, None
+        else:
+            positions, orders, algos = await asyncio.gather(
+                self._asked(self.venue.positions(one)),
+                self._asked(self.venue.open_orders(one)),
+                self._asked(self.venue.open_conditionals(one)),
+            )
         if positions is None:
             return None
         found = {(each.symbol, _direction(each)): each for each in positions if each.amount and self._in_scope(each)}

@@ -20,10 +20,10 @@ from libs.kit.logging import get_logger
 from libs.kit.metrics import gauge
 from libs.kit.tasks import run_all
 from libs.trading.risk.inputs import GuardInputs, seconds
-from libs.trading.risk.policy import Decision, GuardState, decide
+from libs.trading.risk.policy import Action, Decision, GuardState, decide
 from services.risk_guard.hands import Hands
 from services.risk_guard.memory import MOST_UNSENT, FlattenWish, Memory
-from services.risk_guard.moment import moment
+from services.risk_guard.moment import Moment, moment
 from services.risk_guard.obeying import TARGET, obey
 from services.risk_guard.picture import Picture
 from services.risk_guard.ports import GuardParts
@@ -35,6 +35,7 @@ LEAST_SECONDS = 0.02
 """Between two looks: a storm of events is one look."""
 LEVELS: tuple[RiskLevel, ...] = ("normal", "warning", "circuit_break")
 HEARTBEAT_MS = 1_000
+BLIND_STOP_MS = 3_000
 KEEP_MS = 5_000
 """What changes with every look is kept so often; a break, a command and a new trade at once."""
 
@@ -91,7 +92,7 @@ class Guard:
         if changed or (self._dirty and now.at_ms - self._kept_at_ms >= KEEP_MS):
             self._keep()
         # A break that cannot be kept is acted on all the same.
-        self.hands.carry_out(decision.actions)
+        self.hands.carry_out([*decision.actions, *self._blind_stops(now)])
         self._carry_out_wishes()
         self._say(inputs, decision, (measures(verdicts, self.parts.limits), changed), now.at_ms)
         return decision
@@ -145,6 +146,7 @@ class Guard:
         if result is not None:
             self._tell(answered(event, result, now_ms, accepted=accepted, details=obeyed.details))
         self._keep()
+        self._told_at_ms = 0
         self.look()
 
     def on_unreadable_command(self, why: str, place: tuple[str, int] | None = None) -> None:
@@ -173,6 +175,13 @@ class Guard:
         self._tell(event)
         if not self._keep():
             raise OSError(self._trouble)
+
+    def _blind_stops(self, now: Moment) -> list[Action]:
+        """Where no list of stops can be had, one is placed for what nobody has seen protected: if there is one already, the venue
+        says so and nothing changes."""
+        why = "it is not known whether it has a stop"
+        found = self.picture.unproven(now, BLIND_STOP_MS)
+        return [Action("place_stop", f"{symbol} {side}: {why}", symbol, side) for symbol, side in found]
 
     def _remember(self, decision: Decision, now_ms: int) -> None:
         picture, locks = self.picture, self.memory.locks

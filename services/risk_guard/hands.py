@@ -22,6 +22,9 @@ from services.risk_guard.telling import Severity
 EVERYTHING = "*"
 RUN_SECONDS = 15.0
 """So long one run of a flattening tries; the next look begins another where it is still needed."""
+MOST_FAILURES = 2
+PASSING = frozenset(("retry", "clock", "limited", "gone", "reduce_only"))
+"""Refusals of a stop that may be none the next time, or say that there is nothing to protect any more."""
 STOP_VALID_MS, ASK_SECONDS, ASKS = 1_500, 0.2, 3
 _ROUGH = Context(prec=4, rounding=ROUND_HALF_EVEN)
 Alert = Callable[[Severity, str, str], None]
@@ -38,6 +41,7 @@ class Hands:
     look_again: Callable[[], None]
     rules: dict[str, SymbolRules] = field(default_factory=dict)
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _failures: dict[PositionKey, int] = field(default_factory=dict)
     _stops: int = 0
 
     def carry_out(self, actions: Sequence[Action]) -> None:
@@ -128,6 +132,7 @@ class Hands:
         outcome = "placed"
         try:
             self._stands(await self.parts.venue.place_conditional(order, self.parts.clock.now_ms() + STOP_VALID_MS))
+            self._failures.pop(key, None)
             self.alert("critical", f"the guard has placed a stop for {words}", why)
         except OutcomeUnknown as error:
             outcome = "unknown"
@@ -136,12 +141,22 @@ class Hands:
         except OrderRefused as error:
             outcome = error.verdict
             get_logger("hands").warning("a stop was refused", symbol=order.symbol, error=str(error))
-            if error.verdict == "price":  # the price is beyond it already
-                self.flatten(order.symbol, key[1], f"a stop for {words} would have been triggered at once")
+            self._refused(key, error, words)
         except VenueError as error:
             outcome = "not_sent"
             get_logger("hands").warning("a stop could not be sent", symbol=order.symbol, error=str(error))
         counter("perpstream_guard_actions_total").labels("stop", outcome).inc()
+
+    def _refused(self, key: PositionKey, error: OrderRefused, words: str) -> None:
+        """A price that is beyond it already, and a second refusal for good, leave nothing but to close the position."""
+        if error.verdict == "duplicate":  # one closes it already, whatever lists show
+            self.picture.positions.prove(key, moment(self.parts.clock).at_ms)
+        elif error.verdict == "price":
+            self.flatten(key[0], key[1], f"a stop for {words} would have been triggered at once")
+        elif error.verdict not in PASSING:
+            self._failures[key] = self._failures.get(key, 0) + 1
+            if self._failures[key] >= MOST_FAILURES:
+                self.flatten(key[0], key[1], f"the venue refuses a stop for {words}: {error}")
 
     async def _ask_stop(self, client_id: str) -> None:
         for _ in range(ASKS):

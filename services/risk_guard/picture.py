@@ -78,6 +78,11 @@ class Picture:
         """Whether a position has no stop, or nobody knows."""
         return self.positions.has_bare()
 
+    def unproven(self, now: Moment, longest_ms: int) -> list[PositionKey]:
+        """Positions of whose stops no list can tell now, and none has for so long."""
+        unknown = [key for key in self.positions.open() if self.positions.is_unknown(key)]
+        return [key for key in unknown if self.positions.unproven_ms(key, now) >= longest_ms]
+
     def restore(self, memory: Memory) -> None:
         """Go on from what was remembered."""
         self.positions.first_seen = dict(memory.first_seen)

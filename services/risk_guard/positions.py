@@ -15,7 +15,7 @@ from libs.trading.risk.inputs import Figure, Position, PositionKey, Side, Unknow
 from services.risk_guard.moment import Moment
 from services.risk_guard.stops import STALE_MS, StopBook
 
-LEFT_TO_ACT_MS = 2_000
+LEFT_TO_ACT_MS = 1_500
 """So long before a position is closed for want of a stop the guard wants to have tried to place one."""
 
 
@@ -114,6 +114,19 @@ class PositionBook:
         """Whether one of them has no stop, or nobody knows."""
         return any(self._bare.get(key, True) for key in self.open())
 
+    def is_unknown(self, key: PositionKey) -> bool:
+        """Whether no list says now whether it has a stop."""
+        return key not in self._bare
+
+    def prove(self, key: PositionKey, at_ms: int) -> None:
+        """The venue has said that a stop covers it, in another way than by a list."""
+        self._covered_at_ms[key] = max(at_ms, self._covered_at_ms.get(key, at_ms))
+
+    def unproven_ms(self, key: PositionKey, now: Moment) -> int:
+        """How long ago a stop was last known to cover it, or its beginning, if none ever was."""
+        began = now.at_of(self.first_seen.get(name_of(*key), now.now_ms))
+        return now.at_ms - max(began, self._covered_at_ms.get(key, began))
+
     def bare_ms(self, position: Position, stops: StopBook, now: Moment, limits: tuple[int, int]) -> int | None:
         """How long the position has been without a stop, 0 with one, None where that cannot be told now. `limits`: from when on a
         list is stale, and from when on the position is closed for want of a stop.
@@ -135,8 +148,7 @@ class PositionBook:
             proven = max(seen.proven_at_ms, self._covered_at_ms.get(position.key, 0))
             self._covered_at_ms[position.key] = proven
             return 0
-        began = now.at_of(self.first_seen.get(name_of(*position.key), now.now_ms))
-        bare = now.at_ms - max(began, self._covered_at_ms.get(position.key, began))
+        bare = self.unproven_ms(position.key, now)
         return min(bare, max(0, close_ms - LEFT_TO_ACT_MS) + now.at_ms - since_ms)
 
 

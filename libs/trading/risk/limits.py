@@ -23,7 +23,7 @@ class RiskLimits(BaseModel):
     )
     flatten_without_account: bool = Field(default=True, description="Whether that silence closes everything")
     bare_close_ms: int = Field(
-        default=5_000, ge=1_000, le=60_000, description="Time without a stop after which a position is closed"
+        default=4_500, ge=1_000, le=60_000, description="Time without a stop after which a position is closed"
     )
     cooldown_minutes: int = Field(
         default=60, ge=1, le=1_440, description="Looked at without a break before an automatic resume"

@@ -63,7 +63,7 @@ class Exchange:
         connections = ConnectionFaults(self.desk, self.clock, self.hub.sessions)
         self.server = Server.of(self.private.routes, misbehaving(self.desk, self.clock), chance, self.tell)
         self.sockets = Sockets(self.hub, self.clock, connections, self.server.delay, self.tell)
-        self.limiter = Limiter("binance", self.clock)  # type: ignore[arg-type]
+        self.limiter = Limiter("binance", self.clock)
 
     def _changed(self) -> None:
         for hook in self.changes:

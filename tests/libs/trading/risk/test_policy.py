@@ -134,8 +134,8 @@ def test_a_silent_account_closes_nothing_where_that_is_turned_off() -> None:
         (-1_000, None),
         (-1_001, "close_position"),
         (3_000, "place_stop"),
-        (4_999, "place_stop"),
-        (5_000, "close_position"),
+        (4_499, "place_stop"),
+        (4_500, "close_position"),
         (None, "close_position"),
     ],
 )
