@@ -16,6 +16,7 @@ from libs.contracts.trading import ExecutorReported, RiskStateChanged, RuleMeasu
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader, Record
 from services.console.watch.words import clock, duration
+from services.console.watch.words import said as words
 
 FRESH_MS = 10_000
 """A heartbeat is said each second; after ten without one nobody opens anything."""
@@ -97,9 +98,10 @@ def _guard_lines(heard: Heard[RiskStateChanged] | None) -> list[Text]:
         lines.append(Text(f"            break number {said.break_number}: `perpstream risk reset` ends it"))
     if said.paused:
         lines.append(Text("            paused: `perpstream risk resume` ends it"))
-    lines += [Text(f"            {reason}") for reason in said.reasons]
+    lines += [Text(f"            {words(reason)}") for reason in said.reasons]
     lines += [
-        Text(f"            {symbol} is locked until {clock(until)}") for symbol, until in sorted(said.locks.items())
+        Text(f"            {words(symbol)} is locked until {clock(until)}")
+        for symbol, until in sorted(said.locks.items())
     ]
     return lines
 
@@ -117,7 +119,7 @@ def _executor_lines(heard: Heard[ExecutorReported] | None) -> list[Text]:
                 f"configuration {said.config_version}, {len(said.held)} held, {said.orders_last_minute} orders a minute"
             )
         )
-    return [*lines, *(Text(f"            {reason}") for reason in said.reasons)]
+    return [*lines, *(Text(f"            {words(reason)}") for reason in said.reasons)]
 
 
 def _line(who: str, what: str, allowed: bool, age_ms: int) -> Text:
@@ -136,5 +138,5 @@ def measures_table(measures: "tuple[RuleMeasure, ...]") -> Table:
     table.add_column("level", no_wrap=True)
     table.add_column("what it sees", overflow="fold")
     for one in measures:
-        table.add_row(one.rule, Text(one.level, style=LEVELS[one.level]), one.sentence)
+        table.add_row(one.rule, Text(one.level, style=LEVELS[one.level]), Text(words(one.sentence)))
     return table

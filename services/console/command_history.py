@@ -15,7 +15,7 @@ from libs.contracts.topics import ALERT, COMMAND, COMMAND_RESULT, Topic
 from libs.contracts.trading import AlertRaised
 from libs.kit.errors import BadMessage
 from libs.streaming.records import LogReader
-from services.console.watch.words import clock
+from services.console.watch.words import clock, said
 
 _MOST = 20_000
 """Records of each topic that are looked through, from the newest on."""
@@ -91,7 +91,8 @@ def history_table(lines: list[HistoryLine]) -> Table | Text:
     for line in lines:
         words = f"{line.words} ({line.reason})" if line.reason else line.words
         outcome = Text(line.outcome, style=styles.get(line.outcome, ""))
-        table.add_row(clock(line.time_ms), line.who, _what(line), outcome, words)
+        # Anybody can have written these, an unsigned command too.
+        table.add_row(clock(line.time_ms), *map(Text, map(said, (line.who, _what(line)))), outcome, Text(said(words)))
     return table
 
 

@@ -9,17 +9,18 @@ import typer
 
 from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName, command_id, signed_bytes
 from libs.contracts.topics import COMMAND, COMMAND_RESULT
-from libs.kit.errors import ConfigurationError, UserError
+from libs.kit.errors import ConfigurationError, UnreachableError, UserError
 from libs.kit.keys import PersonalKey
 from libs.streaming.commands import CommandDesk
 from libs.trading.commands import COMMANDS, CommandInvalid, read_command
 from services.console.asking import Asking
 from services.console.key_choice import personal_key
 from services.console.output import ask, console, print_json, servers
+from services.console.watch.words import said
 
 PATIENCE_SECONDS = 15.0
 # What is answered only when it has been done.
-LONG_SECONDS: Mapping[CommandName, float] = {"flatten": 90.0, "sync": 45.0}
+LONG_SECONDS: Mapping[CommandName, float] = {"flatten": 30.0, "sync": 45.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,15 @@ def tell(asking: Asking, name: CommandName, arguments: Mapping[str, str] | None 
     command = signed_command(wish, personal_key(), now_ms(), secrets.token_hex(16))
     given = servers(asking.state_dir)
     desk = CommandDesk(given.kafka, COMMAND, COMMAND_RESULT)
-    answer = ask(given, desk.issue_and_hear(command, LONG_SECONDS.get(name, PATIENCE_SECONDS)))
+    try:
+        answer = ask(given, desk.issue_and_hear(command, LONG_SECONDS.get(name, PATIENCE_SECONDS)))
+    except UnreachableError as error:
+        if name != "flatten":
+            raise
+        what = error.advice
+        raise UnreachableError(
+            what.what, where=what.where, todo="with --direct it needs nothing but the venue and the account's key"
+        ) from None
     if asking.as_json:
         print_json(answer)
         if not answer.accepted:
@@ -81,10 +90,10 @@ def tell(asking: Asking, name: CommandName, arguments: Mapping[str, str] | None 
 def _print(answer: CommandAnswered) -> None:
     if not answer.accepted:
         raise UserError(
-            f"the {answer.target.replace('_', ' ')} refused {answer.command}: {answer.result}",
+            f"the {answer.target.replace('_', ' ')} refused {answer.command}: {said(answer.result)}",
             where=f"account {answer.account}",
             todo="nothing has changed; `perpstream risk history` keeps it",
         )
-    console().print(answer.result, markup=False)
+    console().print(said(answer.result), markup=False)
     for name, value in answer.details.items():
-        console().print(f"  {name}: {value}", style="dim", markup=False)
+        console().print(said(f"  {name}: {value}"), style="dim", markup=False)

@@ -11,6 +11,7 @@ from rich.text import Text
 from libs.store.live_questions import ConfigVersion
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.config_change import OVERRIDES, settings_names
+from services.console.watch.words import said
 
 SHIPPED = "as shipped: no strategy trades"
 
@@ -37,10 +38,10 @@ def config_screen(account: str, config: LiveConfig, word: ConfigVersion | None) 
     table.add_column("meaning", style="dim", overflow="fold")
     values = flat(config.model_dump(mode="json"))
     for name in settings_names():
-        table.add_row(name, values[name] or "none", LiveConfig.model_fields[name].description or "")
+        table.add_row(name, Text(values[name] or "none"), LiveConfig.model_fields[name].description or "")
     for name, value in values.items():
         if name.startswith(f"{OVERRIDES}."):
-            table.add_row(name, value, "of this symbol alone")
+            table.add_row(name, Text(value), "of this symbol alone")
     return Group(Text(f"account {account}, {said}"), table)
 
 
@@ -92,5 +93,11 @@ def history_screen(rows: Sequence[ConfigChange]) -> Table | Text:
     table.add_column("why", overflow="fold")
     for row in rows:
         what = "; ".join(f"{name}: {old or 'none'} → {new or 'none'}" for name, (old, new) in row.changes.items())
-        table.add_row(str(row.version), row.changed_at[:19].replace("T", " ") + "Z", row.changed_by, what, row.reason)
+        table.add_row(
+            str(row.version),
+            row.changed_at[:19].replace("T", " ") + "Z",
+            Text(row.changed_by),
+            Text(what),
+            Text(said(row.reason)),
+        )
     return table

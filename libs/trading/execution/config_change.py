@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from libs.kit.wording import what_is_wrong
 from libs.trading.commands import BASE_VERSION, ChangeConfig, CommandInvalid
 from libs.trading.execution.config import LiveConfig, SymbolOverride
 
@@ -72,6 +73,6 @@ def _checked(document: dict[str, Any]) -> LiveConfig:
     try:
         return LiveConfig.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise CommandInvalid(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise CommandInvalid(f"{where} {what_is_wrong(first)}") from None

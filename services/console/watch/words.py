@@ -14,6 +14,11 @@ _UNITS = {"k": 1e3, "M": 1e6, "G": 1e9}
 UP, DOWN, FLAT = "▲", "▼", "·"
 
 
+def said(text: str) -> str:
+    """What somebody else wrote, for a terminal: a sign that would move its cursor or colour it is shown as such."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
+
+
 def number(value: Decimal | float | int | None, decimals: int | None = None, *, signed: bool = False) -> str:
     """A number with `decimals` places (None: as many as it has)."""
     if value is None:

@@ -14,7 +14,7 @@ from libs.kit.clock import SystemClock
 from libs.kit.errors import BadMessage, UnreachableError
 from libs.kit.keys import PersonalKey, TrustedFolder, new_key
 from libs.streaming.admin import ensure_topics
-from libs.streaming.commands import CommandDesk, CommandNotAnswered, CommandReader
+from libs.streaming.commands import CommandDesk, CommandNotAnswered, CommandReader, CommandRecord
 from libs.trading.commands import Flatten, Pause
 from tests.libs.streaming.broker import put, until
 from tests.support.obeying_service import ObeyingService
@@ -90,7 +90,7 @@ async def test_a_reader_goes_on_where_it_was_and_says_where_each_record_stands(
     key, desk = new_key(tmp_path, "ada"), CommandDesk(empty_kafka, COMMAND, COMMAND_RESULT)
     assert [await desk.issue(said(key, letter * 32)) for letter in "abc"] == [0, 1, 2]
     await put(empty_kafka, COMMAND.name, [b"{"])
-    found = []
+    found: list[CommandRecord] = []
     async with CommandReader(empty_kafka, COMMAND, first=1) as reader:
 
         async def all_read() -> bool:

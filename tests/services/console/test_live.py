@@ -96,7 +96,11 @@ async def test_a_change_is_of_the_version_that_was_seen_and_history_tells_who_ma
 
 @pytest.mark.parametrize(
     ("change", "hint"),
-    [("leverage=500", "leverage: Input should be"), ("hope=1", "hope is no setting"), ("version=9", "version is no")],
+    [
+        ("leverage=500", "leverage must be at most 125"),
+        ("hope=1", "hope is no setting"),
+        ("version=9", "version is no"),
+    ],
 )
 async def test_a_change_that_cannot_count_is_not_even_sent(executor: ObeyingService, change: str, hint: str) -> None:
     done = await asyncio.to_thread(call_console, "live", "set", change)

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
 
+from libs.contracts.commands import CommandIssued
 from libs.contracts.event import Event
 from libs.contracts.topics import ALERT, COMMAND, EXECUTOR, RISK_STATE, Topic
 from libs.contracts.trading import AlertRaised, ExecutorReported, RiskStateChanged
@@ -24,10 +26,8 @@ from tests.golden.samples import sample
 from tests.services.console.running import call_console, run_console
 from tests.support.obeying_service import ObeyingService
 
-GUARD = sample(RiskStateChanged)
-REPORT = sample(ExecutorReported)
-assert isinstance(GUARD, RiskStateChanged)
-assert isinstance(REPORT, ExecutorReported)
+GUARD = cast(RiskStateChanged, sample(RiskStateChanged))
+REPORT = cast(ExecutorReported, sample(ExecutorReported))
 
 
 @dataclass
@@ -90,6 +90,14 @@ async def test_the_guard_obeys_and_history_tells_who_said_what_and_why(desk: Des
     ]
     picture = (await desk.run("risk", "history")).stdout
     assert "pause is done (news)" in " ".join(picture.split())
+
+
+async def test_what_anybody_wrote_moves_no_cursor_and_is_no_markup(desk: Desk) -> None:
+    forged = cast(CommandIssued, sample(CommandIssued))
+    await desk.say(COMMAND, msgspec.structs.replace(forged, issued_by="\x1b[2J[red]eve[/red]", reason="a\rb"))
+    done = await desk.run("risk", "history")
+    assert (done.returncode, "\x1b" in done.stdout, "\r" in done.stdout) == (0, False, False)
+    assert "\\x1b[2J[red]eve" in done.stdout
 
 
 async def test_what_is_refused_exits_with_one_and_says_why(desk: Desk) -> None:
@@ -223,5 +231,7 @@ def test_without_a_key_or_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
     assert (tmp_path / "state/command-keys" / f"{made['name']}.pub").read_text() == f"{made['public']}\n"
     listed = json.loads(run_console("keys", "list", "--json", **places).stdout)
     assert (listed["own"], listed["trusted"], listed["trouble"]) == ([made["name"]], [made["name"]], None)
-    done = run_console("risk", "pause", PERPSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **places)
+    done = call_console("risk", "flatten", "all", "-y", PERPSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **places)
+    assert (done.returncode, "with --direct it needs nothing but the venue" in done.stderr) == (4, True)
+    done = call_console("risk", "pause", PERPSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **places)
     assert (done.returncode, "Kafka does not answer" in done.stderr) == (4, True)
