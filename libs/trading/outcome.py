@@ -3,12 +3,14 @@
 Paper trading, the backtester and the account's own history all say it with these types, so one report fits all of them.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
 from libs.contracts.signals import Direction
+from libs.trading.profit import Profit, Traded, profit_of
 
 FillReason = Literal[
     "entry",
@@ -52,6 +54,13 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal
     fee: Decimal
     slippage: Decimal
+
+
+def profit_of_fills(direction: Direction, fills: Iterable[Fill], funding: Decimal) -> Profit:
+    """What a position on paper has made by these fills, by the rule of live trades. Slippage stands in the fills' prices, so that
+    `gross` is what an `Outcome` calls gross less slippage."""
+    traded = (Traded(fill.reason == "entry", fill.price, fill.quantity, fill.fee) for fill in fills)
+    return profit_of("long" if direction == "long" else "short", traded, funding)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

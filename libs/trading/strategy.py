@@ -68,7 +68,7 @@ class Bracket(_Part):
         default="limit", description="Take-profits rest in the book, or are triggered and filled at market."
     )
     on_opposite_signal: OppositeSignal = Field(
-        default="ignore", description="What the strategy's own signal the other way does to an open position."
+        default="ignore", description="What a signal does to a position that the strategy holds the other way."
     )
     working_type: Literal["last"] = Field(
         default="last", description="The price that triggers stops: the last trade's. Tapes have no mark prices."

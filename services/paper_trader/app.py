@@ -22,10 +22,11 @@ from libs.trading.warm_up import warm_up
 from services.paper_trader.accounts import PaperTerms
 from services.paper_trader.beginning import first_minute
 from services.paper_trader.core import PaperCore
+from services.paper_trader.keeping import WRITING, Keeper
 from services.paper_trader.log import PaperLog, generation_of
 from services.paper_trader.settings import PaperCostSettings, PaperSettings
 from services.paper_trader.state import load
-from services.paper_trader.trader import CAUGHT_UP, WRITING, Trader
+from services.paper_trader.trader import CAUGHT_UP, Trader
 
 NAME = "paper_trader"
 _LOOK_SECONDS = 1.0
@@ -54,7 +55,8 @@ async def main(context: ServiceContext) -> None:
         log = PaperLog(kafka.kafka_bootstrap, core)
         await log.start()
         try:
-            await Trader(context, engine, producer, log, core, generation, number, settings.paper_save_seconds).run()
+            keeper = Keeper(context, engine)
+            await Trader(context, keeper, producer, log, core, generation, number, settings.paper_save_seconds).run()
         finally:
             await log.stop()
     finally:

@@ -12,7 +12,7 @@ from libs.contracts.trading import PaperTradeChanged
 from libs.store.instants import instant, known_instant
 from libs.store.paper import EquityPoint, PaperAccount, PaperRows, PaperTrade
 from libs.trading.open_positions import OpenPosition
-from libs.trading.outcome import Fill, NotTaken, Outcome
+from libs.trading.outcome import Fill, NotTaken, Outcome, profit_of_fills
 from libs.trading.portfolio import PortfolioRules
 from services.paper_trader.accounts import AccountMove, PaperTerms
 from services.paper_trader.core import Move
@@ -62,9 +62,7 @@ def events(move: Move) -> list[PaperTradeChanged]:
 
 def realised(fills: Sequence[Fill], direction: Direction) -> Decimal:
     """What exits made against the entry's price, less all fees (quote units); without funding."""
-    side, entry = (1 if direction == "long" else -1), fills[0].price
-    made = sum((side * (fill.price - entry) * fill.quantity for fill in fills[1:]), Decimal(0))
-    return made - sum((fill.fee for fill in fills), Decimal(0))
+    return profit_of_fills(direction, fills, Decimal(0)).net
 
 
 def signal_slippage(entry: Fill, signal_price: Decimal, direction: Direction) -> Decimal:

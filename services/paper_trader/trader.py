@@ -6,27 +6,23 @@ from dataclasses import dataclass, field
 
 from libs.contracts.topics import PAPER
 from libs.contracts.trading import PaperTradeChanged
-from libs.kit.errors import TryAgain
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
 from libs.kit.service import ServiceContext
-from libs.store.engine import Engine, write_session
 from libs.store.instants import instant
-from libs.store.paper import KeptPaper, PaperRows, packed, write_paper, written_before
-from libs.store.trouble import sorted_trouble
+from libs.store.paper import KeptPaper, PaperRows, packed
 from libs.streaming.producer import Publisher
 from services.paper_trader.core import Move, PaperCore
+from services.paper_trader.keeping import Keeper
 from services.paper_trader.log import PaperLog
 from services.paper_trader.rows import add_rows, events
 from services.paper_trader.state import dump
 
 CAUGHT_UP = "caught up"
-WRITING = "rows are being written"
 _FETCH_MS = 200
 _ADVANCE_SECONDS = 0.25
 # With fills to tell, the accounts are kept at once, but not more often than this: a catching-up log is full of them.
 _SOONEST_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
 _CURRENT_MS = 60_000
 _LOGGER = get_logger("paper_trader")
 
@@ -46,7 +42,7 @@ class Trader:
     """`number`: of the state that stands in PostgreSQL, None without one; `generation`: of the log."""
 
     context: ServiceContext
-    engine: Engine
+    keeper: Keeper
     producer: Publisher
     log: PaperLog
     core: PaperCore
@@ -94,25 +90,10 @@ class Trader:
             await asyncio.gather(*sent)
         state = await packed(await asyncio.to_thread(dump, self.core))
         kept = KeptPaper(self.number or 0, self.generation, instant(self.core.now_ms), state)
-        pause, unclear = 0.5, False
-        while True:
-            try:
-                async with sorted_trouble(), write_session(self.engine) as session:
-                    if unclear and (known := await written_before(session, self.number, kept)) is not None:
-                        number = known
-                    else:
-                        number = await write_paper(session, self.number, kept, unwritten.rows)
-                break
-            except TryAgain as problem:
-                unclear = True  # the commit may have been done, and only its acknowledgement was lost
-                self.context.miss(WRITING, problem.detail)
-                _LOGGER.warning("trying again", why=problem.detail, after_seconds=pause)
-                if self.context.stopping.is_set():
-                    return  # the next start reads it again
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        number = await self.keeper.keep(self.number, kept, unwritten.rows)
+        if number is None:
+            return
         self.number, self._kept_at = number, time.monotonic()
-        self.context.fulfil(WRITING)
         counter("perpstream_rows_written_total").labels("paper_trades").inc(len(unwritten.rows.trades))
 
     def _report(self) -> None:

@@ -92,10 +92,9 @@ FILLS_END = FIRST_FILL + MOST_FILLS * FILL_COLUMNS
     BEST,  # the best price since the first take-profit (tape price)
     TRAILING,  # how far behind it the stop follows then, in thousandths of it; 0: it stays
     TAKE_MARKET,  # 1: take-profits are market orders, triggered by a touch
-    CLOSES,  # 1: an opposite signal of its strategy closes it
-    STRATEGY,  # which one that is (`signal_columns.strategy_number`)
+    STRATEGY,  # whose it is (`signal_columns.strategy_number`)
     POSITION_COLUMNS,
-) = range(FILLS_END, FILLS_END + 7)
+) = range(FILLS_END, FILLS_END + 6)
 
 # An account.
 (

@@ -83,10 +83,10 @@ def take_settlement(run: Run, symbol: Whole) -> None:
 
 @compiled
 def close_opposite(run: Run, k: Whole) -> bool:
-    """A strategy that says so closes its position, or what its order will open, on its own signal the other way."""
+    """A signal that says so closes what its strategy holds the other way, or has ordered."""
     signals, position = run.signals, run.book.positions[run.signals.symbol[k]]
     opposite = position[at.SIDE] == -signals.side[k] and position[at.STRATEGY] == signals.strategy[k]
-    if position[at.STATE] == at.FREE or position[at.CLOSES] == 0 or not opposite:
+    if position[at.STATE] == at.FREE or signals.closes[k] == 0 or not opposite:
         return False
     return close_by(position, signals.time_ms[k] + run.terms.costs[at.LATENCY_MS], at.OPPOSITE_SIGNAL)
 
@@ -120,7 +120,7 @@ def decide(run: Run, k: Whole) -> bool:
     position[at.CLOSE_DUE] = signals.hold_until_ms[k] + terms.costs[at.LATENCY_MS]
     position[at.CLOSE_WHY] = at.HOLD_EXPIRED
     position[at.TRAILING], position[at.TAKE_MARKET] = signals.trailing[k], signals.take_market[k]
-    position[at.CLOSES], position[at.STRATEGY] = signals.closes[k], signals.strategy[k]
+    position[at.STRATEGY] = signals.strategy[k]
     account[at.TAKEN] += 1
     return True
 

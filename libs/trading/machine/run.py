@@ -55,8 +55,8 @@ class Book(NamedTuple):
 class Signals(NamedTuple):
     """Signals in order of time: their numbers, evaluation times, symbols' rows, sides, and prices in the tape's decimals.
 
-    `trailing`: thousandths of the price, 0 for none, below 0 for what the venue does not take. `take_market` and `closes` (on an
-    opposite signal of the same `strategy`) are 1 or 0.
+    `trailing`: thousandths of the price, 0 for none, below 0 for what the venue does not take. `take_market` and `closes` (what
+    the same `strategy` holds the other way) are 1 or 0.
     """
 
     number: Int64

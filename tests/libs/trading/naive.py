@@ -145,7 +145,7 @@ class Naive:
         quantity = self.risk // max(1, abs(price - stop) * FINER)
         held = self.positions.get(each.symbol)
         opposite = held is not None and held.signal.strategy == each.strategy and held.side != side
-        if held is not None and opposite and held.signal.on_opposite_signal == "close":
+        if held is not None and opposite and each.on_opposite_signal == "close":
             self.close(held, ms, "opposite_signal")
         why = self.closed_to(each.symbol)
         if not why and side * (price - stop) <= 0:

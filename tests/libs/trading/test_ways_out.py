@@ -13,7 +13,7 @@ LATE = FEES_ONLY.model_copy(update={"stop_latency_ms": 100})
 LEVELS = FEES_ONLY.model_copy(update={"gaps": False})
 TRAILS = Idea(trailing="1.0")
 AT_MARKET = Idea(at_market=True)
-CLOSES = Idea(closes=True)
+AGAINST = replace(SHORT, at=75_000, closes=True)
 
 
 def test_a_trailing_stop_follows_the_best_price_since_the_first_target() -> None:
@@ -91,14 +91,14 @@ def test_the_hold_still_ends_after_a_take_profit_that_took_its_time() -> None:
 @pytest.mark.parametrize(
     ("second", "expected"),
     [
-        (replace(SHORT, at=75_000), ("opposite_signal", "100.5", "50.000")),
-        (replace(SHORT, at=75_000, strategy="v52"), ("data_end", "100.6", "50.000")),
-        (Idea(at=75_000), ("data_end", "100.6", "50.000")),
+        (AGAINST, ("opposite_signal", "100.5", "50.000")),
+        (replace(AGAINST, strategy="v52"), ("data_end", "100.6", "50.000")),
+        (Idea(at=75_000, closes=True), ("data_end", "100.6", "50.000")),
     ],
 )
 def test_only_its_own_strategys_opposite_signal_closes_a_position(second: Idea, expected: tuple[str, str, str]) -> None:
     market = tape(ENTRY, (75_249, "100.4"), (75_250, "100.5"), (90_000, "100.6"))
-    simulator = Scene([market], [CLOSES, second]).play()
+    simulator = Scene([market], [Idea(), second]).play()
     assert [exits(each) for each in simulator.outcomes] == [[expected]]
     # It reverses nothing: the signal that closed the position finds the symbol locked.
     assert [each.reason for each in simulator.not_taken] == ["symbol_locked"]
@@ -106,18 +106,18 @@ def test_only_its_own_strategys_opposite_signal_closes_a_position(second: Idea, 
 
 def test_an_opposite_signal_is_ignored_unless_the_strategy_says_otherwise() -> None:
     market = tape(ENTRY, (75_250, "100.5"), (90_000, "100.6"))
-    (outcome,) = Scene([market], [Idea(), replace(SHORT, at=75_000, closes=True)]).play().outcomes
+    (outcome,) = Scene([market], [Idea(closes=True), replace(AGAINST, closes=False)]).play().outcomes
     assert exits(outcome) == [("data_end", "100.6", "50.000")]
 
 
 def test_an_opposite_signal_closes_what_its_order_still_has_to_open() -> None:
     slow = FEES_ONLY.model_copy(update={"latency_ms": 20_000})
     market = tape((80_000, "100.0"), (94_999, "100.4"), (95_000, "100.5"))
-    (outcome,) = Scene([market], [CLOSES, replace(SHORT, at=75_000)], costs=slow).play().outcomes
+    (outcome,) = Scene([market], [Idea(), AGAINST], costs=slow).play().outcomes
     assert exits(outcome) == [("opposite_signal", "100.5", "50.000")]
 
 
 def test_the_bracket_works_until_the_closing_order_arrives() -> None:
     market = tape(ENTRY, (75_100, "97.5"), (75_250, "100.5"))
-    (outcome,) = Scene([market], [CLOSES, replace(SHORT, at=75_000)]).play().outcomes
+    (outcome,) = Scene([market], [Idea(), AGAINST]).play().outcomes
     assert exits(outcome) == [("stop_loss", "97.5", "50.000")]

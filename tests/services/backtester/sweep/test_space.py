@@ -98,3 +98,19 @@ def test_drawn_points_are_strategies_whose_votes_add_up(seed: int, number: int, 
 
 def test_a_point_that_contradicts_itself_is_no_strategy() -> None:
     assert space().strategy({"bracket.take_profit_1_atr": 5.0}) is None
+
+
+def test_how_a_bracket_works_can_be_searched_too(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(
+        "[parameters]\nbracket.trailing_atr = { low = 0.5, high = 2, step = 0.5 }\n"
+        'bracket.take_profit_type = ["limit", "market"]\nbracket.on_opposite_signal = ["ignore", "close"]\n'
+    )
+    found = read_space(path, base())
+    brackets = [found.strategy(grid_point(found, number)) for number in range(grid_size(found))]
+    tried = [(each.bracket.trailing_atr, each.bracket.take_profit_type) for each in brackets if each is not None]
+    assert len(tried) == 16
+    assert (1.5, "market") in tried
+    path.write_text('[parameters]\nbracket.working_type = ["mark"]\n')
+    with pytest.raises(SpaceInvalid, match="tapes have no mark prices"):
+        read_space(path, base())
