@@ -61,6 +61,12 @@ _ENDED = text(
     "SELECT trade_id FROM live_trades WHERE account = :account AND state = ANY (:states)"
     " AND recorded_at > now() - make_interval(days => :days)"
 )
+_LATELY = text(
+    "SELECT trade_id, document::text AS document FROM live_trades WHERE account = :account AND state = ANY (:states)"
+    " AND recorded_at > now() - make_interval(days => :days)"
+    " AND updated_at > now() - CASE state WHEN 'refused' THEN interval '10 minutes' ELSE interval '1 day' END"
+    " ORDER BY updated_at DESC LIMIT 500"
+)
 _CONFIG = text(
     "SELECT version, document::text AS document FROM live_config WHERE account = :account ORDER BY version DESC LIMIT 1"
 )
@@ -143,10 +149,13 @@ class PostgresBooks:
             trades = [_readable(row.document, row.trade_id, self._engine) for row in (await ask(_OPEN, asked)).all()]
             days = {"states": sorted(FINAL_STATES), "days": ENDED_DAYS}
             ended = frozenset((await ask(_ENDED, asked | days)).scalars())
+            lately = [
+                _readable(row.document, row.trade_id, self._engine) for row in (await ask(_LATELY, asked | days)).all()
+            ]
             offsets = {(row.topic, row.partition): row.next_offset for row in (await ask(_OFFSETS, asked)).all()}
             nonces = {row.nonce: milliseconds(row.expires_at) for row in (await ask(_NONCES, asked)).all()}
             until = await read_until_ms(session, self._account)
-            return Kept(trades, ended, await self._config(session), offsets, nonces, until or 0)
+            return Kept(trades, ended, await self._config(session), offsets, nonces, until or 0, lately)
 
     async def write(self, lease: Lease, page: Page) -> None:
         """See `Books.write`."""

@@ -138,7 +138,7 @@ class Entering:
 
     def _leave_opposite(self, signal: SignalScored) -> None:
         """A signal against what is open may close it, where its strategy says so; it is not entered all the same."""
-        if getattr(signal, "on_opposite_signal", None) != "close":
+        if signal.on_opposite_signal != "close":
             return
         for trade in self.trades().values():
             if (

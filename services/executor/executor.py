@@ -166,6 +166,9 @@ class Executor:
         self.entering.ended = set(kept.ended)
         self.obeying.nonces = dict(kept.nonces)
         now_ms = self.ports.clock.now_ms()
+        for trade in kept.lately:
+            self._rest(trade)
+            self.ports.outlet.publish(self.teller.tell(None, trade).told)
         for trade in kept.trades:
             desk = self.desk_of(trade.symbol)
             desk.restore(trade)
@@ -177,12 +180,16 @@ class Executor:
         self.permission.busy.add(trade.symbol)
 
     def _ended(self, trade: Trade) -> None:
-        """The symbol rests for a while."""
         self.entering.ended.add(trade.trade_id)
         self.permission.busy.discard(trade.symbol)
-        if trade.fills:
-            ended_ms = trade.times.flat_ms or self.ports.clock.now_ms()
-            self.permission.cooling[trade.symbol] = ended_ms + self.permission.config.cooldown_seconds * 1000
+        self._rest(trade)
+
+    def _rest(self, trade: Trade) -> None:
+        """A symbol that was traded rests for a while."""
+        if trade.fills and trade.is_final:
+            ended_ms = trade.history[-1].time_ms + self.permission.config.cooldown_seconds * 1000
+            cooling = self.permission.cooling
+            cooling[trade.symbol] = max(ended_ms, cooling.get(trade.symbol, 0))
 
     def _configured(self, config: LiveConfig) -> None:
         self.permission.config = config

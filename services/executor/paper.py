@@ -48,6 +48,9 @@ class PaperExecutor:
         self.config = self.kept.config or self.config
         self.obeying.nonces = dict(self.kept.nonces)
         self._known = set(self.kept.ended) | {trade.trade_id for trade in self.kept.trades}
+        for trade in self.kept.lately:
+            # Whoever was before us may have died before it could tell.
+            self.pages.outlet.publish(self.teller.tell(None, trade).told)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.pages.run())
             group.create_task(self.pages.keep_lease())

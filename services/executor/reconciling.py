@@ -105,7 +105,8 @@ class Reconciling:
         except VenueError as error:
             return Answer(False, f"the venue does not answer: {error}")
         lines = {str(number): _sentence(one) for number, one in enumerate(found.findings, 1)}
-        what = f"{len(lines)} differences" if lines else "books and venue agree"
+        count = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
+        what = count if lines else "books and venue agree"
         return Answer(True, what, lines)
 
     def _view(self) -> AccountView:

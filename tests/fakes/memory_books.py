@@ -101,6 +101,7 @@ class MemoryBooks:
             dict(kept.offsets),
             {nonce: each.expires_ms for nonce, each in kept.obeyed.items() if each.expires_ms > now_ms},
             kept.statement_span[1],
+            [trade for trade in trades if trade.is_final],
         )
         await kept.gate("after load")
         return found

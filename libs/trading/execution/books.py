@@ -114,7 +114,8 @@ class Page:
 class Kept:
     """What the books say at a start: trades that are not over, newest configuration, where reading goes on, and nonces that
     have not expired yet. `ended`: ids of trades that are over already, of the last days, so that no signal is entered twice.
-    `statement_until_ms`: where its next page begins; 0 before the first."""
+    `statement_until_ms`: where its next page begins; 0 before the first. `lately`: documents that ended within a day (refused
+    ones within minutes): their symbols may rest still, and what was to be told of them may have been lost."""
 
     trades: Sequence[Trade]
     ended: frozenset[str]
@@ -122,6 +123,7 @@ class Kept:
     offsets: Mapping[Place, int]
     nonces: Mapping[str, int]
     statement_until_ms: int = 0
+    lately: Sequence[Trade] = ()
 
 
 class Books(Protocol):

@@ -103,7 +103,8 @@ def _plain(kept: Kept) -> object:
     trades = sorted(
         (trade.trade_id, trade.state, str(trade.quantity), replaced(trade, account="main")) for trade in kept.trades
     )
-    return trades, kept.ended, kept.config, dict(kept.offsets), dict(kept.nonces), kept.statement_until_ms
+    lately = sorted((trade.trade_id, trade.state) for trade in kept.lately)
+    return trades, kept.ended, lately, kept.config, dict(kept.offsets), dict(kept.nonces), kept.statement_until_ms
 
 
 async def _answer(desk: Desk, call: tuple[str, int, Page]) -> object:

@@ -60,7 +60,7 @@ class Heard:
 
 
 @dataclass
-class Running_:
+class Executing:
     """One executor with what a process runs beside it. `guard`: what the guard says each tenth of a second; None: silence."""
 
     floor: "Floor"
@@ -155,14 +155,14 @@ class Floor:
     config: LiveConfig
     symbols: Sequence[str] = SYMBOLS
     database: MemoryDatabase = field(default_factory=lambda: MemoryDatabase(time.monotonic))
-    executors: list[Running_] = field(default_factory=list)
+    executors: list[Executing] = field(default_factory=list)
 
     @property
     def person(self) -> Trader:
         """Somebody else with the same key."""
         return trader(self.venue)
 
-    async def executor(self, **options: Any) -> Running_:
+    async def executor(self, **options: Any) -> Executing:
         """One more, begun and not waited for."""
         sessions = SessionGroup()
         market = VenueMarket(self.account, sessions)
@@ -171,9 +171,10 @@ class Floor:
         books = MemoryBooks(self.database, ACCOUNT, time.monotonic)
         books.lease_seconds = options.pop("lease_seconds", books.lease_seconds)
         ports = Ports(books, self.account.trading, heard, AccountTime(self.account.clock), market)
-        given = Options(ACCOUNT, "demo", "installation", f"owner-{len(self.executors)}", **(BRISK | options))
+        installation = options.pop("installation", "installation")
+        given = Options(ACCOUNT, "demo", installation, f"owner-{len(self.executors)}", **(BRISK | options))
         executor = Executor(ports, given, TrustedFolder(self.folder / "trusted"), self.config)
-        found = Running_(self, executor, heard, risk())
+        found = Executing(self, executor, heard, risk())
         found.start(executor.run(), self.account.user_stream(executor).run(), sessions.run())
         self.executors.append(found)
         return found

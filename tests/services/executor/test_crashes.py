@@ -1,4 +1,4 @@
-"""Killed anywhere between an intent and its recorded result: at most one entry, one where its signal is still valid, protected."""
+"""Killed anywhere between an intent and its recorded result: at most one entry, one while its signal is valid, protected."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from libs.exchanges.trading import TradingVenue
-from tests.services.executor.floor import SYMBOL, Floor, floor, until
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import Floor, floor, until
 
 QUICK = {"lease_margin_seconds": 0.2, "renew_seconds": 0.3}
 LEASE_SECONDS = 1.5
@@ -112,7 +113,7 @@ async def test_a_second_executor_waits_and_a_paused_one_sends_nothing(tmp_path: 
         await until(lambda: second.executor.pages.trouble is not None, lambda: "it does not wait")
         assert second.executor.pages.lease is None
         # Its renewals stand still as those of a stopped process do: the database gives the account away.
-        first.executor.pages.clock = PausedTime(first.executor.pages.clock)  # type: ignore[assignment]
+        first.executor.pages.clock = PausedTime(first.executor.pages.clock)
         await second.ready()
         await first.signal_lost(at.signal())
         await second.signal(at.signal())

@@ -8,7 +8,8 @@ import pytest
 
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, OrderChanged
 from libs.trading.execution.document import Trade
-from tests.services.executor.floor import CONFIG, SYMBOL, Floor, floor, risk
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import CONFIG, Floor, floor, risk
 
 TINY = Decimal("1.00001")
 
@@ -131,3 +132,21 @@ async def test_the_hold_limit_closes_it(tmp_path: Path) -> None:
         assert (trade.state, trade.exit_reason) == ("closed", "hold_expired")
         await is_clean(at)
         await profit_is_the_venues(at, trade)
+
+
+async def test_a_symbol_rests_after_a_trade_over_a_restart_too(tmp_path: Path) -> None:
+    async with floor(tmp_path, CONFIG.model_copy(update={"cooldown_seconds": 300})) as at:
+        one = await at.executor()
+        await one.ready()
+        await one.signal(at.signal(hold_until_ms=at.account.clock.now_ms() + 500))
+        await one.trade("signal-1", lambda found: found.is_final)
+        await one.signal(at.signal(2))
+        assert (await one.trade("signal-2", lambda found: True)).reason == "cooldown"
+        await one.drop()
+        at.database.expires = float("-inf")
+        second = await at.executor()
+        await second.ready()
+        told = {event.trade_id: event.state for event in second.heard.of(LiveTradeChanged)}
+        assert told == {"signal-1": "closed", "signal-2": "refused"}
+        await second.signal(at.signal(3))
+        assert (await second.trade("signal-3", lambda found: True)).reason == "cooldown"

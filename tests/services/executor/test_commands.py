@@ -1,0 +1,146 @@
+"""What people say to the executor: obeyed once, by the same checks as signals, and answered; anything else changes nothing."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName, command_id, signed_bytes
+from libs.kit.clock import SystemClock
+from libs.kit.keys import PersonalKey, TrustedFolder, new_key
+from services.executor.intake import Came
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import ACCOUNT, CONFIG, Executing, Floor, floor
+
+
+@asynccontextmanager
+async def commanded(folder: Path, **changes: Any) -> AsyncIterator[tuple[Floor, Executing, PersonalKey]]:
+    """An executor that is ready, and somebody whom it trusts."""
+    key = new_key(folder / "keys", "tester")
+    TrustedFolder(folder / "trusted").trust(key.public)
+    async with floor(folder, CONFIG.model_copy(update=changes)) as at:
+        one = await at.executor()
+        await one.ready()
+        yield at, one, key
+
+
+def said(key: PersonalKey, number: int, name: CommandName, **arguments: str) -> CommandIssued:
+    """A signed command of now."""
+    now_ms, nonce = SystemClock().now_ms(), f"{number:032x}"
+    unsigned = CommandIssued(
+        event_id=command_id(key.name, nonce),
+        event_time_ms=now_ms,
+        account=ACCOUNT,
+        target="executor",
+        command=name,
+        arguments=arguments,
+        reason="test",
+        issued_by=key.name,
+        issued_at_ms=now_ms,
+        expires_at_ms=now_ms + 50_000,
+        nonce=nonce,
+        signature="",
+    )
+    return msgspec.structs.replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
+
+
+async def obeyed(one: Executing, event: CommandIssued) -> CommandAnswered:
+    """The answer to it."""
+    one.offset += 1
+    await one.executor.on_commands([(event, Came(("commands", 0), one.offset))])
+    return one.heard.of(CommandAnswered)[-1]
+
+
+async def test_a_part_is_closed_then_the_rest(tmp_path: Path) -> None:
+    async with commanded(tmp_path, risk_per_trade=Decimal(80)) as (at, one, key):
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.times.targets_ms > 0)
+        part = await obeyed(one, said(key, 1, "close", symbol=SYMBOL, share="0.5"))
+        assert part.accepted
+        half = (trade.quantity / 2).quantize(Decimal("0.001"))
+        reduced = await one.trade("signal-1", lambda found: any(fill.leg == "close" for fill in found.fills))
+        assert sum(fill.quantity for fill in reduced.fills if fill.leg == "close") in (half, trade.quantity - half)
+        assert reduced.state == "open"
+        assert (await obeyed(one, said(key, 2, "close", symbol=SYMBOL, share="1"))).accepted
+        closed = await one.trade("signal-1", lambda found: found.is_final)
+        assert (closed.state, closed.exit_reason) == ("closed", "command")
+        assert await at.account.trading.open_conditionals() == []
+        assert [each.command for each in at.database.obeyed.values()] == ["close", "close"]
+
+
+async def test_the_stop_is_moved_and_never_missing(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.times.targets_ms > 0)
+        wanted = at.price() * Decimal("0.97")
+        moved = await obeyed(one, said(key, 1, "move_stop", symbol=SYMBOL, price=str(wanted)))
+        assert moved.accepted, moved.result
+
+        def stands(found: Any) -> bool:
+            stops = [order for order in found.orders if order.leg in ("stop", "bridge") and order.status == "new"]
+            return [order.leg for order in stops] == ["stop"] and abs(stops[0].trigger - wanted) < 1
+
+        after = await one.trade("signal-1", stands)
+        assert after.initial_risk == trade.initial_risk
+        [stop] = await at.account.trading.open_conditionals()
+        assert abs(stop.trigger_price - wanted) < 1
+        absurd = await obeyed(one, said(key, 2, "move_stop", symbol=SYMBOL, price=str(at.price() * 2)))
+        assert (absurd.accepted, "close instead" in absurd.result) == (False, True)
+
+
+async def test_a_person_enters_by_the_same_checks(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        price = at.price()
+        stop = str(price * Decimal("0.98"))
+        entered = await obeyed(one, said(key, 1, "enter", symbol=SYMBOL, direction="long", stop=stop))
+        assert entered.accepted, entered.result
+        trade = await one.trade(entered.details["trade_id"], lambda found: found.times.protected_ms > 0)
+        assert (trade.origin, trade.state) == ("command", "open")
+        again = await obeyed(one, said(key, 2, "enter", symbol=SYMBOL, direction="long", stop=stop))
+        assert (again.accepted, again.details) == (False, {"why": "position_open"})
+
+
+async def test_what_is_not_signed_repeated_or_late_changes_nothing(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (_, one, key):
+        good = said(key, 1, "change_config", base_version="0", max_positions="5")
+        assert (await obeyed(one, good)).accepted
+        assert one.executor.permission.config.max_positions == 5
+        assert (await obeyed(one, good)).details == {"why": "replayed"}
+        stranger = new_key(one.floor.folder / "others", "stranger")
+        foreign = said(stranger, 2, "change_config", base_version="1", max_positions="9")
+        assert (await obeyed(one, foreign)).details == {"why": "unknown_issuer"}
+        forged = msgspec.structs.replace(
+            said(key, 3, "change_config", base_version="1"), arguments={"max_positions": "9"}
+        )
+        assert (await obeyed(one, forged)).details == {"why": "wrong_signature"}
+        stale = said(key, 4, "change_config", base_version="0", max_positions="9")
+        refused = await obeyed(one, stale)
+        assert (refused.accepted, "version 1 by now" in refused.result) == (False, True)
+        assert one.executor.permission.config.max_positions == 5
+        kinds = [event.kind for event in one.floor.database.events.values()]
+        assert kinds.count("command_refused") == 3
+
+
+async def test_a_nonce_and_a_configuration_outlive_the_process(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        good = said(key, 1, "change_config", base_version="0", max_positions="5")
+        assert (await obeyed(one, good)).accepted
+        await one.drop()
+        at.database.expires = float("-inf")
+        second = await at.executor()
+        await second.ready()
+        assert second.executor.permission.config.max_positions == 5
+        assert (await obeyed(second, good)).details == {"why": "replayed"}
+
+
+async def test_sync_says_what_differs(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        assert (await obeyed(one, said(key, 1, "sync"))).result == "books and venue agree"
+        away = Decimal(await at.person.price(-2000))
+        await at.venue.fault("outside_order", symbol=SYMBOL, side="BUY", quantity="0.01", price=str(away))
+        found = await obeyed(one, said(key, 2, "sync"))
+        assert found.result == "1 difference"
+        assert "foreign order" in found.details["1"]
