@@ -10,7 +10,7 @@ from libs.trading.execution.exposure import held_of
 from services.exchange_simulator.symbols import generated_symbols
 from tests.libs.trading.execution.matrix import CASES, Case
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import CONFIG, Floor, Executing, floor, until
+from tests.services.executor.floor import CONFIG, Executing, Floor, floor, until
 from tests.services.executor.meddling import MEDDLING, WITHOUT_TRADE, Scene
 
 CASE_OF: dict[str, Case] = {case.name: case for case in CASES}
