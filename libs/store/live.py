@@ -5,9 +5,8 @@ The row of the lease is locked for the length of each page: whoever takes the le
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -26,10 +25,11 @@ from libs.store.engine import (
     write_session,
 )
 from libs.store.instants import milliseconds
-from libs.store.live_rows import Row, command_row, event_row, fill_row, order_row, plain, trade_row
-from libs.store.live_tables import live_commands, live_config, live_events, live_fills, live_orders, live_trades
+from libs.store.live_page import WRITE_PAGE, rows_of, written_columns
+from libs.store.live_rows import Row, command_row, plain
+from libs.store.live_tables import live_commands, live_config
 from libs.store.statements import read_until_ms, write_statement
-from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, NonceTaken, Obeyed, Page, Place
+from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, NonceTaken, Obeyed, Page
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import FINAL_STATES, Trade
 
@@ -50,7 +50,6 @@ UPDATE live_lease SET expires_at = clock_timestamp() + make_interval(secs => $3)
 WHERE account = $1 AND epoch = $2 AND expires_at > clock_timestamp() RETURNING epoch
 """
 _RELEASE = "UPDATE live_lease SET expires_at = clock_timestamp() WHERE account = $1 AND epoch = $2"
-_PROVE = "SELECT 1 FROM live_lease WHERE account = $1 AND epoch = $2 AND expires_at > clock_timestamp() FOR UPDATE"
 _PROVEN = text(
     "SELECT 1 FROM live_lease WHERE account = :account AND epoch = :epoch AND expires_at > clock_timestamp()"
 )
@@ -74,10 +73,6 @@ _CONFIG = text(
 _OFFSETS = text("SELECT topic, partition, next_offset FROM live_offsets WHERE account = :account")
 _NONCES = text("SELECT nonce, expires_at FROM live_commands WHERE account = :account AND expires_at > now()")
 _HAS_TRADE = text("SELECT 1 FROM live_trades WHERE account = :account AND trade_id = :trade_id")
-_MOVE = """
-INSERT INTO live_offsets (account, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
-ON CONFLICT (account, topic, partition) DO UPDATE SET next_offset = excluded.next_offset, updated_at = now()
-"""
 # What passes by itself, as a server that is away does: the page did not come to stand.
 _PASSING = (
     asyncpg.DeadlockDetectedError,
@@ -91,43 +86,14 @@ class UnreadableBooks(UserError):
     """What the books hold cannot be read by this version: nothing may be traded over it."""
 
 
-class _Writing(NamedTuple):
-    """A statement and the columns that it takes, in order."""
-
-    statement: str
-    columns: tuple[str, ...]
-
-
-def _insert(table: Table, on_conflict: str) -> _Writing:
-    """`on_conflict` in SQL; columns with a default of the server keep it."""
-    columns = tuple(column.name for column in table.columns if column.server_default is None)
+def _insert(table: Table, returning: str) -> str:
+    columns = written_columns(table)
     places = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
     into = f"INSERT INTO {table.name} ({', '.join(columns)})"
-    return _Writing(f"{into} VALUES ({places}) ON CONFLICT {on_conflict}", columns)
+    return f"{into} VALUES ({places}) ON CONFLICT DO NOTHING RETURNING {returning}"
 
 
-def _upsert(table: Table) -> _Writing:
-    key = [column.name for column in table.primary_key]
-    changed = [
-        f"{column.name} = excluded.{column.name}"
-        for column in table.columns
-        if column.server_default is None and column.name not in key
-    ]
-    return _insert(table, f"({', '.join(key)}) DO UPDATE SET {', '.join(changed)}, updated_at = now()")
-
-
-_TRADES, _ORDERS = _upsert(live_trades), _upsert(live_orders)
-_FILLS = _insert(
-    live_fills,
-    "(account, symbol, venue_trade_id) DO UPDATE SET trade_id = excluded.trade_id, order_id = excluded.order_id,"
-    " client_order_id = excluded.client_order_id, filled_by = excluded.filled_by, leg = excluded.leg,"
-    " side = excluded.side, price = excluded.price, quantity = excluded.quantity, fee = excluded.fee,"
-    " fee_asset = excluded.fee_asset, fee_quote = excluded.fee_quote, realised = excluded.realised,"
-    " is_maker = excluded.is_maker, fill_time = excluded.fill_time",
-)
-_EVENTS = _insert(live_events, "DO NOTHING")
-_COMMAND = _insert(live_commands, "DO NOTHING RETURNING nonce")
-_CONFIGURE = _insert(live_config, "DO NOTHING RETURNING version")
+_COMMAND, _CONFIGURE = _insert(live_commands, "nonce"), _insert(live_config, "version")
 _SAME_COMMAND = (
     "SELECT 1 FROM live_commands WHERE account = $1 AND nonce = $2 AND command_id = $3 AND issuer = $4 AND command = $5"
     " AND arguments = $6::jsonb AND reason = $7 AND accepted = $8 AND result = $9 AND obeyed_at = $10 AND expires_at = $11"
@@ -194,15 +160,11 @@ class PostgresBooks:
     async def write(self, lease: Lease, page: Page) -> None:
         """See `Books.write`."""
         async with _writing(self._engine) as session:
-            if await session.raw.fetchval(_PROVE, self._account, lease.epoch) is None:
+            if not await session.raw.fetchval(WRITE_PAGE, self._account, lease.epoch, rows_of(self._account, page)):
                 raise _lost(lease)
             await self._write_commands(session, page)
-            await self._write_trades(session, page.trades)
-            await _put(session, _EVENTS, (event_row(self._account, event) for event in page.events))
             if page.statement is not None:
                 await write_statement(session, self._account, page.statement)
-            if page.offsets:
-                await session.raw.executemany(_MOVE, list(self._moves(page)))
 
     async def has_trade(self, trade_id: str) -> bool:
         """See `Books.has_trade`."""
@@ -210,21 +172,12 @@ class PostgresBooks:
         async with _reading(self._engine) as session:
             return (await session.connection.execute(_HAS_TRADE, asked)).first() is not None
 
-    async def _write_trades(self, session: WriteSession, given: Sequence[Trade]) -> None:
-        trades = {trade.trade_id: trade for trade in given}.values()
-        strange = [trade.trade_id for trade in trades if trade.account != self._account]
-        if strange:
-            raise ValueError(f"trades of another account than {self._account}: {strange}")
-        await _put(session, _TRADES, (trade_row(trade) for trade in trades))
-        await _put(session, _ORDERS, (order_row(trade, order) for trade in trades for order in trade.orders))
-        await _put(session, _FILLS, (fill_row(trade, fill) for trade in trades for fill in trade.fills))
-
     async def _write_commands(self, session: WriteSession, page: Page) -> None:
         for obeyed in page.obeyed:
-            values = _values(command_row(self._account, obeyed), _COMMAND.columns)
-            if await session.raw.fetchval(_COMMAND.statement, *values) is None and not await session.raw.fetchval(
-                _SAME_COMMAND, *values
-            ):
+            values = _values(command_row(self._account, obeyed), live_commands)
+            if await session.raw.fetchval(_COMMAND, *values) is not None:
+                continue
+            if not await session.raw.fetchval(_SAME_COMMAND, *values):
                 raise NonceTaken(obeyed.nonce)
         if page.config is not None:
             await self._write_config(session, page.config, page.obeyed)
@@ -240,7 +193,7 @@ class PostgresBooks:
             "reason": "" if by is None else plain(by.reason),
             "command_id": None if by is None else plain(by.command_id),
         }
-        if await session.raw.fetchval(_CONFIGURE.statement, *_values(row, _CONFIGURE.columns)) is not None:
+        if await session.raw.fetchval(_CONFIGURE, *_values(row, live_config)) is not None:
             return
         if not await session.raw.fetchval(_SAME_CONFIG, self._account, config.version, document):
             raise ConfigTaken(config.version)
@@ -254,19 +207,9 @@ class PostgresBooks:
         except ValidationError as error:
             raise _unreadable(f"version {row.version} of the configuration", str(error), self._engine) from None
 
-    def _moves(self, page: Page) -> Iterable[tuple[str, str, int, int]]:
-        places: dict[Place, int] = dict(page.offsets)
-        return ((self._account, topic, partition, offset) for (topic, partition), offset in places.items())
 
-
-def _values(row: Row, columns: Sequence[str]) -> list[object]:
-    return [row[name] for name in columns]
-
-
-async def _put(session: WriteSession, writing: _Writing, rows: Iterable[Row]) -> None:
-    found = [_values(row, writing.columns) for row in rows]
-    if found:
-        await session.raw.executemany(writing.statement, found)
+def _values(row: Row, table: Table) -> list[object]:
+    return [row[name] for name in written_columns(table)]
 
 
 @asynccontextmanager

@@ -75,7 +75,7 @@ def trade_row(trade: Trade) -> Row:
         "quantity": trade.quantity,
         "risk": trade.risk,
         "initial_risk": trade.initial_risk,
-        "document": packed(trade),
+        "document": msgspec.Raw(packed(trade).encode()),
         **figures(trade),
     }
 
@@ -160,7 +160,7 @@ def event_row(account: str, event: LiveEvent) -> Row:
         "trade_id": event.trade_id,
         "kind": event.kind,
         "event_time": instant(event.time_ms),
-        "detail": packed(event.detail),
+        "detail": msgspec.Raw(packed(event.detail).encode()),
     }
 
 

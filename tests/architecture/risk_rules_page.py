@@ -27,7 +27,14 @@ account may have others. A threshold that is reached is exceeded.
   What is missing closes nothing, except a position without a stop, and everything once the account was silent for too long.
 - **A position without a stop**: one stop must close all of it. Finished, smaller and opposite ones count as none. The guard
   places one itself; where the position's own figures are missing, nobody can say where it belongs, and the symbol is
-  flattened. A position that is still without one after `bare_close_ms` is closed.
+  flattened. A position that is still without one after `bare_close_ms` is closed, at once where the venue refuses stops. Where
+  no list of stops can be had for 3 s, the guard places one for every position that it has not seen protected: if there is one
+  already, the venue refuses the second, and nothing has changed.
+- **The guard's own silence is nobody's fault**: time in which its process stood still is not held against the account.
+
+`PERPSTREAM_RISK_LIMITS` names a JSON file with what differs, for example
+`{"rules": {"daily_loss_usd": {"warning": 100, "breach": 200}, "drawdown": {}}, "auto_resumes": 0}`; a rule without thresholds is off.
+The guard reads it at its start. What every rule sees now: `perpstream risk test`.
 """
 ACTION_WORDS = {
     "flatten_all": "close everything",

@@ -1,7 +1,6 @@
 """`python -m tests.chaos.money`: many seeds with a table of what was wrong, or one seed with everything that was said."""
 
 import argparse
-import logging
 import multiprocessing
 import os
 import sys
@@ -10,13 +9,12 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-import structlog
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.chaos.money.parties import RealParty
-from tests.chaos.money.run import Verdict, run_seed
+from tests.chaos.money.fleet import be_quiet, replay, run_one
+from tests.chaos.money.run import Verdict
 
 _MOST_SHOWN = 20
 
@@ -36,8 +34,8 @@ def main() -> int:
     began = time.monotonic()
     seeds = range(asked.first, asked.first + asked.seeds)
     console = Console()
-    with multiprocessing.get_context("spawn").Pool(asked.workers, _quiet) as pool:
-        told = track(pool.imap_unordered(_run, seeds), "seeds", total=len(seeds), console=console)
+    with multiprocessing.get_context("spawn").Pool(asked.workers, be_quiet) as pool:
+        told = track(pool.imap_unordered(run_one, seeds), "seeds", total=len(seeds), console=console)
         return _report(console, told, began)
 
 
@@ -51,19 +49,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _quiet() -> None:
-    """What services log is no finding; the trace has what was said."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    logging.disable(logging.CRITICAL)
-
-
-def _run(seed: int) -> Verdict:
-    return run_seed(seed, RealParty)
-
-
 def _replay(seed: int, file: Path | None) -> int:
-    _quiet()
-    verdict = run_seed(seed, RealParty, listens=True)
+    be_quiet()
+    verdict = replay(seed)
     text = "\n".join(verdict.trace) + "\n"
     if file is None:
         sys.stdout.write(text)

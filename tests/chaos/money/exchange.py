@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from libs.exchanges.account import ORDER_TURN
 from libs.exchanges.binance.signing import KeyedHttpClient, SignedHttpClient
 from libs.exchanges.binance.trading import BinanceTrading
 from libs.exchanges.binance.user_stream import BinanceUserStream
 from libs.exchanges.credentials import Credentials, HmacSigner
-from libs.exchanges.limiter import Limiter
+from libs.exchanges.limiter import Limiter, Turn
 from libs.exchanges.user_events import UserStreamHandler
 from libs.kit.clock import VenueClock
 from services.exchange_simulator.faults.answers import misbehaving
@@ -95,9 +96,9 @@ class Exchange:
             next_ms = now_ms + TICK_MS - now_ms % TICK_MS
             await asyncio.sleep((min(next_ms, trade or next_ms) - now_ms) / 1000 + 1e-5)
 
-    def connection(self, process: Process) -> "Line":
+    def connection(self, process: Process, turn: Turn = ORDER_TURN) -> "Line":
         """A process's own clients."""
-        return Line(self, process)
+        return Line(self, process, turn)
 
 
 @dataclass(eq=False)
@@ -106,6 +107,7 @@ class Line:
 
     exchange: Exchange
     process: Process
+    turn: Turn
     clock: VenueClock = field(init=False)
     account: BinanceTrading = field(init=False)
 
@@ -117,7 +119,7 @@ class Line:
         common = (session, _URL, self.clock, exchange.limiter, credentials)
         signed = SignedHttpClient(*common)  # type: ignore[arg-type]
         self._keyed = KeyedHttpClient(*common)  # type: ignore[arg-type]
-        self.account = BinanceTrading(signed, signed)
+        self.account = BinanceTrading(signed, signed, self.turn)
 
     def user_stream(self, handler: UserStreamHandler) -> BinanceUserStream:
         """Runs until cancelled."""

@@ -3,7 +3,8 @@
 Excuses, all there are:
 1. A fill of the guard, of the venue (liquidation, ADL, settlement) or of a person may be in no document when the position that it
    changed was opened by nobody's trade: nobody claims what a stranger began.
-2. A position that a stranger opened may stand at the end: the policy says that it is reported, not closed.
+2. A position that a stranger opened, or what he added to ours, may stand at the end: it is reported, not closed.
+3. What a stranger adds to our position is no fill of the trade: its profit counts what it has opened itself.
 """
 
 from collections import defaultdict
@@ -100,10 +101,12 @@ def _invented(account: Account, booked: Mapping[int, tuple[str, Booked]]) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A ledger's fill, and the trade whose entry opened the position that it changed; None: somebody else's."""
+    """A ledger's fill, and the trade whose entry opened the position that it changed; None: somebody else's. `adds`: it made the
+    position larger."""
 
     fill: Fill
     owner: str | None
+    adds: bool
 
 
 def _pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[_Piece]:
@@ -119,7 +122,7 @@ def _pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[_Piece
         if not before:
             is_entry = tag is not None and tag.sender == "executor" and tag.leg == "entry"
             owners[symbol] = letters.get(tag.signal, f"unknown {tag.signal}") if tag and is_entry else None
-        yield _Piece(fill, owners[symbol])
+        yield _Piece(fill, owners[symbol], abs(after) > abs(before) and before * after > 0)
         if before * after < 0:
             owners[symbol] = None
 
@@ -132,7 +135,8 @@ def _lost(
         tag = read_client_id(fill.order.request.client_id)
         found = booked.get(fill.trade_id)
         name = f"fill {fill.trade_id} of {fill.order.request.client_id or 'nobody'} ({fill.order.request.symbol})"
-        if found is None and (piece.owner is not None or (tag is not None and tag.sender == "executor")):
+        must = piece.owner is not None and not (piece.adds and tag is None)
+        if found is None and (must or (tag is not None and tag.sender == "executor")):
             yield Finding("lost_fill", f"{name} is in no document; it belongs to {piece.owner}", fill.time_ms)
         elif found is not None and piece.owner is not None and found[0] != piece.owner:
             yield Finding("wrong_fill", f"{name} belongs to {piece.owner}, not to {found[0]}", fill.time_ms)
@@ -149,7 +153,8 @@ def _funding(outcome: Outcome) -> Iterator[Finding]:
             one for one in pieces if one.fill.order.request.symbol == line.symbol and one.fill.time_ms < line.time_ms
         ]
         if before and before[-1].owner is not None:
-            owed[before[-1].owner] += line.amount
+            # Documents count what was paid, statements what was received.
+            owed[before[-1].owner] -= line.amount
     for trade in outcome.documents.values():
         if trade.funding != owed[trade.trade_id] and trade.origin != "adopted":
             what = f"{trade.trade_id}: funding is {owed[trade.trade_id]}, booked as {trade.funding}"
@@ -174,11 +179,17 @@ def _signals(outcome: Outcome) -> Iterator[Finding]:
 
 
 def _left_open(outcome: Outcome) -> Iterator[Finding]:
-    """Positions that a trade of ours opened, and that still stand."""
+    """Positions that a trade of ours opened, and that still stand, less what strangers have added."""
     owners: dict[str, str | None] = {}
+    added: dict[str, Decimal] = defaultdict(Decimal)
     for piece in _pieces(outcome.account, outcome.documents):
-        owners[piece.fill.order.request.symbol] = piece.owner
+        symbol = piece.fill.order.request.symbol
+        if not piece.adds and owners.get(symbol, "") != piece.owner:
+            added[symbol] = ZERO
+        owners[symbol] = piece.owner
+        if piece.adds and read_client_id(piece.fill.order.request.client_id) is None:
+            added[symbol] += piece.fill.quantity
     for position in outcome.account.held():
-        if owners.get(position.symbol) is not None and position.amount != ZERO:
-            what = f"{position.symbol}: {position.amount} of {owners[position.symbol]} is still held"
-            yield Finding("open_at_the_end", what)
+        owner, more = owners.get(position.symbol), abs(position.amount) - added[position.symbol]
+        if owner is not None and more > 0:
+            yield Finding("open_at_the_end", f"{position.symbol}: {more} of {owner} is still held")

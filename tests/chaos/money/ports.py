@@ -14,6 +14,7 @@ from services.exchange_simulator.symbols import SymbolRules
 from services.exchange_simulator.trading.filters import MIN_NOTIONAL, MOST_MARKET_STEPS, step_of, tick_of
 from tests.chaos.money.bus import Bus
 from tests.chaos.money.exchange import Exchange
+from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.processes import Process
 
 HEARD_LATE_MS = 120
@@ -55,14 +56,11 @@ class Prices:
 
     exchange: Exchange
     quote_assets: frozenset[str] = frozenset({"USDT"})
+    symbols: Sequence[str] = SYMBOLS
 
     def filters(self, symbol: str) -> SymbolFilters | None:
         rules = self.exchange.house.prices.rules.get(symbol)
         return filters_of(rules) if rules is not None and rules.status == "TRADING" else None
-
-    def status(self, symbol: str) -> str | None:
-        rules = self.exchange.house.prices.rules.get(symbol)
-        return None if rules is None else rules.status
 
     def statuses(self) -> Mapping[str, str]:
         return {symbol: rules.status for symbol, rules in self.exchange.house.prices.rules.items()}
@@ -76,6 +74,10 @@ class Prices:
         return Quote(Decimal(int(trades.prices[-1])).scaleb(-decimals), int(trades.event_ms[-1]))
 
 
+def _nothing(_event: Event) -> None:
+    """Nobody has to know."""
+
+
 @dataclass
 class BusOutlet:
     """Events wait for the broker in their process, and die with it."""
@@ -83,6 +85,7 @@ class BusOutlet:
     bus: Bus
     process: Process
     topic_of: Callable[[Event], str | None]
+    sent: Callable[[Event], None] = _nothing
     _waiting: list[tuple[str, Event]] = field(default_factory=list)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -104,3 +107,4 @@ class BusOutlet:
             waiting, self._waiting = self._waiting, []
             for topic, event in waiting:
                 self.bus.put(topic, event)
+                self.sent(event)

@@ -126,6 +126,8 @@ def task_of_a_process(
     task = asyncio.Task(_await(_Driven(process, coroutine)), loop=loop, **more)
     process.tasks.add(task)
     task.add_done_callback(process.tasks.discard)
+    # One that was cancelled before its first step has never begun.
+    task.add_done_callback(lambda _: coroutine.close())
     if not process.alive:
         task.cancel()
     return task

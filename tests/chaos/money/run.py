@@ -20,7 +20,9 @@ from tests.chaos.money.trace import Trace
 from tests.chaos.money.virtual_time import Stalled, VirtualClock, run_virtually
 from tests.chaos.money.world import SIGNALS, Blows, Keeper, Party, World, keeper
 
-START_MS = 1_763_712_030_000
+FUNDING_MS = 90_000
+START_MS = 1_763_712_000_000 - FUNDING_MS
+"""So that funding is settled at a whole hour."""
 _ORDER_PATHS = ("/fapi/v1/order", "/fapi/v1/algoOrder")
 
 
@@ -42,7 +44,7 @@ def run_seed(seed: int, party: Callable[[], Party], *, listens: bool = False, pl
     """Run it. `listens`: keep the trace."""
     random.seed(seed)
     clock = VirtualClock(START_MS)
-    market = JumpyMarket(Stage(seed, START_MS, START_MS + LONGEST_MS + 60_000, START_MS + 90_000))
+    market = JumpyMarket(Stage(seed, START_MS, START_MS + LONGEST_MS + 60_000, START_MS + FUNDING_MS))
     trace = Trace(clock.now_ms, START_MS, listens)
     verdict = Verdict(seed, trace=trace.lines)
     run = _Run(plan(seed, START_MS, market), clock, market, trace, party(), verdict)
@@ -139,6 +141,8 @@ class _Run:
         documents = self.party.documents()
         verdict.findings += self.protection.findings
         verdict.findings += judge(Outcome(exchange.account, documents, self._emitted()))
+        crashes = [what for one in self.keepers.values() for what in one.crashes]
+        verdict.findings += [Finding("crashed", what) for what in crashes]
         verdict.longest_bare_ms = self.protection.longest_ms
         states = [trade.state for trade in documents.values()]
         verdict.counts = {
@@ -147,7 +151,6 @@ class _Run:
             "fills": len(exchange.account.book.fills),
             "faults": len(self.plan.faults),
             "deaths": sum(one.number - 1 for one in self.keepers.values()),
-            "crashes": sum(len(one.crashes) for one in self.keepers.values()),
         }
         for finding in verdict.findings:
             self.trace.tell("judge", f"{finding.kind}: {finding.what}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from libs.trading.execution.books import LeaseLost
 from libs.trading.execution.document import Trade
 from tests.chaos.money.bus import Bus
 from tests.chaos.money.exchange import Exchange
@@ -53,7 +54,8 @@ class Party(Protocol):
 
 @dataclass
 class Keeper:
-    """Starts a role's process again whenever it has ended, a moment later. `crashes`: how it ended by itself."""
+    """Starts a role's process again whenever it has ended, a moment later. `crashes`: how it ended by itself, which
+    only somebody else's lease is a reason for."""
 
     world: World
     party: Party
@@ -79,11 +81,17 @@ class Keeper:
 
     def _note(self, main: "asyncio.Task[Any]") -> None:
         killed = not self.process.alive
-        error = None if main.cancelled() else main.exception()
-        how = "killed" if killed else f"ended: {error!r}"
+        causes = [] if main.cancelled() else _causes(main.exception())
+        how = "killed" if killed else f"ended: {causes}"
         self.world.trace.tell(self.process.name, f"== {how} after {self.process.steps} awaits")
-        if not killed:
-            self.crashes.append(how)
+        if not killed and not all(isinstance(cause, LeaseLost) for cause in causes):
+            self.crashes.append(f"{self.process.name} {how}")
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [cause for one in error.exceptions for cause in _causes(one)]
+    return [] if error is None else [error]
 
 
 def keeper(world: World, party: Party, role: Role) -> Keeper:

@@ -8,7 +8,10 @@ from libs.trading.execution.client_ids import read_client_id
 from tests.services.processes import eventually
 from tests.services.risk_guard.guarding import SYMBOL, Guarding, guarding
 
-GAIN = Decimal(0)
+TEN = (
+    "BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKUSDT", "AVAXUSDT", "LTCUSDT",
+)  # fmt: skip
+QUANTITIES = ("0.010", "0.3", "7", "1", "450", "6000", "2000", "70", "70", "10")
 
 
 async def guards_stop(at: Guarding) -> bool:
@@ -32,3 +35,53 @@ async def test_a_position_that_nobody_protects_gets_a_stop_within_five_seconds(t
         assert Decimal("0.02") < away < Decimal("0.04"), "at the default distance"
         assert not at.told.states[-1].entries_allowed
         assert any("placed a stop" in one.title for one in at.told.alerts)
+
+
+async def test_ten_positions_are_flat_three_seconds_after_their_break(tmp_path: Path) -> None:
+    async with guarding(tmp_path, symbols=TEN) as at:
+        for number, (symbol, quantity) in enumerate(zip(TEN, QUANTITIES, strict=True)):
+            await at.enter(symbol, Decimal(quantity), "SELL" if number % 2 else "BUY")
+        async with at.guarded() as guard:
+            await at.until_state("warning")
+
+            async def all_seen() -> bool:
+                return len(guard.picture.positions.open()) == 10
+
+            await eventually(all_seen, 5, lambda: str(guard.picture.positions.open()))
+            await at.venue.fault("transfer", amount="-9900")
+            began = time.monotonic()
+            await at.until_flat()
+            took = time.monotonic() - began
+            print(f"ten positions flat {took:.2f} s after the cause")
+            assert took < 3
+            state = at.told.states[-1]
+            assert (state.level, state.break_number) == ("circuit_break", 1)
+
+            async def nothing_left() -> bool:
+                return not await at.account.trading.open_conditionals()
+
+            await eventually(nothing_left, 10, lambda: "exits stay")
+
+
+async def test_in_hedge_mode_both_sides_get_their_stop_and_are_closed(tmp_path: Path) -> None:
+    async with guarding(tmp_path) as at:
+        await at.owner.ok("POST", "/fapi/v1/positionSide/dual", dualSidePosition="true")
+        async with at.guarded():
+            await at.until_state("warning")
+            await at.enter(position_side="LONG")
+            await at.enter(quantity=Decimal("0.020"), side="SELL", position_side="SHORT")
+
+            async def both() -> bool:
+                found = await at.account.trading.open_conditionals(SYMBOL)
+                return {one.position_side for one in found if one.close_position} == {"LONG", "SHORT"}
+
+            await eventually(both, 6, lambda: str(at.told.alerts))
+            await at.venue.fault("transfer", amount="-9950")
+            await at.until_flat()
+            fills = await at.account.trading.executions(SYMBOL)
+            assert {(one.position_side, one.side) for one in fills} == {
+                ("LONG", "BUY"),
+                ("LONG", "SELL"),
+                ("SHORT", "SELL"),
+                ("SHORT", "BUY"),
+            }

@@ -1,4 +1,4 @@
-"""A market feed that is silent: no signal may be made from it, and no price of it believed."""
+"""A market feed that is silent or not current: no signal may be made from it. It owes a report every 10 s."""
 
 from libs.trading.risk.rule import Rule, in_seconds, of_feeds
 from libs.trading.risk.thresholds import at

@@ -1,4 +1,4 @@
-"""The signal engine says nothing any more: it says something every second."""
+"""The signal engine says nothing any more: it owes an evaluation every 15 s, and its silence counts from then on."""
 
 from libs.trading.risk.rule import Rule, in_seconds, of_account
 from libs.trading.risk.thresholds import at

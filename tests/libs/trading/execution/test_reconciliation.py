@@ -7,19 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.trading.execution.adoption import adopted_trade, adoption_of
+from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.exposure import attribute, held_of
-from libs.trading.execution.facts import Filled, PositionSeen
+from libs.trading.execution.facts import Filled, FillsRead, PositionSeen
 from libs.trading.execution.findings import MEANINGS
 from libs.trading.execution.folds import fold, is_seen_flat
-from libs.trading.execution.venue_facts import STALE_MS
+from libs.trading.execution.venue_facts import STALE_MS, PositionHeld
 from tests.libs.trading.execution.matrix import (
     CASES,
     Case,
+    delisted_and_gone,
     external_position_adopted,
     external_position_adopted_with_its_stop,
     orphaned_exits_of_a_flat_symbol,
 )
-from tests.libs.trading.execution.scene import BTC, ETH, HALF, ONE, PRICE, START_MS, Scene, client_id
+from tests.libs.trading.execution.scene import BTC, ETH, HALF, ONE, PRICE, RULES, START_MS, Scene, client_id
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -189,3 +192,56 @@ def test_two_reads_of_the_other_side_end_a_trade_as_two_of_nothing_do() -> None:
         trade = fold(trade, PositionSeen(amount, scene.now_ms + read_ms))
     assert is_seen_flat(trade)
     assert not is_seen_flat(fold(trade, PositionSeen(HALF, scene.now_ms + 4_000)))
+
+
+def test_a_trade_does_not_wait_for_a_list_that_nobody_has() -> None:
+    scene = Scene()
+    delisted_and_gone(scene)
+    first, second = scene.step(), scene.step()
+    assert not [fact for _, fact in first.facts if isinstance(fact, FillsRead)]
+    assert [fact.at_ms for _, fact in second.facts if isinstance(fact, FillsRead)] == [scene.now_ms]
+
+
+def test_the_guards_stop_goes_where_the_trade_has_its_own() -> None:
+    scene = Scene()
+    scene.hold()
+    name = client_id("signal-1", "stop", sender="guard")
+    scene.rest(BTC, name, "SELL", PRICE - 12)
+    seen, _ = scene.settle()
+    assert {one.name for one in seen} - {"not_explained_yet"} == {"orphaned_order"}
+    assert [one.client_id for one in scene.canceled] == [name]
+
+
+def test_an_order_that_was_placed_a_moment_ago_is_not_missing() -> None:
+    scene = Scene()
+    trade = scene.hold()
+    own = client_id("signal-1", "stop")
+    scene.change(trade, own, updated_ms=scene.now_ms - STALE_MS)
+    del scene.conditionals[own]
+    assert "order_missing" not in {one.name for one in scene.compare().findings}
+    scene.now_ms += 1
+    assert "order_missing" in {one.name for one in scene.compare().findings}
+
+
+@pytest.mark.parametrize(
+    ("amount", "liquidation", "stop"),
+    [
+        (ONE, None, "90.0"),
+        (-ONE, None, "110.0"),
+        (ONE, "90", "95.0"),
+        (-ONE, "108", "104.0"),
+        (100 * ONE, None, "99.5"),
+        (ONE / 10, None, "50.0"),
+        (ONE * 3, None, "96.7"),
+        (-ONE * 3, None, "103.3"),
+    ],
+)
+def test_where_an_adopted_position_is_left(amount: Decimal, liquidation: str | None, stop: str) -> None:
+    """1 R of 10 away, at least half a percent, at most half of the way to the liquidation; on a tick of 0.1, never further."""
+    held = PositionHeld(BTC, amount, PRICE, PRICE, None if liquidation is None else Decimal(liquidation))
+    found = adoption_of(held, Decimal(10), Scene().picture())
+    trade = adopted_trade(found, ("main", "aaaa", "bbbbbb"), RULES, LiveConfig())
+    assert trade.bracket is not None
+    assert trade.bracket.stop == Decimal(stop)
+    assert trade.initial_risk == abs(PRICE - Decimal(stop)) * abs(amount)
+    assert held_of(trade) == amount

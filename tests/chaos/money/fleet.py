@@ -1,0 +1,24 @@
+"""What a worker process does, in a module that it can import whatever was started."""
+
+import logging
+
+import structlog
+
+from tests.chaos.money.parties import RealParty
+from tests.chaos.money.run import Verdict, run_seed
+
+
+def be_quiet() -> None:
+    """What services log is no finding; the trace has what was said."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
+
+
+def run_one(seed: int) -> Verdict:
+    """Without its trace."""
+    return run_seed(seed, RealParty)
+
+
+def replay(seed: int) -> Verdict:
+    """With it."""
+    return run_seed(seed, RealParty, listens=True)

@@ -1,0 +1,76 @@
+"""What the guard has of this world beside its account: a file that outlives it, and public questions."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from libs.exchanges.flatten_orders import MarketLot
+from libs.trading.risk.memory import from_bytes, to_bytes
+from services.exchange_simulator.trading.filters import MOST_MARKET_STEPS, step_of, tick_of
+from services.risk_guard.memory import Memory
+from services.risk_guard.ports import SymbolRules
+from tests.chaos.money.exchange import ACCOUNT, Exchange
+from tests.chaos.money.processes import Process
+
+ASK_SECONDS = 0.04
+
+
+@dataclass
+class GuardFiles:
+    """The one file of the account, whole at any time."""
+
+    content: bytes = b""
+
+    def of(self, process: Process) -> "GuardFile":
+        """As this process opens it."""
+        return GuardFile(self, process)
+
+
+@dataclass(frozen=True)
+class GuardFile:
+    """The guard's `Keeper`."""
+
+    files: GuardFiles
+    process: Process
+
+    def load(self) -> Memory:
+        return from_bytes(Memory, self.files.content) if self.files.content else Memory(account=ACCOUNT)
+
+    def save(self, memory: Memory) -> None:
+        self.process.check()
+        self.files.content = to_bytes(memory)
+
+
+@dataclass
+class PublicQuestions:
+    """The guard's `OrderMarket`; all clocks agree here."""
+
+    exchange: Exchange
+    process: Process
+    _asked: int = field(default=0)
+
+    async def _ask(self) -> None:
+        self.process.check()
+        self._asked += 1
+        await asyncio.sleep(ASK_SECONDS)
+
+    async def last_prices(self) -> Mapping[str, Decimal]:
+        await self._ask()
+        now_ms = self.exchange.clock.now_ms()
+        return {symbol: self.exchange.market.price(symbol, now_ms) for symbol in self.exchange.market.symbols}
+
+    async def clock_skew_ms(self) -> Decimal:
+        await self._ask()
+        return Decimal(0)
+
+    async def rules(self, symbols: Sequence[str]) -> Mapping[str, SymbolRules]:
+        await self._ask()
+        known = self.exchange.market.rules
+        return {
+            symbol: SymbolRules(
+                tick_of(known[symbol]), MarketLot(step_of(known[symbol]), step_of(known[symbol]) * MOST_MARKET_STEPS)
+            )
+            for symbol in symbols
+            if symbol in known
+        }
