@@ -7,11 +7,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import msgspec
 from pydantic import ValidationError
-from sqlalchemy import Table, text
+from sqlalchemy import Result, Table, text
 
 from libs.kit.errors import UnreachableError, UserError
 from libs.store.engine import (
@@ -64,7 +65,8 @@ _ENDED = text(
 _LATELY = text(
     "SELECT trade_id, document::text AS document FROM live_trades WHERE account = :account AND state = ANY (:states)"
     " AND recorded_at > now() - make_interval(days => :days)"
-    " AND updated_at > now() - CASE state WHEN 'refused' THEN interval '10 minutes' ELSE interval '1 day' END"
+    " AND (fees_unvalued > 0"
+    "  OR updated_at > now() - CASE state WHEN 'refused' THEN interval '10 minutes' ELSE interval '1 day' END)"
     " ORDER BY updated_at DESC LIMIT 500"
 )
 _CONFIG = text(
@@ -146,16 +148,19 @@ class PostgresBooks:
             ask = session.connection.execute
             if (await ask(_PROVEN, asked | {"epoch": lease.epoch})).first() is None:
                 raise _lost(lease)
-            trades = [_readable(row.document, row.trade_id, self._engine) for row in (await ask(_OPEN, asked)).all()]
-            days = {"states": sorted(FINAL_STATES), "days": ENDED_DAYS}
-            ended = frozenset((await ask(_ENDED, asked | days)).scalars())
-            lately = [
-                _readable(row.document, row.trade_id, self._engine) for row in (await ask(_LATELY, asked | days)).all()
-            ]
-            offsets = {(row.topic, row.partition): row.next_offset for row in (await ask(_OFFSETS, asked)).all()}
-            nonces = {row.nonce: milliseconds(row.expires_at) for row in (await ask(_NONCES, asked)).all()}
-            until = await read_until_ms(session, self._account)
-            return Kept(trades, ended, await self._config(session), offsets, nonces, until or 0, lately)
+            over = asked | {"states": sorted(FINAL_STATES), "days": ENDED_DAYS}
+            ended = await ask(_ENDED, over)
+            offsets = await ask(_OFFSETS, asked)
+            nonces = await ask(_NONCES, asked)
+            return Kept(
+                trades=self._trades(await ask(_OPEN, asked)),
+                ended=frozenset(ended.scalars()),
+                config=await self._config(session),
+                offsets={(row.topic, row.partition): row.next_offset for row in offsets.all()},
+                nonces={row.nonce: milliseconds(row.expires_at) for row in nonces.all()},
+                statement_until_ms=await read_until_ms(session, self._account) or 0,
+                lately=self._trades(await ask(_LATELY, over)),
+            )
 
     async def write(self, lease: Lease, page: Page) -> None:
         """See `Books.write`."""
@@ -197,6 +202,9 @@ class PostgresBooks:
             return
         if not await session.raw.fetchval(_SAME_CONFIG, self._account, config.version, document):
             raise ConfigTaken(config.version)
+
+    def _trades(self, found: Result[Any]) -> list[Trade]:
+        return [_readable(row.document, row.trade_id, self._engine) for row in found.all()]
 
     async def _config(self, session: ReadSession) -> LiveConfig | None:
         row = (await session.connection.execute(_CONFIG, {"account": self._account})).one_or_none()

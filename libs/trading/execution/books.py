@@ -115,7 +115,8 @@ class Kept:
     """What the books say at a start: trades that are not over, newest configuration, where reading goes on, and nonces that
     have not expired yet. `ended`: ids of trades that are over already, of the last days, so that no signal is entered twice.
     `statement_until_ms`: where its next page begins; 0 before the first. `lately`: documents that ended within a day (refused
-    ones within minutes): their symbols may rest still, and what was to be told of them may have been lost."""
+    ones within minutes), or with a fee that nobody has valued: their symbols may rest still, what was to be told of them may
+    have been lost, and late news of them may still come."""
 
     trades: Sequence[Trade]
     ended: frozenset[str]

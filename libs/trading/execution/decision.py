@@ -38,6 +38,9 @@ from libs.trading.execution.sums import holding_of
 __all__ = ["Ask", "Cancel", "Fetch", "Move", "Note", "Permits", "Place", "Wait", "conditional_kind", "next_moves"]
 
 ALL_LEGS = frozenset((*STOP_LEGS, *TARGET_LEGS, "break_even", "trailing", "close", "entry"))
+PASSING = frozenset(("not_ready", "guard_silent"))
+"""Reasons that pass by themselves, as right after a start: an entry waits for that as long as its signal is valid."""
+LOOK_AGAIN_MS = 200
 UNEXPLAINED = "unexplained"
 """The exit reason of a trade whose position is gone although its fills do not say how."""
 
@@ -67,7 +70,10 @@ def _entering(position: Position, permits: Permits) -> list[Move]:
     for entry in position.of("entry"):
         if entry.status != "intended":
             continue
-        if (reason := _why_not_entered(trade, now_ms, permits)) is not None:
+        reason = _why_not_entered(trade, now_ms, permits)
+        if reason in PASSING:
+            moves.append(Wait(min(now_ms + LOOK_AGAIN_MS, trade.valid_until_ms)))
+        elif reason is not None:
             moves.append(Note(Dropped(entry.client_id, reason, now_ms)))
         else:
             due(moves, Place(entry), retry_ms(entry), now_ms)

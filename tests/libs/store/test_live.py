@@ -213,6 +213,23 @@ async def test_expired_nonces_are_not_carried_along_but_never_taken_again(engine
         await found.write(lease, Page(obeyed=[replaced(old, time_ms=old.time_ms + 1)]))
 
 
+async def test_trades_of_which_late_news_may_come_are_told_at_a_start(engine: AsyncEngine) -> None:
+    found = books(engine)
+    lease = await held(found)
+    unvalued = replaced(TRADE.fills[0], fee_asset="BNB", fee_quote=None, trade_id=8)
+    closed = [replaced(TRADE, trade_id=name, state="closed", orders=(), fills=()) for name in ("new", "old")]
+    paid = replaced(TRADE, trade_id="unvalued", state="closed", orders=(), fills=(unvalued,))
+    await found.write(lease, Page([*closed, paid]))
+    async with write_session(engine) as session:
+        await session.raw.execute(
+            "UPDATE live_trades SET updated_at = now() - interval '2 days' WHERE trade_id <> 'new'"
+        )
+    kept = await found.load(lease)
+    assert {trade.trade_id for trade in kept.lately} == {"new", "unvalued"}
+    assert kept.trades == []
+    assert kept.ended == {"new", "old", "unvalued"}
+
+
 async def test_what_this_version_cannot_read_stops_it(engine: AsyncEngine) -> None:
     found = books(engine)
     lease = await held(found)

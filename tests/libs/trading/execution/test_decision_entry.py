@@ -2,10 +2,11 @@
 
 import pytest
 
-from libs.trading.execution.decision import Ask, Permits, Wait
+from libs.trading.execution.decision import Ask, Note, Permits, Wait, next_moves
 from libs.trading.execution.document import CloseWish
 from libs.trading.execution.facts import (
     CloseWished,
+    Dropped,
     RefusalVerdict,
     Refused,
     Sending,
@@ -105,4 +106,17 @@ def test_a_restart_asks_for_what_was_being_sent_before_anything_is_sent() -> Non
     assert carrier.trade.orders[0].status == "unknown"
     carrier.settle()
     assert sum(carrier.venue.entries.values()) == 1
+    assert carrier.trade.state == "open"
+
+
+@pytest.mark.parametrize("reason", ["not_ready", "guard_silent"])
+def test_an_entry_waits_for_what_passes_by_itself_while_its_signal_is_valid(reason: str) -> None:
+    carrier = begun()
+    carrier.permits = Permits(entries=False, why_not=reason)
+    carrier.settle(2_000)
+    assert (carrier.trade.state, carrier.venue.sent) == ("entering", [])
+    late = next_moves(carrier.trade, START_MS + VALID_MS, carrier.permits)
+    assert late == (Note(Dropped(carrier.trade.orders[0].client_id, "expired", START_MS + VALID_MS)),)
+    carrier.permits = Permits(entries=True)
+    carrier.settle(1_000)
     assert carrier.trade.state == "open"

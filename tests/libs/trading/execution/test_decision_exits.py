@@ -216,3 +216,16 @@ def test_an_exit_that_keeps_failing_is_tried_ever_more_seldom() -> None:
         trade = fold(trade, Intended(again, until.until_ms))
     assert waits == [250, 500, 1_000, 2_000]
     assert target != again.client_id
+
+
+def test_a_break_even_stop_for_more_than_is_left_stays_as_it_only_reduces() -> None:
+    carrier = held()
+    carrier.venue.trade_at(Decimal(110))
+    carrier.settle(1_000)
+    second = standing(carrier, "break_even")
+    target = carrier.venue.orders[standing_id(carrier, "take_profit_2")].order
+    seen = OrderSeen(target.client_id, 99, "SELL", "partially_filled", Decimal("0.005"), Decimal("0.002"))
+    carrier.hear(Answered(target.client_id, seen, carrier.venue.now_ms))
+    assert placed(moves(carrier)) == []
+    assert not any(isinstance(move, Cancel) for move in moves(carrier))
+    assert standing(carrier, "break_even") == second

@@ -268,3 +268,17 @@ def test_a_conditional_is_over_only_when_the_order_that_it_became_is() -> None:
 
 def _of(trade: Trade, order: OurOrder) -> OurOrder:
     return next(one for one in trade.orders if one.client_id == order.client_id)
+
+
+def test_a_refusal_after_the_order_was_heard_of_changes_nothing() -> None:
+    stop = HELD.orders[1]
+    assert fold(HELD, Refused(stop.client_id, "duplicate", -4116, "", START_MS + 9_000)) is HELD
+
+
+def test_the_venue_proves_us_wrong_about_an_order_that_we_had_given_up() -> None:
+    stop = HELD.orders[1]
+    asked = (NotFound(stop.client_id, START_MS + 9_000 + 1_000 * number) for number in range(3))
+    given_up = fold_all(HELD, Unclear(stop.client_id, START_MS + 9_000), *asked)
+    assert _of(given_up, stop).status == "expired"
+    seen = AlgoSeen(stop.client_id, 3, "SELL", "waiting", Decimal(0), Decimal(90))
+    assert _of(fold(given_up, Answered(stop.client_id, seen, START_MS + 20_000)), stop).status == "new"
