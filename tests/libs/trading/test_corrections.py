@@ -34,6 +34,7 @@ def test_nothing_is_corrected_in_what_the_simulator_says_itself(draw: Draw) -> N
     outcomes = random_scene(draw).play().outcomes
     assert outcomes
     for each in outcomes:
+        assert each.direction != "none"
         right = paper_figures(each.direction, fills_of(each), each.funding, each.stop_loss)
         assert corrections(stored(each), right) == []
         spoiled = stored(each) | {"net": each.net + Decimal("0.0001")}
