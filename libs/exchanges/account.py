@@ -111,12 +111,11 @@ def _ordinary(account: AccountSettings, venue: VenueSettings) -> OrderAddresses:
 
 
 def _check(account: AccountSettings, variable: str, url: str, scheme: str) -> None:
-    production = {urlsplit(one).hostname for one in (binance_urls.REST, binance_urls.WEBSOCKET, binance_urls.SPOT_REST)}
     parts = urlsplit(url)
     plain = {"https": "http", "wss": "ws"}[scheme]
     if parts.scheme not in (scheme, plain) or not parts.hostname:
         raise ConfigurationError("an address is no URL", where=variable, todo=f"write {scheme}://HOST")
-    if account.execution_mode == "demo" and parts.hostname in production:
+    if account.execution_mode == "demo" and _is_real(parts.hostname):
         raise ConfigurationError(
             "demo orders would go to a host where money is real",
             where=variable,
@@ -126,6 +125,12 @@ def _check(account: AccountSettings, variable: str, url: str, scheme: str) -> No
         raise ConfigurationError(
             "in production requests have to be encrypted", where=variable, todo=f"write {scheme}://"
         )
+
+
+def _is_real(host: str) -> bool:
+    """Whether money is real there: production has several names in the venue's domain, and all others have `demo` in theirs."""
+    of_venue = host == binance_urls.DOMAIN or host.endswith(f".{binance_urls.DOMAIN}")
+    return of_venue and not host.startswith("demo-")
 
 
 def _is_here(url: str) -> bool:

@@ -6,7 +6,7 @@ can one against its side, so that a close whose outcome is unknown is followed b
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, TypeVar
@@ -19,6 +19,7 @@ from libs.kit.clock import Clock
 STALE_MS = 2_100
 """What the venue tells of positions may be two seconds old (reference facts, 9)."""
 BETWEEN_READS_MS = 1_000
+READ_SECONDS = 2.0
 SOON_SECONDS, LATER_SECONDS, FAILING_SECONDS = 0.25, 1.0, 2.0
 Direction = Literal["long", "short"]
 Key = tuple[str, Direction]
@@ -29,12 +30,14 @@ Answer = TypeVar("Answer")
 @dataclass(frozen=True, slots=True)
 class FlattenTerms:
     """How it is done. `lots`: what a market order may have, by symbol; of others everything is tried in one piece. With `side`
-    only positions of that direction are closed, and orders that open stay. Times by `clock`, the venue's."""
+    only positions of that direction are closed, and orders that open stay. `known`: positions as somebody has just seen them, for
+    which no question has to be answered first. Times by `clock`, the venue's."""
 
     ids: FlattenIds
     clock: Clock
     lots: Mapping[str, MarketLot] = field(default_factory=dict)
     side: Direction | None = None
+    known: Sequence[Position] = ()
     patience_seconds: float = 60.0
 
 
@@ -92,12 +95,19 @@ class _Flattening:
         began = self._done_ms = self._now()
         until_ms = began + int(self.terms.patience_seconds * 1000)
         flat, vain = False, 0
+        known = self._held(self.terms.known)
+        look, _ = await asyncio.gather(self._look(), self._end_all(known))
         while not flat and self._now() < until_ms:
-            look, before = await self._look(), sum(self.closed.values())
-            flat = look is not None and await self._round(look)
+            before = sum(self.closed.values())
+            if look is not None:
+                flat = await self._round(look)
+                known = look.positions
+            else:  # who cannot see may still close: an order that only reduces does no harm twice
+                await self._end_all({key: one for key, one in known.items() if key not in self._filled})
             vain = 0 if sum(self.closed.values()) > before else vain + 1
             if not flat:
                 await self.terms.clock.sleep(self._wait_seconds(look, vain))
+                look = await self._look()
         left = () if flat else self._left()
         self._say("flat" if flat else "left", "", words="; ".join(left))
         return Flattened(flat, left, dict(self.closed), self._now() - began)
@@ -109,7 +119,7 @@ class _Flattening:
         self._knows_orders = bool(look.positions) and (was_full or self._knows_orders)
         await self._cancel(self._opening(look))
         waiting = [key for key, position in look.positions.items() if not self._may_be_stale(key, position, look)]
-        await asyncio.gather(*(self._end(key, look.positions[key]) for key in waiting))
+        await self._end_all({key: look.positions[key] for key in waiting})
         if look.positions:
             self._flat_since_ms = None
             return False
@@ -144,25 +154,28 @@ class _Flattening:
             )
         if positions is None:
             return None
-        found = {(each.symbol, _direction(each)): each for each in positions if each.amount and self._in_scope(each)}
         return _Look(
             asked_ms,
-            found,
+            self._held(positions),
             None if orders is None else [each for each in orders if self._is_named(each.symbol)],
             None if algos is None else [each for each in algos if self._is_named(each.symbol)],
         )
 
     async def _asked(self, question: Awaitable[Answer]) -> Answer | None:
         try:
-            return await question
-        except VenueError as error:
-            self._say("refused", "", words=str(error))
+            async with asyncio.timeout(READ_SECONDS):
+                return await question
+        except (VenueError, TimeoutError) as error:
+            self._say("refused", "", words=str(error) or "no answer")
             return None
 
     def _may_be_stale(self, key: Key, position: Position, look: _Look) -> bool:
         """Whether it is as it was before it was closed, and the venue may not know better yet."""
         before, filled_ms = self._filled.get(key, (Decimal(0), 0))
         return position.amount == before and look.asked_ms < filled_ms + STALE_MS
+
+    async def _end_all(self, positions: Mapping[Key, Position]) -> None:
+        await asyncio.gather(*(self._end(key, position) for key, position in positions.items()))
 
     async def _end(self, key: Key, position: Position) -> None:
         closed = await self._close.close(position)
@@ -220,6 +233,10 @@ class _Flattening:
 
     def _is_named(self, symbol: str) -> bool:
         return self.symbols is None or symbol in self.symbols
+
+    def _held(self, positions: Iterable[Position]) -> dict[Key, Position]:
+        """Those that are to be closed."""
+        return {(each.symbol, _direction(each)): each for each in positions if each.amount and self._in_scope(each)}
 
     def _in_scope(self, position: Position) -> bool:
         return self._is_named(position.symbol) and self.terms.side in (None, _direction(position))

@@ -1,5 +1,6 @@
 """Closing one position at market: slices, ids of their own, and what a failure means for an order that can only reduce."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
@@ -24,7 +25,9 @@ from libs.trading.execution.client_ids import (
 VALID_MS = 2_000
 """How long a close may be carried out after it left: then "there is none" is final."""
 MARGIN_MS = 500
-ASKS, ASK_SECONDS = 3, 0.2
+ANSWER_SECONDS = 1.0
+"""Whoever has to close waits no longer for an answer, but asks what became of it."""
+ASKS, ASK_SECONDS, ASK_PATIENCE_SECONDS = 2, 0.2, 0.4
 MOST_SLICES = 50
 TOO_LARGE = frozenset((-4005, -4004, -4003))
 StepKind = Literal["cancelled", "closing", "closed", "refused", "unknown", "stop_placed", "flat", "left"]
@@ -139,9 +142,10 @@ class CloseOrders:
         before_ms = self.clock.now_ms() + VALID_MS
         self.say("closing", order.symbol, client_id, quantity)
         try:
-            answer = await self.venue.place(order, before_ms)
-        except OutcomeUnknown as error:
-            self.say("unknown", order.symbol, client_id, quantity, str(error))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self.venue.place(order, before_ms)
+        except (OutcomeUnknown, TimeoutError) as error:
+            self.say("unknown", order.symbol, client_id, quantity, str(error) or "no answer")
             return await self._settled(order, before_ms)
         except OrderRefused as error:
             self._learn(order, error)
@@ -163,9 +167,10 @@ class CloseOrders:
         for _ in range(ASKS):
             await self.clock.sleep(ASK_SECONDS)
             try:
-                found = await self.venue.order(order.symbol, order.client_id)
-            except VenueError as error:
-                self.say("unknown", order.symbol, order.client_id, words=str(error))
+                async with asyncio.timeout(ASK_PATIENCE_SECONDS):
+                    found = await self.venue.order(order.symbol, order.client_id)
+            except (VenueError, TimeoutError) as error:
+                self.say("unknown", order.symbol, order.client_id, words=str(error) or "no answer")
                 continue
             if found is not None and found.is_final:
                 self.say("closed", order.symbol, order.client_id, found.executed)

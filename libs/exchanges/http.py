@@ -189,7 +189,8 @@ class HttpClient:
     async def _refused(self, question: Question, error: RateLimited, headers: Mapping[str, str]) -> RateLimited:
         """Hold back whoever asks from the counter that is full: too many orders are no reason to ask for no position."""
         of_orders = error.code == TOO_MANY_ORDERS and not error.banned
-        for pool in question.order_pools if of_orders and question.order_pools else (question.pool,):
+        named = [pool for pool in question.order_pools if f"per {pool.window_ms // 1000} SECOND" in str(error)]
+        for pool in (named or question.order_pools) if of_orders and question.order_pools else (question.pool,):
             until = self._limited_until(pool, error, headers)
             await self._limiter.refuse(pool, until - self._clock.now_ms(), banned=error.banned)
             error.until_ms = max(error.until_ms, until)

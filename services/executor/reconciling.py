@@ -26,7 +26,7 @@ from services.executor.ports import Ports
 from services.executor.telling import Teller
 
 SOONEST_SECONDS = 0.5
-"""Two comparisons are at least so far apart: what asks for one often comes in bursts."""
+"""Two comparisons are at least so far apart, and ever further while something goes on asking for them."""
 _LOGGER = get_logger("executor.reconciling")
 
 
@@ -54,7 +54,7 @@ class Reconciling:
 
     async def run(self) -> None:
         """Compare until cancelled. A venue that does not answer is asked again; entries wait for it."""
-        clock, options = self.ports.clock, self.permission.pages.options
+        clock, options, rest = self.ports.clock, self.permission.pages.options, SOONEST_SECONDS
         while True:
             seconds = options.reconcile_seconds
             try:
@@ -65,15 +65,18 @@ class Reconciling:
             else:
                 if found.look_again_ms is not None:
                     seconds = min(seconds, max(0.0, (found.look_again_ms - clock.now_ms()) / 1000 / clock.speed))
-            await self._wait(max(seconds, SOONEST_SECONDS))
+            rest = next_rest(rest, await self._wait(max(seconds, rest), rest), options.reconcile_seconds)
 
-    async def _wait(self, seconds: float) -> None:
+    async def _wait(self, seconds: float, rest: float) -> bool:
+        """Whether a comparison was asked for before it was due."""
         clock = self.ports.clock
-        await clock.sleep(SOONEST_SECONDS * clock.speed)
+        await clock.sleep(rest * clock.speed)
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.001, seconds - SOONEST_SECONDS)):
+            async with asyncio.timeout(max(0.001, seconds - rest)):
                 await self._wanted.wait()
+        asked = self._wanted.is_set()
         self._wanted.clear()
+        return asked
 
     async def compare(self) -> Reconciled:
         """Once, to the end: facts are heard by the desks, orphans are cancelled, what differs is told. Raises `VenueError`."""
@@ -180,6 +183,12 @@ class Reconciling:
         names = (self.entering.naming.account, our.account_letters, our.installation_letters)
         trade = adopted_trade(adoption, names, rules_of(filters, TAKER_FEE, MAKER_FEE), self.permission.config)
         await self.desk_of(adoption.symbol).enter(trade, Page())
+
+
+def next_rest(rest: float, asked: bool, longest: float) -> float:
+    """How long the next comparison waits at least, seconds: a person who trades the account by hand would otherwise have every
+    one of their fills looked into, until the request budget has nothing left for our own orders."""
+    return min(2 * rest, longest) if asked else SOONEST_SECONDS
 
 
 def _sentence(finding: Finding) -> str:

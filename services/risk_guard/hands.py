@@ -9,7 +9,7 @@ from typing import Any
 from libs.exchanges.errors import VenueError
 from libs.exchanges.flatten import Direction, Flattened, FlattenTerms, flatten_directly
 from libs.exchanges.flatten_orders import FlattenIds, FlattenStep
-from libs.exchanges.trading import AlgoState, NewConditional, OrderRefused, OutcomeUnknown, Side
+from libs.exchanges.trading import AlgoState, NewConditional, OrderRefused, OutcomeUnknown, Position, Side
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter
 from libs.trading.risk.inputs import PositionKey
@@ -25,7 +25,7 @@ RUN_SECONDS = 15.0
 MOST_FAILURES = 2
 PASSING = frozenset(("retry", "clock", "limited", "gone", "reduce_only"))
 """Refusals of a stop that may be none the next time, or say that there is nothing to protect any more."""
-STOP_VALID_MS, ASK_SECONDS, ASKS = 1_500, 0.2, 3
+STOP_VALID_MS, ANSWER_SECONDS, AFTER_REFUSAL_SECONDS = 1_500, 0.5, 0.3
 _ROUGH = Context(prec=4, rounding=ROUND_HALF_EVEN)
 Alert = Callable[[Severity, str, str], None]
 Ended = Callable[[Flattened], None]
@@ -54,11 +54,13 @@ class Hands:
                 self.flatten(None, None, action.why)
             elif action.kind == "flatten_symbol":
                 self.flatten(action.symbol, None, action.why)
-            elif action.kind == "close_position":
-                self.flatten(action.symbol, _direction(action.side), action.why)
-            elif action.kind == "place_stop" and action.symbol is not None:
+            elif action.symbol is not None:
                 key: PositionKey = (action.symbol, _direction(action.side))
-                self._begin(f"stop {action.symbol}:{action.side}", self._place_stop(key, action.why))
+                if action.kind == "close_position":
+                    self.flatten(*key, action.why)
+                # Of a bare one that is closed too: whichever of both the venue takes first will do.
+                if action.kind == "place_stop" or self.picture.positions.is_bare(key):
+                    self._begin(f"stop {action.symbol}:{action.side}", self._place_stop(key, action.why))
 
     def flatten(self, symbol: str | None, side: Direction | None, why: str, ended: Ended | None = None) -> bool:
         """Close a symbol (None: everything), or its position of one side; whether it was begun: not where it is under way."""
@@ -99,6 +101,7 @@ class Hands:
             self.parts.clock,
             {one: rules.lot for one, rules in self.rules.items()},
             side,
+            self._known(symbol),
             RUN_SECONDS,
         )
         done = await flatten_directly(self.parts.venue, None if symbol is None else (symbol,), self._log, terms)
@@ -131,13 +134,15 @@ class Hands:
         words = f"{order.symbol} {key[1]} at {order.trigger_price:f}"
         outcome = "placed"
         try:
-            self._stands(await self.parts.venue.place_conditional(order, self.parts.clock.now_ms() + STOP_VALID_MS))
+            async with asyncio.timeout(ANSWER_SECONDS):
+                before_ms = self.parts.clock.now_ms() + STOP_VALID_MS
+                self._stands(await self.parts.venue.place_conditional(order, before_ms))
             self._failures.pop(key, None)
             self.alert("critical", f"the guard has placed a stop for {words}", why)
-        except OutcomeUnknown as error:
+        except (OutcomeUnknown, TimeoutError) as error:
+            # The next one is placed, or the venue says that there is one: either is an answer to this one too.
             outcome = "unknown"
             get_logger("hands").warning("a stop's outcome is unknown", symbol=order.symbol, error=str(error))
-            await self._ask_stop(order.client_id)
         except OrderRefused as error:
             outcome = error.verdict
             get_logger("hands").warning("a stop was refused", symbol=order.symbol, error=str(error))
@@ -146,6 +151,9 @@ class Hands:
             outcome = "not_sent"
             get_logger("hands").warning("a stop could not be sent", symbol=order.symbol, error=str(error))
         counter("perpstream_guard_actions_total").labels("stop", outcome).inc()
+        if outcome not in ("placed", "unknown"):
+            self.look_again()
+            await self.parts.clock.sleep(AFTER_REFUSAL_SECONDS)
 
     def _refused(self, key: PositionKey, error: OrderRefused, words: str) -> None:
         """A price that is beyond it already, and a second refusal for good, leave nothing but to close the position."""
@@ -158,16 +166,10 @@ class Hands:
             if self._failures[key] >= MOST_FAILURES:
                 self.flatten(key[0], key[1], f"the venue refuses a stop for {words}: {error}")
 
-    async def _ask_stop(self, client_id: str) -> None:
-        for _ in range(ASKS):
-            await self.parts.clock.sleep(ASK_SECONDS)
-            try:
-                found = await self.parts.venue.conditional(client_id)
-            except VenueError:
-                continue
-            if found is not None:
-                return self._stands(found)
-        return None
+    def _known(self, symbol: str | None) -> list[Position]:
+        """The positions as they were last seen."""
+        seen = self.picture.positions.open().values()
+        return [one.as_told() for one in seen if symbol in (None, one.key[0])]
 
     def _stands(self, algo: AlgoState) -> None:
         self.picture.stops.told(algo, moment(self.parts.clock).at_ms)

@@ -32,6 +32,19 @@ class OpenPosition:
     updated_ms: int
     seen_at_ms: int
 
+    def as_told(self) -> VenuePosition:
+        """As a venue tells it."""
+        return VenuePosition(
+            symbol=self.key[0],
+            position_side=self.position_side,
+            amount=self.quantity if self.key[1] == "long" else -self.quantity,
+            entry_price=self.entry_price,
+            mark_price=self.mark_price or self.entry_price,
+            unrealised=self.unrealised or Decimal(0),
+            liquidation_price=Decimal(0),
+            updated_ms=self.updated_ms,
+        )
+
 
 @dataclass(slots=True)
 class PositionBook:
@@ -113,6 +126,10 @@ class PositionBook:
     def has_bare(self) -> bool:
         """Whether one of them has no stop, or nobody knows."""
         return any(self._bare.get(key, True) for key in self.open())
+
+    def is_bare(self, key: PositionKey) -> bool:
+        """Whether it is known to have no stop."""
+        return self._bare.get(key, False)
 
     def is_unknown(self, key: PositionKey) -> bool:
         """Whether no list says now whether it has a stop."""

@@ -1,5 +1,6 @@
 """Binance USD-M's addresses. Market streams live below /market since 2026-04-23: on unrouted paths they stay silent."""
 
+DOMAIN = "binance.com"
 REST = "https://fapi.binance.com"
 WEBSOCKET = "wss://fstream.binance.com"
 SPOT_REST = "https://api.binance.com"

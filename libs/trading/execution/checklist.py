@@ -29,8 +29,8 @@ CHECKS: dict[CheckName, str] = {
     "trading_allowed": "the venue lets the account trade",
     "one_way_mode": "one position a symbol, not two (hedge mode)",
     "single_asset_mode": "no multi-assets mode",
-    "key_rights": "the API key may trade, and neither withdraw nor transfer; from any address is a warning; in demo unreadable is",
-    "filters": "each symbol that may be entered trades, and the venue tells its limits",
+    "key_rights": "the API key may trade, and neither withdraw nor transfer; use from any address is a warning",
+    "filters": "the symbols that may be entered trade, and the venue tells their limits; some that do not are a warning",
     "terms": "leverage and margin type are as configured; what differs while flat is set before the entry, and a warning",
     "reconciliation": "account and books agree, but for what is told and harmless",
     "prices": "the venue that signals come from and the one that orders go to have the same prices, within max_price_gap_bps",
@@ -212,8 +212,13 @@ def _rights(facts: AccountFacts) -> Check:
 
 
 def _meant(facts: AccountFacts, config: LiveConfig) -> list[str]:
-    """The symbols that may be entered."""
+    """The symbols that may be entered by what is configured."""
     return sorted(name for name in {*facts.symbols, *config.symbols} if config.may_trade(name))
+
+
+def _tradable(facts: AccountFacts, config: LiveConfig) -> list[str]:
+    """Those of them that can be entered at the venue: what is amiss with the others must not hold up the rest."""
+    return [name for name in _meant(facts, config) if not list(_filter_problems(name, facts, config))]
 
 
 def _joined(problems: list[str]) -> str:
@@ -227,7 +232,10 @@ def _filters(facts: AccountFacts, config: LiveConfig) -> Check:
         return Check("filters", "failed", "no symbol may be traded", "name symbols with `perpstream live set`")
     problems = [problem for name in meant for problem in _filter_problems(name, facts, config)]
     if problems:
-        return Check("filters", "failed", _joined(problems), "leave these symbols out, or look again later")
+        state: CheckState = "warning" if _tradable(facts, config) else "failed"
+        return Check(
+            "filters", state, _joined(problems), "these symbols are not entered; leave them out, or look again later"
+        )
     return Check("filters", "passed", f"the venue's limits of {len(meant)} symbols are known, and they trade")
 
 
@@ -244,7 +252,7 @@ def _filter_problems(name: str, facts: AccountFacts, config: LiveConfig) -> Iter
 def _terms(facts: AccountFacts, config: LiveConfig) -> Check:
     failed: list[str] = []
     later: list[str] = []
-    for name in _meant(facts, config):
+    for name in _tradable(facts, config):
         known = facts.symbols.get(name, SymbolFacts())
         leverage, margin_type = config.leverage_of(name), config.margin_type_of(name)
         if known.leverage is None or known.margin_type is None:
@@ -282,7 +290,7 @@ def _reconciliation(facts: AccountFacts, config: LiveConfig) -> Check:
 def _prices(facts: AccountFacts, config: LiveConfig) -> Check:
     problems: list[str] = []
     worst = Decimal(0)
-    for name in _meant(facts, config):
+    for name in _tradable(facts, config):
         known = facts.symbols.get(name, SymbolFacts())
         gap = price_gap_bps(known)
         if gap is None:

@@ -85,7 +85,7 @@ MEANINGS: dict[FindingName, Meaning] = {
     "order_taken_over": Meaning(
         "nothing",
         "warning",
-        "an order for an open trade rests that the books do not know: of older books, or the guard's",
+        "an order rests for a trade whose books do not know it: of newer books, the guard's, or a stop in place of ours",
         "the trade takes it over; it is replaced by the trade's own where they differ",
     ),
     "orphaned_order": Meaning(
@@ -123,7 +123,7 @@ MEANINGS: dict[FindingName, Meaning] = {
         "policy",
         "warning",
         "a stop rests beside our position that is not ours",
-        "it is left alone; the position keeps its own stop, which the venue refuses while another one closes the position",
+        "it is left alone; one that closes the position in place of ours is taken over",
     ),
     "foreign_position": Meaning(
         "policy",

@@ -281,12 +281,14 @@ def _first_target(trade: Trade, _fact: FirstTargetReached) -> Trade:
 
 
 def _position_seen(trade: Trade, fact: PositionSeen) -> Trade:
-    """Reads of a flat position, the first and the newest. One that may be older than the last fill, or from while an order may
-    be filled unknown to us, proves nothing. A position of the other side is somebody else's: of ours nothing is left then."""
+    """Reads of a position of which nothing is ours, the first and the newest. One that may be older than the last fill, or from
+    while an order may be filled unknown to us, proves nothing. A position of the other side is somebody else's, and so is any
+    where our fills say that nothing is left: who has it may hold it for as long as he likes."""
     if trade.is_final or fact.at_ms <= trade.position_ms:
         return trade
     trade = _changed(trade, position_ms=fact.at_ms)
-    if fact.amount != ZERO and (fact.amount > ZERO) == (trade.direction == "long"):
+    is_our_side = fact.amount != ZERO and (fact.amount > ZERO) == (trade.direction == "long")
+    if is_our_side and holding_of(trade).left > ZERO:
         return _changed(trade, flat_reads=())
     moving = any(in_doubt(one) or (one.leg in ("entry", "close") and not one.is_final) for one in trade.orders)
     if moving or any(one.triggered_ms and not one.is_final for one in trade.orders):

@@ -4,7 +4,6 @@ Amounts are quote units, prices quote units per base unit, quantities base units
 where nothing was ever seen.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -96,7 +95,7 @@ class Stop:
 class Position:
     """One open position; hedge mode may have two in a symbol. `quantity` has no sign. `stops` None: what rests is not known.
 
-    `bare_ms`: how long it has been without a stop that covers it (`bare_since`); 0 with one.
+    `bare_ms`: how long it has been without a stop that covers it; 0 with one.
     """
 
     symbol: str
@@ -168,22 +167,6 @@ def is_covered(position: Position, stale_ms: int) -> bool:
         return False
     quantity = position.quantity.read(f"the quantity of {name}", stale_ms)
     return any(one.quantity is not None and one.quantity.is_finite() and one.quantity >= quantity for one in waiting)
-
-
-def bare_since(
-    before: Mapping[PositionKey, int], positions: Sequence[Position], now_ms: int, stale_ms: int
-) -> dict[PositionKey, int]:
-    """Since when (ms) each position is without a stop: a fold over looks. What is not known now leaves the time as it
-    was; a clock that went back begins anew."""
-    after: dict[PositionKey, int] = {}
-    for position in positions:
-        try:
-            covered = is_covered(position, stale_ms)
-        except Unknown:
-            covered = position.key not in before
-        if not covered:
-            after[position.key] = min(before.get(position.key, now_ms), now_ms)
-    return after
 
 
 def seconds(age_ms: Decimal | int) -> str:

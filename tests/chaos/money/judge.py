@@ -102,29 +102,36 @@ def _invented(account: Account, booked: Mapping[int, tuple[str, Booked]]) -> Ite
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A ledger's fill, and the trade whose entry opened the position that it changed; None: somebody else's. `adds`: it made the
-    position larger."""
+    position larger. `heir`: whose the position is after it."""
 
     fill: Fill
     owner: str | None
     adds: bool
+    heir: str | None
 
 
 def _pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[_Piece]:
-    """Positions of one-way mode, from flat to flat. A fill that goes through zero closes one and begins the next."""
+    """Positions of one-way mode, from flat to flat, or to where nothing but a stranger's is left. A fill that goes through zero
+    closes one and begins the next."""
     letters = {trade.signal_letters: trade.trade_id for trade in documents.values() if trade.signal_letters}
     amounts: dict[str, Decimal] = defaultdict(Decimal)
+    own: dict[str, Decimal] = defaultdict(Decimal)
     owners: dict[str, str | None] = {}
     for fill in account.book.fills:
         request = fill.order.request
         symbol, before = request.symbol, amounts[request.symbol]
         amounts[symbol] = after = before + SIGN[request.side] * fill.quantity
         tag = read_client_id(request.client_id)
+        is_entry = tag is not None and tag.sender == "executor" and tag.leg == "entry"
         if not before:
-            is_entry = tag is not None and tag.sender == "executor" and tag.leg == "entry"
             owners[symbol] = letters.get(tag.signal, f"unknown {tag.signal}") if tag and is_entry else None
-        yield _Piece(fill, owners[symbol], abs(after) > abs(before) and before * after > 0)
-        if before * after < 0:
+            own[symbol] = ZERO
+        adds = abs(after) > abs(before) and before * after >= 0
+        own[symbol] += (fill.quantity if is_entry else ZERO) if adds else -fill.quantity
+        owner = owners[symbol]
+        if before * after < 0 or own[symbol] <= 0:
             owners[symbol] = None
+        yield _Piece(fill, owner, adds, owners[symbol])
 
 
 def _lost(
@@ -152,9 +159,9 @@ def _funding(outcome: Outcome) -> Iterator[Finding]:
         before = [
             one for one in pieces if one.fill.order.request.symbol == line.symbol and one.fill.time_ms < line.time_ms
         ]
-        if before and before[-1].owner is not None:
+        if before and (owner := before[-1].heir) is not None:
             # Documents count what was paid, statements what was received.
-            owed[before[-1].owner] -= line.amount
+            owed[owner] -= line.amount
     for trade in outcome.documents.values():
         if trade.funding != owed[trade.trade_id] and trade.origin != "adopted":
             what = f"{trade.trade_id}: funding is {owed[trade.trade_id]}, booked as {trade.funding}"
@@ -179,17 +186,9 @@ def _signals(outcome: Outcome) -> Iterator[Finding]:
 
 
 def _left_open(outcome: Outcome) -> Iterator[Finding]:
-    """Positions that a trade of ours opened, and that still stand, less what strangers have added."""
-    owners: dict[str, str | None] = {}
-    added: dict[str, Decimal] = defaultdict(Decimal)
-    for piece in _pieces(outcome.account, outcome.documents):
-        symbol = piece.fill.order.request.symbol
-        if not piece.adds and owners.get(symbol, "") != piece.owner:
-            added[symbol] = ZERO
-        owners[symbol] = piece.owner
-        if piece.adds and read_client_id(piece.fill.order.request.client_id) is None:
-            added[symbol] += piece.fill.quantity
+    """Positions that a trade of ours opened, and that still stand."""
+    pieces = _pieces(outcome.account, outcome.documents)
+    heirs = {piece.fill.order.request.symbol: piece.heir for piece in pieces}
     for position in outcome.account.held():
-        owner, more = owners.get(position.symbol), abs(position.amount) - added[position.symbol]
-        if owner is not None and more > 0:
-            yield Finding("open_at_the_end", f"{position.symbol}: {more} of {owner} is still held")
+        if (owner := heirs.get(position.symbol)) is not None:
+            yield Finding("open_at_the_end", f"{position.symbol}: {position.amount} of {owner} is still held")

@@ -121,12 +121,9 @@ class _Run:
 
     def _excuse(self) -> str | None:
         """Why a position without a stop is nobody's fault now. These are all excuses that there are."""
-        now_ms = self.clock.now_ms()
         if not any(self._able(one) for one in self.keepers.values()):
             return "nobody lives who may send orders"
-        if any(
-            armed.state == "active" and _closes_the_venue(armed, now_ms) for armed in self.world.exchange.desk.faults()
-        ):
+        if any(armed.state == "active" and closes_the_venue(armed) for armed in self.world.exchange.desk.faults()):
             return "the venue takes no orders"
         return None
 
@@ -156,7 +153,7 @@ class _Run:
             self.trace.tell("judge", f"{finding.kind}: {finding.what}")
 
 
-def _closes_the_venue(armed: Armed, _now_ms: int) -> bool:
+def closes_the_venue(armed: Armed) -> bool:
     """Whether no order reaches the venue while this fault lasts. A fault that spoils some answers only is no excuse, and neither
     is one whose requests are carried out: whoever asks finds out."""
     fault = armed.fault

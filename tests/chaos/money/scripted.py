@@ -77,7 +77,7 @@ class ScriptedParty:
         elif self.mistake == "invents_fill":
             fills += (msgspec.structs.replace(fills[0], trade_id=1),)
         income = await line.account.income(signal.event_time_ms, line.clock.now_ms())
-        funding = sum(
+        funding = -sum(
             (one.amount for one in income if one.kind == "FUNDING_FEE" and one.symbol == signal.symbol), Decimal(0)
         )
         self.trades[signal.event_id] = Trade(

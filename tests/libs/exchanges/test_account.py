@@ -32,6 +32,8 @@ def test_each_mode_has_its_own_hosts() -> None:
         (settings("paper"), SIMULATOR, "on paper there is no account"),
         (settings("demo", order_rest_url="https://fapi.binance.com"), BINANCE, "a host where money is real"),
         (settings("demo", order_websocket_url="wss://fstream.binance.com/"), BINANCE, "a host where money is real"),
+        (settings("demo", order_rest_url="https://FAPI1.binance.com"), SIMULATOR, "a host where money is real"),
+        (settings("demo", order_spot_rest_url="https://binance.com"), BINANCE, "a host where money is real"),
         (settings("production"), SIMULATOR, "signals of a simulated market"),
         (settings("production", order_rest_url="http://10.0.0.7"), BINANCE, "have to be encrypted"),
         (settings("demo", order_rest_url="demo-fapi.binance.com"), BINANCE, "no URL"),

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.trading.break_even import Direction, RoundTrip, break_even_price
+from libs.trading.execution.protection import first_part
 from libs.trading.filters import SymbolFilters, symbol_row
 from libs.trading.machine import layout as at
 from libs.trading.machine.lifecycle import break_even_price as on_the_tape
+from libs.trading.machine.sizing import first_part as on_the_tape_split
 
 D = Decimal
 TAKER = RoundTrip(D("0.0005"), D("0.0005"))
@@ -72,3 +74,11 @@ def test_the_tape_has_the_same_rule(direction: Direction, entry: int, taker: int
         direction, D(entry).scaleb(-5), RoundTrip(rate, rate), filters.tick, D(target).scaleb(-2)
     )
     assert D(int(on_the_tape(position, symbol, taker))).scaleb(-2) == expected
+
+
+@settings(deadline=None)  # the first call compiles
+@given(st.integers(1, 10**9), st.integers(1, 1_000), st.integers(0, 10**6))
+def test_live_orders_split_a_position_as_the_tape_does(quantity: int, step: int, least: int) -> None:
+    filters = SymbolFilters("BTCUSDT", TICK, D(step).scaleb(-3), min_quantity=D(least).scaleb(-3))
+    split = first_part(D(quantity).scaleb(-3), filters)
+    assert split.scaleb(3) == on_the_tape_split(symbol_row("BTCUSDT", (1, 3), filters), quantity)

@@ -69,4 +69,4 @@ def test_a_paper_position_makes_what_a_live_one_would(draw: Draw) -> None:
         found = profit_of_fills(each.direction, (each.entry, *each.exits), each.funding)
         assert found.net == each.net
         assert (found.gross, found.fees) == (each.gross - each.slippage, each.fees)
-        assert (found.entry_average, found.left) == (each.entry.price, 0)
+        assert (found.entry_average, found.left) == (each.entry.price, D(0))

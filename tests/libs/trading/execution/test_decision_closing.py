@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import msgspec
+import pytest
 
 from libs.trading.execution.decision import Fetch, Note
 from libs.trading.execution.document import CloseWish
@@ -105,6 +106,20 @@ def test_a_position_that_is_gone_without_a_fill_ends_unexplained_after_the_fills
     assert any(isinstance(move, Fetch) and move.subject == "fills" for move in carrier.done)
     assert (carrier.trade.state, carrier.trade.exit_reason) == ("closed", "unexplained")
     assert carrier.venue.open_orders() == []
+
+
+@pytest.mark.parametrize("theirs", [Decimal("0.005"), Decimal("-0.020")])
+def test_what_a_stranger_holds_keeps_no_trade_from_its_end(theirs: Decimal) -> None:
+    carrier = held()
+    carrier.hear(CloseWished(CloseWish(reason="command", since_ms=carrier.venue.now_ms)))
+    carrier.settle(100)
+    assert carrier.venue.position == 0
+    carrier.venue.position = theirs
+    carrier.venue.positions.append((carrier.venue.now_ms, theirs))
+    carrier.run()
+    assert (carrier.trade.state, carrier.trade.exit_reason) == ("closed", "command")
+    assert carrier.venue.open_orders() == []
+    assert carrier.venue.position == theirs
 
 
 def test_reads_from_before_the_entry_prove_nothing() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from libs.trading.risk.baselines import DAY_MS
-from libs.trading.risk.inputs import Figure, GuardInputs, PositionKey, Stop, bare_since
+from libs.trading.risk.inputs import Figure, GuardInputs, PositionKey, Stop
 from libs.trading.risk.limits import RiskLimits
 from libs.trading.risk.memory import from_bytes, to_bytes
 from libs.trading.risk.policy import UNBROKEN, Cause, Decision, GuardState, look, reset
@@ -317,19 +317,6 @@ def test_a_clock_that_goes_back_moves_nothing_back(before: GuardState, seen: Gua
 def test_a_rule_that_is_off_asks_for_nothing() -> None:
     limits = RiskLimits(rules={"engine_silent": Thresholds()})
     assert look(UNBROKEN, changed(IN_ORDER, "services.engine_ms", None), limits).entries_allowed
-
-
-def test_since_when_a_position_is_bare() -> None:
-    covered, without = position(), replace(position(), stops=())
-    assert bare_since({}, [covered], 1, 10_000) == {}
-    assert bare_since({}, [without], 1, 10_000) == {KEY: 1}
-    assert bare_since({KEY: 1}, [without], 5, 10_000) == {KEY: 1}
-    assert bare_since({KEY: 9}, [without], 5, 10_000) == {KEY: 5}
-    assert bare_since({KEY: 1}, [covered], 5, 10_000) == {}
-    assert bare_since({KEY: 1}, [], 5, 10_000) == {}
-    unknown = replace(without, stops_age_ms=10_001)
-    assert bare_since({KEY: 1}, [unknown], 5, 10_000) == {KEY: 1}
-    assert bare_since({}, [unknown], 5, 10_000) == {}
 
 
 def test_a_state_is_a_break_with_causes_or_neither() -> None:
