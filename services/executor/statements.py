@@ -13,13 +13,13 @@ from libs.trading.execution.facts import FundingPaid
 from services.executor.desk import Desk
 from services.executor.pages import Pages
 from services.executor.ports import Ports
+from services.executor.sending import FUNDING
 
 EVERY_SECONDS = 60.0
 SETTLED_MS = 5 * 60_000
 """The venue tells some lines late: younger ones than this are read again."""
 FIRST_MS = 7 * DAY_MS
 MOST_MS = DAY_MS
-FUNDING = "FUNDING_FEE"
 _LOGGER = get_logger("executor.statements")
 
 
