@@ -21,7 +21,7 @@ from libs.exchanges.binance.trading import BinanceTrading
 from libs.exchanges.binance.user_stream import BinanceUserStream
 from libs.exchanges.budget import Priority
 from libs.exchanges.credentials import Credentials, read_credentials
-from libs.exchanges.limiter import Limiter, Turn, open_limiter
+from libs.exchanges.limiter import LIVE, Limiter, Turn, open_limiter
 from libs.exchanges.trading import TradingVenue
 from libs.exchanges.user_events import UserStreamHandler
 from libs.exchanges.venue import addresses, first_answer, synchronise
@@ -63,10 +63,12 @@ class Account:
     market_data: MarketData
     streams: MarketStreams
     _keyed: KeyedHttpClient = field(repr=False)
+    _turn: Turn = LIVE
 
     def user_stream(self, handler: UserStreamHandler) -> UserStream:
         """What the account is told; nothing is connected before its `run`."""
-        return BinanceUserStream(self._keyed, self.addresses.websocket, self.clock, handler)
+        address = self.addresses.websocket
+        return BinanceUserStream(self._keyed, address, self.clock, handler, turn=self._turn)
 
 
 def order_addresses(account: AccountSettings, venue: VenueSettings) -> OrderAddresses:
@@ -212,4 +214,5 @@ def _opened(
         market_data=BinanceMarketData(session, where.rest, clock, futures),
         streams=BinanceStreams(where.websocket, clock),
         _keyed=KeyedHttpClient(session, where.rest, clock, futures, credentials),
+        _turn=turn,
     )

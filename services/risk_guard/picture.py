@@ -80,8 +80,8 @@ class Picture:
 
     def unproven(self, now: Moment, longest_ms: int) -> list[PositionKey]:
         """Positions of whose stops no list can tell now, and none has for so long."""
-        unknown = [key for key in self.positions.open() if self.positions.is_unknown(key)]
-        return [key for key in unknown if self.positions.unproven_ms(key, now) >= longest_ms]
+        book = self.positions
+        return [key for key in book.open() if min(book.unknown_ms(key, now), book.unproven_ms(key, now)) >= longest_ms]
 
     def restore(self, memory: Memory) -> None:
         """Go on from what was remembered."""

@@ -56,6 +56,7 @@ class PositionBook:
     _told: dict[PositionKey, OpenPosition] = field(default_factory=dict)
     _covered_at_ms: dict[PositionKey, int] = field(default_factory=dict)
     _known_since_ms: dict[PositionKey, int] = field(default_factory=dict)
+    _unknown_since_ms: dict[PositionKey, int] = field(default_factory=dict)
     _bare: dict[PositionKey, bool] = field(default_factory=dict)
 
     @property
@@ -119,7 +120,7 @@ class PositionBook:
         names = {name_of(*key) for key in current}
         for name in [name for name in self.first_seen if name not in names]:
             del self.first_seen[name]
-        for known in (self._covered_at_ms, self._known_since_ms):
+        for known in (self._covered_at_ms, self._known_since_ms, self._unknown_since_ms, self._bare):
             for key in [key for key in known if key not in current]:
                 del known[key]
 
@@ -131,9 +132,9 @@ class PositionBook:
         """Whether it is known to have no stop."""
         return self._bare.get(key, False)
 
-    def is_unknown(self, key: PositionKey) -> bool:
-        """Whether no list says now whether it has a stop."""
-        return key not in self._bare
+    def unknown_ms(self, key: PositionKey, now: Moment) -> int:
+        """For how long no list has said whether it has a stop; 0 where one does."""
+        return now.at_ms - self._unknown_since_ms.get(key, now.at_ms)
 
     def prove(self, key: PositionKey, at_ms: int) -> None:
         """The venue has said that a stop covers it, in another way than by a list."""
@@ -157,7 +158,9 @@ class PositionBook:
         except Unknown:
             self._known_since_ms.pop(position.key, None)
             self._bare.pop(position.key, None)
+            self._unknown_since_ms.setdefault(position.key, now.at_ms)
             return None
+        self._unknown_since_ms.pop(position.key, None)
         self._bare[position.key] = not covered
         since_ms = self._known_since_ms.setdefault(position.key, now.at_ms)
         if covered:

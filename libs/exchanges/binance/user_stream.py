@@ -20,6 +20,7 @@ from libs.exchanges.binance.signing import KeyedHttpClient
 from libs.exchanges.binance.user_events import HEARD, read_user_event
 from libs.exchanges.errors import MalformedAnswer, VenueError
 from libs.exchanges.http import Method, Question
+from libs.exchanges.limiter import LIVE, Turn
 from libs.exchanges.user_events import StreamExpired, UserEvent, UserStreamHandler
 from libs.exchanges.websocket import Connection, connect
 from libs.kit.clock import VenueClock
@@ -37,13 +38,15 @@ FEED = "user"
 
 @dataclass(slots=True)
 class BinanceUserStream:
-    """Runs until cancelled. `base_url`: of the private WebSocket host; `connect`: how a connection is opened."""
+    """Runs until cancelled. `base_url`: of the private WebSocket host; `connect`: how a connection is opened; `turn`: how its
+    questions for keys wait."""
 
     http: KeyedHttpClient
     base_url: str
     clock: VenueClock
     handler: UserStreamHandler
     connect: Callable[[str, Callable[[Connection, list[bytes]], None]], Awaitable[Connection]] = connect
+    turn: Turn = LIVE
     _expired: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -62,7 +65,7 @@ class BinanceUserStream:
 
     async def _key(self, method: Method) -> str:
         """Made or renewed. Raises `VenueError`; -1125 for one that is no more."""
-        return listen_key(await self.http.get(Question(PATH, {}, 1, WEIGHT_POOL, method=method)))
+        return listen_key(await self.http.get(Question(PATH, {}, 1, WEIGHT_POOL, self.turn, method=method)))
 
     async def _live(self, key: str) -> str:
         """One connection from its beginning to its end; why it ended."""
