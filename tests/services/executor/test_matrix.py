@@ -10,7 +10,7 @@ from libs.trading.execution.exposure import held_of
 from services.exchange_simulator.symbols import generated_symbols
 from tests.libs.trading.execution.matrix import CASES, Case
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import CONFIG, Floor, Running_, floor, until
+from tests.services.executor.floor import CONFIG, Floor, Executing, floor, until
 from tests.services.executor.meddling import MEDDLING, WITHOUT_TRADE, Scene
 
 CASE_OF: dict[str, Case] = {case.name: case for case in CASES}
@@ -29,7 +29,7 @@ def findings(at: Floor, symbol: str) -> set[str]:
     return {one.kind.removeprefix("found:") for one in events if one.detail.get("symbol") == symbol}
 
 
-async def enter_all(at: Floor, one: Running_) -> dict[str, Trade]:
+async def enter_all(at: Floor, one: Executing) -> dict[str, Trade]:
     trades = {}
     for number, (name, symbol) in enumerate(SYMBOL_OF.items()):
         if name not in WITHOUT_TRADE:
