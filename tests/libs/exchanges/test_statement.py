@@ -67,7 +67,9 @@ async def traded(folder: Path, seed: int) -> tuple[dict[str, Sequence[Execution]
 
 def trades_of(symbol: str, executions: Sequence[Execution]) -> list[Trade]:
     """A trade from flat to flat."""
-    found, fills, held = [], [], Decimal(0)
+    found: list[Trade] = []
+    fills: list[Fill] = []
+    held = Decimal(0)
     for execution in executions:
         fills.append(fill_of(execution))
         held += execution.quantity if execution.side == "BUY" else -execution.quantity
