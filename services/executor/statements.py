@@ -14,6 +14,7 @@ from libs.trading.execution.facts import FundingPaid
 from services.executor.afterwards import Afterwards
 from services.executor.pages import Pages
 from services.executor.ports import Ports
+from services.executor.sending import FUNDING
 
 EVERY_SECONDS = 60.0
 SOON_SECONDS = 1.0
@@ -22,7 +23,6 @@ SETTLED_MS = 5 * 60_000
 """The venue tells some lines late: younger ones than this are read again."""
 FIRST_MS = 7 * DAY_MS
 MOST_MS = DAY_MS
-FUNDING = "FUNDING_FEE"
 _LOGGER = get_logger("executor.statements")
 
 
