@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.chaos.money.fleet import be_quiet
 from tests.chaos.money.run import Verdict
 from tests.chaos.processes.run import run_seed
 from tests.chaos.processes.servers import Servers
@@ -30,6 +32,9 @@ def main() -> int:
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="perpstream-chaos-"))
     console = Console()
+    be_quiet()
+    # Asked to stop it ends as by Ctrl-C, so that no process of a run is left behind.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
     console.print(f"logs: {folder}", markup=False)
     began = time.monotonic()
     verdicts = asyncio.run(_all(range(asked.first, asked.first + asked.runs), folder, console))
@@ -39,7 +44,8 @@ def main() -> int:
 async def _all(seeds: range, folder: Path, console: Console) -> list[Verdict]:
     """A run without findings leaves its fault log only."""
     verdicts: list[Verdict] = []
-    _make(folder, seeds)
+    for seed in seeds:
+        (folder / str(seed)).mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="perpstream-chaos-servers-") as home:
         servers = Servers(Path(home))
         async with servers.running():
@@ -56,11 +62,6 @@ async def _all(seeds: range, folder: Path, console: Console) -> list[Verdict]:
                 if not verdict.findings:
                     _thin_out(folder / str(seed))
     return verdicts
-
-
-def _make(folder: Path, seeds: range) -> None:
-    for seed in seeds:
-        (folder / str(seed)).mkdir(parents=True)
 
 
 def _thin_out(folder: Path) -> None:

@@ -9,13 +9,13 @@ from libs.kit.clock import SystemClock
 
 @dataclass
 class FaultLog:
-    """`start_ms`: when the run's plan begins, wall time."""
+    """`start_ms`: wall time of the folder's making, and from the end of the warm-up on, of the plan's beginning."""
 
     path: Path
-    start_ms: int = 0
+    start_ms: int
 
     def tell(self, what: str, **details: object) -> None:
-        """One line, with ms from the run's start."""
+        """One line, with ms from there."""
         line = {"at_ms": SystemClock().now_ms() - self.start_ms, "what": what, **details}
         with self.path.open("a") as file:
             file.write(json.dumps(line, default=str) + "\n")

@@ -8,8 +8,8 @@ from services.exchange_simulator.faults.plan import AnyFault
 from tests.chaos.money.market import JumpyMarket
 from tests.chaos.money.plan import Blow, BlowKind, Given, Plan, Role, others_fault, signal_of, venue_fault
 
-SIGNALS_MS, TROUBLE_MS, LONGEST_MS = 20_000, 24_000, 110_000
-"""Until when signals come, trouble begins, and a run has to be over: ms from its start."""
+FIRST_MS, SIGNALS_MS, TROUBLE_MS, LONGEST_MS = 2_500, 20_000, 24_000, 110_000
+"""Until when first signals come, further ones, trouble begins, and a run has to be over: ms from its start."""
 HELD_MS = (8_000, 18_000)
 
 
@@ -26,7 +26,8 @@ def plan_of(seed: int, start_ms: int, market: JumpyMarket) -> Plan:
 def _signals(chance: random.Random, start_ms: int, market: JumpyMarket) -> list[Given]:
     found: list[Given] = []
     for number in range(chance.randint(4, 8)):
-        at_ms = chance.randint(500, SIGNALS_MS)
+        # Two at the beginning, while everybody lives: what is open then has to outlive what follows.
+        at_ms = chance.randint(500, FIRST_MS if number < 2 else SIGNALS_MS)
         made = signal_of(chance, number, start_ms + at_ms, market)
         signal = replace(made, hold_until_ms=start_ms + at_ms + chance.randint(*HELD_MS))
         found.append(Given(at_ms, signal))
@@ -54,6 +55,6 @@ def _blow(chance: random.Random, moments: list[int]) -> Blow:
 
 
 def _moment(chance: random.Random, moments: list[int], earliest: int, latest: int) -> int:
-    near = chance.random() < 0.7
-    at_ms = chance.choice(moments) + chance.randint(earliest, latest) if near else chance.randint(0, TROUBLE_MS)
-    return max(100, min(at_ms, TROUBLE_MS))
+    near, first = chance.random() < 0.7, min(moments)
+    at_ms = chance.choice(moments) + chance.randint(earliest, latest) if near else chance.randint(first, TROUBLE_MS)
+    return max(first + min(earliest, 0), min(at_ms, TROUBLE_MS))

@@ -23,7 +23,7 @@ from tests.chaos.money.judge import Outcome, judge
 from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Blow, Plan, Role
 from tests.chaos.money.protection import Protection
-from tests.chaos.money.run import Verdict, closes_the_venue
+from tests.chaos.money.run import Planner, Verdict, closes_the_venue
 from tests.chaos.processes.exchange import WARM_UP_MS, account_of, exchange, house_of, watched
 from tests.chaos.processes.keeper import EXPECTED, Keeper
 from tests.chaos.processes.log import FaultLog
@@ -108,9 +108,9 @@ class ProcessRun:
                 self.begin(self.servers.lose_broker(seconds))
 
 
-async def run_seed(seed: int, servers: Servers, folder: Path) -> Verdict:
+async def run_seed(seed: int, servers: Servers, folder: Path, planner: Planner = plan_of) -> Verdict:
     """Run it; everything that it says and does is in the folder, which exists."""
-    log = FaultLog(folder / "faults.jsonl")
+    log = FaultLog(folder / "faults.jsonl", SystemClock().now_ms())
     verdict = Verdict(seed)
     async with servers.fresh(ACCOUNT, config_of(seed)) as books, exchange(seed, folder / "venue") as (venue, market):
         _write_key(folder, venue)
@@ -119,7 +119,7 @@ async def run_seed(seed: int, servers: Servers, folder: Path) -> Verdict:
         async with _processes(run), surroundings(servers.broker.bootstrap) as producer:
             await _until_ready(run)
             log.start_ms = SystemClock().now_ms() + LEAD_MS
-            plan = plan_of(seed, log.start_ms, market)
+            plan = planner(seed, log.start_ms, market)
             for fault in plan.faults:
                 venue.simulation.desk.add(fault, venue.simulation.clock.now_ms())
                 log.tell("armed", **fault.model_dump(exclude_defaults=True))
@@ -210,7 +210,8 @@ async def _deal_blows(run: ProcessRun, plan: Plan) -> None:
 
 async def _until_over(run: ProcessRun, plan: Plan) -> None:
     """No trouble begins any more, every signal is told, and every document is final, some times in a row; or it is too late."""
-    await asyncio.sleep(max(0, plan.start_ms + TROUBLE_MS - SystemClock().now_ms()) / 1000)
+    if plan.faults:
+        await asyncio.sleep(max(0, plan.start_ms + TROUBLE_MS - SystemClock().now_ms()) / 1000)
     calm = 0
     while calm < CALM_LOOKS and SystemClock().now_ms() < plan.start_ms + LONGEST_MS:
         await asyncio.sleep(LOOK_SECONDS)
