@@ -67,14 +67,15 @@ def _signals(chance: random.Random, start_ms: int, market: JumpyMarket) -> list[
         at_ms = chance.randint(WARM_MS, SIGNALS_UNTIL_MS)
         # Now and then a signal is read long after it was made, or twice.
         late_ms = 60_000 if chance.random() < 0.06 else chance.randint(5, 400)
-        signal = _signal(chance, number, start_ms + at_ms, market)
+        signal = signal_of(chance, number, start_ms + at_ms, market)
         found.append(Given(at_ms + late_ms, signal))
         if chance.random() < 0.1:
             found.append(Given(at_ms + late_ms + chance.randint(1, 20_000), signal))
     return sorted(found, key=lambda given: given.at_ms)
 
 
-def _signal(chance: random.Random, number: int, now_ms: int, market: JumpyMarket) -> SignalScored:
+def signal_of(chance: random.Random, number: int, now_ms: int, market: JumpyMarket) -> SignalScored:
+    """One of that moment, with a stop and two targets at a distance that the market often goes."""
     symbol = chance.choice(SYMBOLS)
     price = market.price(symbol, now_ms)
     is_long = chance.random() < 0.5
@@ -124,6 +125,11 @@ def venue_fault(chance: random.Random, at_ms: int, market: JumpyMarket) -> AnyFa
     """Something that the venue does to answers, reads and streams, and that is no deed of others."""
     maker = chance.choice((_wrong_answer, _wrong_answer, _refusal, _lag, _user_stream))
     return FAULT.validate_python({"at_ms": at_ms, **maker(chance, market, at_ms)})
+
+
+def others_fault(chance: random.Random, at_ms: int, market: JumpyMarket) -> AnyFault:
+    """Something that others do to the account."""
+    return FAULT.validate_python({"at_ms": at_ms, **_outside(chance, market, at_ms)})
 
 
 def _fate(chance: random.Random) -> dict[str, object]:

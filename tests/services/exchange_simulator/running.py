@@ -109,6 +109,13 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Running]:
     settings.setdefault("start_time", None if settings.get("recording") else START_MS)
     simulation = open_simulation(MarketSettings(state_dir=folder, **settings))
     simulation.script = read_script(server.faults) if server.faults else ()
+    async with serving(simulation, server) as venue:
+        yield venue
+
+
+@asynccontextmanager
+async def serving(simulation: Simulation, server: ServerSettings) -> AsyncIterator[Running]:
+    """The same of a simulation that was put together by the caller."""
     hub = Hub(simulation.market, simulation.desk)
     hub.warm_up(simulation.market)
     runner, port = await listen(build_application(simulation, hub, server), server)
