@@ -167,6 +167,18 @@ def command_keys_dir(state_dir: Path) -> Path:
     return state_dir.absolute() / "command-keys"
 
 
+def simulated_account_places(state_dir: Path) -> dict[str, str]:
+    """Where what is known of a simulated account is kept, by variable: in the state folder, because a real account of the same
+    name has other balances, breaks and orders. A variable that is set stays."""
+    kept = state_dir.absolute() / "account"
+    places = {
+        "PERPSTREAM_RISK_STATE_DIR": kept / "risk_guard",
+        "PERPSTREAM_AUDIT_DIR": kept / "audit",
+        "PERPSTREAM_INSTALLATION_FILE": kept / "installation",
+    }
+    return {name: os.environ.get(name) or str(place) for name, place in places.items()}
+
+
 def requests_dir(state_dir: Path) -> Path:
     """Where a stack with a simulator keeps what was asked of it."""
     return state_dir.absolute() / "requests"
@@ -190,11 +202,15 @@ def market_variables(options: StackOptions) -> dict[str, str]:
 
 def _simulator_variables(options: StackOptions, url: str) -> dict[str, str]:
     variables = market_variables(options)
-    return variables | {
-        "PERPSTREAM_SIM_HOST": HOST,
-        "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
-        "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
-        # A simulator counts the requests of its own stack only; those to a real venue are counted per user.
-        "PERPSTREAM_REQUESTS_DIR": str(requests_dir(options.state_dir)),
-        "PERPSTREAM_VENUE_SPEED": variables["PERPSTREAM_SIM_SPEED"],
-    }
+    return (
+        variables
+        | simulated_account_places(options.state_dir)
+        | {
+            "PERPSTREAM_SIM_HOST": HOST,
+            "PERPSTREAM_SIM_PORT": url.rpartition(":")[2],
+            "PERPSTREAM_SIM_STATE_DIR": str(options.state_dir.absolute() / "exchange_simulator"),
+            # A simulator counts the requests of its own stack only; those to a real venue are counted per user.
+            "PERPSTREAM_REQUESTS_DIR": str(requests_dir(options.state_dir)),
+            "PERPSTREAM_VENUE_SPEED": variables["PERPSTREAM_SIM_SPEED"],
+        }
+    )

@@ -11,7 +11,7 @@ def main() -> None:
 
 
 def _run() -> None:
-    from services.console.app import main as run
+    from services.console.entry import main as run
 
     run()
 

@@ -1,8 +1,6 @@
-"""All commands of `perpstream`, each in a module of its own that is imported when it is used: `--help` stays fast."""
+"""All commands of `perpstream`."""
 
 import sys
-
-import typer
 
 from services.console import (
     backtests,
@@ -23,18 +21,10 @@ from services.console import (
     symbols,
     topics,
 )
-from services.console.output import AsJson, console, guarded, print_json
+from services.console.entry import root
+from services.console.output import AsJson, console, print_json
 
-app = typer.Typer(
-    name="perpstream",
-    help="Event-streaming signals for crypto perpetual futures: run the stack, watch it, ask it.",
-    epilog="Exit codes: 0 done, 1 failed or refused, 2 wrong usage, setting or input, 3 no stack is running, "
-    "4 a server does not answer, 5 not comparable (drift), 130 interrupted.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = root()
 app.command(epilog="Examples: `perpstream up`, `perpstream up --watch`, `perpstream up --detach --symbols BTCUSDT`")(
     stack.up
 )
@@ -70,8 +60,3 @@ def version(as_json: AsJson = False) -> None:
         print_json(facts)
     else:
         console().print(f"perpstream {VERSION} (Python {facts['python']})")
-
-
-def main() -> None:
-    """Run the command line and exit with its code."""
-    sys.exit(guarded(app))

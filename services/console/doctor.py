@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from libs.kit.settings import AccountSettings, InstallationSettings, SymbolSettings, load_settings
+from libs.kit.settings import AccountSettings, SymbolSettings, load_settings
 from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running
 
 if TYPE_CHECKING:
@@ -78,12 +78,13 @@ def trading(
 
 def _patient(account: str | None, mode: str | None, state_dir: StateDir) -> "Patient":
     from libs.kit.installation import installation_name
+    from services.console.account_places import kept_places
     from services.console.doctor_facts import Patient
     from services.console.venues import venue_settings
 
     given = load_settings(AccountSettings)
     changes = {name: value for name, value in (("account", account), ("execution_mode", mode)) if value is not None}
-    path = load_settings(InstallationSettings).installation_file
+    _, path = kept_places(state_dir)
     run = running(state_dir)
     symbols = tuple(run.symbols) if run is not None and run.symbols else load_settings(SymbolSettings).symbols
     return Patient(

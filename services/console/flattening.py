@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 import typer
@@ -15,7 +16,8 @@ from libs.exchanges.flatten_audit import AuditFile, AuditHead
 from libs.exchanges.flatten_orders import FlattenIds, FlattenStep, MarketLot, market_lot
 from libs.kit.errors import BadMessage, UserError
 from libs.kit.installation import installation_name
-from libs.kit.settings import AccountSettings, AuditSettings, InstallationSettings, VenueSettings, load_settings
+from libs.kit.settings import AccountSettings, VenueSettings, load_settings
+from services.console.account_places import kept_places
 from services.console.asking import Asking
 from services.console.commanding import now_ms
 from services.console.key_choice import own_name
@@ -24,6 +26,16 @@ from services.console.venues import venue_settings
 
 NO_INSTALLATION = "direct"
 _LOT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One flatten: whose word it was, the ids of its orders, and who is told of it where."""
+
+    head: AuditHead
+    ids: FlattenIds
+    audit_dir: Path
+    on_screen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,10 @@ def flatten_here(asking: Asking, symbol: str | None) -> None:
     head = AuditHead(
         account=settings.account, issued_by=own_name(), reason=asking.reason, began_ms=now_ms(), symbols=symbols
     )
-    ended, audit = asyncio.run(_flatten(settings, venue_settings(asking.state_dir), head, not asking.as_json))
+    audit_dir, installation = kept_places(asking.state_dir)
+    ids = FlattenIds(settings.account, _installation(installation), f"direct {head.began_ms}")
+    run = Run(head, ids, audit_dir, on_screen=not asking.as_json)
+    ended, audit = asyncio.run(_flatten(settings, venue_settings(asking.state_dir), run))
     if asking.as_json:
         print_json({**msgspec.to_builtins(_facts(ended)), "audit": str(audit.path), "audit_trouble": audit.trouble})
         if not ended.flat:
@@ -69,23 +84,21 @@ def _facts(ended: Flattened) -> dict[str, object]:
     return {"flat": ended.flat, "left": ended.left, "closed": closed, "took_ms": ended.took_ms}
 
 
-async def _flatten(
-    settings: AccountSettings, venue: VenueSettings, head: AuditHead, on_screen: bool
-) -> tuple[Flattened, AuditFile]:
+async def _flatten(settings: AccountSettings, venue: VenueSettings, run: Run) -> tuple[Flattened, AuditFile]:
     async with open_account(settings, venue) as account:
-        audit = AuditFile(load_settings(AuditSettings).audit_dir, head)
+        audit = AuditFile(run.audit_dir, run.head)
         try:
-            ids = FlattenIds(settings.account, _installation(), f"direct {head.began_ms}")
-            terms = FlattenTerms(ids, account.clock, await _lots(account))
-            return await flatten_directly(account.trading, head.symbols, Told(audit, on_screen), terms), audit
+            terms = FlattenTerms(run.ids, account.clock, await _lots(account))
+            told = Told(audit, run.on_screen)
+            return await flatten_directly(account.trading, run.head.symbols, told, terms), audit
         finally:
             audit.close()
 
 
-def _installation() -> str:
+def _installation(file: Path) -> str:
     """Whose letters the orders bear. Without them it is closed all the same: they are at market, and rest nowhere."""
     try:
-        return installation_name(load_settings(InstallationSettings).installation_file)
+        return installation_name(file)
     except UserError:
         return NO_INSTALLATION
 

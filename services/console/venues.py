@@ -19,7 +19,8 @@ def venue_settings(folder: StateDir) -> VenueSettings:
         return settings
     if run.simulator_url is None:
         return settings.model_copy(update={"venue": "binance"})
-    simulator = {"venue": "simulator", "binance_rest_url": run.simulator_url}
+    rest = dict.fromkeys(("binance_rest_url", "binance_spot_rest_url", "coinbase_rest_url"), run.simulator_url)
+    simulator = {"venue": "simulator", "binance_websocket_url": run.simulator_url.replace("http", "ws", 1), **rest}
     # Counted with what the stack itself asks of it.
     return settings.model_copy(update={**simulator, "requests_dir": requests_dir(state_dir(folder))})
 

@@ -40,7 +40,13 @@ async def trade(wiring: Wiring) -> None:
             market,
         )
         options = Options(account.name, settings.account.execution_mode, settings.installation, owner_name())
-        executor = Executor(ports, options, wiring.trusted, production_trouble=lambda: _trouble_in_production(wiring))
+        executor = Executor(
+            ports,
+            options,
+            wiring.trusted,
+            production_trouble=lambda: _trouble_in_production(wiring),
+            worth=market.worth,
+        )
         try:
             await run_until(
                 context.stopping,

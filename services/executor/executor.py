@@ -18,6 +18,7 @@ from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import Trade
 from libs.trading.execution.entry import Naming
 from libs.trading.execution.facts import Restarted
+from services.executor.afterwards import Afterwards, Worth
 from services.executor.checking import Checking
 from services.executor.desk import Desk
 from services.executor.entering import Entering, warm_up
@@ -46,13 +47,16 @@ def _no_trouble() -> str | None:
 @dataclass(slots=True)
 class Executor:
     """`ready` is set when books and venue have been compared for the first time: then signals may come. `keys`: whose commands
-    count; `production_trouble`: why the account's owner has not enabled production."""
+    count; `production_trouble`: why the account's owner has not enabled production; `worth`: what an asset was worth that is not
+    the quote's; None: nobody can tell.
+    """
 
     ports: Ports
     options: Options
     keys: TrustedKeys
     config: LiveConfig = field(default_factory=LiveConfig)
     production_trouble: Callable[[], str | None] = _no_trouble
+    worth: Worth | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     pages: Pages = field(init=False)
     permission: Permission = field(init=False)
@@ -62,6 +66,8 @@ class Executor:
     obeying: Obeying = field(init=False)
     reconciling: Reconciling = field(init=False)
     hearing: Hearing = field(init=False)
+    afterwards: Afterwards = field(init=False)
+    statements: Statements = field(init=False)
     desks: dict[str, Desk] = field(default_factory=dict)
     kept: Kept | None = None
     _group: asyncio.TaskGroup | None = None
@@ -78,8 +84,15 @@ class Executor:
         )
         wishes = Wishes(ports, self.entering, self.desk_of, self.trades, self.reconciling.synchronise)
         self.obeying = Obeying(self.pages, self.keys, wishes.effect_of, self._configured)
+        self.afterwards = Afterwards(self.pages, self.teller, self.desk_of, self.trades, self.worth)
+        self.statements = Statements(ports, self.pages, self.afterwards)
         self.hearing = Hearing(
-            self.desks, self.permission, self.terms, lambda: self.reconciling.want(thorough=True), self._warn
+            self.desks,
+            self.permission,
+            self.terms,
+            lambda: self.reconciling.want(thorough=True),
+            self.statements.want,
+            self._warn,
         )
 
     async def run(self) -> None:
@@ -95,8 +108,8 @@ class Executor:
             self._restore(self.kept)
             group.create_task(Reporting(self.ports, self.permission, self.desks, self.trades).run())
             group.create_task(self.reconciling.run())
-            statements = Statements(self.ports, self.pages, self.desk_of, self.trades, self.kept.statement_until_ms)
-            group.create_task(statements.run())
+            group.create_task(self.statements.run())
+            group.create_task(self.afterwards.run())
             checking = Checking(self.ports, self.permission, self.terms, self.production_trouble)
             group.create_task(checking.run())
 
@@ -165,6 +178,7 @@ class Executor:
         self.permission.config = kept.config or self.config
         self.entering.ended = set(kept.ended)
         self.obeying.nonces = dict(kept.nonces)
+        self.statements.until_ms = kept.statement_until_ms
         now_ms = self.ports.clock.now_ms()
         for trade in kept.lately:
             self._rest(trade)
@@ -185,7 +199,8 @@ class Executor:
         self._rest(trade)
 
     def _rest(self, trade: Trade) -> None:
-        """A symbol that was traded rests for a while."""
+        """A symbol that was traded rests for a while; what becomes known of the trade is still heard."""
+        self.afterwards.keep(trade)
         if trade.fills and trade.is_final:
             ended_ms = trade.history[-1].time_ms + self.permission.config.cooldown_seconds * 1000
             cooling = self.permission.cooling

@@ -21,12 +21,14 @@ _LOGGER = get_logger("executor.hearing")
 
 @dataclass(slots=True)
 class Hearing:
-    """The port's `UserStreamHandler`. `compare`: books and venue should be compared soon. `warn`: a person should know."""
+    """The port's `UserStreamHandler`. `compare`: books and venue should be compared soon; `funded`: the
+    statement has a line that matters. `warn`: a person should know."""
 
     desks: Mapping[str, Desk]
     permission: Permission
     terms: Terms
     compare: Callable[[], None]
+    funded: Callable[[], None]
     warn: Callable[[str, str], None]
     _unplaced: list[OrderTold] = field(default_factory=list)
 
@@ -46,7 +48,7 @@ class Hearing:
                 case AlgoTold():
                     self._algo(event)
                 case AccountTold(reason="FUNDING_FEE"):
-                    self.compare()
+                    self.funded()
                 case AccountTold(positions=positions):
                     for position in positions:
                         if (desk := self.desks.get(position.symbol)) is not None:

@@ -27,6 +27,8 @@ from libs.trading.execution.facts import (
     CancelRefused,
     Fact,
     FillsRead,
+    FundingPaid,
+    FundingRead,
     NeverSent,
     NotFound,
     PositionSeen,
@@ -39,6 +41,8 @@ from services.executor.ports import VenueTime
 MOST_EXECUTIONS = 1000
 REACH_MS = 7 * DAY_MS - 60_000
 """So far back a list of fills may begin (reference facts, 6)."""
+FUNDING = "FUNDING_FEE"
+"""The venue's word for such a line of its statement."""
 EARLIER_MS = 1_000
 """A list of fills begins so much before the trade: our time of sending is not the venue's of filling."""
 Errand = Place | Cancel | Ask | Fetch
@@ -68,6 +72,8 @@ class Sender:
                 facts = await self._asked(order)
             case Fetch("fills"):
                 return await self._fills(trades)
+            case Fetch("funding"):
+                return await self._funding(trades)
             case Fetch():
                 facts = await self._position()
         return [(trade.trade_id, fact) for trade in trades for fact in facts]
@@ -173,6 +179,23 @@ class Sender:
                 break
             page = await self.venue.executions(self.symbol, from_id=page[-1].trade_id + 1)
         return found
+
+    async def _funding(self, trades: Sequence[Trade]) -> list[Said]:
+        """Every line of the statement since the trades' first fills."""
+        asked_ms = self.clock.now_ms()
+        begun = {trade.trade_id: trade.times.first_fill_ms for trade in trades if trade.times.first_fill_ms}
+        since_ms = max(min(begun.values(), default=asked_ms), asked_ms - REACH_MS)
+        try:
+            lines = await self.venue.income(since_ms, asked_ms)
+        except VenueError:
+            return []
+        paid: list[Said] = [
+            (trade_id, FundingPaid(line.transaction_id, -line.amount, line.time_ms))
+            for line in lines
+            for trade_id, begun_ms in begun.items()
+            if line.kind == FUNDING and line.symbol == self.symbol and line.time_ms >= begun_ms
+        ]
+        return [*paid, *((trade.trade_id, FundingRead(asked_ms)) for trade in trades)]
 
     async def _position(self) -> list[Fact]:
         asked_ms = self.clock.now_ms()

@@ -1,25 +1,28 @@
 """The venue's income statement: kept line by line, and funding told to the trade that paid it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from libs.exchanges.errors import VenueError
 from libs.exchanges.trading import IncomeEntry
 from libs.kit.durations import DAY_MS
 from libs.kit.logging import get_logger
 from libs.trading.execution.books import Page, Statement, StatementLine
-from libs.trading.execution.document import Trade
 from libs.trading.execution.facts import FundingPaid
-from services.executor.desk import Desk
+from services.executor.afterwards import Afterwards
 from services.executor.pages import Pages
 from services.executor.ports import Ports
+from services.executor.sending import FUNDING
 
 EVERY_SECONDS = 60.0
+SOON_SECONDS = 1.0
+"""So long the venue is given to write down what its stream has told."""
 SETTLED_MS = 5 * 60_000
 """The venue tells some lines late: younger ones than this are read again."""
 FIRST_MS = 7 * DAY_MS
 MOST_MS = DAY_MS
-FUNDING = "FUNDING_FEE"
 _LOGGER = get_logger("executor.statements")
 
 
@@ -29,9 +32,13 @@ class Statements:
 
     ports: Ports
     pages: Pages
-    desk_of: Callable[[str], Desk]
-    trades: Callable[[], Mapping[str, Trade]]
+    afterwards: Afterwards
     until_ms: int = 0
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def want(self) -> None:
+        """A line has come that matters now."""
+        self._wanted.set()
 
     async def run(self) -> None:
         """Read until cancelled. Its request weight (30) is why it is not read more often."""
@@ -43,7 +50,12 @@ class Statements:
                 _LOGGER.warning("the statement cannot be read", why=str(error))
                 is_behind = False
             if not is_behind:
-                await clock.sleep(EVERY_SECONDS * clock.speed)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(EVERY_SECONDS):
+                        await self._wanted.wait()
+                if self._wanted.is_set():
+                    await clock.sleep(SOON_SECONDS * clock.speed)
+                self._wanted.clear()
 
     async def read(self) -> bool:
         """One stretch of it; whether there is more to be read at once. Raises `VenueError`."""
@@ -51,7 +63,7 @@ class Statements:
         since_ms = self.until_ms or now_ms - FIRST_MS
         until_ms = min(now_ms, since_ms + MOST_MS)
         entries = await self.ports.venue.income(since_ms, until_ms)
-        self._hear(entries)
+        await self._hear(entries)
         kept_ms = min(until_ms, now_ms - SETTLED_MS)
         if kept_ms > since_ms:
             lines = [_line(one) for one in entries if one.time_ms < kept_ms]
@@ -59,15 +71,13 @@ class Statements:
             self.until_ms = kept_ms
         return until_ms < now_ms
 
-    def _hear(self, entries: Sequence[IncomeEntry]) -> None:
-        """Funding belongs to whoever held the symbol at its time."""
+    async def _hear(self, entries: Sequence[IncomeEntry]) -> None:
+        """Funding belongs to whoever held the symbol at its time, also when that is over by now."""
         for entry in entries:
-            if entry.kind != FUNDING:
-                continue
-            for trade in self.trades().values():
-                if trade.symbol == entry.symbol and 0 < trade.times.first_fill_ms <= entry.time_ms:
+            if entry.kind == FUNDING:
+                for trade in self.afterwards.holders(entry.symbol, entry.time_ms):
                     paid = FundingPaid(entry.transaction_id, -entry.amount, entry.time_ms)
-                    self.desk_of(trade.symbol).hear(trade.trade_id, [paid])
+                    await self.afterwards.learn(trade.trade_id, paid)
 
 
 def _line(entry: IncomeEntry) -> StatementLine:

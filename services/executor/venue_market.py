@@ -18,6 +18,7 @@ from libs.trading.execution.admission import Quote
 from libs.trading.filters import SymbolFilters
 
 REFRESH_SECONDS = 600.0
+MINUTE_MS = 60_000
 FEED = "order_price"
 TRADING = "TRADING"
 _LOGGER = get_logger("executor.market")
@@ -47,6 +48,12 @@ class VenueMarket:
 
     def quote(self, symbol: str) -> Quote | None:
         return self._quotes.get(symbol)
+
+    async def worth(self, asset: str, at_ms: int) -> Decimal | None:
+        """The close of that minute. Raises `VenueError`."""
+        minute = at_ms // MINUTE_MS * MINUTE_MS
+        bars = await self.account.market_data.klines(f"{asset}USDT", "1m", minute, minute, 1)
+        return Decimal(bars[0].close) if bars else None
 
     async def add(self, symbols: Sequence[str]) -> None:
         """Follow these too. Raises `VenueError`."""

@@ -33,8 +33,8 @@ account may have others. A threshold that is reached is exceeded.
 - **The guard's own silence is nobody's fault**: time in which its process stood still is not held against the account.
 
 `PERPSTREAM_RISK_LIMITS` names a JSON file with what differs, for example
-`{"rules": {"daily_loss_usd": {"warning": 100, "breach": 200}, "drawdown": {}}, "auto_resumes": 0}`; a rule without thresholds is off.
-The guard reads it at its start. What every rule sees now: `perpstream risk test`.
+`{"rules": {"daily_loss_usd": {"warning": 100, "breach": 200}, "drawdown": {}}, "auto_resumes": 0}`; a rule without thresholds
+is off. The guard reads it at its start. What every rule sees now: `perpstream risk test`.
 """
 ACTION_WORDS = {
     "flatten_all": "close everything",

@@ -108,7 +108,7 @@ def _orders(adoption: Adoption) -> tuple[OurOrder, ...]:
 
 def _opening(adoption: Adoption) -> Fill:
     return Fill(
-        trade_id=OPENING,
+        trade_id=OPENING - adoption.seen_ms,
         order_id=0,
         client_id="",
         by="person",

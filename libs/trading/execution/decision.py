@@ -5,6 +5,7 @@ The order of things: an entry once, and never again where it may have been carri
 that were wished for; and when nothing is held any more, two reads that agree before the last stop is taken away.
 """
 
+from libs.kit.durations import HOUR_MS
 from libs.trading.execution.document import ZERO, CloseWish, Trade
 from libs.trading.execution.doubts import FILLS_MS, questions
 from libs.trading.execution.exits import (
@@ -41,6 +42,8 @@ ALL_LEGS = frozenset((*STOP_LEGS, *TARGET_LEGS, "break_even", "trailing", "close
 PASSING = frozenset(("not_ready", "guard_silent"))
 """Reasons that pass by themselves, as right after a start: an entry waits for that as long as its signal is valid."""
 LOOK_AGAIN_MS = 200
+SETTLED_MS = 60_000
+"""So long after a settlement its lines may come to the statement: the venue takes up to a minute for it."""
 UNEXPLAINED = "unexplained"
 """The exit reason of a trade whose position is gone although its fills do not say how."""
 
@@ -146,8 +149,18 @@ def _finishing(position: Position, permits: Permits) -> list[Move]:
     if trade.fills_read_ms < trade.flat_reads[-1]:
         due(moves, Fetch("fills"), trade.fills_read_ms + FILLS_MS, now_ms)
     elif all(order.is_final for order in trade.orders) and not position.holding.missing:
-        moves.append(Note(Ended(UNEXPLAINED if position.holding.left > ZERO else None, now_ms)))
+        if trade.funding_read_ms < (due_ms := _funding_due_ms(trade)):
+            due(moves, Fetch("funding"), max(due_ms, trade.funding_read_ms), now_ms)
+        else:
+            moves.append(Note(Ended(UNEXPLAINED if position.holding.left > ZERO else None, now_ms)))
     return moves
+
+
+def _funding_due_ms(trade: Trade) -> int:
+    """When the statement has all the funding of the trade; 0 for one that no settlement has met: they are at whole hours."""
+    settled_ms = last_trade_ms(trade) // HOUR_MS * HOUR_MS
+    begun_ms = trade.times.first_fill_ms
+    return settled_ms + SETTLED_MS if 0 < begun_ms <= settled_ms else 0
 
 
 def _wish(trade: Trade) -> CloseWish | None:

@@ -161,7 +161,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     `funding_ids`. `reached_first`: the first target's price was, where the position is too small to be split.
 
     `flat_reads`: when the venue was asked and held nothing, since it last held something; `position_ms`: when it was asked
-    last; `fills_read_ms`: up to when every fill is known to be here.
+    last; `fills_read_ms`: up to when every fill is known to be here, `funding_read_ms`: every line of funding.
     """
 
     trade_id: str
@@ -195,6 +195,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     flat_reads: tuple[int, ...] = ()
     position_ms: int = 0
     fills_read_ms: int = 0
+    funding_read_ms: int = 0
     times: Times = Times()
     history: tuple[StateChange, ...] = ()
 

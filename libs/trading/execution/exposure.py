@@ -18,7 +18,7 @@ from libs.trading.execution.sums import holding_of
 
 ZERO = Decimal(0)
 OPENING = 0
-"""The number of the fill that an adopted trade begins with: what the venue said of the position. Its own are above 0."""
+"""Up to here are the numbers of fills that adopted trades begin with: what the venue said of the position. Its own are above."""
 FEE_GRAIN = Decimal("1e-12")
 FORCED: tuple[tuple[str, FillBy, FindingName], ...] = (
     ("autoclose-", "liquidation", "liquidated"),
@@ -82,8 +82,11 @@ def whose(client_id: str) -> FillBy:
 def attribute(trades: Sequence[Trade], fills: Sequence[ExecutionSeen], names: Mapping[int, str]) -> Attributed:
     """Go through all fills of a symbol since the first one of its open trades. `names`: client ids by the venue's number of an
     order, as far as they were asked for ("": it is not told any more)."""
-    walk = _Walk(trades, names, frozenset(fill.trade_id for fill in fills))
-    for fill in sorted(fills, key=lambda one: one.trade_id):
+    opened = [fill.time_ms for trade in trades for fill in trade.fills if fill.trade_id <= OPENING]
+    # What was adopted contains all that was filled before it.
+    counted = [fill for fill in fills if fill.time_ms > max(opened, default=-1)]
+    walk = _Walk(trades, names, frozenset(fill.trade_id for fill in counted))
+    for fill in sorted(counted, key=lambda one: one.trade_id):
         walk.take(fill)
     return Attributed(tuple(walk.facts), tuple(dict.fromkeys(walk.unnamed)), sum(walk.left.values(), ZERO), walk.extra)
 

@@ -239,6 +239,13 @@ class FundingPaid:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingRead:
+    """Every funding line of the symbol that the statement had at `at_ms`, when it was asked for, has been folded."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class CloseWished:
     """The position, or a part of it, is to be closed at market; a wish of the same id, or reason without one, counts once."""
 
@@ -292,6 +299,7 @@ Fact = (
     | FillsRead
     | FeeValued
     | FundingPaid
+    | FundingRead
     | CloseWished
     | StopMoved
     | FirstTargetReached

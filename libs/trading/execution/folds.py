@@ -21,6 +21,7 @@ from libs.trading.execution.facts import (
     FillsRead,
     FirstTargetReached,
     FundingPaid,
+    FundingRead,
     Intended,
     NeverSent,
     NotFound,
@@ -249,8 +250,14 @@ def _valued(trade: Trade, fact: FeeValued) -> Trade:
     return _changed(trade, fills=tuple(fills))
 
 
+def _funding_read(trade: Trade, fact: FundingRead) -> Trade:
+    return _changed(trade, funding_read_ms=max(trade.funding_read_ms, fact.at_ms))
+
+
 def _funded(trade: Trade, fact: FundingPaid) -> Trade:
-    if fact.transaction_id in trade.funding_ids:
+    """A line is of whoever held the symbol then: once nothing of ours is left, later ones are a stranger's."""
+    is_theirs = holding_of(trade).left == ZERO and fact.time_ms > last_trade_ms(trade)
+    if fact.transaction_id in trade.funding_ids or is_theirs:
         return trade
     return _changed(trade, funding=trade.funding + fact.paid, funding_ids=(*trade.funding_ids, fact.transaction_id))
 
@@ -378,6 +385,7 @@ _FOLDS: dict[type, Callable[[Trade, Any], Trade]] = {
     FillsRead: _fills_read,
     FeeValued: _valued,
     FundingPaid: _funded,
+    FundingRead: _funding_read,
     CloseWished: _close_wished,
     StopMoved: _stop_moved,
     FirstTargetReached: _first_target,

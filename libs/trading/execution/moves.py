@@ -7,7 +7,7 @@ from libs.trading.execution.document import OurOrder
 from libs.trading.execution.facts import Fact
 
 ConditionalKind = Literal["STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
-Subject = Literal["fills", "position"]
+Subject = Literal["fills", "position", "funding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Read the symbol's fills (`Filled` for each, then `FillsRead`) or its position (`PositionSeen`)."""
+    """Read the symbol's fills (`Filled` for each, then `FillsRead`), its position (`PositionSeen`), or what funding it has paid
+    since the first fill (`FundingPaid` for each line, then `FundingRead`)."""
 
     subject: Subject
 

@@ -209,7 +209,7 @@ class _Comparison:
         if symbol in self._seen.fills:
             return
         fills = [fill for trade in trades for fill in trade.fills]
-        opened = [fill.time_ms for fill in fills if fill.trade_id == OPENING]
+        opened = [fill.time_ms for fill in fills if fill.trade_id <= OPENING]
         begun = opened or [ms - BEFORE_MS for trade in trades if (ms := _begun_ms(trade))]
         reach_ms = self._seen.positions_ms - FILLS_REACH_MS
         since_ms = min(begun, default=reach_ms)

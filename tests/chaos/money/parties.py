@@ -10,7 +10,7 @@ from libs.contracts.event import Event
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.trading import ExecutorReported, LiveTradeChanged, RiskStateChanged
 from libs.exchanges.limiter import GUARD
-from libs.trading.execution.config import LiveConfig
+from libs.trading.execution.config import ForeignPolicy, LiveConfig
 from libs.trading.execution.document import Trade
 from services.executor.executor import Executor
 from services.executor.intake import Came
@@ -41,7 +41,8 @@ class NoKeys:
 
 def config_of(world: World) -> LiveConfig:
     """What may trade; what becomes of strangers' positions is another one in each run."""
-    policy = world.chance("policy").choice(("pause", "ignore", "adopt"))
+    policies: tuple[ForeignPolicy, ...] = ("pause", "ignore", "adopt")
+    policy = world.chance("policy").choice(policies)
     return LiveConfig(
         version=1,
         strategies=(STRATEGY,),

@@ -143,7 +143,9 @@ def test_services_get_addresses_and_never_a_password() -> None:
     assert variables["PERPSTREAM_REQUESTS_DIR"] == str(Path(".perpstream/requests").absolute()), (
         "of this simulator only"
     )
+    assert variables["PERPSTREAM_RISK_STATE_DIR"] == str(Path(".perpstream/account/risk_guard").absolute())
     live = service_environment(StackOptions(venue="binance"), endpoints)
+    assert "PERPSTREAM_RISK_STATE_DIR" not in live, "what is known of a real account outlives a stack"
     assert not {"PERPSTREAM_BINANCE_REST_URL", "PERPSTREAM_BINANCE_WEBSOCKET_URL"} & live.keys(), "a person's URL stays"
     assert not any(name.startswith("PERPSTREAM_SIM_") for name in live)
     assert "PERPSTREAM_REQUESTS_DIR" not in live, "two stacks on the real venue share their count"

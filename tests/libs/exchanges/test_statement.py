@@ -61,13 +61,15 @@ async def traded(folder: Path, seed: int) -> tuple[dict[str, Sequence[Execution]
                     order = NewOrder(symbol, out, Decimal(amount) / 1000, name, reduce_only=True)  # type: ignore[arg-type]
                     await at.account.place(order)
                     left -= amount
-        fills = {symbol: await at.account.executions(symbol) for symbol in SYMBOLS}
+        fills: dict[str, Sequence[Execution]] = {symbol: await at.account.executions(symbol) for symbol in SYMBOLS}
         return fills, await at.account.income(since_ms, at.clock.now_ms() + 1)
 
 
 def trades_of(symbol: str, executions: Sequence[Execution]) -> list[Trade]:
     """A trade from flat to flat."""
-    found, fills, held = [], [], Decimal(0)
+    found: list[Trade] = []
+    fills: list[Fill] = []
+    held = Decimal(0)
     for execution in executions:
         fills.append(fill_of(execution))
         held += execution.quantity if execution.side == "BUY" else -execution.quantity

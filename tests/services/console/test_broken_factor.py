@@ -15,7 +15,7 @@ COMMAND = """
 import sys
 import libs.trading.factors
 libs.trading.factors.__path__.append(sys.argv.pop(1))
-from services.console.app import main
+from services.console.entry import main
 main()
 """
 

@@ -35,7 +35,9 @@ def variables(venue: Running, folder: Path) -> dict[str, str]:
 async def test_it_closes_everything_and_its_audit_waits_to_be_forwarded(tmp_path: Path) -> None:
     async with running(tmp_path / "venue") as venue:
         await trader(venue).buy("0.010")
-        await trader(venue).stop_near(closePosition="true")
+        stop = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET", "closePosition": "true"}
+        far = await trader(venue).price(-5_000)
+        await trader(venue).ok("POST", "/fapi/v1/algoOrder", algoType="CONDITIONAL", triggerPrice=far, **stop)
         where = variables(venue, tmp_path)
         done = await asyncio.to_thread(
             call_console, "risk", "flatten", "all", "--direct", "--yes", "--reason", "broker is down", **where
@@ -83,9 +85,11 @@ async def test_an_audit_that_cannot_be_written_keeps_nothing_from_being_closed(t
 
 
 def test_without_a_key_or_on_paper_it_says_what_is_missing(tmp_path: Path) -> None:
-    places = {"PERPSTREAM_ACCOUNT_DIR": str(tmp_path), "PERPSTREAM_STATE_DIR": str(tmp_path / "state")}
+    folders = {"ACCOUNT_DIR": tmp_path, "STATE_DIR": tmp_path / "state", "AUDIT_DIR": tmp_path / "audit"}
+    places = {f"PERPSTREAM_{name}": str(path) for name, path in folders.items()}
     asking = ("risk", "flatten", "all", "--direct", "-y")
     done = call_console(*asking, **places)
     assert (done.returncode, "on paper there is no account at a venue" in done.stderr) == (2, True)
     done = call_console(*asking, PERPSTREAM_EXECUTION_MODE="demo", **places)
     assert (done.returncode, "the file of the API key cannot be read" in done.stderr) == (2, True)
+    assert not (tmp_path / "audit").exists(), "nothing was done that somebody would have to be told of"

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.runfile import RunFile, creation_time, write_run_file
+from infra.local.runfile import RunFile, creation_time, read_run_file, write_run_file
+from libs.exchanges.account import OrderAddresses, order_addresses
+from libs.kit.settings import AccountSettings
 from services.console.output import servers
+from services.console.venues import venue_settings
 from tests.services.console.running import run_console
 from tests.support.servers import Database
 
@@ -99,3 +102,14 @@ def test_a_second_database_of_the_stacks_server_is_made_named_and_used(own_postg
 
 def _run(folder: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return run_console(*arguments, "--state-dir", str(folder), **variables)
+
+
+def test_the_stacks_simulator_answers_for_every_host_and_its_orders_go_there(folder: Path) -> None:
+    run = read_run_file(folder)
+    assert run is not None
+    run.simulator_url = "http://127.0.0.1:9123"
+    write_run_file(folder, run)
+    venue = venue_settings(folder)
+    orders = order_addresses(AccountSettings(execution_mode="demo"), venue)
+    assert orders == OrderAddresses("http://127.0.0.1:9123", "ws://127.0.0.1:9123", "http://127.0.0.1:9123")
+    assert venue.coinbase_rest_url == "http://127.0.0.1:9123"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import end_offset
 from libs.trading import commands
+from services.console.entry import QUICK
 from tests.golden.samples import sample
 from tests.services.console.running import call_console, run_console
 from tests.support.obeying_service import ObeyingService
@@ -235,3 +237,16 @@ def test_without_a_key_or_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
     assert (done.returncode, "with --direct it needs nothing but the venue" in done.stderr) == (4, True)
     done = call_console("risk", "pause", PERPSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **places)
     assert (done.returncode, "Kafka does not answer" in done.stderr) == (4, True)
+
+
+@pytest.mark.parametrize("group", QUICK)
+def test_what_is_needed_in_a_hurry_waits_for_no_database_and_no_kernel(group: str) -> None:
+    code = (
+        f"import sys; sys.argv = ['perpstream', {group!r}, '--help']\n"
+        "from services.console.entry import main\n"
+        "try: main()\n"
+        "except SystemExit: print(sorted({'sqlalchemy', 'numba', 'aiokafka', 'numpy'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert f"perpstream {group}" in done.stdout

@@ -150,3 +150,16 @@ async def test_a_symbol_rests_after_a_trade_over_a_restart_too(tmp_path: Path) -
         assert told == {"signal-1": "closed", "signal-2": "refused"}
         await second.signal(at.signal(3))
         assert (await second.trade("signal-3", lambda found: True)).reason == "cooldown"
+
+
+@pytest.mark.parametrize("hold_ms", [60_000, 9_000])
+async def test_funding_is_booked_also_on_what_is_over_by_then(tmp_path: Path, hold_ms: int) -> None:
+    settled_ms = 1_763_740_800_000
+    async with floor(tmp_path, start_time=settled_ms - 8_000) as at:
+        one = await at.executor()
+        await one.ready()
+        await one.signal(at.signal(hold_until_ms=at.account.clock.now_ms() + hold_ms))
+        trade = await one.trade("signal-1", lambda found: found.funding != 0, 40)
+        paid = [line.amount for line in await at.account.trading.income(settled_ms - 60_000, settled_ms + 60_000)]
+        assert trade.funding_ids
+        assert -trade.funding in paid

@@ -10,8 +10,9 @@ from libs.trading.execution.exposure import held_of
 from services.exchange_simulator.symbols import generated_symbols
 from tests.libs.trading.execution.matrix import CASES, Case
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import CONFIG, Floor, Running_, floor, until
+from tests.services.executor.floor import CONFIG, Executing, Floor, floor, until
 from tests.services.executor.meddling import MEDDLING, WITHOUT_TRADE, Scene
+from tests.services.processes import eventually
 
 CASE_OF: dict[str, Case] = {case.name: case for case in CASES}
 SYMBOL_OF = dict(zip((one.__name__ for one in MEDDLING), generated_symbols(len(MEDDLING)), strict=True))
@@ -29,7 +30,7 @@ def findings(at: Floor, symbol: str) -> set[str]:
     return {one.kind.removeprefix("found:") for one in events if one.detail.get("symbol") == symbol}
 
 
-async def enter_all(at: Floor, one: Running_) -> dict[str, Trade]:
+async def enter_all(at: Floor, one: Executing) -> dict[str, Trade]:
     trades = {}
     for number, (name, symbol) in enumerate(SYMBOL_OF.items()):
         if name not in WITHOUT_TRADE:
@@ -67,15 +68,22 @@ async def test_each_case_ends_consistent_or_shut_out_by_name_and_all_are_compare
             ended, told = partial(ended_as_meant, at, name, trades.get(name)), partial(story, at, name)
             await until(ended, told, 60)
         truth = {one["symbol"]: Decimal(one["amount"]) for one in (await at.person.truth())["positions"]}
-        stops = {one.symbol for one in await at.account.trading.open_conditionals() if one.close_position}
+        await eventually(partial(all_are_protected, at, trades), 30, lambda: "a position has no stop of its trade")
         for name, trade in trades.items():
             found = at.database.documents().get(trade.trade_id)
             if found is None or found.is_final:
                 continue
             symbol = SYMBOL_OF[name]
-            assert symbol in stops, name
             if name != "somebody_adds":
                 assert truth[symbol] == held_of(found), name
+
+
+async def all_are_protected(at: Floor, trades: dict[str, Trade]) -> bool:
+    """Whether every open trade has a stop that closes its position, whatever it is replaced by just now."""
+    await at.account.clock.sleep(1)
+    stops = {one.symbol for one in await at.account.trading.open_conditionals() if one.close_position}
+    known = [at.database.documents().get(trade.trade_id) for trade in trades.values()]
+    return {trade.symbol for trade in known if trade is not None and not trade.is_final} <= stops
 
 
 def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:

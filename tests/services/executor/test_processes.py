@@ -23,6 +23,7 @@ from libs.contracts.signals import SignalScored
 from libs.contracts.topics import COMMAND, COMMAND_RESULT, EXECUTOR, ORDER, RISK_STATE, SIGNAL_SCORED, TRADE
 from libs.contracts.trading import ExecutorReported, LiveTradeChanged, OrderChanged
 from libs.kit.clock import SystemClock
+from libs.kit.errors import UnreachableError
 from libs.kit.keys import PersonalKey, TrustedFolder, new_key
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
@@ -34,7 +35,8 @@ from tests.services.exchange_simulator.running import Running, running
 from tests.services.exchange_simulator.trader import SYMBOL, trader
 from tests.services.executor.floor import ACCOUNT, STRATEGY, risk
 from tests.services.ingest_stack import events_of
-from tests.services.processes import ServiceProcess, eventually, lacking
+from tests.services.processes import ServiceProcess, beside, eventually, lacking
+from tests.support.servers import Broker, Database
 
 PATIENCE_SECONDS = 40.0
 PARTITIONS = 4
@@ -73,7 +75,9 @@ class House:
         statement = f"SELECT state, reason FROM live_trades WHERE trade_id = '{trade_id}'"
 
         async def reached() -> bool:
-            return bool(await self.rows(f"{statement} AND state = '{state}' AND {more}"))
+            with suppress(UnreachableError):
+                return bool(await self.rows(f"{statement} AND state = '{state}' AND {more}"))
+            return False
 
         await eventually(reached, PATIENCE_SECONDS, lambda: f"{trade_id}\n{self.process.log.read_text()[-3000:]}")
 
@@ -102,6 +106,13 @@ class House:
         )
         signed = msgspec.structs.replace(unsigned, signature=self.key.sign(signed_bytes(unsigned)))
         return await CommandDesk(self.bootstrap, COMMAND, COMMAND_RESULT).issue_and_hear(signed, 20.0)
+
+    async def supervise(self) -> None:
+        """What a supervisor does: start it again whenever it has ended."""
+        while True:
+            if not self.process.running:
+                self.process.start()
+            await asyncio.sleep(0.2)
 
     async def guard(self, venue: Running) -> None:
         """What a guard says while all is well."""
@@ -139,7 +150,8 @@ async def house(bootstrap: str, database_url: str, folder: Path, **environment: 
     finally:
         if process.running:
             process.kill()
-        await producer.stop()
+        with suppress(TimeoutError):
+            await producer.stop()
         await engine.dispose()
 
 
@@ -291,3 +303,31 @@ async def test_a_stopped_process_that_wakes_up_finds_its_account_taken(
 
 async def _epoch_is(at: House, epoch: int) -> bool:
     return await at.rows("SELECT epoch FROM live_lease") == [(epoch,)]
+
+
+async def test_servers_that_go_away_keep_nobody_from_leaving_a_position(
+    own_kafka: Broker, own_postgres: Database, tmp_path: Path
+) -> None:
+    async with trading(own_kafka.bootstrap, own_postgres.url, tmp_path) as (at, venue):
+        await at.until_ready()
+        assert (await at.command("change_config", base_version="0", strategies=STRATEGY, risk_per_trade="20")).accepted
+        await _until_entries(at)
+        price, now_ms = Decimal(await trader(venue).price()), venue.simulation.clock.now_ms()
+        await at.say(msgspec.structs.replace(signal(1, price, now_ms), hold_until_ms=now_ms + 12_000))
+        await at.until_state("signal-1", "open", "(document->'times'->>'targets_ms')::bigint > 0")
+        async with beside(at.supervise()):
+            await asyncio.to_thread(own_kafka.kill)
+            await asyncio.to_thread(own_postgres.kill)
+            await asyncio.to_thread(own_postgres.start)
+            # No broker: the hold limit counts all the same, whether the lease has outlived the database's absence or not.
+            await at.until_state("signal-1", "closed", "exit_reason = 'hold_expired'")
+            await asyncio.to_thread(own_kafka.start)
+
+            async def told() -> bool:
+                events = [
+                    one for one in await events_of(own_kafka.bootstrap, TRADE) if isinstance(one, LiveTradeChanged)
+                ]
+                return events[-1].state == "closed"
+
+            await eventually(told, PATIENCE_SECONDS, lambda: at.process.log.read_text()[-3000:])
+        assert not [one for one in (await trader(venue).truth())["positions"] if Decimal(one["amount"])]

@@ -12,6 +12,7 @@ from libs.trading.execution.facts import (
     Fact,
     Filled,
     FillsRead,
+    FundingRead,
     Intended,
     NeverSent,
     NotFound,
@@ -204,6 +205,11 @@ class Carrier:
         self.hear(NotFound(order.client_id, self.venue.now_ms) if found is None else found)
 
     def _fetch(self, subject: str) -> None:
+        if subject == "funding":
+            for line in self.venue.fundings:
+                self.hear(line)
+            self.hear(FundingRead(self.venue.now_ms))
+            return
         if subject == "position":
             self.hear(PositionSeen(self.venue.held(self.age_ms), self.venue.now_ms))
             return

@@ -18,6 +18,7 @@ from libs.trading.execution.facts import (
     ExecutionSeen,
     Fact,
     Filled,
+    FundingPaid,
     OrderSeen,
     RefusalVerdict,
     Refused,
@@ -59,6 +60,7 @@ class ModelVenue:
     told: list[Fact] = field(default_factory=list)
     late: list[tuple[int, OurOrder]] = field(default_factory=list)
     positions: list[tuple[int, Decimal]] = field(default_factory=list)
+    fundings: list[FundingPaid] = field(default_factory=list)
     next_fill: Literal["full", "partly", "none"] = "full"
     entries: dict[str, int] = field(default_factory=dict)
     sent: list[tuple[int, OurOrder]] = field(default_factory=list)

@@ -5,12 +5,14 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from libs.trading.execution.decision import Fetch, Note
+from libs.kit.durations import HOUR_MS
+from libs.trading.execution.decision import SETTLED_MS, Fetch, Note
 from libs.trading.execution.document import CloseWish
 from libs.trading.execution.facts import (
     Answered,
     CloseWished,
     Filled,
+    FundingPaid,
     NotFound,
     OrderSeen,
     PositionSeen,
@@ -106,6 +108,25 @@ def test_a_position_that_is_gone_without_a_fill_ends_unexplained_after_the_fills
     assert any(isinstance(move, Fetch) and move.subject == "fills" for move in carrier.done)
     assert (carrier.trade.state, carrier.trade.exit_reason) == ("closed", "unexplained")
     assert carrier.venue.open_orders() == []
+
+
+def test_a_trade_that_a_settlement_has_met_ends_with_its_funding() -> None:
+    carrier = held()
+    bracket = carrier.trade.bracket
+    assert bracket is not None
+    later = msgspec.structs.replace(bracket, hold_until_ms=2 * HOUR_MS)
+    carrier.trade = msgspec.structs.replace(carrier.trade, bracket=later)
+    carrier.venue.pass_time(HOUR_MS + 2_000 - carrier.venue.now_ms)
+    carrier.venue.fundings = [
+        FundingPaid(1, Decimal("0.05"), HOUR_MS),
+        # Of whoever held the symbol after us.
+        FundingPaid(2, Decimal("0.70"), HOUR_MS + 40_000),
+    ]
+    carrier.hear(CloseWished(CloseWish(reason="command", since_ms=carrier.venue.now_ms)))
+    carrier.run()
+    assert (carrier.trade.state, carrier.trade.funding) == ("closed", Decimal("0.05"))
+    # The venue takes its time to write them down.
+    assert carrier.venue.now_ms >= HOUR_MS + SETTLED_MS
 
 
 @pytest.mark.parametrize("theirs", [Decimal("0.005"), Decimal("-0.020")])

@@ -245,3 +245,21 @@ def test_where_an_adopted_position_is_left(amount: Decimal, liquidation: str | N
     assert trade.bracket.stop == Decimal(stop)
     assert trade.initial_risk == abs(PRICE - Decimal(stop)) * abs(amount)
     assert held_of(trade) == amount
+
+
+def test_what_was_filled_before_an_adoption_is_in_it() -> None:
+    """Two adoptions of one symbol have openings of their own, and no list that reaches further back changes what they hold."""
+    scene = Scene()
+    external_position_adopted(scene)
+    scene.settle()
+    [trade] = scene.trades.values()
+    found = attribute([trade], scene.fills[ETH], scene.names)
+    assert (found.facts, found.ours, found.extra) == ((), ONE, 0)
+    later = adopted_trade(
+        adoption_of(PositionHeld(ETH, ONE, PRICE, PRICE), Decimal(10), scene.picture()),
+        ("main", "aaaa", "bbbbbb"),
+        RULES,
+        LiveConfig(),
+    )
+    assert later.fills[0].trade_id != trade.fills[0].trade_id
+    assert max(later.fills[0].trade_id, trade.fills[0].trade_id) < 0
