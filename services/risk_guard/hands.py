@@ -25,7 +25,7 @@ RUN_SECONDS = 15.0
 MOST_FAILURES = 2
 PASSING = frozenset(("retry", "clock", "limited", "gone", "reduce_only"))
 """Refusals of a stop that may be none the next time, or say that there is nothing to protect any more."""
-STOP_VALID_MS, ANSWER_SECONDS, AFTER_REFUSAL_SECONDS = 1_500, 0.5, 0.3
+STOP_VALID_MS, ANSWER_SECONDS, BETWEEN_STOPS_SECONDS = 1_500, 0.5, 0.5
 _ROUGH = Context(prec=4, rounding=ROUND_HALF_EVEN)
 Alert = Callable[[Severity, str, str], None]
 Ended = Callable[[Flattened], None]
@@ -132,7 +132,7 @@ class Hands:
 
     async def _send_stop(self, key: PositionKey, order: NewConditional, why: str) -> None:
         words = f"{order.symbol} {key[1]} at {order.trigger_price:f}"
-        outcome = "placed"
+        outcome, began = "placed", moment(self.parts.clock)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 before_ms = self.parts.clock.now_ms() + STOP_VALID_MS
@@ -151,9 +151,10 @@ class Hands:
             outcome = "not_sent"
             get_logger("hands").warning("a stop could not be sent", symbol=order.symbol, error=str(error))
         counter("perpstream_guard_actions_total").labels("stop", outcome).inc()
-        if outcome not in ("placed", "unknown"):
+        if outcome != "placed":
             self.look_again()
-            await self.parts.clock.sleep(AFTER_REFUSAL_SECONDS)
+            took = (moment(self.parts.clock).at_ms - began.at_ms) / 1000
+            await self.parts.clock.sleep(max(0.0, BETWEEN_STOPS_SECONDS - took))
 
     def _refused(self, key: PositionKey, error: OrderRefused, words: str) -> None:
         """A price that is beyond it already, and a second refusal for good, leave nothing but to close the position."""
