@@ -14,6 +14,8 @@ from services.risk_guard.positions import OpenPosition, PositionBook, figure, na
 from services.risk_guard.reports import MarketBook, TradeBook
 from services.risk_guard.stops import StopBook
 
+NEW_MS = 2_000
+"""So long after its beginning a position may be read for the first time: lists may show it that late (reference facts, 9)."""
 MOST_GAP_MS = 5_000
 """A look that comes so much later than the one before says that the guard itself stood still, not that the others did."""
 
@@ -103,12 +105,18 @@ class Picture:
         return None if asked_at_ms is None else now.at_ms - asked_at_ms
 
     def _unrealised(self, current: dict[PositionKey, OpenPosition], now: Moment) -> Figure:
-        """Of all that is open together. One that only an event has told of has none yet."""
+        """Of all that is open together. One that only an event has told of has none yet, which is nothing while it is new."""
         age_ms = self._positions_age_ms(now)
-        results = [one.unrealised for one in current.values()]
+        results = [
+            one.unrealised for one in current.values() if one.unrealised is not None or not self._is_new(one, now)
+        ]
         if age_ms is None or any(one is None for one in results):
             return Figure()
         return Figure(sum((one for one in results if one is not None), Decimal(0)), age_ms)
+
+    def _is_new(self, one: OpenPosition, now: Moment) -> bool:
+        began_ms = self.positions.first_seen.get(name_of(*one.key))
+        return began_ms is not None and now.now_ms - began_ms < NEW_MS
 
     def _account(self, unrealised: Figure, counts_from_ms: int, now: Moment) -> Account:
         peak, moved = self.money.peak_and_moved(now)
@@ -143,6 +151,7 @@ class Picture:
             opened_ms=min((time_ms for time_ms in opened if time_ms is not None), default=None),
             stops=None if seen is None else seen.stops,
             stops_age_ms=None if seen is None else now.at_ms - seen.asked_at_ms,
+            is_new=self._is_new(one, now),
         )
         limits = self.limits.stale_ms, self.limits.bare_close_ms
         return replace(position, bare_ms=self.positions.bare_ms(position, self.stops, now, limits))

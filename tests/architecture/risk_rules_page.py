@@ -25,6 +25,8 @@ account may have others. A threshold that is reached is exceeded.
   each break, resume and reset.
 - **Any other break blocks entries as long as it lasts.** So does every input that is missing, NaN, stale or from the future.
   What is missing closes nothing, except a position without a stop, and everything once the account was silent for too long.
+  What nobody has read yet of a position in its first two seconds is not missing: signals that come together do not keep each
+  other out.
 - **A position without a stop**: one stop must close all of it. Finished, smaller and opposite ones count as none. The guard
   places one itself; where the position's own figures are missing, nobody can say where it belongs, and the symbol is
   flattened. A position that is still without one after `bare_close_ms` is closed, at once where the venue refuses stops. Where

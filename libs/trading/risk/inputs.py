@@ -95,7 +95,8 @@ class Stop:
 class Position:
     """One open position; hedge mode may have two in a symbol. `quantity` has no sign. `stops` None: what rests is not known.
 
-    `bare_ms`: how long it has been without a stop that covers it; 0 with one.
+    `bare_ms`: how long it has been without a stop that covers it; 0 with one. `is_new`: it was opened a moment ago, so that what
+    nobody has read of it yet is not missing.
     """
 
     symbol: str
@@ -109,6 +110,7 @@ class Position:
     stops: tuple[Stop, ...] | None = None
     stops_age_ms: Age = None
     bare_ms: Age = None
+    is_new: bool = False
 
     @property
     def key(self) -> PositionKey:

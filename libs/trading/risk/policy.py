@@ -2,7 +2,8 @@
 
 Measured losses flatten. Missing, NaN or stale inputs block entries as long as they last, and close something only where a
 position has no stop, or nothing of the account has been heard for `account_missing_ms`: a broker's restart must not sell the
-book. A break stays, over restarts and days, until a person resets it or everything that an automatic resume asks for is there.
+book. What nobody has read yet of a position that is new is not missing. A break stays, over restarts and days, until a person
+resets it or everything that an automatic resume asks for is there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -97,6 +98,9 @@ def look(before: GuardState, inputs: GuardInputs, limits: RiskLimits) -> Decisio
 def decide(before: GuardState, inputs: GuardInputs, limits: RiskLimits, verdicts: Iterable[Verdict]) -> Decision:
     """What follows from the verdicts on these inputs, in whatever order they come."""
     found = sorted((*verdicts, *_of_policy(inputs, limits)), key=_rank)
+    # Several signals come in the same moment: the first one's position must not keep the others out until it has been read.
+    new = {one.key for one in inputs.positions if one.is_new}
+    known = [one for one in found if one.level != "unknown" or one.position not in new]
     now_ms = max(before.looked_ms, inputs.now_ms)
     breaks = [one for one in found if one.level == "break" and one.latches]
     if breaks:
@@ -104,9 +108,9 @@ def decide(before: GuardState, inputs: GuardInputs, limits: RiskLimits, verdicts
     elif before.level == "circuit_break":
         state = _quiet(before, found, inputs, limits)
     else:
-        state = msgspec.structs.replace(before, level=_level(found), looked_ms=now_ms)
-    is_clear = not any(one.level in UNCLEAR for one in found)
-    unusual = [one.sentence for one in found if one.level != "normal"]
+        state = msgspec.structs.replace(before, level=_level(known), looked_ms=now_ms)
+    is_clear = not any(one.level in UNCLEAR for one in known)
+    unusual = [one.sentence for one in known if one.level != "normal"]
     return Decision(
         state,
         state.level != "circuit_break" and is_clear,

@@ -226,3 +226,23 @@ def test_a_break_is_over_by_itself_after_its_cooldown_if_it_may(tmp_path: Path) 
         assert scene.state.level == "circuit_break", "once a day is allowed here"
 
     run(Scene(tmp_path, only("too_many_orders", auto_resumes=1)), story)
+
+
+def test_an_entry_keeps_no_other_out(tmp_path: Path) -> None:
+    """Signals of one evaluation come in the same moment: each is entered while the guard reads the one before."""
+
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await scene.until(lambda: bool(scene.told.states), 5)
+        await scene.enter()
+        await scene.until(lambda: scene.state.entries_allowed, 20, "order")
+        before = len(scene.told.states)
+        for symbol in ("ETHUSDT", "SOLUSDT"):
+            await scene.enter(symbol, Decimal(1))
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 5, 6)
+        since = scene.told.states[before:]
+        assert len(since) > 3
+        assert [one.reasons for one in since if not one.entries_allowed] == []
+
+    run(Scene(tmp_path, RiskLimits()), story)

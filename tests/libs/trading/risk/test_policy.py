@@ -335,3 +335,35 @@ def test_a_state_is_a_break_with_causes_or_neither() -> None:
 def test_bytes_that_hold_no_state_are_no_fresh_start(data: bytes) -> None:
     with pytest.raises(ValueError, match="hold no GuardState"):
         from_bytes(GuardState, data)
+
+
+NOBODY_HAS_READ = replace(
+    position("ETHUSDT"), mark_price=Figure(), unrealised_r=Figure(), stops=None, stops_age_ms=None, bare_ms=None
+)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_nobody_has_read_of_a_new_position_keeps_no_other_entry_out(is_new: bool) -> None:
+    come = replace(NOBODY_HAS_READ, is_new=is_new)
+    decision = look(UNBROKEN, replace(IN_ORDER, positions=(*IN_ORDER.positions, come)), LIMITS)
+    assert (decision.entries_allowed, decision.reasons == ()) == (is_new, is_new)
+    assert not decision.actions
+
+
+def test_what_is_known_of_a_new_position_counts() -> None:
+    bare_long = replace(bare(IN_ORDER, 3_000).positions[0], is_new=True)
+    decision = look(UNBROKEN, replace(IN_ORDER, positions=(bare_long,)), LIMITS)
+    assert (decision.entries_allowed, kinds(decision)) == (False, [("place_stop", "BTCUSDT")])
+    lost = replace(position(), unrealised_r=figure(-5), is_new=True)
+    assert look(UNBROKEN, replace(IN_ORDER, positions=(lost,)), LIMITS).state.level == "circuit_break"
+    other = changed(IN_ORDER, "account.balance", Figure())
+    assert not look(
+        UNBROKEN, replace(other, positions=(replace(NOBODY_HAS_READ, is_new=True),)), LIMITS
+    ).entries_allowed
+
+
+def test_a_break_is_not_over_by_itself_while_a_new_position_is_not_known() -> None:
+    come = replace(IN_ORDER, positions=(replace(NOBODY_HAS_READ, is_new=True),))
+    paused = changed(flat(IN_ORDER), "account.losses_in_a_row", figure(6))
+    decision = looked(broken(paused), come, STEP_MS, 3 * MINUTE_MS)
+    assert decision.state.level == "circuit_break"
