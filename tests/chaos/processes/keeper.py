@@ -38,10 +38,10 @@ class Keeper:
     log: FaultLog
     chance: random.Random
     number: int = 0
-    is_held: bool = False
     exits: list[int] = field(default_factory=list)
     _port: int = field(default_factory=free_port)
     _able_at: float = float("-inf")
+    _holds: int = 0
     _process: ServiceProcess = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,6 +52,10 @@ class Keeper:
     def output(self) -> Path:
         """What the process has logged, all its lives."""
         return self._process.log
+
+    @property
+    def is_held(self) -> bool:
+        return self._holds > 0
 
     @property
     def is_able(self) -> bool:
@@ -89,7 +93,7 @@ class Keeper:
             self._able_at = time.monotonic()
 
     def _note(self, code: int) -> None:
-        self.is_held = False
+        self._holds = 0
         self.exits.append(code)
         self.log.tell("exit", role=self.role, life=self.number, code=code)
 
@@ -99,16 +103,17 @@ class Keeper:
             self._process.kill()
 
     async def hold(self, seconds: float) -> None:
-        """SIGSTOP, and SIGCONT later. Somebody may kill it meanwhile."""
+        """SIGSTOP, and SIGCONT when the last such hold is over. Somebody may kill it meanwhile."""
         if not self._process.running:
             return
         pid = self._process.pid
-        self.is_held = True
+        self._holds += 1
         os.kill(pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(seconds)
         finally:
             if self._process.running and self._process.pid == pid:
-                os.kill(pid, signal.SIGCONT)
-                self.is_held = False
-                self.log.tell("continued", role=self.role)
+                self._holds -= 1
+                if not self.is_held:
+                    os.kill(pid, signal.SIGCONT)
+                    self.log.tell("continued", role=self.role)

@@ -37,6 +37,8 @@ ACCOUNT = "main"
 LEAD_MS = 1_000
 CALM_LOOKS, LOOK_SECONDS = 4, 3.0
 """Over is what every document says so often in a row: a late repair of the last one is waited for."""
+STATEMENT_MS = 70_000
+"""Funding that no stream has told is in the next reading of the statement, which comes once a minute."""
 
 
 @dataclass
@@ -128,13 +130,13 @@ async def run_seed(seed: int, servers: Servers, folder: Path, planner: Planner =
                     group.create_task(give_signals(producer, plan, log))
                     group.create_task(_deal_blows(run, plan))
                 await _until_over(run, plan)
-            house_of(venue).advance()
-            documents = await books.documents()
-        verdict.findings += protection.findings
+                documents, found = await _judged(run, plan)
+        verdict.findings += protection.findings + found
         verdict.longest_bare_ms = protection.longest_ms
-        verdict.findings += judge(Outcome(account_of(venue), documents, emitted(plan)))
         verdict.findings += _crashes(run)
         verdict.counts = _counts(run, plan, documents, protection)
+    for trade in documents.values():
+        log.tell("document", id=trade.trade_id, state=trade.state, reason=trade.reason, exit=trade.exit_reason)
     for finding in verdict.findings:
         log.tell("finding", kind=finding.kind, about=finding.what, venue_ms=finding.at_ms)
     log.tell("end", longest_bare_ms=verdict.longest_bare_ms, **verdict.counts)
@@ -219,6 +221,18 @@ async def _until_over(run: ProcessRun, plan: Plan) -> None:
             documents = await run.books.documents()
             told = all(one in documents for one in emitted(plan))
             calm = calm + 1 if told and all(one.is_final for one in documents.values()) else 0
+
+
+async def _judged(run: ProcessRun, plan: Plan) -> tuple[dict[str, Trade], list[Finding]]:
+    """The books and what is wrong with them; while nothing but funding is missing the statement's next reading is waited for."""
+    until_ms = SystemClock().now_ms() + STATEMENT_MS
+    while True:
+        house_of(run.venue).advance()
+        documents = await run.books.documents()
+        found = judge(Outcome(account_of(run.venue), documents, emitted(plan)))
+        if {one.kind for one in found} != {"funding"} or SystemClock().now_ms() > until_ms:
+            return documents, found
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _crashes(run: ProcessRun) -> list[Finding]:
