@@ -14,9 +14,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
-from libs.store.engine import explained, place
+from libs.store.engine import explained
 from libs.store.live_tables import metadata
 from libs.store.partitions import is_partition_name
+from libs.store.schema_version import current_revision
 
 HEAD = "head"
 BASE = "base"
@@ -54,29 +55,12 @@ async def downgrade(engine: AsyncEngine, revision: str) -> str | None:
     return await current_revision(engine)
 
 
-async def current_revision(engine: AsyncEngine) -> str | None:
-    """The revision the database stands at, or None for an empty one."""
-    async with explained(engine), engine.connect() as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-
-
 def head_revision() -> str:
     """The newest revision this code knows."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     if head is None:
         raise RuntimeError("libs.store.migrations holds no revision")
     return head
-
-
-async def require_current(engine: AsyncEngine) -> None:
-    """Raise `ConfigurationError` unless the database stands at this code's newest revision."""
-    current, head = await current_revision(engine), head_revision()
-    if current != head:
-        raise ConfigurationError(
-            f"the database's schema is at {current or 'nothing'}, this code needs {head}",
-            where=place(engine),
-            todo="run: perpstream db migrate",
-        )
 
 
 def _include_name(name: str | None, kind: str, _: object) -> bool:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from libs.trading.costs import Costs
-from libs.trading.filters import SymbolFilters, symbol_row
+from libs.trading.filter_rows import symbol_row
+from libs.trading.filters import SymbolFilters
 from libs.trading.machine import layout as at
 from libs.trading.machine.loop import advance, close_all
 from libs.trading.machine.run import Book, Market, Output, Run, Signals, Terms

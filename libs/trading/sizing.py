@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from libs.trading.filters import SymbolFilters, scale_of, symbol_row
+from libs.trading.filter_rows import symbol_row
+from libs.trading.filters import SymbolFilters, scale_of
 from libs.trading.machine import layout as at
 from libs.trading.machine.sizing import sized
 from libs.trading.outcome import NotTakenReason

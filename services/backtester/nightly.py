@@ -28,7 +28,7 @@ from libs.store.drift_checks import (
 )
 from libs.store.engine import Engine, check_reachable, create_engine, write_session
 from libs.store.instants import instant, milliseconds
-from libs.store.migrate import require_current
+from libs.store.schema_version import require_current
 from libs.streaming.connection import BrokerError
 from libs.streaming.producer import EventProducer
 from services.backtester.day_replay import ReplayFailed, replayed_day

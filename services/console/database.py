@@ -149,14 +149,14 @@ def query(
 @app.command(epilog="Example: `perpstream db status --json`")
 def status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Show where the database is and whether its schema is this version's."""
-    from libs.store.migrate import current_revision, head_revision
+    from libs.store.schema_version import NEWEST_REVISION, current_revision
 
     current = with_engine(state_dir, current_revision)
     facts = {
         "url": masked(servers(state_dir).database.database_url),
         "revision": current,
-        "newest": head_revision(),
-        "current": current == head_revision(),
+        "newest": NEWEST_REVISION,
+        "current": current == NEWEST_REVISION,
     }
     if as_json:
         print_json(facts)

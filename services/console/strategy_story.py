@@ -14,7 +14,7 @@ from libs.contracts.trading import OrderChanged, PaperTradeChanged
 from libs.kit.errors import BadMessage, ConfigurationError, UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine, read_session
-from libs.store.migrate import current_revision, head_revision
+from libs.store.schema_version import NEWEST_REVISION, current_revision
 from libs.store.signal_story import (
     Content,
     StoredConfiguration,
@@ -127,7 +127,7 @@ async def _story(given: Servers, wanted: str) -> Story:
 async def _in_database(settings: DatabaseSettings, wanted: str) -> _Found | None:
     engine = create_engine(settings, application="perpstream-console", connections=1)
     try:
-        if await current_revision(engine) != head_revision():
+        if await current_revision(engine) != NEWEST_REVISION:
             raise UnreachableError("its schema is not this version's", todo="run `perpstream db migrate`")
         async with read_session(engine) as session:
             contents = await signals_beginning(session, wanted, _MOST_NAMED)

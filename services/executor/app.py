@@ -15,7 +15,7 @@ from libs.kit.settings import (
     load_settings,
 )
 from libs.store.engine import check_reachable, create_engine
-from libs.store.migrate import require_current
+from libs.store.schema_version import require_current
 from services.executor.outlet import KafkaOutlet
 from services.executor.wiring import BOOKS, COMPARED, LEASE, NAME, TOPICS, VENUE, Settings, Wiring
 

@@ -17,7 +17,7 @@ from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, VenueSettings, load_settings
 from libs.store.engine import create_engine
-from libs.store.migrate import require_current
+from libs.store.schema_version import require_current
 from libs.streaming.symbols import SymbolControl
 from services.gateway.api import create_api
 from services.gateway.live_rates import LIVE_RATES, LiveRates

@@ -12,8 +12,8 @@ from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
 from libs.kit.settings import DatabaseSettings, KafkaSettings, load_settings
 from libs.store.engine import Engine, check_reachable, create_engine
-from libs.store.migrate import require_current
 from libs.store.paper import load_paper
+from libs.store.schema_version import require_current
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader
 from libs.trading.filters import SymbolFilters

@@ -5,8 +5,8 @@ from libs.kit.clock import SystemClock
 from libs.kit.service import ServiceContext
 from libs.kit.settings import DatabaseSettings, KafkaSettings, VenueSettings, load_settings
 from libs.store.engine import check_reachable, create_engine
-from libs.store.migrate import require_current
 from libs.store.offsets import PostgresOffsets
+from libs.store.schema_version import require_current
 from libs.streaming.consumer import BatchConsumer, ConsumerOptions
 from libs.streaming.deadletter import DeadLetters
 from libs.streaming.producer import EventProducer

@@ -38,8 +38,9 @@ from libs.store.imports import (
     write_klines,
 )
 from libs.store.market_source import claim_source
-from libs.store.migrate import current_revision, require_current, upgrade
+from libs.store.migrate import upgrade
 from libs.store.partitions import Month, create_partitions
+from libs.store.schema_version import current_revision, require_current
 from libs.store.trade_lines import Continuity, ParsedBlock, TradeParser
 from libs.store.trades import write_trades
 

@@ -11,6 +11,7 @@ from libs.kit.errors import ConfigurationError
 from libs.store import migrate
 from libs.store.engine import read_session, write_session
 from libs.store.partitions import create_partitions, months_between
+from libs.store.schema_version import NEWEST_REVISION, current_revision, require_current
 from libs.store.tables import metadata
 
 AUGUST_2024_MS = 1_723_075_200_000
@@ -23,7 +24,7 @@ async def _tables(engine: AsyncEngine) -> set[str]:
 
 
 async def test_upgrade_makes_every_table(empty_engine: AsyncEngine) -> None:
-    assert await migrate.current_revision(empty_engine) is None
+    assert await current_revision(empty_engine) is None
     assert await migrate.upgrade(empty_engine) == migrate.head_revision()
     assert await _tables(empty_engine) == {*metadata.tables, "alembic_version"}
 
@@ -99,9 +100,9 @@ async def test_two_services_migrate_at_once(empty_engine: AsyncEngine) -> None:
 
 async def test_an_old_schema_is_named_with_the_command_that_helps(empty_engine: AsyncEngine) -> None:
     with pytest.raises(ConfigurationError, match="perpstream db migrate"):
-        await migrate.require_current(empty_engine)
+        await require_current(empty_engine)
     await migrate.upgrade(empty_engine)
-    await migrate.require_current(empty_engine)
+    await require_current(empty_engine)
 
 
 async def test_an_unknown_revision_is_one_clear_line(engine: AsyncEngine) -> None:
@@ -153,3 +154,7 @@ async def test_rows_of_before_get_their_columns_and_windows_and_lose_nothing_on_
         counted = await session.connection.execute(text("SELECT count(*) FROM liquidation_agg"))
         assert counted.scalar_one() == 3
     assert await migrate.upgrade(engine) == migrate.head_revision()
+
+
+def test_services_ask_for_the_newest_revision_of_the_history() -> None:
+    assert migrate.head_revision() == NEWEST_REVISION

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from libs.trading.break_even import Direction, RoundTrip, break_even_price
 from libs.trading.execution.protection import first_part
-from libs.trading.filters import SymbolFilters, symbol_row
+from libs.trading.filter_rows import symbol_row
+from libs.trading.filters import SymbolFilters
 from libs.trading.machine import layout as at
 from libs.trading.machine.lifecycle import break_even_price as on_the_tape
 from libs.trading.machine.sizing import first_part as on_the_tape_split

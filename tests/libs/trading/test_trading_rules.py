@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from libs.trading.costs import Costs
-from libs.trading.filters import SymbolFilters, symbol_row
+from libs.trading.filter_rows import symbol_row
+from libs.trading.filters import SymbolFilters
 from libs.trading.machine import layout as at
 from libs.trading.machine import lifecycle
 from libs.trading.machine.charges import share_of

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.trading.execution.protection import Exit, Held, Levels, Resting, Step, first_part, next_step, wanted
-from libs.trading.filters import SymbolFilters, scale_of, symbol_row
+from libs.trading.filter_rows import symbol_row
+from libs.trading.filters import SymbolFilters, scale_of
 from libs.trading.machine.sizing import first_part as compiled_first_part
 
 STEP = Decimal("0.001")
