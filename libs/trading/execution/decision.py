@@ -19,7 +19,7 @@ from libs.trading.execution.exits import (
     retry_ms,
 )
 from libs.trading.execution.facts import CloseWished, Dropped, Ended
-from libs.trading.execution.folds import TWO_READS_MS, is_seen_flat, last_trade_ms
+from libs.trading.execution.folds import TWO_READS_MS, is_seen_flat
 from libs.trading.execution.folds_orders import READ_DELAY_MS
 from libs.trading.execution.moves import (
     Ask,
@@ -34,7 +34,7 @@ from libs.trading.execution.moves import (
     due,
     in_order,
 )
-from libs.trading.execution.sums import holding_of
+from libs.trading.execution.sums import holding_of, last_trade_ms
 
 __all__ = ["Ask", "Cancel", "Fetch", "Move", "Note", "Permits", "Place", "Wait", "conditional_kind", "next_moves"]
 

@@ -138,6 +138,14 @@ class CloseWish(msgspec.Struct, frozen=True, kw_only=True):
     wish_id: str = ""
 
 
+class FundingLine(msgspec.Struct, frozen=True):
+    """A line of the statement: `paid` in quote units (below 0: received), at the settlement's time."""
+
+    transaction_id: int
+    paid: Decimal
+    time_ms: int
+
+
 class Times(msgspec.Struct, frozen=True, kw_only=True):
     """Every time from signal to fill, ms; 0: not yet. `readable` and `sent` are ours, by the venue's clock."""
 
@@ -158,7 +166,8 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     client ids. `risk`: what the stop would lose at the signal's price, for sizing; `initial_risk`: 1 R in quote units, fixed when
     the entry is complete. `taken`: what the first target has sold is read from fills. `account_letters`,
     `installation_letters`: of its client ids too. `funding`: what was paid (below 0: received), of the statement's lines
-    `funding_ids`. `reached_first`: the first target's price was, where the position is too small to be split.
+    `funding_ids`; `fundings`: every line that may be the trade's, until its last fill tells. `reached_first`: the first target's
+    price was, where the position is too small to be split.
 
     `flat_reads`: when the venue was asked and held nothing, since it last held something; `position_ms`: when it was asked
     last; `fills_read_ms`: up to when every fill is known to be here, `funding_read_ms`: every line of funding.
@@ -190,6 +199,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     closes: tuple[CloseWish, ...] = ()
     funding: Decimal = ZERO
     funding_ids: tuple[int, ...] = ()
+    fundings: tuple[FundingLine, ...] = ()
     stop_failures: tuple[int, ...] = ()
     reached_first: bool = False
     flat_reads: tuple[int, ...] = ()

@@ -6,7 +6,16 @@ from typing import Any
 import msgspec
 
 from libs.trading.execution.client_ids import read_client_id
-from libs.trading.execution.document import ZERO, CloseWish, Fill, OurOrder, StateChange, Times, Trade, TradeState
+from libs.trading.execution.document import (
+    ZERO,
+    CloseWish,
+    Fill,
+    OurOrder,
+    StateChange,
+    Times,
+    Trade,
+    TradeState,
+)
 from libs.trading.execution.facts import (
     Answered,
     Canceled,
@@ -39,7 +48,8 @@ from libs.trading.execution.folds_orders import (
     is_given_up,
     is_second_stop,
 )
-from libs.trading.execution.sums import exit_reason_of, holding_of, initial_risk_of, profit_of_trade
+from libs.trading.execution.funding import with_funding, with_line, with_reading
+from libs.trading.execution.sums import exit_reason_of, holding_of, initial_risk_of, last_trade_ms, profit_of_trade
 
 TWO_READS_MS = 1_000
 """So far apart are two reads of a position that agree that there is none."""
@@ -65,12 +75,6 @@ def fold_all(trade: Trade, *facts: Fact) -> Trade:
     for fact in facts:
         trade = fold(trade, fact)
     return trade
-
-
-def last_trade_ms(trade: Trade) -> int:
-    """When something of it was last filled, as far as is known; 0 before the first fill."""
-    told = [order.updated_ms for order in trade.orders if order.executed > ZERO]
-    return max([*(fill.time_ms for fill in trade.fills), *told], default=0)
 
 
 def is_seen_flat(trade: Trade) -> bool:
@@ -250,18 +254,6 @@ def _valued(trade: Trade, fact: FeeValued) -> Trade:
     return _changed(trade, fills=tuple(fills))
 
 
-def _funding_read(trade: Trade, fact: FundingRead) -> Trade:
-    return _changed(trade, funding_read_ms=max(trade.funding_read_ms, fact.at_ms))
-
-
-def _funded(trade: Trade, fact: FundingPaid) -> Trade:
-    """A line is of whoever held the symbol then: once nothing of ours is left, later ones are a stranger's."""
-    is_theirs = holding_of(trade).left == ZERO and fact.time_ms > last_trade_ms(trade)
-    if fact.transaction_id in trade.funding_ids or is_theirs:
-        return trade
-    return _changed(trade, funding=trade.funding + fact.paid, funding_ids=(*trade.funding_ids, fact.transaction_id))
-
-
 # --- wishes and the position ---------------------------------------------------------------------------------------
 
 
@@ -333,7 +325,7 @@ def _advanced(before: Trade, trade: Trade, at_ms: int) -> Trade:
         trade = _in_state(trade, "open", at_ms)
     if trade.state == "entering" and (failed := _failed_entry(trade)) is not None:
         return _in_state(_changed(trade, reason=failed.reason), "not_entered", at_ms, failed.reason or failed.status)
-    trade = _measured(trade)
+    trade = with_funding(_measured(trade))
     full = next((wish for wish in trade.closes if wish.quantity is None), None)
     if trade.state == "closing" and held.left > ZERO and full is None:
         trade = _in_state(trade, "open", at_ms, "more of it was filled")
@@ -384,8 +376,8 @@ _FOLDS: dict[type, Callable[[Trade, Any], Trade]] = {
     Filled: _filled,
     FillsRead: _fills_read,
     FeeValued: _valued,
-    FundingPaid: _funded,
-    FundingRead: _funding_read,
+    FundingPaid: with_line,
+    FundingRead: with_reading,
     CloseWished: _close_wished,
     StopMoved: _stop_moved,
     FirstTargetReached: _first_target,

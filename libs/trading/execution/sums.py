@@ -139,3 +139,9 @@ def wish_reason(trade: Trade, order: OurOrder | None) -> str:
 
 def _quantity(fills: Iterable[Fill]) -> Decimal:
     return sum((fill.quantity for fill in fills), ZERO)
+
+
+def last_trade_ms(trade: Trade) -> int:
+    """When something of it was last filled, as far as is known; 0 before the first fill."""
+    told = [order.updated_ms for order in trade.orders if order.executed > ZERO]
+    return max([*(fill.time_ms for fill in trade.fills), *told], default=0)

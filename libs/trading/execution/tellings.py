@@ -7,8 +7,7 @@ from typing import Literal
 from libs.contracts.identity import digest
 from libs.contracts.trading import AlertRaised, LiveTradeChanged, OrderChanged, PositionChanged
 from libs.trading.execution.document import ZERO, Fill, OurOrder, Trade
-from libs.trading.execution.folds import last_trade_ms
-from libs.trading.execution.sums import holding_of, profit_of_trade, r_multiple, slippage_bps
+from libs.trading.execution.sums import holding_of, last_trade_ms, profit_of_trade, r_multiple, slippage_bps
 
 RUNBOOK = "docs/trading.md"
 SOURCE = "executor"

@@ -4,7 +4,8 @@ Excuses, all there are:
 1. A fill of the guard, of the venue (liquidation, ADL, settlement) or of a person may be in no document when the position that it
    changed was opened by nobody's trade: nobody claims what a stranger began.
 2. A position that a stranger opened, or what he added to ours, may stand at the end: it is reported, not closed.
-3. What a stranger adds to our position is no fill of the trade: its profit counts what it has opened itself.
+3. Of a stranger's fill that turns our position around a trade has the share that has closed it.
+4. What a stranger adds to our position is no fill of the trade: its profit counts what it has opened itself.
 """
 
 from collections import defaultdict
@@ -15,7 +16,7 @@ from decimal import Decimal
 from libs.trading.execution.client_ids import read_client_id
 from libs.trading.execution.document import Fill as Booked
 from libs.trading.execution.document import Trade
-from services.exchange_simulator.trading.account import Account
+from services.exchange_simulator.trading.account import Account, money
 from services.exchange_simulator.trading.orders import SIGN, ZERO, Fill
 from tests.chaos.money.findings import Finding
 
@@ -36,7 +37,7 @@ def judge(outcome: Outcome) -> list[Finding]:
         *_duplicate_entries(outcome.account),
         *_orphans(outcome.account),
         *_doubly_booked(outcome.documents.values()),
-        *_invented(outcome.account, booked),
+        *_invented(outcome, booked),
         *_lost(outcome.account, outcome.documents, booked),
         *_funding(outcome),
         *_signals(outcome),
@@ -79,19 +80,20 @@ def _doubly_booked(documents: Iterable[Trade]) -> Iterator[Finding]:
             seen[fill.trade_id] = trade.trade_id
 
 
-def _invented(account: Account, booked: Mapping[int, tuple[str, Booked]]) -> Iterator[Finding]:
-    ledger = {fill.trade_id: fill for fill in account.book.fills}
+def _invented(outcome: Outcome, booked: Mapping[int, tuple[str, Booked]]) -> Iterator[Finding]:
+    ledger = {fill.trade_id: fill for fill in outcome.account.book.fills}
+    turning = {piece.fill.trade_id: piece.share for piece in _pieces(outcome.account, outcome.documents)}
     for number, (trade_id, fill) in booked.items():
         real = ledger.get(number)
         if real is None:
             yield Finding("invented_fill", f"{trade_id}: fill {number} never was", fill.time_ms)
             continue
-        said = (fill.side, fill.price, fill.quantity, fill.fee, fill.fee_asset, fill.realised)
+        said = (fill.side, fill.price, money(fill.quantity), money(fill.fee), fill.fee_asset, fill.realised)
         true = (
             real.order.request.side,
             real.price,
-            real.quantity,
-            real.commission,
+            money(real.quantity * turning[number]),
+            money(real.commission * turning[number]),
             real.commission_asset,
             real.realised,
         )
@@ -102,12 +104,14 @@ def _invented(account: Account, booked: Mapping[int, tuple[str, Booked]]) -> Ite
 @dataclass(frozen=True, slots=True)
 class _Piece:
     """A ledger's fill, and the trade whose entry opened the position that it changed; None: somebody else's. `adds`: it made the
-    position larger. `heir`: whose the position is after it."""
+    position larger. `heir`: whose the position is after it. `share`: of it, that has closed the owner's
+    position; 1 for whatever does not turn it around."""
 
     fill: Fill
     owner: str | None
     adds: bool
     heir: str | None
+    share: Decimal
 
 
 def _pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[_Piece]:
@@ -131,7 +135,8 @@ def _pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[_Piece
         owner = owners[symbol]
         if before * after < 0 or own[symbol] <= 0:
             owners[symbol] = None
-        yield _Piece(fill, owner, adds, owners[symbol])
+        turns = before * after < 0 and tag is None and owner is not None
+        yield _Piece(fill, owner, adds, owners[symbol], abs(before) / fill.quantity if turns else Decimal(1))
 
 
 def _lost(

@@ -73,11 +73,17 @@ class RealParty:
         return {} if self.database is None else self.database.documents()
 
     def is_able(self, role: Role, process: Process) -> bool:
-        """An executor without the lease has to wait for the one before it; that is no fault of its own."""
+        """An executor without the lease has to wait for the one before it, and one whose books cannot be written may send
+        nothing: what is not written down is not sent. Then it is the guard who has to act."""
         way = self.ways.get(process.name)
         if role == "guard":
             return True
-        return way is not None and way.lease is not None and way.lease.until > asyncio.get_running_loop().time()
+        return (
+            way is not None
+            and not way.is_away()
+            and way.lease is not None
+            and way.lease.until > asyncio.get_running_loop().time()
+        )
 
     # --- executor ---------------------------------------------------------------------------------------------------------
 

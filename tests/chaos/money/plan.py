@@ -175,7 +175,9 @@ def _refusal(chance: random.Random, _market: JumpyMarket, now_ms: int) -> dict[s
         return {**some, **said, "paths": ("/fapi/v1/algoOrder",), "where": {"type": "STOP_MARKET"}}
     if kind == "order_limit":
         said = {"code": -1015, "message": "Too many new orders; current limit is 300 orders per 10 SECOND."}
-        return {**some, **said, "status": 429, "paths": _ORDERS, "most": 1}
+        # As long as the venue's window lasts; nobody may send an order before its end.
+        left_ms = 10_000 - now_ms % 10_000
+        return {"kind": "refusal", "methods": ("POST",), "paths": _ORDERS, "status": 429, "for_ms": left_ms, **said}
     said = {"code": -1001, "message": "Internal error; unable to process your request. Please try again."}
     return {**some, **said, "status": 503, "paths": _ORDERS}
 

@@ -129,6 +129,17 @@ def test_a_trade_that_a_settlement_has_met_ends_with_its_funding() -> None:
     assert carrier.venue.now_ms >= HOUR_MS + SETTLED_MS
 
 
+def test_a_line_that_is_read_before_the_fill_that_ended_the_trade_is_the_strangers_after_it() -> None:
+    carrier = held()
+    sold_ms = carrier.venue.now_ms + 1_000
+    carrier.hear(FundingPaid(1, Decimal("0.70"), sold_ms + 5_000))
+    assert carrier.trade.funding == Decimal("0.70")
+    carrier.venue.pass_time(1_000)
+    carrier.venue.somebody("liquidation", "SELL", Decimal("0.010"))
+    carrier.hear_all()
+    assert (carrier.trade.funding, carrier.trade.funding_ids) == (0, ())
+
+
 @pytest.mark.parametrize("theirs", [Decimal("0.005"), Decimal("-0.020")])
 def test_what_a_stranger_holds_keeps_no_trade_from_its_end(theirs: Decimal) -> None:
     carrier = held()
