@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "rest": ("bench_stack", "rest", "--seconds", "30"),
     "rate": ("bench_stack", "rate", "--seconds", "120"),
     "delay": ("bench_stack", "delay"),
+    "execution": ("bench_execution",),
     "workers": ("bench_workers",),
     "warm": ("bench_warm_worker",),
 }

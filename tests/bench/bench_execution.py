@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -159,25 +159,26 @@ class Evidence:
     filled: dict[str, int]
     placed: dict[tuple[str, str], int]
 
-    def delays(self, case: Case, closes: dict[str, str]) -> list[Delays]:
+    def delays(self, case: Case, closes: Mapping[str, str]) -> list[Delays]:
         """Each step of the case's trades."""
-        said, read, filled, placed = self.said, self.read, self.filled, self.placed
-        steps = {
-            "signal on its topic → read": (None, lambda one: read[one] - said[one]),
-            "signal on its topic → entry at the venue": (Goal(99, 50), lambda one: placed[one, "entry"] - said[one]),
-            "entry filled → stop at the venue": (Goal(95, 150), lambda one: placed[one, "stop"] - filled[one]),
-            "entry filled → both targets at the venue": (
-                Goal(95, 300),
-                lambda one: max(placed[one, f"take_profit_{number}"] for number in (1, 2)) - filled[one],
-            ),
-            "close on its topic → order at the venue": (
-                None,
-                lambda one: placed[one, "close"] - self.commanded[closes[one]],
-            ),
-        }
-        return [
-            Delays(case.name, step, goal, [taken(one) for one in case.trades]) for step, (goal, taken) in steps.items()
+        entry, stop, close = (self._placed(case, leg) for leg in ("entry", "stop", "close"))
+        first, second = (self._placed(case, f"take_profit_{number}") for number in (1, 2))
+        targets = {one: max(first[one], second[one]) for one in case.trades}
+        told = {one: self.commanded[closes[one]] for one in case.trades}
+        steps: list[tuple[str, Mapping[str, int], Mapping[str, int], Goal | None]] = [
+            ("signal on its topic → read by the executor", self.said, self.read, None),
+            ("signal on its topic → entry at the venue", self.said, entry, Goal(99, 50)),
+            ("entry filled → stop at the venue", self.filled, stop, Goal(95, 150)),
+            ("entry filled → both targets at the venue", self.filled, targets, Goal(95, 300)),
+            ("close on its topic → order at the venue", told, close, None),
         ]
+        return [
+            Delays(case.name, step, goal, [then[one] - since[one] for one in case.trades])
+            for step, since, then, goal in steps
+        ]
+
+    def _placed(self, case: Case, leg: str) -> dict[str, int]:
+        return {one: self.placed[one, leg] for one in case.trades}
 
 
 async def evidence(house: MoneyHouse) -> Evidence:
@@ -211,33 +212,34 @@ class Flattening:
 
     async def by_break(self) -> None:
         """Money goes, until the balance is below its floor."""
-        house = self.signals.house
-        await self._left_alone()
+        house, trades = self.signals.house, await self._left_alone()
         balance = Decimal((await self._truth())["balances"]["USDT"])
         await house.transfer(LEFT_AFTER_BREAK - balance)
         [*_, at] = [one["at"] for one in house.ledger() if one["facts"].get("type") == "Transfer"]
         self.after_break_ms.append(await self._flat_ms() - at)
         await house.transfer(balance - LEFT_AFTER_BREAK)
         await house.command("risk_guard", "reset", break_number=str((await self._state()).break_number))
-        await self._again()
+        await self._again(trades)
 
     async def by_command(self) -> None:
         """A person says so."""
-        house = self.signals.house
-        await self._left_alone()
+        house, trades = self.signals.house, await self._left_alone()
         command = await house.command("risk_guard", "flatten", symbol="all")
         flat_ms = await self._flat_ms()
         self.after_command_ms.append(flat_ms - (await house.appended(COMMAND.name))[command])
-        await self._again()
+        await self._again(trades)
 
-    async def _left_alone(self) -> None:
-        await self.signals.enter()
+    async def _left_alone(self) -> list[str]:
+        trades = await self.signals.enter()
         self.signals.house.services["executor"].kill()
+        return trades
 
-    async def _again(self) -> None:
+    async def _again(self, trades: Sequence[str]) -> None:
+        """The executor comes back, and books what the guard has done."""
         house = self.signals.house
         await house.command("risk_guard", "resume")
         await start(house, ("executor",))
+        await house.until_trades(trades, "state = 'closed' AND exit_reason = 'risk_guard'")
         await house.until_entries()
 
     async def _truth(self) -> dict[str, list[dict[str, str]]]:
@@ -340,7 +342,8 @@ def main() -> None:
     parser.add_argument("--flattenings", type=int, default=5)
     parser.add_argument("--market-rate", type=float, default=2000.0)
     given = parser.parse_args()
-    delays, notes = [], []
+    delays: list[Delays] = []
+    notes = [f"load average of the machine before: {psutil.getloadavg()[0]:.1f}"]
     for run in (quiet, loaded):
         with folders() as (for_servers, for_house), servers(for_servers) as where:
             found, said = asyncio.run(run(where, for_house, given))

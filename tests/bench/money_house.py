@@ -204,6 +204,8 @@ async def money_house(
         "PERPSTREAM_SIM_SYMBOLS": ",".join(symbols),
         "PERPSTREAM_SIM_RATE": f"{rate:g}",
         "PERPSTREAM_SIM_ACCOUNTS": str(folder / "accounts.json"),
+        # Hundreds of trades in minutes are more questions than a venue answers; a desk makes them in a day.
+        "PERPSTREAM_SIM_WEIGHT_LIMIT": "1000000",
     }
     try:
         async with aiohttp.ClientSession() as http:
