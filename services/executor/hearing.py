@@ -35,6 +35,8 @@ class Hearing:
     def on_user_open(self) -> None:
         self.permission.is_heard = True
         self.compare()
+        # Funding may have been settled while nobody listened.
+        self.funded()
 
     def on_user_close(self, reason: str) -> None:
         self.permission.is_heard = False

@@ -33,12 +33,16 @@ def main() -> int:
     folder = asked.folder or Path(tempfile.mkdtemp(prefix="perpstream-chaos-"))
     console = Console()
     be_quiet()
-    # Asked to stop it ends as by Ctrl-C, so that no process of a run is left behind.
-    signal.signal(signal.SIGTERM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _end)
     console.print(f"logs: {folder}", markup=False)
     began = time.monotonic()
     verdicts = asyncio.run(_all(range(asked.first, asked.first + asked.runs), folder, console))
     return _report(console, verdicts, time.monotonic() - began)
+
+
+def _end(number: int, _frame: object) -> None:
+    """Asked to stop, the loop ends as by Ctrl-C: no process of a run is left behind."""
+    sys.exit(128 + number)
 
 
 async def _all(seeds: range, folder: Path, console: Console) -> list[Verdict]:

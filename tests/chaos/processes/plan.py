@@ -10,7 +10,8 @@ from tests.chaos.money.plan import Blow, BlowKind, Given, Plan, Role, others_fau
 
 FIRST_MS, SIGNALS_MS, TROUBLE_MS, LONGEST_MS = 2_500, 20_000, 24_000, 110_000
 """Until when first signals come, further ones, trouble begins, and a run has to be over: ms from its start."""
-HELD_MS = (8_000, 18_000)
+HELD_MS = (4_000, 15_000)
+"""Short holds, so that a symbol is free again for a later signal."""
 
 
 def plan_of(seed: int, start_ms: int, market: JumpyMarket) -> Plan:

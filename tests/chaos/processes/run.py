@@ -124,7 +124,9 @@ async def run_seed(seed: int, servers: Servers, folder: Path, planner: Planner =
             plan = planner(seed, log.start_ms, market)
             for fault in plan.faults:
                 venue.simulation.desk.add(fault, venue.simulation.clock.now_ms())
-                log.tell("armed", **fault.model_dump(exclude_defaults=True))
+                log.tell(
+                    "armed", begins_ms=(fault.at_ms or 0) - log.start_ms, fault=fault.model_dump(exclude={"at_ms"})
+                )
             async with watched(venue, protection.tick):
                 async with asyncio.TaskGroup() as group:
                     group.create_task(give_signals(producer, plan, log))

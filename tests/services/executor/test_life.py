@@ -163,3 +163,16 @@ async def test_funding_is_booked_also_on_what_is_over_by_then(tmp_path: Path, ho
         paid = [line.amount for line in await at.account.trading.income(settled_ms - 60_000, settled_ms + 60_000)]
         assert trade.funding_ids
         assert -trade.funding in paid
+
+
+async def test_funding_that_the_stream_did_not_tell_is_read_as_soon_as_the_account_is_heard_again(
+    tmp_path: Path,
+) -> None:
+    settled_ms = 1_763_740_800_000
+    async with floor(tmp_path, start_time=settled_ms - 9_000) as at:
+        await at.venue.fault("disconnect", path="/private", at_ms=settled_ms - 1_000, for_ms=3_000)
+        one = await at.executor()
+        await one.ready()
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.funding != 0, 30)
+        assert trade.funding_ids
