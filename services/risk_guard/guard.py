@@ -135,7 +135,7 @@ class Guard:
         if event.account != self.parts.account or event.target != TARGET:
             return
         now_ms, before = self.parts.clock.now_ms(), self.memory
-        obeyed = obey(before, event, self.parts.keys, now_ms)
+        obeyed = obey(before, event, self.parts.keys, (self.parts.wall or self.parts.clock).now_ms())
         self.memory = obeyed.memory
         result, accepted = obeyed.result, obeyed.accepted
         if accepted and not self._keep():
