@@ -56,11 +56,14 @@ def _carried_out(memory: Memory, command: Command, event: CommandIssued, now_ms:
 
 
 def _resumed(memory: Memory) -> Obeyed:
-    after = msgspec.structs.replace(memory, paused=False)
+    """A flatten that cannot come to its end, of a symbol that the venue does not have, would block entries for ever."""
+    after = msgspec.structs.replace(memory, paused=False, wishes=())
+    given_up = "; ".join(f"{wish.symbol or 'everything'} is no longer being flattened" for wish in memory.wishes)
+    details = {"given_up": given_up} if given_up else {}
     if memory.state.level == "circuit_break":
         words = f"the pause is over, but circuit break {memory.state.break_number} is not: it needs a reset"
-        return Obeyed(after, True, words, {"break_number": str(memory.state.break_number)})
-    return Obeyed(after, True, "entries again, as far as the rules allow them", {})
+        return Obeyed(after, True, words, details | {"break_number": str(memory.state.break_number)})
+    return Obeyed(after, True, "entries again, as far as the rules allow them", details)
 
 
 def _reset(memory: Memory, command: Reset) -> Obeyed:

@@ -99,6 +99,22 @@ def test_a_flatten_is_gone_on_with_and_answered_after_a_crash(tmp_path: Path) ->
     Scene(tmp_path, RiskLimits()).run(story)
 
 
+def test_a_flatten_of_a_symbol_that_is_none_ends_with_a_resume(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await in_order(scene)
+        scene.guard.on_command(scene.command("flatten", {"symbol": "BTCUSD"}))  # type: ignore[union-attr]
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 20, 21)
+        assert not scene.state.entries_allowed, "nobody can say that it is flat"
+        answer = scene.obey(scene.command("resume"))
+        assert answer.accepted
+        assert answer.details == {"given_up": "BTCUSD is no longer being flattened"}
+        await scene.until(lambda: scene.state.entries_allowed, 2)
+        assert scene.quantity() == QUANTITY
+
+    Scene(tmp_path, RiskLimits()).run(story)
+
+
 def damaged(scene: Scene) -> dict[str, Any]:
     """Commands that must change nothing, and why."""
     now_ms = scene.clock.now_ms()
