@@ -9,8 +9,10 @@ import pytest
 from msgspec import structs
 
 from libs.exchanges.errors import VenueError
+from libs.exchanges.trading import NewOrder
 from libs.trading.execution.client_ids import read_client_id
 from libs.trading.risk.limits import RiskLimits
+from libs.trading.risk.thresholds import at
 from tests.services.risk_guard.scene import QUANTITY, SYMBOL, Scene, only
 
 QUIET = {"executor", "engine", "feed"}
@@ -174,6 +176,30 @@ def test_a_guard_that_comes_back_to_a_bare_position_protects_it_at_once(tmp_path
         assert scene.quantity() == QUANTITY, "it was not sold"
 
     run(Scene(tmp_path, RiskLimits()), story)
+
+
+def test_a_position_that_is_new_after_a_restart_has_not_been_held_since_the_old_one(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await scene.enter()
+        await scene.until(lambda: scene.guard is not None and bool(scene.guard.memory.held), 10, "the first one")
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 10, 11)
+        scene.drop()
+        scene.process = None
+        scene.voices.silent = set(QUIET)
+        await scene.until(lambda: scene.clock.seconds > began + 65, 66)
+        for side in ("SELL", "BUY"):
+            await scene.owner.account.place(NewOrder(SYMBOL, side, QUANTITY, f"p1-again-{side}"))  # type: ignore[arg-type]
+        scene.begin()
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 45 or not held(scene), 46)
+        assert held(scene), "it is younger than a minute"
+        await scene.until(lambda: not held(scene), 30, "the close after a minute")
+
+    off = only("hold_time").rules
+    limits = RiskLimits(rules=off | {"hold_time": at("0.5", "1")})
+    run(Scene(tmp_path, limits), story)
 
 
 @pytest.mark.parametrize("kind", ["no_answer", "server_error", "banned"])
