@@ -3,8 +3,10 @@
 A line is on the disk before the next step is taken. A file that could not be written loses the audit and never the flatten.
 """
 
+import fcntl
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -55,6 +57,9 @@ class AuditFile:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(self.path, how, 0o600), "wb")
+            # As long as it lasts: until then the run has not come to its end.
+            with suppress(OSError):
+                fcntl.flock(self._file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self.trouble = f"{self.path}: {error.strerror}"
         self._write(self.head)
@@ -105,12 +110,24 @@ def read_audit(path: Path) -> FlattenAudit | None:
 
 async def forward_audits(folder: Path, publish: Callable[[AlertRaised], Awaitable[None]]) -> int:
     """Publish what waits and mark it as forwarded; how many. `publish` returns once it is kept, and may raise: then the rest
-    waits on. A file may be published twice, with the same id."""
-    audits = waiting_audits(folder)
+    waits on, as does a file that is still being written. A file may be published twice, with the same id."""
+    audits = [audit for audit in waiting_audits(folder) if not _is_written(audit.path)]
     for audit in audits:
         await publish(alert_of(audit))
         audit.path.rename(audit.path.with_suffix(FORWARDED))
     return len(audits)
+
+
+def _is_written(path: Path) -> bool:
+    """Whether its run still goes on: a process that has died writes nothing."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def alert_of(audit: FlattenAudit) -> AlertRaised:

@@ -89,10 +89,11 @@ def tell(asking: Asking, name: CommandName, arguments: Mapping[str, str] | None 
 
 def _print(answer: CommandAnswered) -> None:
     if not answer.accepted:
+        direct = "nothing has changed; with --direct it needs nothing but the venue and the account's key"
         raise UserError(
             f"the {answer.target.replace('_', ' ')} refused {answer.command}: {said(answer.result)}",
             where=f"account {answer.account}",
-            todo="nothing has changed; `perpstream risk history` keeps it",
+            todo=direct if answer.command == "flatten" else "nothing has changed; `perpstream risk history` keeps it",
         )
     console().print(said(answer.result), markup=False)
     for name, value in answer.details.items():

@@ -94,7 +94,7 @@ def pause(
 def resume(
     reason: Reason = "", account: AccountName = None, state_dir: StateDir = None, as_json: AsJson = False
 ) -> None:
-    """End a pause. A circuit break is ended by `reset`."""
+    """End a pause, and give up a flatten that is not done. A circuit break is ended by `reset`."""
     _tell(Asking(state_dir, account, reason, as_json), "resume")
 
 

@@ -7,6 +7,7 @@ from libs.exchanges.account import Account, open_account
 from libs.exchanges.flatten_audit import forward_audits
 from libs.exchanges.limiter import GUARD
 from libs.exchanges.venue import keep_clock
+from libs.kit.clock import SystemClock
 from libs.kit.installation import installation_name
 from libs.kit.keys import TrustedFolder
 from libs.kit.service import ServiceContext
@@ -56,6 +57,7 @@ async def guard(context: ServiceContext, account: AccountSettings) -> None:
                 keys=TrustedFolder(load_settings(CommandKeySettings).command_keys),
                 limits=limits,
                 default_stop_percent=settings.risk_default_stop_percent,
+                wall=SystemClock(),
             )
             await _run(context, Guard(parts, memory), opened, outlet)
 

@@ -54,6 +54,7 @@ class Guard:
     _dirty: bool = False
     _kept_at_ms: int = 0
     _told_at_ms: int = 0
+    _told_allowed: bool | None = None
     _trouble: str = ""
 
     def __post_init__(self) -> None:
@@ -135,7 +136,7 @@ class Guard:
         if event.account != self.parts.account or event.target != TARGET:
             return
         now_ms, before = self.parts.clock.now_ms(), self.memory
-        obeyed = obey(before, event, self.parts.keys, now_ms)
+        obeyed = obey(before, event, self.parts.keys, (self.parts.wall or self.parts.clock).now_ms())
         self.memory = obeyed.memory
         result, accepted = obeyed.result, obeyed.accepted
         if accepted and not self._keep():
@@ -222,12 +223,14 @@ class Guard:
         self, inputs: GuardInputs, decision: Decision, seen: tuple[tuple[RuleMeasure, ...], bool], at_ms: int
     ) -> None:
         measured, changed = seen
+        also = [f"what the guard knows cannot be kept: {self._trouble}"] if self._trouble else []
+        closing = [wish.symbol or "everything" for wish in self.memory.wishes] + self.hands.closing()
+        also += [f"{name} is being flattened" for name in dict.fromkeys(closing)]
+        record = heartbeat(self.memory, decision, (inputs, measured), also)
+        changed = changed or record.entries_allowed != self._told_allowed
         if not changed and at_ms - self._told_at_ms < HEARTBEAT_MS:
             return
-        self._told_at_ms = at_ms
-        also = [f"what the guard knows cannot be kept: {self._trouble}"] if self._trouble else []
-        also += [f"{wish.symbol or 'everything'} is being flattened" for wish in self.memory.wishes]
-        record = heartbeat(self.memory, decision, (inputs, measured), also)
+        self._told_at_ms, self._told_allowed = at_ms, record.entries_allowed
         gauge("perpstream_guard_level").labels(record.account).set(LEVELS.index(record.level))
         gauge("perpstream_guard_entries_allowed").labels(record.account).set(record.entries_allowed)
         self.parts.outlet.publish([record])

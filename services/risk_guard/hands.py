@@ -19,7 +19,7 @@ from services.risk_guard.picture import Picture
 from services.risk_guard.ports import GuardParts, SymbolRules
 from services.risk_guard.telling import Severity
 
-EVERYTHING = "*"
+EVERYTHING, STOP_WORK = "*", "stop "
 RUN_SECONDS = 15.0
 """So long one run of a flattening tries; the next look begins another where it is still needed."""
 MOST_FAILURES = 2
@@ -47,6 +47,9 @@ class Hands:
     def carry_out(self, actions: Sequence[Action]) -> None:
         """Begin what is not under way. Raises what ended a task that nobody expected to fail."""
         self._reap()
+        # What was refused to a position says nothing of the next one.
+        held = self.picture.positions.open()
+        self._failures = {key: count for key, count in self._failures.items() if key in held}
         for action in actions:
             if EVERYTHING in self._running or (action.symbol in self._running):
                 continue
@@ -60,7 +63,7 @@ class Hands:
                     self.flatten(*key, action.why)
                 # Of a bare one that is closed too: whichever of both the venue takes first will do.
                 if action.kind == "place_stop" or self.picture.positions.is_bare(key):
-                    self._begin(f"stop {action.symbol}:{action.side}", self._place_stop(key, action.why))
+                    self._begin(f"{STOP_WORK}{action.symbol}:{action.side}", self._place_stop(key, action.why))
 
     def flatten(self, symbol: str | None, side: Direction | None, why: str, ended: Ended | None = None) -> bool:
         """Close a symbol (None: everything), or its position of one side; whether it was begun: not where it is under way."""
@@ -74,6 +77,11 @@ class Hands:
     def is_running(self, symbol: str | None) -> bool:
         """Whether a symbol, or everything, is being flattened."""
         return (EVERYTHING if symbol is None else symbol) in self._running
+
+    def closing(self) -> list[str]:
+        """What is being flattened, until it has been verified: what is entered there meanwhile would be closed too."""
+        names = (name for name, task in self._running.items() if not task.done() and not name.startswith(STOP_WORK))
+        return ["everything" if name == EVERYTHING else name for name in names]
 
     async def stop(self) -> None:
         """End what is under way, as a crash would."""

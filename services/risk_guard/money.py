@@ -16,7 +16,10 @@ from services.risk_guard.moment import Moment
 
 QUOTE = "USDT"
 TRANSFER_KINDS = frozenset(
-    ("TRANSFER", "INTERNAL_TRANSFER", "COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW", "WELCOME_BONUS")
+    (
+        *("TRANSFER", "INTERNAL_TRANSFER", "CROSS_COLLATERAL_TRANSFER", "STRATEGY_UMFUTURES_TRANSFER"),
+        *("COIN_SWAP_DEPOSIT", "COIN_SWAP_WITHDRAW", "AUTO_EXCHANGE", "WELCOME_BONUS"),
+    )
 )
 TRANSFER_REASONS = frozenset(
     (
@@ -58,10 +61,12 @@ class MoneyBook:
         self.wallet, self.wallet_at_ms, self._unexplained = after, at_ms, None
 
     def read(self, asked_at_ms: int, balances: Sequence[Balance]) -> None:
-        """The venue's balances. Older than the last word: they change nothing."""
-        if asked_at_ms < self.wallet_at_ms:
+        """The venue's balances. Older than the last word, or without a line of `QUOTE`, which is no balance of 0: they change
+        nothing."""
+        lines = [one.wallet for one in balances if one.asset == QUOTE]
+        if asked_at_ms < self.wallet_at_ms or not lines:
             return
-        found = sum((one.wallet for one in balances if one.asset == QUOTE), Decimal(0))
+        found = sum(lines, Decimal(0))
         if self.wallet is None or found != self.wallet:
             self._unexplained = found, asked_at_ms
         else:

@@ -26,7 +26,7 @@ class Obeyed(NamedTuple):
 
 
 def obey(memory: Memory, event: CommandIssued, keys: TrustedKeys, now_ms: int) -> Obeyed:
-    """One command of this account to the guard. A refused one changes nothing."""
+    """One command of this account to the guard, at `now_ms` of the machine's clock. A refused one changes nothing."""
     checked = check_command(event, keys, memory.nonces, now_ms)
     if isinstance(checked, CommandRefused):
         return Obeyed(memory, accepted=False, result=checked.sentence, details={"why": checked.why})
@@ -49,22 +49,26 @@ def _carried_out(memory: Memory, command: Command, event: CommandIssued, now_ms:
         was = "may be entered again" if command.symbol in memory.locks else "was not locked"
         return Obeyed(change(memory, locks=locks), True, f"{command.symbol} {was}", {})
     if isinstance(command, Reset):
-        return _reset(memory, command, now_ms)
+        return _reset(memory, command)
     if isinstance(command, Flatten):
         return _flattens(memory, command, event, now_ms)
     return Obeyed(memory, False, f"the guard does not obey {event.command}", {})
 
 
 def _resumed(memory: Memory) -> Obeyed:
-    after = msgspec.structs.replace(memory, paused=False)
+    """A flatten that cannot come to its end, of a symbol that the venue does not have, would block entries for ever."""
+    after = msgspec.structs.replace(memory, paused=False, wishes=())
+    given_up = "; ".join(f"{wish.symbol or 'everything'} is no longer being flattened" for wish in memory.wishes)
+    details = {"given_up": given_up} if given_up else {}
     if memory.state.level == "circuit_break":
         words = f"the pause is over, but circuit break {memory.state.break_number} is not: it needs a reset"
-        return Obeyed(after, True, words, {"break_number": str(memory.state.break_number)})
-    return Obeyed(after, True, "entries again, as far as the rules allow them", {})
+        return Obeyed(after, True, words, details | {"break_number": str(memory.state.break_number)})
+    return Obeyed(after, True, "entries again, as far as the rules allow them", details)
 
 
-def _reset(memory: Memory, command: Reset, now_ms: int) -> Obeyed:
-    after = reset(memory.state, command.break_number, now_ms)
+def _reset(memory: Memory, command: Reset) -> Obeyed:
+    """As of the last look, whose time is the venue's: the machine's may be another one."""
+    after = reset(memory.state, command.break_number, memory.state.looked_ms)
     if after is memory.state or after == memory.state:
         now = memory.state
         what = f"it is {now.break_number}" if now.level == "circuit_break" else "there is none"

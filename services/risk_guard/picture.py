@@ -59,6 +59,8 @@ class Picture:
     def inputs(self, now: Moment, counts_from_ms: int) -> GuardInputs:
         """What a look sees now."""
         self._forgive_our_own_sleep(now)
+        for name in self.positions.changed_unseen():
+            self.trades.doubt(name)
         self.positions.remember(now)
         current = self.positions.open()
         unrealised = self._unrealised(current, now)
@@ -88,6 +90,7 @@ class Picture:
     def restore(self, memory: Memory) -> None:
         """Go on from what was remembered."""
         self.positions.first_seen = dict(memory.first_seen)
+        self.positions.away_since_ms = memory.state.looked_ms
         self.money.baselines = memory.baselines
         self.trades.held, self.trades.ended = dict(memory.held), dict(memory.ended)
         self.trades.entered, self.trades.stands_at = dict(memory.entered), dict(memory.stands_at)

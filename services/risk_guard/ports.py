@@ -46,7 +46,8 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GuardParts:
-    """`account` and `installation`: whose orders these are; `default_stop_percent`: see the setting."""
+    """`account` and `installation`: whose orders these are; `default_stop_percent`: see the setting. `wall`: the machine's
+    clock, by which people's commands are in time or not; None: `clock`, the venue's, is the same."""
 
     account: str
     installation: str
@@ -58,3 +59,4 @@ class GuardParts:
     keys: TrustedKeys
     limits: RiskLimits = field(default_factory=RiskLimits)
     default_stop_percent: Decimal = Decimal(3)
+    wall: Clock | None = None

@@ -48,9 +48,13 @@ class OpenPosition:
 
 @dataclass(slots=True)
 class PositionBook:
-    """Times named `at` are those of the clock that only grows; `first_seen` is remembered over restarts (ms, UTC)."""
+    """Times named `at` are those of the clock that only grows; `first_seen` is remembered over restarts (ms, UTC).
+
+    `away_since_ms`: the last look before a restart (ms, UTC), until the first list after it.
+    """
 
     first_seen: dict[str, int] = field(default_factory=dict)
+    away_since_ms: int | None = None
     _listed: dict[PositionKey, OpenPosition] = field(default_factory=dict)
     _asked_at_ms: int | None = None
     _told: dict[PositionKey, OpenPosition] = field(default_factory=dict)
@@ -123,6 +127,20 @@ class PositionBook:
         for known in (self._covered_at_ms, self._known_since_ms, self._unknown_since_ms, self._bare):
             for key in [key for key in known if key not in current]:
                 del known[key]
+
+    def changed_unseen(self) -> list[str]:
+        """Once, with the first list after a restart: what was open before and has changed since. It may be another position,
+        whose time began with that."""
+        since_ms = self.away_since_ms
+        if since_ms is None or self._asked_at_ms is None:
+            return []
+        self.away_since_ms = None
+        changed = [
+            one for one in self._listed.values() if one.updated_ms > since_ms and name_of(*one.key) in self.first_seen
+        ]
+        for one in changed:
+            self.first_seen[name_of(*one.key)] = one.updated_ms
+        return [name_of(*one.key) for one in changed]
 
     def has_bare(self) -> bool:
         """Whether one of them has no stop, or nobody knows."""

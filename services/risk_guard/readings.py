@@ -103,7 +103,11 @@ class Readings:
             for symbol in symbols:
                 self.picture.stops.listed(symbol, asked.at_ms, every)
         else:
-            await run_all(*(self._read_stops_of(symbol) for symbol in symbols))
+            # One that the venue does not answer for leaves the others readable.
+            asked_of = (self._read_stops_of(symbol) for symbol in symbols)
+            failures = [one for one in await asyncio.gather(*asked_of, return_exceptions=True) if one is not None]
+            if failures:
+                raise failures[0]
 
     async def _read_stops_of(self, symbol: str) -> None:
         asked = self._now()

@@ -36,6 +36,7 @@ class TradeBook:
     report: ExecutorReported | None = None
     report_at_ms: int = 0
     _orders: dict[str, int] = field(default_factory=dict)
+    _said: set[str] = field(default_factory=set)
 
     def reported(self, report: ExecutorReported, now: Moment) -> None:
         """The executor's heartbeat. One from before a restart of ours is as old as it says."""
@@ -62,6 +63,12 @@ class TradeBook:
     def of(self, key: PositionKey) -> HeldTrade | None:
         """The trade that a position belongs to."""
         return self.held.get(name_of(*key))
+
+    def doubt(self, name: str) -> None:
+        """What is remembered of a position from before a restart may be about another one; what was said since is not."""
+        if name not in self._said:
+            self.held.pop(name, None)
+            self.stands_at.pop(name, None)
 
     def forget(self, open_names: set[str], counts_from_ms: int, now: Moment) -> None:
         """What nobody asks for any more."""
@@ -109,6 +116,7 @@ class TradeBook:
         known = self.ended.get(trade.trade_id)
         if (trade.entered_at_ms is None and trade.state == "entering") or (known is not None and known.told):
             return
+        self._said.add(name_of(trade.symbol, trade.direction))
         self.held[name_of(trade.symbol, trade.direction)] = HeldTrade(
             trade.trade_id, trade.stop, trade.risk_quote, trade.entered_at_ms, trade.pnl_r
         )

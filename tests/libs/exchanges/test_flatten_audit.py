@@ -42,8 +42,8 @@ def test_a_line_that_was_cut_off_costs_that_line_alone(tmp_path: Path) -> None:
 
 async def test_what_could_not_be_published_waits_on(tmp_path: Path) -> None:
     later = AuditHead(account="main", issued_by="ada", reason="", began_ms=HEAD.began_ms + 1, symbols=None)
-    written(tmp_path, FlattenStep(2, "flat", ""), head=later)
-    written(tmp_path, CLOSED)
+    written(tmp_path, FlattenStep(2, "flat", ""), head=later).close()
+    written(tmp_path, CLOSED).close()
     told: list[AlertRaised] = []
 
     async def one_of_two(alert: AlertRaised) -> None:
@@ -55,6 +55,20 @@ async def test_what_could_not_be_published_waits_on(tmp_path: Path) -> None:
         await forward_audits(tmp_path, one_of_two)
     [left] = waiting_audits(tmp_path)
     assert (told[0].title, left.head) == ("ada closed BTCUSDT of account main without the guard", later)
+
+
+async def test_what_is_still_being_written_is_forwarded_when_it_is_whole(tmp_path: Path) -> None:
+    told: list[AlertRaised] = []
+
+    async def publish(alert: AlertRaised) -> None:
+        told.append(alert)
+
+    file = written(tmp_path, CLOSED)
+    assert await forward_audits(tmp_path, publish) == 0
+    file(FlattenStep(2, "flat", ""))
+    file.close()
+    assert await forward_audits(tmp_path, publish) == 1
+    assert "did not come to its end" not in told[0].detail
 
 
 def test_an_alert_of_a_long_run_is_short_and_can_be_sent(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from libs.contracts.commands import CommandIssued, CommandName, command_id, sign
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.trading import ExecutorReported, LiveTradeChanged, RiskStateChanged
 from libs.exchanges.trading import NewConditional, NewOrder
+from libs.kit.clock import ManualClock
 from libs.kit.keys import PersonalKey, TrustedFolder, new_key
 from libs.trading.risk.limits import RiskLimits
 from libs.trading.risk.rules import all_rules
@@ -109,7 +110,8 @@ class VirtualPrices:
 
 @dataclass
 class Scene:
-    """`crashes`: by how much the price of `SYMBOL` changes, and after how many seconds."""
+    """`crashes`: by how much the price of `SYMBOL` changes, and after how many seconds. `wall`: the clock of the machine, where
+    it is not the venue's."""
 
     folder: Path
     limits: RiskLimits
@@ -118,6 +120,7 @@ class Scene:
     told: Told = field(default_factory=Told)
     guard: Guard | None = None
     process: Process | None = None
+    wall: ManualClock | None = None
 
     def run(self, test: Callable[["Scene"], Coroutine[Any, Any, None]]) -> None:
         """The test's story, to its end."""
@@ -166,6 +169,7 @@ class Scene:
             clock=line.clock,
             keys=self.trusted,
             limits=self.limits,
+            wall=self.wall,
         )
 
         async def work() -> None:
@@ -203,7 +207,7 @@ class Scene:
 
     def command(self, name: CommandName, arguments: dict[str, str] | None = None, **changed: Any) -> CommandIssued:
         """A command of somebody who is trusted, given to the guard; what a test changes is changed after it was signed."""
-        nonce, now_ms = secrets.token_hex(16), self.clock.now_ms()
+        nonce, now_ms = secrets.token_hex(16), (self.wall or self.clock).now_ms()
         said = CommandIssued(
             event_id=command_id("ada", nonce),
             event_time_ms=now_ms,

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from libs.kit.clock import ManualClock
 from libs.trading.risk.limits import RiskLimits
-from tests.services.risk_guard.scene import QUANTITY, SYMBOL, Scene, only
+from tests.services.risk_guard.scene import DAY_MS, QUANTITY, START_MS, SYMBOL, Scene, only
 
 
 async def in_order(scene: Scene) -> None:
@@ -33,6 +34,19 @@ def test_a_pause_lasts_until_its_resume_and_over_a_restart(tmp_path: Path) -> No
         assert scene.quantity() == QUANTITY
 
     Scene(tmp_path, RiskLimits()).run(story)
+
+
+def test_commands_are_timed_by_the_machine_whatever_year_the_venue_has(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await in_order(scene)
+        scene.guard.on_command(scene.command("flatten", {"symbol": "all"}))  # type: ignore[union-attr]
+        await scene.until(lambda: not scene.quantity(), 2)
+        await scene.until(lambda: bool(scene.told.answers), 10, "its answer")
+        assert scene.told.answers[-1].accepted
+        looked_ms = scene.guard.memory.state.looked_ms  # type: ignore[union-attr]
+        assert abs(looked_ms - scene.clock.now_ms()) < 1_000, "what is counted stays on the venue's time"
+
+    Scene(tmp_path, RiskLimits(), wall=ManualClock(START_MS + 365 * DAY_MS)).run(story)
 
 
 def test_a_lock_is_told_and_ends_by_itself_or_by_a_person(tmp_path: Path) -> None:
@@ -81,6 +95,22 @@ def test_a_flatten_is_gone_on_with_and_answered_after_a_crash(tmp_path: Path) ->
         scene.begin()
         await scene.until(lambda: not scene.quantity(), 30, "flat")
         await scene.until(lambda: bool(scene.told.answers), 10, "its answer")
+
+    Scene(tmp_path, RiskLimits()).run(story)
+
+
+def test_a_flatten_of_a_symbol_that_is_none_ends_with_a_resume(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await in_order(scene)
+        scene.guard.on_command(scene.command("flatten", {"symbol": "BTCUSD"}))  # type: ignore[union-attr]
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 20, 21)
+        assert not scene.state.entries_allowed, "nobody can say that it is flat"
+        answer = scene.obey(scene.command("resume"))
+        assert answer.accepted
+        assert answer.details == {"given_up": "BTCUSD is no longer being flattened"}
+        await scene.until(lambda: scene.state.entries_allowed, 2)
+        assert scene.quantity() == QUANTITY
 
     Scene(tmp_path, RiskLimits()).run(story)
 

@@ -1,13 +1,18 @@
 """The guard alone, with an account whose venue stalls, lies or refuses, on the virtual clock; by the exchange's own truth."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from libs.exchanges.errors import VenueError
+from libs.exchanges.trading import NewOrder
 from libs.trading.execution.client_ids import read_client_id
 from libs.trading.risk.limits import RiskLimits
+from libs.trading.risk.thresholds import at
 from tests.services.risk_guard.scene import QUANTITY, SYMBOL, Scene, only
 
 QUIET = {"executor", "engine", "feed"}
@@ -78,6 +83,77 @@ def test_no_position_is_without_a_stop_for_five_seconds(fault: str, tmp_path: Pa
     run(Scene(tmp_path, RiskLimits()), story)
 
 
+class DeafForOne:
+    """A venue that does not answer for the conditional orders of one symbol."""
+
+    def __init__(self, venue: Any, symbol: str) -> None:
+        self._venue, self._symbol = venue, symbol
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def open_conditionals(self, symbol: str | None = None) -> Any:
+        if symbol == self._symbol:
+            raise VenueError("no answer for this one")
+        return await self._venue.open_conditionals(symbol)
+
+
+def test_a_symbol_whose_stops_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await alone(scene)
+        guard = scene.guard
+        assert guard is not None
+        for symbol in (SYMBOL, "ETHUSDT"):
+            await scene.enter(symbol)
+        await scene.until(lambda: not guard.picture.has_bare(), 10, "both stops seen")
+        guard.readings.parts = replace(guard.parts, venue=DeafForOne(guard.parts.venue, "ETHUSDT"))
+        scene.fault("silent", streams=["ALGO_UPDATE"], for_ms=60_000)
+        scene.fault("outside_cancel", symbol=SYMBOL)
+        await scene.until(lambda: not covered(scene), 2, "its stop is gone")
+        await scene.until(lambda: safe(scene), 7.0, "safety")
+
+    run(Scene(tmp_path, RiskLimits()), story)
+
+
+def test_refusals_for_one_position_do_not_close_the_next(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await alone(scene)
+        scene.fault("refusal", code=-4045, most=2, **ALGO)
+        await scene.enter(stop_share=None)
+        await scene.until(lambda: not held(scene), 10, "closed, as no stop was taken")
+        guard = scene.guard
+        assert guard is not None
+        await scene.until(lambda: not guard.hands.closing(), 10, "the end of that")
+        scene.fault("refusal", code=-4045, most=1, **ALGO)
+        await scene.enter(stop_share=None)
+        await scene.until(lambda: covered(scene), 5.0, "its stop at the second try")
+        assert held(scene)
+
+    run(Scene(tmp_path, RiskLimits()), story)
+
+
+def test_nothing_may_be_entered_before_a_close_is_verified(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await scene.until(lambda: bool(scene.told.states), 5)
+        await scene.enter()
+        await scene.until(lambda: scene.state.entries_allowed, 20, "order")
+        opened_ms = scene.voices.held[SYMBOL].entered_at_ms or 0
+        scene.voices.held[SYMBOL] = structs.replace(scene.voices.held[SYMBOL], entered_at_ms=opened_ms - 5_000_000)
+        await scene.until(lambda: not held(scene), 5, "the close of what was held too long")
+        scene.voices.held.clear()
+        guard = scene.guard
+        assert guard is not None
+        await scene.until(lambda: not guard.picture.positions.open() and len(scene.told.states) > 0, 5)
+        while guard.hands.closing():
+            heard = len(scene.told.states)
+            await scene.until(lambda heard=heard: len(scene.told.states) > heard or not guard.hands.closing(), 3)  # type: ignore[misc]
+            assert not scene.told.states[-1].entries_allowed or not guard.hands.closing()
+        await scene.until(lambda: scene.state.entries_allowed, 20, "entries")
+
+    run(Scene(tmp_path, only("hold_time")), story)
+
+
 def test_a_stop_stands_where_the_executor_said_if_it_has_said_so(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.begin()
@@ -100,6 +176,30 @@ def test_a_guard_that_comes_back_to_a_bare_position_protects_it_at_once(tmp_path
         assert scene.quantity() == QUANTITY, "it was not sold"
 
     run(Scene(tmp_path, RiskLimits()), story)
+
+
+def test_a_position_that_is_new_after_a_restart_has_not_been_held_since_the_old_one(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.begin()
+        await scene.enter()
+        await scene.until(lambda: scene.guard is not None and bool(scene.guard.memory.held), 10, "the first one")
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 10, 11)
+        scene.drop()
+        scene.process = None
+        scene.voices.silent = set(QUIET)
+        await scene.until(lambda: scene.clock.seconds > began + 65, 66)
+        for side in ("SELL", "BUY"):
+            await scene.owner.account.place(NewOrder(SYMBOL, side, QUANTITY, f"p1-again-{side}"))  # type: ignore[arg-type]
+        scene.begin()
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 45 or not held(scene), 46)
+        assert held(scene), "it is younger than a minute"
+        await scene.until(lambda: not held(scene), 30, "the close after a minute")
+
+    off = only("hold_time").rules
+    limits = RiskLimits(rules=off | {"hold_time": at("0.5", "1")})
+    run(Scene(tmp_path, limits), story)
 
 
 @pytest.mark.parametrize("kind", ["no_answer", "server_error", "banned"])
