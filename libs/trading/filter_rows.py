@@ -1,5 +1,7 @@
 """A symbol's filters as the compiled trading rules read them."""
 
+from decimal import Decimal
+
 import numpy as np
 from numpy.typing import NDArray
 

@@ -213,7 +213,7 @@ class Flattening:
     async def by_break(self) -> None:
         """Money goes, until the balance is below its floor."""
         house, trades = self.signals.house, await self._left_alone()
-        balance = Decimal((await self._truth())["balances"]["USDT"])
+        balance = Decimal(str((await self._truth())["balances"]["USDT"]))
         await house.transfer(LEFT_AFTER_BREAK - balance)
         [*_, at] = [one["at"] for one in house.ledger() if one["facts"].get("type") == "Transfer"]
         self.after_break_ms.append(await self._flat_ms() - at)
@@ -242,8 +242,8 @@ class Flattening:
         await house.until_trades(trades, "state = 'closed' AND exit_reason = 'risk_guard'")
         await house.until_entries()
 
-    async def _truth(self) -> dict[str, list[dict[str, str]]]:
-        found: dict[str, list[dict[str, str]]] = await self.signals.house.get(f"/sim/trading/accounts/{ACCOUNT}")
+    async def _truth(self) -> dict[str, Any]:
+        found: dict[str, Any] = await self.signals.house.get(f"/sim/trading/accounts/{ACCOUNT}")
         return found
 
     async def _flat_ms(self) -> int:

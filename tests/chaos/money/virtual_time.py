@@ -37,10 +37,6 @@ class VirtualClock:
         """A scale that only grows, ms."""
         return self.seconds * 1000
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait on the loop, whose time this is."""
-        await asyncio.sleep(seconds)
-
     @property
     def timer_speed(self) -> float:
         """The venue's timers run like everybody's."""

@@ -190,7 +190,7 @@ def test_a_position_that_is_new_after_a_restart_has_not_been_held_since_the_old_
         scene.voices.silent = set(QUIET)
         await scene.until(lambda: scene.clock.seconds > began + 65, 66)
         for side in ("SELL", "BUY"):
-            await scene.owner.account.place(NewOrder(SYMBOL, side, QUANTITY, f"p1-again-{side}"))  # type: ignore[arg-type]
+            await scene.owner.account.place(NewOrder(SYMBOL, side, QUANTITY, f"p1-again-{side}"))
         scene.begin()
         began = scene.clock.seconds
         await scene.until(lambda: scene.clock.seconds > began + 45 or not held(scene), 46)

@@ -254,7 +254,8 @@ def test_what_was_filled_before_an_adoption_is_in_it() -> None:
     scene.settle()
     [trade] = scene.trades.values()
     found = attribute([trade], scene.fills[ETH], scene.names)
-    assert (found.facts, found.ours, found.extra) == ((), ONE, 0)
+    assert (found.facts, found.ours) == ((), ONE)
+    assert found.extra == 0
     later = adopted_trade(
         adoption_of(PositionHeld(ETH, ONE, PRICE, PRICE), Decimal(10), scene.picture()),
         ("main", "aaaa", "bbbbbb"),
