@@ -131,7 +131,9 @@ class AlteredMarket:
             return self._priced(symbol, self._source.newest_trades(symbol, limit, now_ms))
         until = now_ms
         for halt in reversed(halts):
-            if halt.begin_ms <= until < halt.end_ms:
+            # Right after a halt the source's last trade is still one that nobody has seen.
+            last = self._source.newest_trades(symbol, 1, until)
+            if len(last) and halt.begin_ms <= int(last.event_ms[-1]) < halt.end_ms:
                 until = halt.begin_ms - 1
         newest = _without(self._source.newest_trades(symbol, 1, until), halts)
         if not len(newest):
