@@ -130,9 +130,12 @@ class Executor:
         await self.on_commands([(event, came)])
 
     def on_risk_state(self, event: RiskStateChanged) -> None:
-        """The guard has said something; an older word than is known counts no more."""
-        known = self.permission.guard
-        if event.account != self.options.account or (known is not None and event.event_time_ms < known.event_time_ms):
+        """The guard has said something; an older word than is known counts no more, unless the known one is of a time to come:
+        then its clock was wrong, and whatever it says since would not be heard."""
+        known, latest_ms = self.permission.guard, self.permission.latest_word_ms()
+        if event.account != self.options.account:
+            return
+        if known is not None and event.event_time_ms < known.event_time_ms <= latest_ms:
             return
         self.permission.guard = event
         if known is None or known.level != event.level:
