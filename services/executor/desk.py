@@ -12,7 +12,8 @@ from typing import Any
 from libs.trading.execution.books import Page
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Note, Permits, Place, Wait, next_moves
 from libs.trading.execution.document import OurOrder, Trade
-from libs.trading.execution.facts import Fact, Intended, NeverSent, Sending
+from libs.trading.execution.exits import STOP_LEGS
+from libs.trading.execution.facts import CancelRefused, Fact, Intended, NeverSent, Sending, Unclear
 from libs.trading.execution.folds import fold
 from services.executor.pages import Pages
 from services.executor.sending import Errand, Said, Sender
@@ -211,7 +212,10 @@ class Desk:
         """Asked right before it leaves: the page may have taken long to be written."""
         if self.pages.seconds_left <= 0:
             return False
-        return order.leg != "entry" or self.permits(self.symbol).entries
+        permits = self.permits(self.symbol)
+        if order.leg == "entry":
+            return permits.entries and not permits.only_stops
+        return order.leg in STOP_LEGS or not permits.only_stops
 
     async def _until(self, until_ms: int | None) -> None:
         """Something is heard, it is that time, or a look is due."""

@@ -81,6 +81,8 @@ class Permission:
     def _of_symbol(self, symbol: str) -> RefusalReason | None:
         if symbol in self._kept_out:
             return "foreign"
+        if not self.config.may_trade(symbol):
+            return "not_enabled"
         return "locked" if self._locks.get(symbol, 0) > self.pages.clock.now_ms() else None
 
     def _blocked(self) -> Iterable[Blocked]:
