@@ -108,10 +108,15 @@ class Executor:
             self._restore(self.kept)
             group.create_task(Reporting(self.ports, self.permission, self.desks, self.trades).run())
             group.create_task(self.reconciling.run())
-            group.create_task(self.statements.run())
+            group.create_task(self._read_statements())
             group.create_task(self.afterwards.run())
             checking = Checking(self.ports, self.permission, self.terms, self.production_trouble)
             group.create_task(checking.run())
+
+    async def _read_statements(self) -> None:
+        """Not before fills that were missed are booked: a line of the statement is told once, to whoever held the symbol."""
+        await self.ready.wait()
+        await self.statements.run()
 
     async def on_signals(self, records: Sequence[tuple[Event | None, Came]]) -> None:
         """Signals of one partition, in order; all of them are in the books when this returns."""
