@@ -18,6 +18,8 @@ from services.executor.telling import Teller
 
 MOST_KEPT = 500
 LOOK_SECONDS = 5.0
+REST_SECONDS, LONGEST_REST_SECONDS = 60.0, 3600.0
+"""An asset whose worth nobody tells is asked for again after so long, and ever later: a question a fill would use the budget."""
 Worth = Callable[[str, int], Awaitable[Decimal | None]]
 """What one unit of an asset was worth at a time (ms), quote units; None where nobody can tell."""
 _LOGGER = get_logger("executor.afterwards")
@@ -33,6 +35,7 @@ class Afterwards:
     trades: Callable[[], Mapping[str, Trade]]
     worth: Worth | None = None
     over: dict[str, Trade] = field(default_factory=dict)
+    _rests: dict[str, tuple[float, float]] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def keep(self, trade: Trade) -> None:
@@ -50,8 +53,12 @@ class Afterwards:
     async def learn(self, trade_id: str, fact: Fact) -> None:
         """A fact of an open trade goes to its desk; one that is over is written again, where it says something new."""
         if (trade := self.trades().get(trade_id)) is not None:
-            self.desk_of(trade.symbol).hear(trade_id, [fact])
-            return
+            if fold(trade, fact) is trade:
+                return
+            # In the books when this returns: whoever tells it tells it only once. It may have ended meanwhile.
+            await self.desk_of(trade.symbol).change(trade_id, [fact], Page())
+            if trade_id in self.trades():
+                return
         async with self._one_at_a_time:
             before = self.over.get(trade_id)
             after = fold(before, fact) if before is not None else None
@@ -69,13 +76,22 @@ class Afterwards:
 
     async def _value(self, trade: Trade, worth: Worth) -> None:
         for fill in unvalued_fees(trade):
+            asset, now = fill.fee_asset, self.pages.clock.monotonic()
+            until, rest = self._rests.get(asset, (0.0, REST_SECONDS / 2))
+            if now < until:
+                continue
+            price, why = None, "nobody trades it"
             try:
-                price = await worth(fill.fee_asset, fill.time_ms)
+                price = await worth(asset, fill.time_ms)
             except VenueError as error:
-                _LOGGER.warning("a fee cannot be valued now", asset=fill.fee_asset, why=str(error))
-                return
-            if price is not None:
-                await self.learn(trade.trade_id, FeeValued(fill.trade_id, fill.fee * price))
+                why = str(error)
+            if price is None:
+                rest = min(2 * rest, LONGEST_REST_SECONDS)
+                self._rests[asset] = (now + rest, rest)
+                _LOGGER.warning("a fee cannot be valued now", asset=asset, why=why, again_after=rest)
+                continue
+            self._rests.pop(asset, None)
+            await self.learn(trade.trade_id, FeeValued(fill.trade_id, fill.fee * price))
 
 
 def _held_at(trade: Trade, at_ms: int) -> bool:

@@ -1,11 +1,14 @@
 """An executor with an account at a venue: keys, clock, user stream and prices. Imported only where there is one: it is heavy."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 
 from libs.contracts.topics import SYMBOL_CONTROL
 from libs.exchanges.account import open_account, production_trouble, require_enabled
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import keep_clock
+from libs.kit.errors import TryAgain
 from libs.kit.service import exit_now
 from libs.kit.tasks import run_until
 from libs.store.live import PostgresBooks
@@ -31,7 +34,7 @@ async def trade(wiring: Wiring) -> None:
         control = SymbolControl(settings.kafka.kafka_bootstrap, SYMBOL_CONTROL, settings.symbols)
         sessions = SessionGroup()
         market = VenueMarket(account, sessions)
-        await market.add(await control.at_start())
+        await _followed(market, await control.at_start(), context.stopping)
         ports = Ports(
             PostgresBooks(wiring.engine, account.name),
             account.trading,
@@ -64,6 +67,18 @@ async def trade(wiring: Wiring) -> None:
         if executor.pages.lease is not None:
             async with asyncio.timeout(1.0):
                 await ports.books.release(executor.pages.lease)
+
+
+async def _followed(market: VenueMarket, symbols: Sequence[str], stopping: asyncio.Event) -> None:
+    """Wait for a venue that does not answer yet."""
+    while not stopping.is_set():
+        try:
+            await market.add(symbols)
+        except TryAgain as error:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), error.after_seconds)
+        else:
+            return
 
 
 def _trouble_in_production(wiring: Wiring) -> str | None:

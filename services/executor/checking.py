@@ -1,7 +1,7 @@
 """The checklist, gone through at the start and every minute: what has to be in order before an account is entered."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from libs.exchanges.errors import VenueError
 from libs.exchanges.trading import KeyRights
@@ -23,6 +23,7 @@ class Checking:
     permission: Permission
     terms: Terms
     production_trouble: Callable[[], str | None]
+    _tried: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Go through it until cancelled."""
@@ -73,14 +74,16 @@ class Checking:
 
     async def _symbol(self, name: str, unread: dict[CheckName, str]) -> SymbolFacts:
         """Made as configured, where nothing is held that forbids it."""
-        is_open = name in self.permission.busy
+        is_open, config = name in self.permission.busy, self.permission.config
         try:
-            if self.permission.config.strategies and not is_open:
-                await self.terms.bring(name, self.permission.config)
-            elif name not in self.terms.known:
+            if config.strategies and not is_open:
+                if self._is_due(name) and not await self.terms.bring(name, config):
+                    self._rest(name)
+            elif name not in self.terms.known and self._is_due(name):
                 await self.terms.read(name)
         except VenueError as error:
             unread["terms"] = str(error)
+            self._rest(name)
         known = self.terms.known.get(name)
         return SymbolFacts(
             status=self.ports.market.statuses().get(name),
@@ -89,6 +92,14 @@ class Checking:
             margin_type=known.margin_type if known else None,
             is_open=is_open,
         )
+
+    def _is_due(self, name: str) -> bool:
+        version, until = self._tried.get(name, (-1, 0.0))
+        return version != self.permission.config.version or self.ports.clock.monotonic() >= until
+
+    def _rest(self, name: str) -> None:
+        """What the venue does not let be set is tried once a minute: each try costs weight, and symbols may be many."""
+        self._tried[name] = (self.permission.config.version, self.ports.clock.monotonic() + EVERY_SECONDS)
 
 
 def _rights(rights: KeyRights) -> Rights:

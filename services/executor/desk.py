@@ -12,12 +12,17 @@ from typing import Any
 from libs.trading.execution.books import Page
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Note, Permits, Place, Wait, next_moves
 from libs.trading.execution.document import OurOrder, Trade
-from libs.trading.execution.facts import Fact, Intended, NeverSent, Sending
+from libs.trading.execution.exits import STOP_LEGS
+from libs.trading.execution.facts import CancelRefused, Fact, Intended, NeverSent, Sending, Unclear
 from libs.trading.execution.folds import fold
 from services.executor.pages import Pages
 from services.executor.sending import Errand, Said, Sender
 from services.executor.telling import Teller
 
+FILLS_REST_SECONDS, LONGEST_REST_SECONDS = 0.5, 4.0
+"""The list of fills is read again after so long, and ever later while strangers go on trading the symbol: each costs weight."""
+CANCEL_REST_SECONDS, LONGEST_CANCEL_SECONDS = 0.25, 10.0
+"""A cancellation that the venue refuses is tried again after so long, and ever later."""
 MOST_NOTES = 50
 """Decisions in a row that only change the document; more would be a circle."""
 Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
@@ -44,6 +49,7 @@ class Desk:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _errands: dict[_Key, asyncio.Task[None]] = field(default_factory=dict)
     _not_before: dict[_Key, float] = field(default_factory=dict)
+    _rests: dict[_Key, float] = field(default_factory=dict)
     _wants_fills: bool = False
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -66,7 +72,6 @@ class Desk:
         if self.trades and self._is_free(Fetch("fills")):
             self._begin(Fetch("fills"))
         else:
-            self._not_before.pop(("fetch", "fills"), None)
             self._wants_fills = bool(self.trades)
 
     def look(self) -> None:
@@ -161,8 +166,8 @@ class Desk:
         return min(until_ms, trade.valid_until_ms) if order.leg == "entry" else until_ms
 
     def _is_free(self, errand: Errand) -> bool:
-        key = _key(errand)
-        return key not in self._errands and self._not_before.get(key, 0.0) <= self.sender.clock.monotonic()
+        now, keys = self.sender.clock.monotonic(), (_key(errand), _rest_key(errand))
+        return keys[0] not in self._errands and all(self._not_before.get(key, 0.0) <= now for key in keys)
 
     async def _write(self, page: Page | None) -> None:
         changed = [trade for trade in self.trades.values() if self._written.get(trade.trade_id) is not trade]
@@ -194,10 +199,26 @@ class Desk:
             if not said:
                 pause = self.pages.options.trouble_pause_seconds
                 self._not_before[key] = self.sender.clock.monotonic() + pause
+            self._rest(errand, said)
             self._inbox += said
         finally:
             self._errands.pop(key, None)
             self._news.set()
+
+    def _rest(self, errand: Errand, said: Sequence[Said]) -> None:
+        """What goes on being wanted and changes nothing is done ever less often, so that it does not use the budget up."""
+        key = _rest_key(errand)
+        if isinstance(errand, Cancel):
+            first, longest = CANCEL_REST_SECONDS, LONGEST_CANCEL_SECONDS
+            again = any(isinstance(fact, (CancelRefused, Unclear)) for _, fact in said)
+        elif errand == Fetch("fills"):
+            first, longest, again = FILLS_REST_SECONDS, LONGEST_REST_SECONDS, self._wants_fills
+        else:
+            return
+        rest = min(longest, 2 * self._rests[key]) if again and key in self._rests else first
+        if again or not isinstance(errand, Cancel):
+            self._rests[key] = rest
+            self._not_before[key] = max(self._not_before.get(key, 0.0), self.sender.clock.monotonic() + rest)
 
     async def _carried_out(self, errand: Errand, trades: Sequence[Trade]) -> list[Said]:
         if isinstance(errand, Place):
@@ -211,7 +232,10 @@ class Desk:
         """Asked right before it leaves: the page may have taken long to be written."""
         if self.pages.seconds_left <= 0:
             return False
-        return order.leg != "entry" or self.permits(self.symbol).entries
+        permits = self.permits(self.symbol)
+        if order.leg == "entry":
+            return permits.entries and not permits.only_stops
+        return order.leg in STOP_LEGS or not permits.only_stops
 
     async def _until(self, until_ms: int | None) -> None:
         """Something is heard, it is that time, or a look is due."""
@@ -230,6 +254,11 @@ class Desk:
 
 def _key(errand: Errand) -> _Key:
     return ("fetch", errand.subject) if isinstance(errand, Fetch) else ("order", errand.order.client_id)
+
+
+def _rest_key(errand: Errand) -> _Key:
+    """A cancellation that is refused rests; questions for the same order do not."""
+    return ("cancel", errand.order.client_id) if isinstance(errand, Cancel) else _key(errand)
 
 
 def _belongs(trade: Trade, errand: Errand) -> bool:

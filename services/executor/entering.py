@@ -14,7 +14,7 @@ from libs.trading.execution.books import Page, Place
 from libs.trading.execution.document import CloseWish, Trade
 from libs.trading.execution.entry import EntryTerms, Naming, entered
 from libs.trading.execution.facts import CloseWished
-from libs.trading.execution.wish import EntryWish, Refusal, refusal, refused, refused_wish, wish_of
+from libs.trading.execution.wish import EntryWish, Refusal, refusal, refused, refused_wish, unusable, wish_of
 from libs.trading.filters import SymbolFilters
 from libs.trading.sizing import Stake, position_size
 from services.executor.desk import Desk
@@ -57,16 +57,19 @@ class Entering:
         offsets: dict[Place, int] = {}
         for event, came in records:
             offsets[came.place] = came.next_offset
-            if not isinstance(event, SignalScored) or event.state != "emitted" or await self._is_known(event):
+            if not isinstance(event, SignalScored) or event.state != "emitted" or self._is_unusable(event):
+                continue
+            if await self._is_known(event):
                 continue
             found = await self._decided(event, readable_ms)
             if found.is_final:
                 refusals.append(found)
                 continue
-            # With the trade: its place, and everything before it. Only then anything is sent.
-            if refusals:
-                await self.keep_refused(refusals, Page())
-            await self.desk_of(found.symbol).enter(found, Page(offsets=offsets))
+            # With the trade: its place, and everything before it. Only then anything is sent. Nothing is waited for between the
+            # decision and this: whoever is decided on meanwhile would be let into the same symbol.
+            page, told = self._page_of(refusals, Page(offsets=offsets))
+            await self.desk_of(found.symbol).enter(found, page)
+            self._kept(refusals, told)
             refusals, offsets = [], {}
         if refusals:
             await self.keep_refused(refusals, Page(offsets=offsets))
@@ -75,11 +78,29 @@ class Entering:
 
     async def keep_refused(self, trades: Sequence[Trade], page: Page) -> None:
         """Trades that were over from their beginning, with what else is to be written."""
+        whole, told = self._page_of(trades, page)
+        await self.permission.pages.write(whole)
+        self._kept(trades, told)
+
+    def _page_of(self, trades: Sequence[Trade], page: Page) -> tuple[Page, list[Event]]:
+        """The page with refused trades, and what is told of them once it stands."""
         said = [self.teller.tell(None, trade) for trade in trades]
         events = [*page.events, *(event for one in said for event in one.kept)]
         whole = replace(page, trades=(*page.trades, *trades), events=events)
-        await self.permission.pages.write(whole, [event for one in said for event in one.told])
+        return whole, [event for one in said for event in one.told]
+
+    def _kept(self, trades: Sequence[Trade], told: Sequence[Event]) -> None:
         self.ended |= {trade.trade_id for trade in trades}
+        if told:
+            self.ports.outlet.publish(told)
+            self.permission.pages.told.set()
+
+    def _is_unusable(self, signal: SignalScored) -> bool:
+        if (why := unusable(signal)) is None:
+            return False
+        warning = self.teller.warning("a signal was passed over", why, self.ports.clock.now_ms())
+        self.ports.outlet.publish([warning])
+        return True
 
     async def _is_known(self, signal: SignalScored) -> bool:
         """Of one that is too old to be entered, only the books know whether it was told here before."""
@@ -100,7 +121,10 @@ class Entering:
         if isinstance(wish, Refusal):
             return refused(signal, account, wish, now_ms)
         self._leave_opposite(signal)
-        found = await self.decide(wish)
+        try:
+            found = await self.decide(wish)
+        except ArithmeticError as error:  # Numbers that nobody can calculate with, as a price of 0.
+            found = refusal("not_supported", f"its numbers: {type(error).__name__}")
         if isinstance(found, Refusal):
             return refused(signal, account, found, self.ports.clock.now_ms())
         return msgspec.structs.replace(found, times=msgspec.structs.replace(found.times, readable_ms=readable_ms))

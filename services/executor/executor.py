@@ -108,10 +108,15 @@ class Executor:
             self._restore(self.kept)
             group.create_task(Reporting(self.ports, self.permission, self.desks, self.trades).run())
             group.create_task(self.reconciling.run())
-            group.create_task(self.statements.run())
+            group.create_task(self._read_statements())
             group.create_task(self.afterwards.run())
             checking = Checking(self.ports, self.permission, self.terms, self.production_trouble)
             group.create_task(checking.run())
+
+    async def _read_statements(self) -> None:
+        """Not before fills that were missed are booked: a line of the statement is told once, to whoever held the symbol."""
+        await self.ready.wait()
+        await self.statements.run()
 
     async def on_signals(self, records: Sequence[tuple[Event | None, Came]]) -> None:
         """Signals of one partition, in order; all of them are in the books when this returns."""
@@ -130,9 +135,12 @@ class Executor:
         await self.on_commands([(event, came)])
 
     def on_risk_state(self, event: RiskStateChanged) -> None:
-        """The guard has said something; an older word than is known counts no more."""
-        known = self.permission.guard
-        if event.account != self.options.account or (known is not None and event.event_time_ms < known.event_time_ms):
+        """The guard has said something; an older word than is known counts no more, unless the known one is of a time to come:
+        then its clock was wrong, and whatever it says since would not be heard."""
+        known, latest_ms = self.permission.guard, self.permission.latest_word_ms()
+        if event.account != self.options.account:
+            return
+        if known is not None and event.event_time_ms < known.event_time_ms <= latest_ms:
             return
         self.permission.guard = event
         if known is None or known.level != event.level:

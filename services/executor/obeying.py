@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from libs.contracts.commands import CommandIssued, answered
 from libs.contracts.event import Event
 from libs.contracts.identity import digest
+from libs.kit.durations import DAY_MS
 from libs.trading.command_check import CommandRefused, TrustedKeys, check_command
 from libs.trading.commands import ChangeConfig, Command, CommandInvalid
 from libs.trading.execution.books import LiveEvent, Obeyed, Page, Place
@@ -14,7 +15,7 @@ from libs.trading.execution.config_change import changed_config
 from services.executor.intake import Came
 from services.executor.pages import Pages
 
-KEPT_AFTER_EXPIRY_MS = 60_000
+KEPT_AFTER_EXPIRY_MS = DAY_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ class Pages:
             try:
                 async with asyncio.timeout(lease.until - self.clock.monotonic()):
                     self.lease = await self.books.renew(lease)
+                if not self._queue:
+                    self.trouble = None
             except TimeoutError:
                 raise LeaseLost("the books did not answer for as long as the lease lasted") from None
             except UnreachableError as error:

@@ -15,7 +15,7 @@ from libs.trading.commands import ChangeConfig, Command
 from libs.trading.execution.books import Kept, Page, Place
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import Trade
-from libs.trading.execution.wish import REFUSALS, refusal, refused
+from libs.trading.execution.wish import REFUSALS, refusal, refused, unusable
 from services.executor.intake import Came
 from services.executor.obeying import Effect, Obeying, change_of, refusing
 from services.executor.pages import Pages
@@ -72,7 +72,9 @@ class PaperExecutor:
         now_ms, account = self.pages.clock.now_ms(), self.pages.options.account
         for event, came in records:
             offsets[came.place] = came.next_offset
-            if isinstance(event, SignalScored) and event.state == "emitted" and not await self._is_known(event, now_ms):
+            if not isinstance(event, SignalScored) or event.state != "emitted" or unusable(event) is not None:
+                continue
+            if not await self._is_known(event, now_ms):
                 trades[event.event_id] = refused(event, account, refusal("paper_mode"), now_ms)
         if not trades:
             self.pages.remember(offsets)

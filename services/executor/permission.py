@@ -15,6 +15,8 @@ from services.executor.pages import Pages
 APART: frozenset[str] = frozenset(("reconciliation", "prices", "clock"))
 """Lines of the checklist that are asked on their own here, each time anew: prices are compared for each signal."""
 MISSED_RECONCILIATIONS = 3
+MOST_AHEAD_SECONDS = 5.0
+"""A word of the guard that is of a later time than this says nothing of now."""
 Blocked = tuple[RefusalReason, str]
 
 
@@ -51,6 +53,11 @@ class Permission:
         reason = next((reason for reason, _ in self._blocked()), None) or self._of_symbol(symbol)
         return Permits(entries=reason is None, only_stops=only_stops, why_not=reason or "")
 
+    def latest_word_ms(self) -> int:
+        """The latest time of which a word of the guard may be."""
+        clock = self.pages.clock
+        return clock.now_ms() + int(MOST_AHEAD_SECONDS * 1000 * clock.speed)
+
     def reasons(self) -> tuple[str, ...]:
         """Why nothing may be opened, in sentences; none when something may."""
         return tuple(
@@ -74,6 +81,8 @@ class Permission:
     def _of_symbol(self, symbol: str) -> RefusalReason | None:
         if symbol in self._kept_out:
             return "foreign"
+        if not self.config.may_trade(symbol):
+            return "not_enabled"
         return "locked" if self._locks.get(symbol, 0) > self.pages.clock.now_ms() else None
 
     def _blocked(self) -> Iterable[Blocked]:
@@ -103,7 +112,9 @@ class Permission:
             yield "guard_silent", "it has not been heard yet"
             return
         silent = (clock.now_ms() - guard.event_time_ms) / 1000 / clock.speed
-        if silent > self.pages.options.guard_silent_seconds:
+        if guard.event_time_ms > self.latest_word_ms():
+            yield "guard_silent", f"its time is {-silent:.0f} s ahead of the venue's"
+        elif silent > self.pages.options.guard_silent_seconds:
             yield "guard_silent", f"for {silent:.0f} s"
         elif not guard.entries_allowed:
             yield "risk_blocked", "; ".join(guard.reasons[:3])

@@ -27,6 +27,8 @@ from services.executor.telling import Teller
 
 SOONEST_SECONDS = 0.5
 """Two comparisons are at least so far apart, and ever further while something goes on asking for them."""
+MOST_LOOKS = 5
+"""Of a person's `sync`: where others trade all the time there is always something new, and other commands wait behind it."""
 _LOGGER = get_logger("executor.reconciling")
 
 
@@ -101,7 +103,9 @@ class Reconciling:
         try:
             self._thorough = True
             found = await self.compare()
-            while found.look_again_ms is not None:
+            for _ in range(MOST_LOOKS - 1):
+                if found.look_again_ms is None:
+                    break
                 await clock.sleep(max(0.0, (found.look_again_ms - clock.now_ms()) / 1000))
                 self._thorough = True
                 found = await self.compare()

@@ -12,12 +12,13 @@ from libs.exchanges.pictures import QUOTE_ASSETS
 from libs.exchanges.session import SessionOptions
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import known_instruments
-from libs.kit.errors import BadMessage
+from libs.kit.errors import BadMessage, TryAgain
 from libs.kit.logging import get_logger
 from libs.trading.execution.admission import Quote
 from libs.trading.filters import SymbolFilters
 
 REFRESH_SECONDS = 600.0
+RETRY_SECONDS = 5.0
 MINUTE_MS = 60_000
 FEED = "order_price"
 TRADING = "TRADING"
@@ -56,9 +57,12 @@ class VenueMarket:
         return Decimal(bars[0].close) if bars else None
 
     async def add(self, symbols: Sequence[str]) -> None:
-        """Follow these too. Raises `VenueError`."""
+        """Follow these too. Raises `TryAgain` while the venue does not answer."""
         fresh = [symbol for symbol in symbols if symbol not in self._symbols]
-        found = await known_instruments(self.account.market_data, fresh)
+        try:
+            found = await known_instruments(self.account.market_data, fresh)
+        except VenueError as error:
+            raise TryAgain(str(error), RETRY_SECONDS) from None
         for symbol, instrument in found.items():
             try:
                 self._filters[symbol] = symbol_filters(instrument)
@@ -86,7 +90,12 @@ class VenueMarket:
                 continue
             # One that is told no more does not trade any more.
             self._statuses = dict.fromkeys(self._statuses, "GONE") | {name: one.status for name, one in found.items()}
-            self._filters |= {name: symbol_filters(one) for name, one in found.items()}
+            for name, one in found.items():
+                try:
+                    self._filters[name] = symbol_filters(one)
+                except BadMessage as error:
+                    _LOGGER.warning("a symbol cannot be traded", symbol=name, why=str(error))
+                    self._statuses[name] = "UNREADABLE"
 
     def on_connecting(self) -> None:
         """Prices are as old as they are."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from libs.contracts.event import Event
 from libs.contracts.topics import COMMAND, RISK_STATE, SIGNAL_SCORED
 from libs.contracts.trading import RiskStateChanged
-from libs.kit.errors import UnreachableError
+from libs.kit.errors import UnreachableError, UserError
 from libs.kit.keys import TrustedFolder
 from libs.kit.logging import get_logger
 from libs.kit.service import ServiceContext
@@ -118,6 +118,11 @@ async def _hear(intake: Intake, routes: Sequence[Route], wiring: Wiring) -> None
             await intake.run(routes)
         except* UnreachableError as errors:
             wiring.context.miss(TOPICS, str(errors.exceptions[0]))
+        except* UserError as errors:
+            # A person has to look at the broker; what is open is protected and left meanwhile, which ending would not do.
+            problem = str(errors.exceptions[0])
+            wiring.context.miss(TOPICS, problem)
+            _LOGGER.error("topics cannot be read, so nothing is entered and nobody is obeyed", why=problem)
         await asyncio.sleep(_RETRY_SECONDS)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from libs.kit.durations import DAY_MS
 from libs.store.live_rows import packed
 from libs.trading.execution.books import (
     ConfigTaken,
@@ -99,7 +100,7 @@ class MemoryBooks:
             frozenset(trade.trade_id for trade in trades if trade.is_final),
             kept.configs[max(kept.configs)] if kept.configs else None,
             dict(kept.offsets),
-            {nonce: each.expires_ms for nonce, each in kept.obeyed.items() if each.expires_ms > now_ms},
+            {nonce: each.expires_ms for nonce, each in kept.obeyed.items() if each.expires_ms > now_ms - DAY_MS},
             kept.statement_span[1],
             [trade for trade in trades if trade.is_final],
         )

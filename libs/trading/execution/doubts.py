@@ -14,13 +14,19 @@ DOUBT_MS = 1_000
 """So long may it be unknown whether a stop stands before another is sent: two of them close no more than one."""
 
 
+MOST_QUESTIONS = 5
+"""So many orders are asked for at once, those first of which nothing was heard for the longest time: in a long trouble there may
+be hundreds in doubt, and a question for each would leave nothing of the request budget for what protects."""
+
+
 def questions(trade: Trade, holding: Holding, now_ms: int) -> list[Move]:
     """What to ask for now: orders in doubt until it is final what became of them, triggered ones by the order that they became,
     orders at market that have not ended, and fills that the venue has counted and not listed."""
     moves: list[Move] = []
-    for order in trade.orders:
-        if (at_ms := _question_ms(order)) is not None:
-            due(moves, Ask(order), at_ms, now_ms)
+    asked = [(order, at_ms) for order in trade.orders if (at_ms := _question_ms(order)) is not None]
+    late = sorted((one for one in asked if one[1] <= now_ms), key=lambda one: one[0].updated_ms)
+    for order, at_ms in (*late[:MOST_QUESTIONS], *(one for one in asked if one[1] > now_ms)):
+        due(moves, Ask(order), at_ms, now_ms)
     if holding.missing > 0:
         due(moves, Fetch("fills"), _fills_due(trade), now_ms)
     return moves

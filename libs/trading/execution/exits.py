@@ -29,7 +29,8 @@ _KINDS: dict[Leg, ExitKind] = {
     "take_profit_2": "take_profit",
     "trailing": "trailing",
 }
-FIRST_DELAY_MS, LONGEST_DELAY_MS, LONGEST_TARGET_DELAY_MS = 250, 10_000, 900_000
+FIRST_DELAY_MS, LONGEST_DELAY_MS, LONGEST_TARGET_DELAY_MS = 250, 4_000, 900_000
+"""Between tries: a stop that the venue takes again has to stand within 5 s, and a leg has generations for an hour of trouble."""
 SECOND_STOP = "duplicate -4130"
 TRIGGERS_AT_ONCE = "price -2021"
 GIVEN_UP_AFTER = 3
@@ -249,15 +250,20 @@ def _place(position: Position, order: OurOrder | None, moves: list[Move]) -> Non
     before = position.of(order.leg)
     longest = LONGEST_DELAY_MS if order.leg in (*STOP_LEGS, "close") else LONGEST_TARGET_DELAY_MS
     failures = _failures(before)
-    at_ms = before[-1].updated_ms + _delay(failures, longest) if failures else position.now_ms
+    at_ms = _tried_ms(before[-1]) + _delay(failures, longest) if failures else position.now_ms
     due(moves, Place(order), at_ms, position.now_ms)
 
 
+def _tried_ms(order: OurOrder) -> int:
+    """When it failed; one in doubt is asked about again and again, so that its beginning counts."""
+    return order.intended_ms if in_doubt(order) else order.updated_ms
+
+
 def _failures(orders: Sequence[OurOrder]) -> int:
-    """How many at the end came to nothing, one after the other."""
+    """How many at the end came to nothing, or to nothing that is known, one after the other."""
     count = 0
     for order in reversed(orders):
-        if order.status not in ("rejected", "expired") or order.executed > ZERO:
+        if not (in_doubt(order) or order.status in ("rejected", "expired")) or order.executed > ZERO:
             break
         count += 1
     return count

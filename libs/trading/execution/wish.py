@@ -66,6 +66,10 @@ REFUSALS: dict[RefusalReason, str] = {
 }
 """Why a signal or a command was not entered, one sentence each."""
 
+LONGEST_ID = 200
+MOST_VERSION = 2**31 - 1
+"""What the column of a strategy's version holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -97,6 +101,16 @@ class EntryWish:
 def refusal(reason: RefusalReason, detail: str = "") -> Refusal:
     """Why not, in the reason's sentence and what is special about this time."""
     return Refusal(reason, f"{REFUSALS[reason]}: {detail}" if detail else REFUSALS[reason])
+
+
+def unusable(signal: SignalScored) -> str | None:
+    """Why no book can hold what becomes of the signal, in words; None for every signal that an engine writes. Such a record is
+    passed over: whoever ended at it would meet it again at the next start, with positions that nobody looks after meanwhile."""
+    if not 0 < len(signal.event_id) <= LONGEST_ID or "|" in signal.event_id:
+        return f"its id {signal.event_id[:LONGEST_ID]!r} is none"
+    if not 0 <= signal.version <= MOST_VERSION:
+        return f"its version {signal.version} is none"
+    return None
 
 
 def wish_of(signal: SignalScored, config: LiveConfig, now_ms: int) -> EntryWish | Refusal:

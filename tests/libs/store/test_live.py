@@ -1,6 +1,7 @@
 """The executor's books: who may write, what stands after a kill, and that a page is written whole, once, or not at all."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -211,6 +212,14 @@ async def test_expired_nonces_are_not_carried_along_but_never_taken_again(engine
     assert (await found.load(lease)).nonces == {}
     with pytest.raises(NonceTaken, match="n1"):
         await found.write(lease, Page(obeyed=[replaced(old, time_ms=old.time_ms + 1)]))
+
+
+async def test_a_nonce_that_is_over_by_the_servers_clock_alone_is_still_known(engine: AsyncEngine) -> None:
+    found = books(engine)
+    lease = await held(found)
+    lately = replaced(COMMAND, expires_ms=int(time.time() * 1000) - 30_000)
+    await found.write(lease, Page(obeyed=[lately]))
+    assert (await found.load(lease)).nonces == {lately.nonce: lately.expires_ms}
 
 
 async def test_trades_of_which_late_news_may_come_are_told_at_a_start(engine: AsyncEngine) -> None:

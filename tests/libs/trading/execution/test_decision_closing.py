@@ -1,26 +1,29 @@
 """How a position is closed, by whom it may be, and when it is over."""
 
+import itertools
 from decimal import Decimal
 
 import msgspec
 import pytest
 
 from libs.kit.durations import HOUR_MS
-from libs.trading.execution.decision import SETTLED_MS, Fetch, Note
+from libs.trading.execution.decision import SETTLED_MS, Ask, Fetch, Note, Place, next_moves
 from libs.trading.execution.document import CloseWish
 from libs.trading.execution.facts import (
     Answered,
     CloseWished,
     Filled,
     FundingPaid,
+    Intended,
     NotFound,
     OrderSeen,
     PositionSeen,
+    Sending,
     Unclear,
 )
 from libs.trading.execution.folds import fold, fold_all
 from libs.trading.execution.folds_orders import READ_DELAY_MS
-from tests.libs.trading.execution.carrier import HOLD_MS, START_MS, VALID_MS
+from tests.libs.trading.execution.carrier import ALLOWED, HOLD_MS, START_MS, VALID_MS
 from tests.libs.trading.execution.situations import (
     ONLY_STOPS,
     begun,
@@ -214,3 +217,23 @@ def test_a_late_fill_of_an_entry_that_was_given_up_opens_the_trade_again() -> No
     carrier.trade = reopened
     carrier.settle(2_000)
     assert len(standing(carrier, "stop")) == 1
+
+
+def test_in_a_long_trouble_closes_are_sent_ever_more_seldom_and_asked_for_in_turns() -> None:
+    carrier = held()
+    trade, start_ms = carrier.trade, carrier.venue.now_ms
+    trade = fold(trade, CloseWished(CloseWish(reason="command", since_ms=start_ms)))
+    asked = 0
+    for now_ms in range(start_ms, start_ms + 600_000, 250):
+        found = next_moves(trade, now_ms, ALLOWED)
+        asked = max(asked, sum(isinstance(move, Ask) for move in found))
+        for move in found:
+            if isinstance(move, Place):
+                sending = Sending(move.order.client_id, now_ms + 2_000, now_ms)
+                trade = fold_all(
+                    trade, Intended(move.order, now_ms), sending, Unclear(move.order.client_id, now_ms + 100)
+                )
+    closes = [order.intended_ms for order in trade.orders if order.leg == "close"]
+    assert 100 < len(closes) < 200, "a leg has a thousand generations"
+    assert max(after - before for before, after in itertools.pairwise(closes)) <= 4_250
+    assert asked <= 5

@@ -1,0 +1,50 @@
+"""Signals that nobody can use, and two wishes at once: neither ends the executor, nor gets a second trade into a symbol."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from libs.contracts.trading import AlertRaised
+from services.executor.intake import Came
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import floor
+from tests.services.executor.test_commands import commanded, obeyed, said
+
+
+async def test_a_signal_that_no_book_can_hold_is_passed_over_and_the_next_one_entered(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor()
+        await one.ready()
+        worthless = msgspec.structs.replace(at.signal(event_id="p"), price=Decimal(0))
+        for event in (at.signal(event_id="a|b"), at.signal(event_id="v", version=2**31), worthless):
+            await one.signal(event)
+        documents = at.database.documents()
+        assert [(name, found.reason) for name, found in documents.items()] == [("p", "not_supported")]
+        assert len([alert for alert in one.heard.of(AlertRaised) if "passed over" in alert.title]) == 2
+        await one.signal(at.signal())
+        await one.trade("signal-1", lambda found: found.times.protected_ms > 0)
+
+
+async def test_a_person_does_not_get_into_a_symbol_while_a_signals_refusals_are_written(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        stop = str(at.price() * Decimal("0.98"))
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def gate(moment: str) -> None:
+            if moment == "before write":
+                begun.set()
+                await go_on.wait()
+
+        at.database.gate = gate
+        both = [(at.signal(1, strategy="another"), Came(("signals", 0), 1)), (at.signal(2), Came(("signals", 0), 2))]
+        signals = asyncio.create_task(one.executor.on_signals(both))
+        await begun.wait()
+        command = asyncio.create_task(obeyed(one, said(key, 1, "enter", symbol=SYMBOL, direction="long", stop=stop)))
+        await asyncio.sleep(0)
+        go_on.set()
+        await signals
+        answer = await command
+        assert (answer.accepted, answer.details) == (False, {"why": "position_open"})
+        assert [trade.trade_id for trade in one.executor.trades().values()] == ["signal-2"]
