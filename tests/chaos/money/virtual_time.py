@@ -29,6 +29,10 @@ class VirtualClock:
         """Milliseconds since the epoch."""
         return self._start_ms + int((self.seconds - START_SECONDS) * 1000 + 1e-6)
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the loop, whose time this is."""
+        await asyncio.sleep(seconds)
+
     def timer_ms(self) -> float:
         """A scale that only grows, ms."""
         return self.seconds * 1000
