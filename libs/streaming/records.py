@@ -103,6 +103,20 @@ class LogReader:
         await self._require(at)
         return int((await self._consumer.end_offsets([at]))[at])
 
+    async def newest(self, topic: str, partition: int, key: bytes) -> int | None:
+        """The offset of the newest record with that key, looked for from the end in growing steps; None when there is none."""
+        beginning, until = await self.beginning(topic, partition), await self.end(topic, partition)
+        step = 1
+        while until > beginning:
+            since = max(beginning, until - step)
+            found = [
+                one async for batch in self.range(topic, partition, since, until) for one in batch if one.key == key
+            ]
+            if found:
+                return found[-1].offset
+            until, step = since, step * 8
+        return None
+
     async def range(self, topic: str, partition: int, start: int, end: int) -> AsyncIterator[list[Record]]:
         """Batches of the records with `start <= offset < end` in order; what retention has deleted is left out."""
         at = TopicPartition(topic, partition)

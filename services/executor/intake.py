@@ -31,11 +31,11 @@ Take = Callable[[Sequence[tuple[Event | None, Came]]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A topic and who takes its events. `newest_only`: what was said before this start counts no more."""
+    """A topic and who takes its events. `newest_of`: the newest word under that key from before this start counts."""
 
     topic: Topic
     take: Take
-    newest_only: bool = False
+    newest_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,9 @@ class Intake:
 
     async def _start(self, log: LogReader, route: Route, place: Place, number: int) -> int:
         end = await log.end(route.topic.name, number)
-        if route.newest_only:
-            return max(0, end - 1)
+        if route.newest_of is not None:
+            found = await log.newest(route.topic.name, number, route.newest_of.encode())
+            return end if found is None else found
         start = self.offsets.get(place, 0)
         if start > end:
             raise UserError(

@@ -91,7 +91,8 @@ async def with_topics(wiring: Wiring, executor: Taking) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(wiring.outlet.run(producer))
             letters = DeadLetters(producer, NAME)
-            group.create_task(_hear(Intake(bootstrap, {}, letters), [Route(RISK_STATE, _risk(executor), True)], wiring))
+            guard = Route(RISK_STATE, _risk(executor), newest_of=wiring.settings.account.account)
+            group.create_task(_hear(Intake(bootstrap, {}, letters), [guard], wiring))
             await executor.ready.wait()
             routes = [Route(SIGNAL_SCORED, executor.on_signals), Route(COMMAND, executor.on_commands)]
             group.create_task(_hear(Intake(bootstrap, executor.offsets, letters), routes, wiring))

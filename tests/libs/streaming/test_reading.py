@@ -16,7 +16,7 @@ from libs.streaming.admin import ensure_topics
 from libs.streaming.deadletter import DeadLetters, original_of, replay
 from libs.streaming.memory import MemoryBus, MemoryProducer, MemoryTail
 from libs.streaming.producer import EventProducer
-from libs.streaming.records import beginning_offset, end_offset, read_range
+from libs.streaming.records import LogReader, beginning_offset, end_offset, read_range
 from libs.streaming.tail import FROM_BEGINNING, TailConsumer, read_tail
 from tests.libs.streaming.broker import fail, new_topic, put, until, whole
 from tests.support.servers import Broker
@@ -34,6 +34,19 @@ async def test_ranges_hold_exactly_their_offsets(kafka_bootstrap: str) -> None:
         assert [record.value for record in read] == NUMBERS[start:end]
     assert [record.value for record in await read_tail(kafka_bootstrap, topic, 0, 3)] == NUMBERS[-3:]
     assert [record.value for record in await read_tail(kafka_bootstrap, topic, 0, 300)] == NUMBERS
+
+
+async def test_the_newest_of_a_key_is_found_behind_others(kafka_bootstrap: str) -> None:
+    topic = await new_topic(kafka_bootstrap)
+    producer = EventProducer(kafka_bootstrap, service="test", on_failure=fail)
+    await producer.start()
+    for key in ("main", "main", *["other"] * 40):
+        await producer.send_encoded(topic, Encoded(b"{}", []), key=key.encode(), partition=0)
+    await producer.stop()
+    async with LogReader(kafka_bootstrap) as log:
+        assert await log.newest(topic, 0, b"main") == 1
+        assert await log.newest(topic, 0, b"other") == 41
+        assert await log.newest(topic, 0, b"nobody") is None
 
 
 async def test_what_retention_has_deleted_is_left_out(kafka_bootstrap: str) -> None:
