@@ -23,7 +23,7 @@ from tests.chaos.money.judge import Outcome, judge
 from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Blow, Plan, Role
 from tests.chaos.money.protection import Protection
-from tests.chaos.money.run import Planner, Verdict, closes_the_venue
+from tests.chaos.money.run import Verdict, closes_the_venue
 from tests.chaos.processes.exchange import WARM_UP_MS, account_of, exchange, house_of, watched
 from tests.chaos.processes.keeper import EXPECTED, Keeper
 from tests.chaos.processes.log import FaultLog
@@ -110,7 +110,7 @@ class ProcessRun:
                 self.begin(self.servers.lose_broker(seconds))
 
 
-async def run_seed(seed: int, servers: Servers, folder: Path, planner: Planner = plan_of) -> Verdict:
+async def run_seed(seed: int, servers: Servers, folder: Path) -> Verdict:
     """Run it; everything that it says and does is in the folder, which exists."""
     log = FaultLog(folder / "faults.jsonl", SystemClock().now_ms())
     verdict = Verdict(seed)
@@ -121,7 +121,7 @@ async def run_seed(seed: int, servers: Servers, folder: Path, planner: Planner =
         async with _processes(run), surroundings(servers.broker.bootstrap) as producer:
             await _until_ready(run)
             log.start_ms = SystemClock().now_ms() + LEAD_MS
-            plan = planner(seed, log.start_ms, market)
+            plan = plan_of(seed, log.start_ms, market)
             for fault in plan.faults:
                 venue.simulation.desk.add(fault, venue.simulation.clock.now_ms())
                 log.tell(
