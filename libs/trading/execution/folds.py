@@ -43,6 +43,7 @@ from libs.trading.execution.facts import (
 )
 from libs.trading.execution.folds_orders import (
     READ_DELAY_MS,
+    fold_fill,
     fold_order,
     in_doubt,
     is_given_up,
@@ -229,7 +230,12 @@ def _filled(trade: Trade, fact: Filled) -> Trade:
         is_maker=seen.is_maker,
         time_ms=seen.time_ms,
     )
-    return _changed(trade, fills=tuple(sorted((*trade.fills, fill), key=lambda one: (one.time_ms, one.trade_id))))
+    fills = tuple(sorted((*trade.fills, fill), key=lambda one: (one.time_ms, one.trade_id)))
+    after = _changed(trade, fills=fills)
+    if order is None:
+        return after
+    changed = fold_fill(order, seen)
+    return _attributed(_with_order(after, changed), changed)
 
 
 def _order_of(trade: Trade, seen: ExecutionSeen) -> OurOrder | None:

@@ -16,6 +16,7 @@ from libs.trading.execution.facts import (
     Canceled,
     CancelRefused,
     Dropped,
+    ExecutionSeen,
     NeverSent,
     NotFound,
     Refused,
@@ -42,6 +43,17 @@ OrderFact = (
 def fold_order(order: OurOrder, fact: OrderFact) -> OurOrder:
     """The order after a fact about it."""
     return _FOLDS[type(fact)](order, fact)
+
+
+def fold_fill(order: OurOrder, seen: ExecutionSeen) -> OurOrder:
+    """The order after a fill of its own: a conditional that has one waits no longer, whatever an older read still says of it, and
+    is followed by the number of the order that it became. A plain order says itself what it has filled."""
+    if not order.is_conditional:
+        return order
+    after = _reached(order, "partially_filled", seen.time_ms, "")
+    number = seen.order_id if order.order_id is None else order.order_id
+    executed = max(order.executed, seen.quantity)
+    return _changed(after, order_id=number, triggered_ms=order.triggered_ms or seen.time_ms, executed=executed)
 
 
 def in_doubt(order: OurOrder) -> bool:

@@ -177,6 +177,22 @@ def test_a_stop_that_was_filled_in_part_leaves_no_rest_without_an_end() -> None:
     assert carrier.venue.position == 0
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_stop_with_a_fill_is_believed_to_wait_by_no_old_read(is_lost: bool) -> None:
+    carrier = held()
+    carrier.venue.next_fill = "partly"
+    carrier.venue.trade_at(Decimal(90))
+    carrier.venue.told.clear()  # Nobody was there, and what is read of the stop is of a moment before its trigger.
+    if is_lost:
+        carrier.crash()
+    carrier.age_ms = 1
+    carrier.look()
+    carrier.age_ms = 0
+    carrier.settle(1_000)
+    assert [fill.leg for fill in carrier.trade.fills] == ["entry", "stop", "close"]
+    assert carrier.venue.position == 0
+
+
 def test_a_persons_stop_goes_over_a_bridge() -> None:
     carrier = held()
     carrier.hear(StopMoved(Decimal(95), carrier.venue.now_ms))

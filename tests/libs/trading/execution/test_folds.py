@@ -46,6 +46,7 @@ from tests.libs.trading.execution.carrier import PRICE, START_MS, Carrier, a_tra
 from tests.libs.trading.execution.model_venue import ModelVenue
 
 QUANTITY = Decimal("0.010")
+ONE_CENT = Decimal("0.01")
 STATUSES: tuple[OrderStatus, ...] = ("new", "partially_filled", "filled", "canceled", "rejected", "expired", "unknown")
 ALGO: tuple[AlgoStatus, ...] = ("waiting", "triggered", "finished", "canceled", "expired", "rejected")
 
@@ -142,8 +143,12 @@ def test_the_same_fact_twice_is_once(some: list[Fact], fact: Fact) -> None:
     assert fold(once, fact) == once
 
 
-@given(st.lists(executions, max_size=5, unique_by=lambda one: one.trade_id))
-def test_fills_may_be_heard_in_any_order(some: list[ExecutionSeen]) -> None:
+@given(st.lists(st.tuples(executions, st.sampled_from(NAMES)), max_size=5, unique_by=lambda one: one[0].trade_id))
+def test_fills_may_be_heard_in_any_order(named: list[tuple[ExecutionSeen, str]]) -> None:
+    """An order has one number at the venue, and its list of fills says no name."""
+    some = [
+        replace(one, order_id=1 + NAMES.index(name), client_id=name if one.client_id else "") for one, name in named
+    ]
     found = {
         (profit_of_trade(trade), holding_of(trade))
         for order in itertools.islice(itertools.permutations(some), 6)
@@ -264,6 +269,22 @@ def test_a_conditional_is_over_only_when_the_order_that_it_became_is() -> None:
     assert (_of(over, stop).status, _of(over, stop).executed) == ("expired", Decimal("0.004"))
     old = AlgoSeen(stop.client_id, 3, "SELL", "waiting", Decimal(0), Decimal(90))
     assert _of(fold(over, Answered(stop.client_id, old, START_MS + 9_200)), stop).status == "expired"
+
+
+def test_a_fill_of_a_conditional_says_that_it_was_triggered_and_what_it_became() -> None:
+    stop = HELD.orders[1]
+    sold = ExecutionSeen(
+        77, 44, "SELL", Decimal(90), Decimal("0.004"), ONE_CENT, "USDT", ONE_CENT, Decimal(0), False, START_MS + 9_000
+    )
+    old = AlgoSeen(stop.client_id, 3, "SELL", "waiting", Decimal(0), Decimal(90))
+    facts = (
+        Filled(replace(sold, client_id=stop.client_id)),
+        Answered(stop.client_id, old, START_MS + 9_100),
+    )
+    for order in itertools.permutations(facts):
+        after = _of(fold_all(HELD, *order), stop)
+        assert (after.order_id, after.triggered_ms, after.executed) == (44, START_MS + 9_000, Decimal("0.004"))
+        assert after.status == "partially_filled"
 
 
 def _of(trade: Trade, order: OurOrder) -> OurOrder:
