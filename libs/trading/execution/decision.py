@@ -20,7 +20,7 @@ from libs.trading.execution.exits import (
 )
 from libs.trading.execution.facts import CloseWished, Dropped, Ended
 from libs.trading.execution.folds import TWO_READS_MS, is_seen_flat
-from libs.trading.execution.folds_orders import READ_DELAY_MS
+from libs.trading.execution.folds_orders import READ_DELAY_MS, is_overdue
 from libs.trading.execution.moves import (
     Ask,
     Cancel,
@@ -119,11 +119,13 @@ def _open(position: Position, permits: Permits) -> list[Move]:
 
 
 def _look(position: Position) -> list[Move]:
-    """Whether something is held at all, where a read said no, or the venue had nothing to reduce."""
+    """Whether something is held at all, where a read said no, the venue had nothing to reduce, or a stop says no more than that
+    it was triggered."""
     closes = position.of("close")
     is_refused = bool(closes) and (closes[-1].reason or "").startswith("reduce_only")
     moves: list[Move] = []
-    if position.trade.flat_reads or is_refused:
+    is_silent = not position.stands and any(is_overdue(one, position.now_ms) for one in position.trade.orders)
+    if position.trade.flat_reads or is_refused or is_silent:
         _read(position, moves)
         due(moves, Fetch("fills"), position.trade.fills_read_ms + TWO_READS_MS, position.now_ms)
     return moves

@@ -1,7 +1,7 @@
 """What is not known of a trade's orders, and when the venue is to be asked for it."""
 
 from libs.trading.execution.document import OurOrder, Trade
-from libs.trading.execution.folds_orders import READ_DELAY_MS, in_doubt
+from libs.trading.execution.folds_orders import OVERDUE_MS, READ_DELAY_MS, in_doubt
 from libs.trading.execution.moves import Ask, Fetch, Move, due
 from libs.trading.execution.sums import Holding
 
@@ -32,11 +32,6 @@ def questions(trade: Trade, holding: Holding, now_ms: int) -> list[Move]:
     return moves
 
 
-def is_followed(order: OurOrder) -> bool:
-    """Whether a conditional was triggered and its order has not ended: nothing is protected anew before it has."""
-    return bool(order.triggered_ms) and not order.is_final
-
-
 def may_not_stand(order: OurOrder, now_ms: int) -> bool:
     """Whether a closing stop has been in doubt for so long, or not found so often, that another is sent: the venue refuses a
     second one where the first stands (-4130), and both together close no more than one."""
@@ -51,6 +46,8 @@ def _question_ms(order: OurOrder) -> int | None:
     if order.status == "submitting":  # Its sender would have said by then what came of it.
         return order.valid_until_ms + READ_DELAY_MS
     is_at_market = order.price is None and not order.is_conditional
+    if order.triggered_ms and order.updated_ms - order.triggered_ms >= OVERDUE_MS:
+        return order.updated_ms + OVERDUE_MS
     return order.updated_ms + FOLLOW_MS if order.triggered_ms or is_at_market else None
 
 

@@ -9,11 +9,11 @@ import msgspec
 
 from libs.trading.execution.client_ids import MOST_GENERATIONS, Leg, OrderTag
 from libs.trading.execution.document import ZERO, CloseWish, OurOrder, Trade
-from libs.trading.execution.doubts import is_followed, may_not_stand
+from libs.trading.execution.doubts import may_not_stand
 from libs.trading.execution.facts import Dropped
-from libs.trading.execution.folds_orders import in_doubt
+from libs.trading.execution.folds_orders import OVERDUE_MS, in_doubt, is_followed, is_overdue
 from libs.trading.execution.levels import filters_of, levels_of
-from libs.trading.execution.moves import Cancel, Move, Note, Place, due
+from libs.trading.execution.moves import Cancel, Move, Note, Place, Wait, due
 from libs.trading.execution.protection import Exit, ExitKind, Held, Levels, Resting, first_part, next_step
 from libs.trading.execution.sums import Holding, exit_side, filled_of, profit_of_trade
 from libs.trading.filters import SymbolFilters
@@ -59,8 +59,10 @@ def protecting(position: Position, *, only_stops: bool) -> list[Move]:
     """The next step towards the exits that it should have; with `only_stops` no more than a stop that is missing."""
     trade = position.trade
     levels = _levels(trade)
-    if levels is None or trade.rules is None or any(is_followed(one) for one in trade.orders):
+    if levels is None or trade.rules is None:
         return []
+    if followed := [one for one in trade.orders if is_followed(one) and not is_overdue(one, position.now_ms)]:
+        return [Wait(min(one.triggered_ms for one in followed) + OVERDUE_MS)]
     filters = filters_of(trade.symbol, trade.rules)
     held = _held(position, levels, filters)
     step = next_step(levels, held, filters, _resting(position))
@@ -107,7 +109,7 @@ def cancelling(position: Position, legs: frozenset[Leg]) -> list[Move]:
             continue
         if order.status == "intended":
             moves.append(Note(Dropped(order.client_id, "not_wanted", position.now_ms)))
-        elif not in_doubt(order) and not is_followed(order):
+        elif not in_doubt(order) and (not is_followed(order) or is_overdue(order, position.now_ms)):
             moves.append(Cancel(order))
     return moves
 
@@ -211,6 +213,10 @@ def _ask_for(position: Position, exit_: Exit, moves: list[Move]) -> None:
             moves.append(Note(Dropped(order.client_id, "not_wanted", position.now_ms)))
             return
         if in_doubt(order) and not (exit_.leg == "stop" and may_not_stand(order, position.now_ms)):
+            return
+        if exit_.kind == "take_profit" and is_followed(
+            order
+        ):  # A stop stands meanwhile, and two targets could sell twice.
             return
     if exit_.leg == "stop" and _is_second(position):
         _ask_for(position, Exit("bridge", "stop", exit_.trigger, position.holding.left), moves)

@@ -46,7 +46,9 @@ from libs.trading.execution.folds_orders import (
     fold_fill,
     fold_order,
     in_doubt,
+    is_followed,
     is_given_up,
+    is_overdue,
     is_second_stop,
 )
 from libs.trading.execution.funding import with_funding, with_line, with_reading
@@ -186,7 +188,8 @@ def _stop_failed(trade: Trade, at_ms: int, *, at_once: bool) -> Trade:
 
 def _bridge_failed(trade: Trade, at_ms: int) -> Trade:
     """The price has passed where the stop was to be moved. One that stands stays; without one the position is closed."""
-    standing = next((one for one in trade.orders if one.leg == "stop" and one.status == "new" and one.trigger), None)
+    stops = (one for one in trade.orders if one.leg == "stop" and one.status == "new" and not one.triggered_ms)
+    standing = next((one for one in stops if one.trigger), None)
     if standing is None or trade.bracket is None or standing.trigger is None:
         return _stop_failed(trade, at_ms, at_once=True)
     return _changed(trade, bracket=msgspec.structs.replace(trade.bracket, stop=standing.trigger))
@@ -296,7 +299,7 @@ def _position_seen(trade: Trade, fact: PositionSeen) -> Trade:
     if is_our_side and holding_of(trade).left > ZERO:
         return _changed(trade, flat_reads=())
     moving = any(in_doubt(one) or (one.leg in ("entry", "close") and not one.is_final) for one in trade.orders)
-    if moving or any(one.triggered_ms and not one.is_final for one in trade.orders):
+    if moving or any(is_followed(one) and not is_overdue(one, fact.at_ms) for one in trade.orders):
         return trade
     if fact.at_ms < last_trade_ms(trade) + READ_DELAY_MS:
         return trade

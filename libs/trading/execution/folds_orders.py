@@ -27,6 +27,9 @@ from libs.trading.execution.facts import (
 
 READ_DELAY_MS = 2_000
 """So old may be what a venue tells of positions and conditional orders, and so late may it find an order that it took."""
+OVERDUE_MS = 3_000
+"""The venue makes an order of a trigger within some 20 ms (reference facts, 7), and tells it at most 2 s late: a conditional
+whose order has not ended after this protects nothing, and a position may be without a stop for 5 s."""
 LEAST_QUESTIONS = 3
 NOT_FOUND = "not_found"
 """The reason of an order that ended because the venue does not know it: our own conclusion, and no word of the venue's."""
@@ -59,6 +62,17 @@ def fold_fill(order: OurOrder, seen: ExecutionSeen) -> OurOrder:
 def in_doubt(order: OurOrder) -> bool:
     """Whether it was sent, perhaps, and nothing says what became of it."""
     return order.status in ("submitting", "unknown")
+
+
+def is_followed(order: OurOrder) -> bool:
+    """Whether a conditional was triggered and its order has not ended: nothing is protected anew before it has, or is overdue."""
+    return bool(order.triggered_ms) and not order.is_final
+
+
+def is_overdue(order: OurOrder, now_ms: int) -> bool:
+    """Whether a followed one has been that for too long: it is asked for still, and what it was to do is done anew. Either only
+    lessens the position, so that the two together close no more than one."""
+    return is_followed(order) and now_ms - order.triggered_ms >= OVERDUE_MS
 
 
 def is_given_up(order: OurOrder) -> bool:
@@ -173,15 +187,22 @@ def _not_found(order: OurOrder, fact: NotFound) -> OurOrder:
 def _canceled(order: OurOrder, fact: Canceled) -> OurOrder:
     if order.is_final:
         return order
-    if order.triggered_ms:
+    if order.triggered_ms and not _became_nothing(order, fact.at_ms):
         return _changed(order, asked=0, updated_ms=fact.at_ms)
     return _changed(order, status="canceled", updated_ms=fact.at_ms)
 
 
 def _cancel_refused(order: OurOrder, fact: CancelRefused) -> OurOrder:
+    """One whose trigger came to nothing that can be cancelled is over, until the venue proves us wrong."""
     if order.is_final or order.status == "intended":
         return order
+    if fact.verdict in TO_BE_ASKED and _became_nothing(order, fact.at_ms):
+        return _changed(order, status="expired", reason=NOT_FOUND, updated_ms=fact.at_ms)
     return _changed(order, status="unknown", asked=0, updated_ms=fact.at_ms)
+
+
+def _became_nothing(order: OurOrder, at_ms: int) -> bool:
+    return order.order_id is None and is_overdue(order, at_ms)
 
 
 def _dropped(order: OurOrder, fact: Dropped) -> OurOrder:

@@ -41,16 +41,19 @@ class Standing:
     executed: Decimal = ZERO
     became: int | None = None
     by: FillBy = "executor"
+    is_silent: bool = False
     history: list[tuple[int, AlgoStatus, int | None]] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
-        return self.status in ("new", "partially_filled")
+        return self.status in ("new", "partially_filled") and not self.is_silent
 
 
 @dataclass
 class ModelVenue:
-    """`partly`: the next fill at market takes half of what it could, and the rest expires; `no_fill`: nothing of it."""
+    """`partly`: the next fill at market takes half of what it could, and the rest expires; `none`: nothing of it;
+    `silent`: a conditional is triggered, and no order ever comes of it. `silent_counts`: that one still counts as one that
+    closes the position."""
 
     price: Decimal
     now_ms: int = 1_000_000
@@ -61,7 +64,8 @@ class ModelVenue:
     late: list[tuple[int, OurOrder]] = field(default_factory=list)
     positions: list[tuple[int, Decimal]] = field(default_factory=list)
     fundings: list[FundingPaid] = field(default_factory=list)
-    next_fill: Literal["full", "partly", "none"] = "full"
+    next_fill: Literal["full", "partly", "none", "silent"] = "full"
+    silent_counts: bool = True
     entries: dict[str, int] = field(default_factory=dict)
     sent: list[tuple[int, OurOrder]] = field(default_factory=list)
     bare_since: int | None = None
@@ -139,6 +143,9 @@ class ModelVenue:
             if not standing.is_open:
                 continue
             if standing.order.is_conditional and standing.became is None and self._triggers(standing.order):
+                if self.next_fill == "silent":
+                    self._silence(standing)
+                    continue
                 standing.became = self._next()
                 standing.history.append((self.now_ms, "triggered", standing.became))
                 self._match(standing, price)
@@ -160,13 +167,24 @@ class ModelVenue:
         before = self.orders.get(order.client_id)
         if before is not None and before.is_open:
             return "duplicate", -4116
-        if order.quantity is None and any(one.order.quantity is None and one.is_open for one in self.orders.values()):
+        if order.quantity is None and any(
+            one.order.quantity is None and self._closes(one) for one in self.orders.values()
+        ):
             return "duplicate", -4130
         if order.trigger is not None and self._triggers(order):
             return "price", -2021
         if order.reduce_only and not order.is_conditional and not self._reducible(order):
             return "reduce_only", -2022
         return None
+
+    def _closes(self, standing: Standing) -> bool:
+        return standing.is_open or (standing.is_silent and self.silent_counts)
+
+    def _silence(self, standing: Standing) -> None:
+        self.next_fill = "full"
+        standing.is_silent = True
+        standing.history.append((self.now_ms, "triggered", None))
+        self.told.append(self.answer(standing.order.client_id))
 
     def _triggers(self, order: OurOrder) -> bool:
         if order.trigger is None:

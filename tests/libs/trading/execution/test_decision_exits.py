@@ -15,7 +15,7 @@ from libs.trading.execution.facts import (
     StopMoved,
 )
 from libs.trading.execution.folds import fold, fold_all
-from tests.libs.trading.execution.carrier import HOLD_MS, PRICE, START_MS, WINDOW_MS
+from tests.libs.trading.execution.carrier import HOLD_MS, PRICE, START_MS, WINDOW_MS, Carrier
 from tests.libs.trading.execution.model_venue import Fate
 from tests.libs.trading.execution.situations import (
     begun,
@@ -191,6 +191,64 @@ def test_a_stop_with_a_fill_is_believed_to_wait_by_no_old_read(is_lost: bool) ->
     carrier.settle(1_000)
     assert [fill.leg for fill in carrier.trade.fills] == ["entry", "stop", "close"]
     assert carrier.venue.position == 0
+
+
+def silent(price: int, *, counts: bool) -> Carrier:
+    """Its stop says that it was triggered, and no more; the price is there, or went back."""
+    carrier = held()
+    carrier.venue.next_fill, carrier.venue.silent_counts = "silent", counts
+    carrier.venue.trade_at(Decimal(90))
+    carrier.venue.trade_at(Decimal(price))
+    return carrier
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_triggered_stop_of_which_no_order_comes_is_replaced_within_five_seconds(counts: bool) -> None:
+    carrier = silent(95, counts=counts)
+    carrier.settle(2_500)
+    assert carrier.venue.bare_since is not None, "an order may still come of it"
+    carrier.settle(1_000)
+    assert carrier.venue.bare_since is None
+    leg = "bridge" if counts else "stop"
+    assert [(one.trigger, one.quantity) for one in standing(carrier, leg)] == [
+        (Decimal(90), Decimal("0.010") if counts else None)
+    ]
+    asked = [move for move in carrier.done if isinstance(move, Ask)]
+    carrier.settle(30_000)
+    assert carrier.venue.bare_since is None
+    later = [move for move in carrier.done if isinstance(move, Ask)]
+    assert 0 < len(later) - len(asked) <= 10, "asked for as long as it says nothing, and not too often"
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_triggered_stop_of_which_no_order_comes_is_a_close_where_its_price_was_passed(counts: bool) -> None:
+    carrier = silent(88, counts=counts)
+    carrier.settle(10_000)
+    assert (carrier.trade.state, carrier.trade.exit_reason) == ("closed", "stop_failed")
+    assert [fill.leg for fill in carrier.trade.fills] == ["entry", "close"]
+    assert carrier.venue.open_orders() == []
+
+
+def test_where_a_triggered_stop_says_no_more_it_is_looked_whether_the_position_is_still_there() -> None:
+    carrier = silent(95, counts=False)
+    carrier.hear_all()
+    carrier.venue.somebody("stranger", "SELL", Decimal("0.010"))
+    carrier.venue.told.clear()
+    carrier.settle(8_000)
+    assert carrier.trade.state == "closed"
+    assert carrier.venue.open_orders() == []
+
+
+def test_the_order_that_comes_of_a_stop_late_is_the_stops_and_closes_no_more_than_is_held() -> None:
+    carrier = silent(95, counts=True)
+    carrier.settle(5_000)
+    late = carrier.venue.orders[standing_id(carrier, "stop")]
+    late.is_silent = False
+    carrier.venue.trade_at(Decimal(90))
+    carrier.settle(6_000)
+    assert carrier.trade.state == "closed"
+    assert [fill.leg for fill in carrier.trade.fills] == ["entry", "stop"]
+    assert carrier.venue.open_orders() == []
 
 
 def test_a_persons_stop_goes_over_a_bridge() -> None:
