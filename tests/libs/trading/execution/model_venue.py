@@ -158,6 +158,10 @@ class ModelVenue:
         self._fill(side, min(quantity, abs(self.position)), (f"{by}-{self._number}", self._next()), by)
         self._look()
 
+    @property
+    def has_silent(self) -> bool:
+        return any(one.is_silent for one in self.orders.values())
+
     def open_orders(self) -> list[str]:
         return [name for name, standing in self.orders.items() if standing.is_open]
 

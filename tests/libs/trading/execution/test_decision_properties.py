@@ -72,7 +72,8 @@ class Life(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         self.carrier.look()
-        self.is_deaf = False
+        # No fill says that a trigger was of which no order came: only a read that is new enough.
+        self.is_deaf = self.is_deaf and self.carrier.age_ms > 0 and self.venue.has_silent
         self.carrier.troubled_ms = self.venue.now_ms
 
     @rule(entries=st.booleans(), only_stops=st.booleans())
@@ -101,7 +102,7 @@ class Life(RuleBasedStateMachine):
 
     # --- the market, and others ------------------------------------------------------------------------------------
 
-    @rule(price=prices, fill=st.sampled_from(("full", "full", "partly", "none")))
+    @rule(price=prices, fill=st.sampled_from(("full", "full", "partly", "none", "silent")))
     def market(self, price: Decimal, fill: str) -> None:
         self.venue.next_fill = fill  # type: ignore[assignment]
         self.venue.trade_at(price)

@@ -277,11 +277,11 @@ def test_a_fill_of_a_conditional_says_that_it_was_triggered_and_what_it_became()
         77, 44, "SELL", Decimal(90), Decimal("0.004"), ONE_CENT, "USDT", ONE_CENT, Decimal(0), False, START_MS + 9_000
     )
     old = AlgoSeen(stop.client_id, 3, "SELL", "waiting", Decimal(0), Decimal(90))
-    facts = (
+    told: tuple[Fact, ...] = (
         Filled(replace(sold, client_id=stop.client_id)),
         Answered(stop.client_id, old, START_MS + 9_100),
     )
-    for order in itertools.permutations(facts):
+    for order in itertools.permutations(told):
         after = _of(fold_all(HELD, *order), stop)
         assert (after.order_id, after.triggered_ms, after.executed) == (44, START_MS + 9_000, Decimal("0.004"))
         assert after.status == "partially_filled"
