@@ -89,6 +89,9 @@ async def all_are_protected(at: Floor, trades: dict[str, Trade]) -> bool:
 def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:
     """Whether the case is where its row says that it ends."""
     case, found = CASE_OF[name], findings(at, SYMBOL_OF[name])
+    if "foreign_position" in found and trade_is_over(at, before):
+        # Where the user stream has told the fill first, our trade is over by then, and the other side is a stranger's.
+        found.add("side_flipped")
     if not case.found - PASSING - {"foreign_position", "symbol_not_trading"} <= found:
         return False
     trade = at.database.documents().get(before.trade_id) if before is not None else None
@@ -97,6 +100,12 @@ def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:
     if trade is None or trade.is_final:
         return False
     return trade.state == case.trade and (case.left == 1) == (held_of(trade) == before.quantity)
+
+
+def trade_is_over(at: Floor, before: Trade | None) -> bool:
+    """Whether there was a trade, and it has ended."""
+    trade = at.database.documents().get(before.trade_id) if before is not None else None
+    return trade is not None and trade.is_final
 
 
 def story(at: Floor, name: str) -> str:
