@@ -24,7 +24,7 @@ from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Blow, Plan, Role
 from tests.chaos.money.protection import Protection
 from tests.chaos.money.run import Verdict, closes_the_venue
-from tests.chaos.processes.exchange import WARM_UP_MS, account_of, exchange, house_of, watched
+from tests.chaos.processes.exchange import WARM_UP_MS, account_of, begin_play, exchange, house_of, watched
 from tests.chaos.processes.keeper import EXPECTED, Keeper
 from tests.chaos.processes.log import FaultLog
 from tests.chaos.processes.plan import LONGEST_MS, TROUBLE_MS, plan_of
@@ -121,6 +121,7 @@ async def run_seed(seed: int, servers: Servers, folder: Path) -> Verdict:
         async with _processes(run), surroundings(servers.broker.bootstrap) as producer:
             await _until_ready(run)
             log.start_ms = SystemClock().now_ms() + LEAD_MS
+            begin_play(seed, market, venue.simulation.clock.now_ms(), log.start_ms)
             plan = plan_of(seed, log.start_ms, market)
             for fault in plan.faults:
                 venue.simulation.desk.add(fault, venue.simulation.clock.now_ms())
