@@ -32,6 +32,7 @@ class Asked:
     first: int
     workers: int
     folder: Path
+    keep: bool
 
 
 def main() -> int:
@@ -56,9 +57,10 @@ def _asked() -> Asked:
     parser.add_argument(
         "--folder", type=Path, help="where the logs go (default: a new temporary folder, which is named)"
     )
+    parser.add_argument("--keep", action="store_true", help="keep what processes have logged in good runs too")
     found = parser.parse_args()
     folder = found.folder or Path(tempfile.mkdtemp(prefix="perpstream-chaos-"))
-    return Asked(found.runs, found.first, found.workers, folder)
+    return Asked(found.runs, found.first, found.workers, folder, found.keep)
 
 
 def _end(number: int, _frame: object) -> None:
@@ -67,7 +69,7 @@ def _end(number: int, _frame: object) -> None:
 
 
 async def _all(asked: "Asked", console: Console) -> list[Verdict]:
-    """Each worker has a broker, a database and one run at a time. A run without findings leaves its fault log only."""
+    """Each worker has a broker, a database and one run at a time. A good run leaves its fault log only, unless all is kept."""
     seeds = deque(range(asked.first, asked.first + asked.runs))
     for seed in seeds:
         (asked.folder / str(seed)).mkdir(parents=True)
@@ -79,6 +81,8 @@ async def _all(asked: "Asked", console: Console) -> list[Verdict]:
             while seeds:
                 seed, began = seeds.popleft(), time.monotonic()
                 verdicts.append(verdict := await _one(seed, servers, asked.folder / str(seed)))
+                if not (verdict.findings or asked.keep):
+                    _thin_out(asked.folder / str(seed))
                 console.print(_line(verdict, time.monotonic() - began), markup=False, highlight=False, soft_wrap=True)
 
     with tempfile.TemporaryDirectory(prefix="perpstream-chaos-servers-") as home:
@@ -91,12 +95,9 @@ async def _all(asked: "Asked", console: Console) -> list[Verdict]:
 async def _one(seed: int, servers: Servers, folder: Path) -> Verdict:
     """What the harness itself cannot carry out is a finding too: one seed must not end all others."""
     try:
-        verdict = await run_seed(seed, servers, folder)
+        return await run_seed(seed, servers, folder)
     except Exception:
-        verdict = Verdict(seed, [Finding("crashed", traceback.format_exc(limit=-4))])
-    if not verdict.findings:
-        _thin_out(folder)
-    return verdict
+        return Verdict(seed, [Finding("crashed", traceback.format_exc(limit=-4))])
 
 
 def _line(verdict: Verdict, seconds: float) -> str:
