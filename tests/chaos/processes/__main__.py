@@ -9,15 +9,18 @@ import tempfile
 import time
 import traceback
 from collections import Counter, deque
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from libs.kit.clock import SystemClock
 from tests.chaos.money.findings import Finding
 from tests.chaos.money.fleet import be_quiet
 from tests.chaos.money.run import Verdict
+from tests.chaos.processes.log import FaultLog
 from tests.chaos.processes.run import run_seed
 from tests.chaos.processes.servers import Servers
 
@@ -75,20 +78,22 @@ async def _all(asked: "Asked", console: Console) -> list[Verdict]:
         (asked.folder / str(seed)).mkdir(parents=True)
     verdicts: list[Verdict] = []
 
-    async def work(home: Path) -> None:
-        servers = Servers(home)
-        async with servers.running():
-            while seeds:
-                seed, began = seeds.popleft(), time.monotonic()
-                verdicts.append(verdict := await _one(seed, servers, asked.folder / str(seed)))
-                if not (verdict.findings or asked.keep):
-                    _thin_out(asked.folder / str(seed))
-                console.print(_line(verdict, time.monotonic() - began), markup=False, highlight=False, soft_wrap=True)
+    async def work(servers: Servers) -> None:
+        while seeds:
+            seed, began = seeds.popleft(), time.monotonic()
+            verdicts.append(verdict := await _one(seed, servers, asked.folder / str(seed)))
+            if not (verdict.findings or asked.keep):
+                _thin_out(asked.folder / str(seed))
+            console.print(_line(verdict, time.monotonic() - began), markup=False, highlight=False, soft_wrap=True)
 
     with tempfile.TemporaryDirectory(prefix="perpstream-chaos-servers-") as home:
-        async with asyncio.TaskGroup() as group:
-            for number in range(asked.workers):
-                group.create_task(work(Path(home) / str(number)))
+        async with AsyncExitStack() as stack:
+            all_servers = [Servers(Path(home) / str(number)) for number in range(asked.workers)]
+            for servers in all_servers:
+                await stack.enter_async_context(servers.running())
+            async with asyncio.TaskGroup() as group:
+                for servers in all_servers:
+                    group.create_task(work(servers))
     return sorted(verdicts, key=lambda one: one.seed)
 
 
@@ -97,7 +102,9 @@ async def _one(seed: int, servers: Servers, folder: Path) -> Verdict:
     try:
         return await run_seed(seed, servers, folder)
     except Exception:
-        return Verdict(seed, [Finding("crashed", traceback.format_exc(limit=-4))])
+        what = traceback.format_exc()
+        FaultLog(folder / "faults.jsonl", SystemClock().now_ms()).tell("finding", kind="crashed", about=what)
+        return Verdict(seed, [Finding("crashed", what.strip().splitlines()[-1])])
 
 
 def _line(verdict: Verdict, seconds: float) -> str:
