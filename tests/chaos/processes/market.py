@@ -21,8 +21,11 @@ class TellingMarket(JumpyMarket):
         ahead = JumpyMarket(stage)
         for symbol in self.symbols:
             past = self.trades_between(symbol, 0, now_ms, now_ms)
-            coming = ahead.trades_between(symbol, now_ms + 1, stage.end_ms, stage.end_ms)
-            self._trades[symbol] = TradeColumns.concatenate([past, _numbered(coming, len(past))])
+            # Its last price up to now is traded at once: nothing of what was played before may be the price of its first moments.
+            opening = _at(ahead.newest_trades(symbol, 1, now_ms), now_ms + 1)
+            further = ahead.trades_between(symbol, now_ms + 1, stage.end_ms, stage.end_ms)
+            coming = _numbered(TradeColumns.concatenate([opening, further]), len(past))
+            self._trades[symbol] = TradeColumns.concatenate([past, coming])
         self._stage = stage
 
     def side_events(self, after_ms: int, until_ms: int, wanted: frozenset[str]) -> list[SideEvent]:
@@ -40,6 +43,11 @@ class TellingMarket(JumpyMarket):
             else:
                 payload = payloads.mark_price_array([self.mark_price(one, at_ms) for one in self.symbols], at_ms)
             yield SideEvent(at_ms, stream.symbol, (stream.name,), payload)
+
+
+def _at(trade: TradeColumns, time_ms: int) -> TradeColumns:
+    times = np.full(len(trade), time_ms, np.int64)
+    return replace(trade, trade_ms=times, event_ms=times)
 
 
 def _numbered(trades: TradeColumns, before: int) -> TradeColumns:
