@@ -145,12 +145,12 @@ class _Flattening:
         """None while the positions cannot be read. Lists of all orders are dear: asked for at first, and towards the end."""
         asked_ms, one = self._now(), self._one_symbol()
         if one is None and self._knows_orders:
-            positions, orders, algos = await self._asked(self.venue.positions()), None, None
+            positions, orders, algos = await self._asked(self.venue.positions), None, None
         else:
             positions, orders, algos = await asyncio.gather(
-                self._asked(self.venue.positions(one)),
-                self._asked(self.venue.open_orders(one)),
-                self._asked(self.venue.open_conditionals(one)),
+                self._asked(lambda: self.venue.positions(one)),
+                self._asked(lambda: self.venue.open_orders(one)),
+                self._asked(lambda: self.venue.open_conditionals(one)),
             )
         if positions is None:
             return None
@@ -161,10 +161,11 @@ class _Flattening:
             None if algos is None else [each for each in algos if self._is_named(each.symbol)],
         )
 
-    async def _asked(self, question: Awaitable[Answer]) -> Answer | None:
+    async def _asked(self, ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """The question begins here: one that was made before would be left behind where this is cancelled at its start."""
         try:
             async with asyncio.timeout(READ_SECONDS):
-                return await question
+                return await ask()
         except (VenueError, TimeoutError) as error:
             self._say("refused", "", words=str(error) or "no answer")
             return None

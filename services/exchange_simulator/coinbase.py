@@ -26,8 +26,7 @@ class Coinbase:
         """What the server has to route."""
         return [web.get("/products/{product}/ticker", self._ticker), web.get("/coinbase", self._feed)]
 
-    def _prices(self, product: str) -> dict[str, str] | None:
-        now = self._clock.now_ms()
+    def _prices(self, product: str, now: int) -> dict[str, str] | None:
         price = self._source.coinbase_price(product, now)
         if price is None:
             return None
@@ -42,10 +41,12 @@ class Coinbase:
         }
 
     async def _ticker(self, request: web.Request) -> web.Response:
-        prices = self._prices(request.match_info["product"].upper())
+        # One reading of the clock an answer: its number and its time are of the same trade.
+        now = self._clock.now_ms()
+        prices = self._prices(request.match_info["product"].upper(), now)
         if prices is None:
             return reply({"message": "NotFound"}, 404)
-        return reply({"trade_id": self._clock.now_ms() // 1000, **prices, "volume": "8123.10000000"})
+        return reply({"trade_id": now // 1000, **prices, "volume": "8123.10000000"})
 
     async def _feed(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(compress=False)
@@ -68,7 +69,8 @@ class Coinbase:
         products, channels = _names(message.get("product_ids")), _names(message.get("channels"))
         if message.get("type") not in ("subscribe", "unsubscribe") or not products or not channels:
             return await socket.send_str('{"type":"error","message":"Failed to subscribe"}')
-        unknown = [product for product in products if self._prices(product) is None]
+        now = self._clock.now_ms()
+        unknown = [product for product in products if self._source.coinbase_price(product, now) is None]
         if unknown:
             reason = f"{unknown[0]} is not a valid product"
             return await socket.send_json({"type": "error", "message": "Failed to subscribe", "reason": reason})
@@ -84,14 +86,14 @@ class Coinbase:
             for product in sorted(wanted.get("ticker", ())):
                 await socket.send_json(self._ticker_message(product))
             for product in sorted(wanted.get("heartbeat", ())):
-                second = self._clock.now_ms() // 1000
-                prices = self._prices(product) or {}
+                now = self._clock.now_ms()
+                prices, second = self._prices(product, now) or {}, now // 1000
                 beat = {"type": "heartbeat", "last_trade_id": second, "product_id": product, "sequence": second}
                 await socket.send_json({**beat, "time": prices.get("time")})
 
     def _ticker_message(self, product: str) -> dict[str, object]:
-        prices = self._prices(product) or {}
-        second = self._clock.now_ms() // 1000
+        now = self._clock.now_ms()
+        prices, second = self._prices(product, now) or {}, now // 1000
         return {
             "type": "ticker",
             "sequence": second,

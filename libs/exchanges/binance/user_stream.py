@@ -7,7 +7,6 @@ must know more asks for positions. Source: reference facts, 7.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -100,8 +99,8 @@ class BinanceUserStream:
         finally:
             for end in ends:
                 end.cancel()
-                with suppress(asyncio.CancelledError):
-                    await end
+            # Not one by one: whoever swallows their cancellation swallows ours with it, and never ends.
+            await asyncio.wait(ends)
 
     def _on_messages(self, _connection: Connection, messages: Sequence[bytes]) -> None:
         counter("perpstream_messages_received_total").labels(FEED).inc(len(messages))

@@ -50,6 +50,7 @@ from libs.trading.execution.folds_orders import (
     is_given_up,
     is_overdue,
     is_second_stop,
+    may_move,
 )
 from libs.trading.execution.funding import with_funding, with_line, with_reading
 from libs.trading.execution.sums import exit_reason_of, holding_of, initial_risk_of, last_trade_ms, profit_of_trade
@@ -298,8 +299,9 @@ def _position_seen(trade: Trade, fact: PositionSeen) -> Trade:
     is_our_side = fact.amount != ZERO and (fact.amount > ZERO) == (trade.direction == "long")
     if is_our_side and holding_of(trade).left > ZERO:
         return _changed(trade, flat_reads=())
-    moving = any(in_doubt(one) or (one.leg in ("entry", "close") and not one.is_final) for one in trade.orders)
-    if moving or any(is_followed(one) and not is_overdue(one, fact.at_ms) for one in trade.orders):
+    if any(in_doubt(one) or may_move(one) for one in trade.orders):
+        return trade
+    if any(is_followed(one) and not is_overdue(one, fact.at_ms) for one in trade.orders):
         return trade
     if fact.at_ms < last_trade_ms(trade) + READ_DELAY_MS:
         return trade

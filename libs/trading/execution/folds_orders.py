@@ -64,6 +64,13 @@ def in_doubt(order: OurOrder) -> bool:
     return order.status in ("submitting", "unknown")
 
 
+def may_move(order: OurOrder) -> bool:
+    """Whether an order at market may still change what is held. A close that is only meant, and certainly was not sent, cannot:
+    in a break it is not sent at all, and a trade must not wait for it."""
+    only_meant = order.status == "intended" and not order.valid_until_ms
+    return not order.is_final and (order.leg == "entry" or (order.leg == "close" and not only_meant))
+
+
 def is_followed(order: OurOrder) -> bool:
     """Whether a conditional was triggered and its order has not ended: nothing is protected anew before it has, or is overdue."""
     return bool(order.triggered_ms) and not order.is_final

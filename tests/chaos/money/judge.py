@@ -2,7 +2,7 @@
 
 Excuses, all there are:
 1. A fill of the guard, of the venue (liquidation, ADL, settlement) or of a person may be in no document when the position that it
-   changed was opened by nobody's trade: nobody claims what a stranger began.
+   changed was opened by nobody's trade, and adopted by none: nobody claims what a stranger began.
 2. A position that a stranger opened, or what he added to ours, may stand at the end: it is reported, not closed.
 3. Of a stranger's fill that turns our position around a trade has the share that has closed it.
 4. What a stranger adds to our position is no fill of the trade: its profit counts what it has opened itself.
@@ -17,8 +17,11 @@ from libs.trading.execution.client_ids import read_client_id
 from libs.trading.execution.document import Fill as Booked
 from libs.trading.execution.document import Trade
 from services.exchange_simulator.trading.account import Account, money
-from services.exchange_simulator.trading.orders import SIGN, ZERO, Fill
 from tests.chaos.money.findings import Finding
+from tests.chaos.money.ledger import opening_of, pieces, was_held
+
+_OLDEST_READ_MS, _LONGEST_WAY_MS = 2_000 + 1_200, 1_200
+"""Positions are read as they were up to 2 s ago, and a question is under way for so long at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,12 @@ def _doubly_booked(documents: Iterable[Trade]) -> Iterator[Finding]:
 
 def _invented(outcome: Outcome, booked: Mapping[int, tuple[str, Booked]]) -> Iterator[Finding]:
     ledger = {fill.trade_id: fill for fill in outcome.account.book.fills}
-    turning = {piece.fill.trade_id: piece.share for piece in _pieces(outcome.account, outcome.documents)}
+    found = pieces(outcome.account, outcome.documents)
+    turning = {piece.fill.trade_id: piece.share for piece in found if piece.fill is not None}
     for number, (trade_id, fill) in booked.items():
+        if fill == opening_of(outcome.documents[trade_id]):
+            yield from _opening(outcome, trade_id, fill)
+            continue
         real = ledger.get(number)
         if real is None:
             yield Finding("invented_fill", f"{trade_id}: fill {number} never was", fill.time_ms)
@@ -101,49 +108,20 @@ def _invented(outcome: Outcome, booked: Mapping[int, tuple[str, Booked]]) -> Ite
             yield Finding("wrong_fill", f"{trade_id}: fill {number} is {true}, booked as {said}", fill.time_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A ledger's fill, and the trade whose entry opened the position that it changed; None: somebody else's. `adds`: it made the
-    position larger. `heir`: whose the position is after it. `share`: of it, that has closed the owner's
-    position; 1 for whatever does not turn it around."""
-
-    fill: Fill
-    owner: str | None
-    adds: bool
-    heir: str | None
-    share: Decimal
-
-
-def _pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[_Piece]:
-    """Positions of one-way mode, from flat to flat, or to where nothing but a stranger's is left. A fill that goes through zero
-    closes one and begins the next."""
-    letters = {trade.signal_letters: trade.trade_id for trade in documents.values() if trade.signal_letters}
-    amounts: dict[str, Decimal] = defaultdict(Decimal)
-    own: dict[str, Decimal] = defaultdict(Decimal)
-    owners: dict[str, str | None] = {}
-    for fill in account.book.fills:
-        request = fill.order.request
-        symbol, before = request.symbol, amounts[request.symbol]
-        amounts[symbol] = after = before + SIGN[request.side] * fill.quantity
-        tag = read_client_id(request.client_id)
-        is_entry = tag is not None and tag.sender == "executor" and tag.leg == "entry"
-        if not before:
-            owners[symbol] = letters.get(tag.signal, f"unknown {tag.signal}") if tag and is_entry else None
-            own[symbol] = ZERO
-        adds = abs(after) > abs(before) and before * after >= 0
-        own[symbol] += (fill.quantity if is_entry else ZERO) if adds else -fill.quantity
-        owner = owners[symbol]
-        if before * after < 0 or own[symbol] <= 0:
-            owners[symbol] = None
-        turns = before * after < 0 and tag is None and owner is not None
-        yield _Piece(fill, owner, adds, owners[symbol], abs(before) / fill.quantity if turns else Decimal(1))
+def _opening(outcome: Outcome, trade_id: str, opening: Booked) -> Iterator[Finding]:
+    """What an adopted trade says that it has found must have stood at the venue when it was read; reads may be late."""
+    symbol, at_ms = outcome.documents[trade_id].symbol, opening.time_ms
+    if not was_held(outcome.account, symbol, opening, (at_ms - _OLDEST_READ_MS, at_ms + _LONGEST_WAY_MS)):
+        what = f"{trade_id}: {symbol} never was {opening.side} {opening.quantity} at {opening.price}"
+        yield Finding("invented_fill", what, at_ms)
 
 
 def _lost(
     account: Account, documents: Mapping[str, Trade], booked: Mapping[int, tuple[str, Booked]]
 ) -> Iterator[Finding]:
-    for piece in _pieces(account, documents):
-        fill = piece.fill
+    for piece in pieces(account, documents):
+        if (fill := piece.fill) is None:
+            continue
         tag = read_client_id(fill.order.request.client_id)
         found = booked.get(fill.trade_id)
         name = f"fill {fill.trade_id} of {fill.order.request.client_id or 'nobody'} ({fill.order.request.symbol})"
@@ -157,18 +135,16 @@ def _lost(
 def _funding(outcome: Outcome) -> Iterator[Finding]:
     """What was paid while a trade's position stood is in that trade."""
     owed: dict[str, Decimal] = defaultdict(Decimal)
-    pieces = list(_pieces(outcome.account, outcome.documents))
+    known = list(pieces(outcome.account, outcome.documents))
     for line in outcome.account.income:
         if line.kind != "FUNDING_FEE":
             continue
-        before = [
-            one for one in pieces if one.fill.order.request.symbol == line.symbol and one.fill.time_ms < line.time_ms
-        ]
+        before = [one for one in known if one.symbol == line.symbol and one.time_ms < line.time_ms]
         if before and (owner := before[-1].heir) is not None:
             # Documents count what was paid, statements what was received.
             owed[owner] -= line.amount
     for trade in outcome.documents.values():
-        if trade.funding != owed[trade.trade_id] and trade.origin != "adopted":
+        if trade.funding != owed[trade.trade_id]:
             what = f"{trade.trade_id}: funding is {owed[trade.trade_id]}, booked as {trade.funding}"
             yield Finding("funding", what)
 
@@ -192,8 +168,7 @@ def _signals(outcome: Outcome) -> Iterator[Finding]:
 
 def _left_open(outcome: Outcome) -> Iterator[Finding]:
     """Positions that a trade of ours opened, and that still stand."""
-    pieces = _pieces(outcome.account, outcome.documents)
-    heirs = {piece.fill.order.request.symbol: piece.heir for piece in pieces}
+    heirs = {piece.symbol: piece.heir for piece in pieces(outcome.account, outcome.documents)}
     for position in outcome.account.held():
         if (owner := heirs.get(position.symbol)) is not None:
             yield Finding("open_at_the_end", f"{position.symbol}: {position.amount} of {owner} is still held")

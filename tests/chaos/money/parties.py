@@ -85,6 +85,10 @@ class RealParty:
             and way.lease.until > asyncio.get_running_loop().time()
         )
 
+    def protects_strangers(self, world: World, role: Role) -> bool:
+        """Told to pause or to ignore, the executor leaves alone what is not its own; the guard never does."""
+        return role == "guard" or config_of(world).foreign_policy == "adopt"
+
     # --- executor ---------------------------------------------------------------------------------------------------------
 
     async def _executor(self, world: World, process: Process) -> None:

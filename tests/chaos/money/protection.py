@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from libs.trading.execution.client_ids import read_client_id
 from services.exchange_simulator.trading.account import Account, Position
 from services.exchange_simulator.trading.orders import SIGN, ZERO
 from tests.chaos.money.findings import Finding
@@ -25,13 +26,28 @@ def covered(account: Account, position: Position) -> bool:
     return total >= abs(position.amount)
 
 
+def is_strangers(account: Account, symbol: str) -> bool:
+    """Whether what is held of the symbol was begun by somebody else's order: from flat, or by turning ours around."""
+    amount, strangers = ZERO, False
+    for fill in account.book.fills:
+        request = fill.order.request
+        if request.symbol != symbol:
+            continue
+        before, amount = amount, amount + SIGN[request.side] * fill.quantity
+        if not before or before * amount < 0:
+            tag = read_client_id(request.client_id)
+            strangers = tag is None or tag.leg != "entry"
+    return strangers
+
+
 @dataclass
 class Protection:
-    """`excuse`: why nobody can be blamed now, None while somebody can. An excuse begins the count anew, as the first recovery
+    """`excuse`: why nobody can be blamed now, None while somebody can; asked with whether a stranger has opened the position,
+    which is not everybody's to protect. An excuse begins the count anew, as the first recovery
     does. `longest_ms`: of all positions, in the whole run."""
 
     account: Callable[[], Account]
-    excuse: Callable[[], str | None]
+    excuse: Callable[[bool], str | None]
     findings: list[Finding] = field(default_factory=list)
     longest_ms: int = 0
     excused_ms: dict[str, int] = field(default_factory=dict)
@@ -41,7 +57,7 @@ class Protection:
 
     def tick(self, now_ms: int) -> None:
         """Look at all positions; call it at every change and a few times a second."""
-        excuse, account = self.excuse(), self.account()
+        account = self.account()
         passed, self._last_ms = now_ms - self._last_ms if self._last_ms else 0, now_ms
         held = {position.symbol: position for position in account.held()}
         for symbol in [symbol for symbol in self._bare if symbol not in held or covered(account, held[symbol])]:
@@ -50,7 +66,7 @@ class Protection:
         for symbol, position in held.items():
             if covered(account, position):
                 continue
-            if excuse is not None:
+            if (excuse := self.excuse(is_strangers(account, symbol))) is not None:
                 self._bare[symbol] = now_ms
                 self.excused_ms[excuse] = self.excused_ms.get(excuse, 0) + passed
                 continue

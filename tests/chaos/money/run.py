@@ -5,11 +5,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.exchange_simulator.faults import plan as faults
-from services.exchange_simulator.faults.base import AnswerFault
-from services.exchange_simulator.faults.desk import Armed
 from tests.chaos.money.bus import Bus
 from tests.chaos.money.exchange import TICK_MS, Exchange
+from tests.chaos.money.excuses import closes_the_venue, hides_positions
 from tests.chaos.money.findings import Finding
 from tests.chaos.money.judge import Outcome, judge
 from tests.chaos.money.market import JumpyMarket, Stage
@@ -23,7 +21,6 @@ from tests.chaos.money.world import SIGNALS, Blows, Keeper, Party, World, keeper
 FUNDING_MS = 90_000
 START_MS = 1_763_712_000_000 - FUNDING_MS
 """So that funding is settled at a whole hour."""
-_ORDER_PATHS = ("/fapi/v1/order", "/fapi/v1/algoOrder")
 
 
 @dataclass
@@ -119,15 +116,22 @@ class _Run:
 
     # --- who can be blamed ------------------------------------------------------------------------------------------------
 
-    def _excuse(self) -> str | None:
+    def _excuse(self, is_strangers: bool) -> str | None:
         """Why a position without a stop is nobody's fault now. These are all excuses that there are."""
-        if not any(self._able(one) for one in self.keepers.values()):
-            return "nobody lives who may send orders"
-        if any(armed.state == "active" and closes_the_venue(armed) for armed in self.world.exchange.desk.faults()):
+        if not any(self._able(one, is_strangers) for one in self.keepers.values()):
+            return "nobody lives who may send orders for it"
+        exchange = self.world.exchange
+        active = [armed for armed in exchange.desk.faults() if armed.state == "active"]
+        if any(closes_the_venue(armed) for armed in active):
             return "the venue takes no orders"
+        # Of our own trades we know from our orders; what a stranger does must be told.
+        if is_strangers and any(hides_positions(armed) for armed in active) and not exchange.hub.sessions():
+            return "the venue tells nobody what is held"
         return None
 
-    def _able(self, one: Keeper) -> bool:
+    def _able(self, one: Keeper, is_strangers: bool) -> bool:
+        if is_strangers and not self.party.protects_strangers(self.world, one.role):
+            return False
         return one.process.works and self.party.is_able(one.role, one.process)
 
     # --- the end ----------------------------------------------------------------------------------------------------------
@@ -151,18 +155,3 @@ class _Run:
         }
         for finding in verdict.findings:
             self.trace.tell("judge", f"{finding.kind}: {finding.what}")
-
-
-def closes_the_venue(armed: Armed) -> bool:
-    """Whether no order reaches the venue while this fault lasts. A fault that spoils some answers only is no excuse, and neither
-    is one whose requests are carried out: whoever asks finds out."""
-    fault = armed.fault
-    if isinstance(fault, faults.RateLimited | faults.Banned):
-        return True
-    if not isinstance(fault, AnswerFault | faults.Refusal) or fault.most is not None or fault.probability < 1:
-        return False
-    posts = not fault.methods or "POST" in fault.methods
-    concerned = any(path.startswith(fault.paths) for path in _ORDER_PATHS)
-    throttled = isinstance(fault, faults.Unavailable) and fault.text == "throttled"
-    done = isinstance(fault, AnswerFault) and fault.executed != "no"
-    return posts and concerned and not fault.where and not throttled and not done

@@ -37,6 +37,9 @@ class ScriptedParty:
     def is_able(self, role: Role, process: Process) -> bool:
         return role == "executor"
 
+    def protects_strangers(self, world: World, role: Role) -> bool:
+        return True
+
     async def _trade(self, world: World, process: Process) -> None:
         line, offset = world.exchange.connection(process), 0
         while True:

@@ -5,22 +5,20 @@ import random
 
 import pytest
 
-from libs.exchanges.binance.signing import RECV_WINDOW_MS
 from libs.exchanges.binance.trading import ORDERS_10S
 from libs.exchanges.limiter import GUARD
-from services.exchange_simulator.faults.base import AnswerFault
-from services.exchange_simulator.faults.desk import Armed
 from services.exchange_simulator.faults.plan import FAULT
 from services.risk_guard.guard import Guard
 from services.risk_guard.ports import GuardParts
 from tests.chaos.money.exchange import ACCOUNT, Exchange
+from tests.chaos.money.excuses import closes_the_venue
 from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions
 from tests.chaos.money.market import SYMBOLS, JumpyMarket, Stage
 from tests.chaos.money.parties import INSTALLATION, NoKeys
 from tests.chaos.money.plan import venue_fault
 from tests.chaos.money.processes import Process, task_of_a_process
 from tests.chaos.money.protection import Protection
-from tests.chaos.money.run import START_MS, closes_the_venue
+from tests.chaos.money.run import START_MS
 from tests.chaos.money.trace import Trace
 from tests.chaos.money.virtual_time import VirtualClock, run_virtually
 from tests.services.risk_guard.guarding import Told
@@ -108,21 +106,15 @@ class _Alone:
             self.protection.tick(self.clock.now_ms())
             await asyncio.sleep(0.1)
 
-    def _excuse(self) -> str | None:
+    def _excuse(self, _is_strangers: bool) -> str | None:
         if self.process is None or not self.process.works:
             return "the guard is dead"
         faults = self.exchange.desk.faults()
-        if any(one.state == "active" and (closes_the_venue(one) or _comes_too_late(one)) for one in faults):
+        if any(one.state == "active" and (closes_the_venue(one)) for one in faults):
             return "the venue takes no orders"
         if self.exchange.limiter.usage(ORDERS_10S).blocked_ms > 0:
             return "the venue has said that there were too many orders, and until when"
         return None
-
-
-def _comes_too_late(armed: Armed) -> bool:
-    """Whether every order reaches the venue when its window is over already."""
-    fault = armed.fault
-    return isinstance(fault, AnswerFault) and fault.most is None and (fault.late_ms or 0) > RECV_WINDOW_MS
 
 
 @pytest.mark.parametrize("seed", range(1, 25))

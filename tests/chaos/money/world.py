@@ -51,6 +51,10 @@ class Party(Protocol):
         """Whether this process, which works, may send orders now."""
         ...
 
+    def protects_strangers(self, world: World, role: Role) -> bool:
+        """Whether a position that no trade of ours has opened is its to protect, by what the account's owner has said."""
+        ...
+
 
 @dataclass
 class Keeper:

@@ -8,7 +8,7 @@ import pytest
 
 from libs.kit.durations import HOUR_MS
 from libs.trading.execution.decision import SETTLED_MS, Ask, Fetch, Note, Place, next_moves
-from libs.trading.execution.document import CloseWish
+from libs.trading.execution.document import CloseWish, OurOrder
 from libs.trading.execution.facts import (
     Answered,
     CloseWished,
@@ -91,6 +91,29 @@ def test_during_a_break_nothing_but_a_missing_stop_is_sent_and_the_guards_fills_
     carrier.settle(10_000)
     assert (carrier.trade.state, carrier.trade.exit_reason) == ("closed", "risk_guard")
     assert carrier.venue.open_orders() == []
+
+
+def test_a_close_that_was_meant_before_a_break_and_never_sent_keeps_no_trade_open() -> None:
+    carrier = stop_alone()
+    carrier.permits = ONLY_STOPS
+    wish = CloseWish(reason="stop_failed", since_ms=START_MS, wish_id="w")
+    close = OurOrder(
+        client_id="cl-0",
+        leg="close",
+        generation=0,
+        side="SELL",
+        quantity=Decimal("0.010"),
+        status="intended",
+        reduce_only=True,
+        wish_id="w",
+        intended_ms=START_MS,
+    )
+    carrier.hear(CloseWished(wish))
+    carrier.hear(Intended(close, START_MS))
+    carrier.venue.somebody("guard", "SELL", Decimal("0.010"))
+    carrier.settle(10_000)
+    assert (carrier.trade.state, carrier.trade.exit_reason) == ("closed", "risk_guard")
+    assert "close" not in [order.leg for _, order in carrier.venue.sent]
 
 
 def test_a_liquidation_is_recorded_as_what_it_is() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.trading import OrderStatus
@@ -121,6 +121,7 @@ facts: st.SearchStrategy[Fact] = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine may be slow
 @given(st.lists(facts, max_size=12))
 def test_no_readable_fact_is_too_strange_and_no_end_goes_back(some: list[Fact]) -> None:
     trade = HELD
@@ -136,6 +137,7 @@ def test_no_readable_fact_is_too_strange_and_no_end_goes_back(some: list[Fact]) 
         trade = after
 
 
+@settings(deadline=None)
 @given(st.lists(facts, max_size=8), facts.filter(lambda fact: not isinstance(fact, NotFound)))
 def test_the_same_fact_twice_is_once(some: list[Fact], fact: Fact) -> None:
     """All but questions, which are counted."""
@@ -143,6 +145,7 @@ def test_the_same_fact_twice_is_once(some: list[Fact], fact: Fact) -> None:
     assert fold(once, fact) == once
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(executions, st.sampled_from(NAMES)), max_size=5, unique_by=lambda one: one[0].trade_id))
 def test_fills_may_be_heard_in_any_order(named: list[tuple[ExecutionSeen, str]]) -> None:
     """An order has one number at the venue, and its list of fills says no name."""
