@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from libs.contracts.identity import digest
+from libs.exchanges.backoff import Backoff
 from libs.exchanges.errors import VenueError
 from libs.exchanges.pictures import AccountView
 from libs.exchanges.trading import OrderRefused, OutcomeUnknown
@@ -27,6 +28,8 @@ from services.executor.telling import Teller
 
 SOONEST_SECONDS = 0.5
 """Two comparisons are at least so far apart, and ever further while something goes on asking for them."""
+LONGEST_TROUBLE_SECONDS = 5.0
+"""Between two attempts to compare while the venue does not answer: each costs at least a sixtieth of its limit of a minute."""
 MOST_LOOKS = 5
 """Of a person's `sync`: where others trade all the time there is always something new, and other commands wait behind it."""
 _LOGGER = get_logger("executor.reconciling")
@@ -55,16 +58,18 @@ class Reconciling:
         self._wanted.set()
 
     async def run(self) -> None:
-        """Compare until cancelled. A venue that does not answer is asked again; entries wait for it."""
+        """Compare until cancelled. A venue that does not answer is asked again, ever less often; entries wait for it."""
         clock, options, rest = self.ports.clock, self.permission.pages.options, SOONEST_SECONDS
+        trouble = Backoff(options.trouble_pause_seconds, LONGEST_TROUBLE_SECONDS)
         while True:
             seconds = options.reconcile_seconds
             try:
                 found = await self.compare()
             except VenueError as error:
                 _LOGGER.warning("the account cannot be compared with the books", why=str(error))
-                seconds = options.trouble_pause_seconds
+                seconds = trouble.next_seconds()
             else:
+                trouble.reset()
                 if found.look_again_ms is not None:
                     seconds = min(seconds, max(0.0, (found.look_again_ms - clock.now_ms()) / 1000 / clock.speed))
             rest = next_rest(rest, await self._wait(max(seconds, rest), rest), options.reconcile_seconds)

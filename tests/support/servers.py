@@ -112,10 +112,12 @@ class Database:
         assert self._process is not None, "not started"
         self._process.kill()
 
-    def create_database(self) -> str:
-        """A new empty database; returns its SQLAlchemy URL, password included."""
+    def create_database(self, template: str | None = None) -> str:
+        """A new database, empty or a copy of another one that nobody is connected to, by its URL; returns its SQLAlchemy URL,
+        password included."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        asyncio.run(_execute(self.url, f"CREATE DATABASE {name}"))
+        copied = f" TEMPLATE {template.rpartition('/')[2]}" if template else ""
+        asyncio.run(_execute(self.url, f"CREATE DATABASE {name}{copied}"))
         return f"{self.url.rpartition('/')[0]}/{name}"
 
     def drop_database(self, url: str) -> None:

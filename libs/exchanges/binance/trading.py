@@ -11,7 +11,7 @@ from libs.exchanges.binance.verdicts import judged, verdict_of
 from libs.exchanges.budget import Pool
 from libs.exchanges.decimals import plain_number
 from libs.exchanges.errors import MalformedAnswer, VenueError
-from libs.exchanges.http import Method, Question
+from libs.exchanges.http import ATTEMPTS, Method, Question
 from libs.exchanges.limiter import Turn
 from libs.exchanges.trading import (
     AccountTerms,
@@ -36,6 +36,9 @@ ORDERS_10S = Pool("orders_10s", 300, 10_000, reserve=0.2)
 ORDERS_1M = Pool("orders_1m", 1200, 60_000, reserve=0.2)
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 MOST_ROWS = 1000
+DEAR_WEIGHT = 30
+"""Whoever asks for so much asks again later anyway. Several attempts at once, while the venue cuts connections, would use up in
+seconds what has to last for a minute, the guard's share included."""
 Answer = TypeVar("Answer")
 Parameters = dict[str, str | int]
 
@@ -152,7 +155,9 @@ class BinanceTrading:
                 raise
 
     async def _ask(self, path: str, weight: int, **given: str | int) -> bytes:
-        return await self.http.get(Question(path, given, weight, WEIGHT_POOL, self.turn), self.timeout_seconds)
+        attempts = 1 if weight >= DEAR_WEIGHT else ATTEMPTS
+        question = Question(path, given, weight, WEIGHT_POOL, self.turn, attempts=attempts)
+        return await self.http.get(question, self.timeout_seconds)
 
     async def _found(self, path: str, given: Parameters, read: Callable[[bytes], Answer]) -> Answer | None:
         """None where the venue knows no such order; right after an unknown outcome that may be too early."""

@@ -19,6 +19,7 @@ from tests.services.exchange_simulator.running import Running, serving
 
 WARM_UP_MS = 120_000
 """The longest that processes may take to be ready before a run's plan begins."""
+FUNDING_MS = 9_000
 LOOK_SECONDS = 0.05
 
 
@@ -27,13 +28,18 @@ async def exchange(seed: int, folder: Path) -> AsyncIterator[tuple[Running, Tell
     """A venue of now, at real pace, with one account; its journal and its ledger are in the folder."""
     now_ms = SystemClock().now_ms()
     end_ms = now_ms + WARM_UP_MS + 2 * LONGEST_MS
-    market = TellingMarket(Stage(seed, now_ms, end_ms, funding_ms=now_ms + 35_000))
+    market = TellingMarket(Stage(seed, now_ms, end_ms, funding_ms=end_ms))
     anchor = Anchor(now_ms, now_ms)
     state = open_state(folder, {"chaos": seed})
     state.anchor = anchor
     simulation = Simulation(market, AnchoredTime(1.0, anchor), state)
     async with serving(simulation, ServerSettings(port=0)) as venue:
         yield venue, market
+
+
+def begin_play(seed: int, market: TellingMarket, now_ms: int, start_ms: int) -> None:
+    """The market of the plan that begins at `start_ms`: funding is settled while its first positions are open."""
+    market.begin(Stage(seed, start_ms, start_ms + 2 * LONGEST_MS, funding_ms=start_ms + FUNDING_MS), now_ms)
 
 
 def house_of(venue: Running) -> House:

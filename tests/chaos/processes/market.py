@@ -1,16 +1,32 @@
 """The jumpy market of the virtual runs at real pace: the same trades, and the mark prices that a live executor listens to."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 
 from services.exchange_simulator import payloads
-from services.exchange_simulator.market import SideEvent
+from services.exchange_simulator.market import SideEvent, TradeColumns
 from services.exchange_simulator.streams import StreamName, parse_stream
 from services.exchange_simulator.synthetic.sidestreams import grid
-from tests.chaos.money.market import JumpyMarket
+from tests.chaos.money.market import JumpyMarket, Stage
 
 
 class TellingMarket(JumpyMarket):
     """Tells its marks on the venue's grid; of the other low-rate streams nobody here wants any."""
+
+    def begin(self, stage: Stage, now_ms: int) -> None:
+        """From now on play what that stage has, whatever was played before it: a seed has the same prices however long processes
+        took to be ready."""
+        ahead = JumpyMarket(stage)
+        for symbol in self.symbols:
+            past = self.trades_between(symbol, 0, now_ms, now_ms)
+            # Its last price up to now is traded at once: nothing of what was played before may be the price of its first moments.
+            opening = _at(ahead.newest_trades(symbol, 1, now_ms), now_ms + 1)
+            further = ahead.trades_between(symbol, now_ms + 1, stage.end_ms, stage.end_ms)
+            coming = _numbered(TradeColumns.concatenate([opening, further]), len(past))
+            self._trades[symbol] = TradeColumns.concatenate([past, coming])
+        self._stage = stage
 
     def side_events(self, after_ms: int, until_ms: int, wanted: frozenset[str]) -> list[SideEvent]:
         found: list[SideEvent] = []
@@ -27,3 +43,14 @@ class TellingMarket(JumpyMarket):
             else:
                 payload = payloads.mark_price_array([self.mark_price(one, at_ms) for one in self.symbols], at_ms)
             yield SideEvent(at_ms, stream.symbol, (stream.name,), payload)
+
+
+def _at(trade: TradeColumns, time_ms: int) -> TradeColumns:
+    times = np.full(len(trade), time_ms, np.int64)
+    return replace(trade, trade_ms=times, event_ms=times)
+
+
+def _numbered(trades: TradeColumns, before: int) -> TradeColumns:
+    """With ids that go on after so many."""
+    ids = np.arange(before + 1, before + 1 + len(trades), dtype=np.int64)
+    return replace(trades, ids=ids, first_ids=ids, last_ids=ids)

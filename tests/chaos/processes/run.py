@@ -18,13 +18,14 @@ from libs.kit.errors import BadMessage, UserError
 from libs.streaming.tail import read_tail
 from libs.trading.execution.config import ForeignPolicy, LiveConfig
 from libs.trading.execution.document import Trade
+from tests.chaos.money.excuses import closes_the_venue
 from tests.chaos.money.findings import Finding
 from tests.chaos.money.judge import Outcome, judge
 from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Blow, Plan, Role
 from tests.chaos.money.protection import Protection
-from tests.chaos.money.run import Verdict, closes_the_venue
-from tests.chaos.processes.exchange import WARM_UP_MS, account_of, exchange, house_of, watched
+from tests.chaos.money.run import Verdict
+from tests.chaos.processes.exchange import WARM_UP_MS, account_of, begin_play, exchange, house_of, watched
 from tests.chaos.processes.keeper import EXPECTED, Keeper
 from tests.chaos.processes.log import FaultLog
 from tests.chaos.processes.plan import LONGEST_MS, TROUBLE_MS, plan_of
@@ -85,10 +86,12 @@ class ProcessRun:
             "PERPSTREAM_SYMBOLS": ",".join(SYMBOLS),
         }
 
-    def excuse(self) -> str | None:
+    def excuse(self, is_strangers: bool) -> str | None:
         """Why a position without a stop is nobody's fault now. These are all excuses that there are."""
-        if not any(one.is_able for one in self.keepers.values()):
-            return "nobody lives who may send orders"
+        adopts = config_of(self.seed).foreign_policy == "adopt"
+        in_charge = [one for one in self.keepers.values() if one.role == "guard" or adopts or not is_strangers]
+        if not any(one.is_able for one in in_charge):
+            return "nobody lives who may send orders for it"
         if any(one.state == "active" and closes_the_venue(one) for one in self.venue.simulation.desk.faults()):
             return "the venue takes no orders"
         return None
@@ -121,6 +124,7 @@ async def run_seed(seed: int, servers: Servers, folder: Path) -> Verdict:
         async with _processes(run), surroundings(servers.broker.bootstrap) as producer:
             await _until_ready(run)
             log.start_ms = SystemClock().now_ms() + LEAD_MS
+            begin_play(seed, market, venue.simulation.clock.now_ms(), log.start_ms)
             plan = plan_of(seed, log.start_ms, market)
             for fault in plan.faults:
                 venue.simulation.desk.add(fault, venue.simulation.clock.now_ms())

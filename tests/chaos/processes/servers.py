@@ -26,11 +26,13 @@ _CONFIG = text(
 
 @dataclass
 class Servers:
-    """`broker_lock`, `database_lock`: while one is away nobody else kills it."""
+    """`broker_lock`, `database_lock`: while one is away nobody else kills it. `empty`: URL of a database with all tables, for
+    copies."""
 
     folder: Path
     broker: Broker = field(init=False)
     database: Database = field(init=False)
+    empty: str = field(init=False)
     broker_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     database_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -39,11 +41,15 @@ class Servers:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Both up, until the end."""
+        """Both up, until the end; one after the other in a process, which can make tables in one place at a time only."""
         await asyncio.to_thread(self.broker.start)
         try:
             await asyncio.to_thread(self.database.start)
             try:
+                self.empty = await asyncio.to_thread(self.database.create_database)
+                engine = create_engine(DatabaseSettings(database_url=self.empty))
+                await migrate.upgrade(engine)
+                await engine.dispose()
                 yield
             finally:
                 await asyncio.to_thread(self.database.stop)
@@ -55,10 +61,9 @@ class Servers:
         """Empty topics, and a database of this run's own with that configuration."""
         await asyncio.to_thread(self.broker.delete_all_topics)
         await ensure_topics(self.broker.bootstrap, PARTITIONS)
-        url = await asyncio.to_thread(self.database.create_database)
+        url = await asyncio.to_thread(self.database.create_database, self.empty)
         engine = create_engine(DatabaseSettings(database_url=url))
         try:
-            await migrate.upgrade(engine)
             async with write_session(engine) as session:
                 row = {"account": account, "version": config.version, "document": config.model_dump_json()}
                 await session.connection.execute(_CONFIG, row)

@@ -15,7 +15,7 @@ from libs.exchanges.binance import BinanceMarketData
 from libs.exchanges.binance.rest import WEIGHT_POOL
 from libs.exchanges.budget import LONGEST_BAN_MS, Pool, Priority
 from libs.exchanges.errors import AccessRefused, MalformedAnswer, RateLimited, VenueError, VenueUnavailable
-from libs.exchanges.http import LARGEST_BODY_BYTES, LONGEST_LIMIT_MS, HttpClient, Question
+from libs.exchanges.http import LARGEST_BODY_BYTES, LONGEST_LIMIT_MS, HttpClient, Method, Question
 from libs.exchanges.limiter import Limiter, Turn, open_limiter
 from libs.exchanges.venue import synchronise
 from libs.kit.clock import ManualClock, VenueClock
@@ -46,7 +46,7 @@ class Exchange:
 async def exchange() -> AsyncIterator[tuple[Exchange, HttpClient, Question, ManualClock]]:
     served, clock = Exchange(), ManualClock(START)
     application = web.Application()
-    application.add_routes([web.get("/{path:.*}", served.handle)])
+    application.add_routes([web.route("*", "/{path:.*}", served.handle)])
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -155,6 +155,19 @@ async def test_what_may_heal_is_tried_again_and_what_cannot_is_not(exchange: Par
     served.answers, served.asked = [web.Response(status=403, body=b"<html>WAF</html>")], 0
     with pytest.raises(AccessRefused):
         await client.get(question)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
+async def test_a_question_whose_connection_is_cut_is_asked_as_often_as_it_is_counted(
+    exchange: Parts, method: Method
+) -> None:
+    served, client, question, _ = exchange
+    served.answers = [web.Response(body=b"ok"), None]
+    once = replace(question, method=method, attempts=1)
+    await client.get(once)
+    with pytest.raises(VenueUnavailable, match="Server disconnected"):
+        await client.get(once)
+    assert served.asked == 2, "the cut one once"
 
 
 async def test_an_answer_of_another_shape_is_named(exchange: Parts) -> None:
