@@ -18,6 +18,7 @@ from libs.exchanges.trading import (
     AlgoState,
     Balance,
     Execution,
+    Holdings,
     IncomeEntry,
     KeyRights,
     MarginType,
@@ -99,6 +100,9 @@ class BinanceTrading:
 
     async def balances(self) -> list[Balance]:
         return answers.balances(await self._ask("/fapi/v3/balance", 5))
+
+    async def holdings(self) -> Holdings:
+        return answers.holdings(await self._ask("/fapi/v3/account", 5))
 
     async def executions(
         self, symbol: str, *, from_id: int | None = None, since_ms: int | None = None
