@@ -9,7 +9,6 @@ from decimal import Decimal
 from libs.contracts.event import Event
 from libs.contracts.signals import SignalScored
 from libs.contracts.trading import ExecutorReported, LiveTradeChanged, RiskStateChanged
-from libs.exchanges import MarkPrice
 from libs.exchanges.limiter import GUARD
 from libs.trading.execution.config import LiveConfig
 from libs.trading.risk.limits import RiskLimits
@@ -20,7 +19,7 @@ from services.executor.ports import Ports
 from services.risk_guard.guard import Guard
 from services.risk_guard.ports import GuardParts
 from tests.chaos.money.exchange import ACCOUNT, Exchange
-from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions
+from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions, mark_prices
 from tests.chaos.money.http import Answer, Server, ServerRequest
 from tests.chaos.money.market import JumpyMarket, Stage
 from tests.chaos.money.parties import INSTALLATION, NoKeys
@@ -93,21 +92,6 @@ class WeighedQuestions(PublicQuestions):
         return await super().clock_skew_ms()
 
 
-def mark_price(market: JumpyMarket, symbol: str, now_ms: int) -> MarkPrice:
-    """As the stream tells it."""
-    mark = market.mark_price(symbol, now_ms).mark
-    return MarkPrice(
-        symbol=symbol,
-        event_time=now_ms,
-        mark_price=mark,
-        index_price=mark,
-        estimated_settle_price=None,
-        mark_price_average=None,
-        funding_rate=None,
-        next_funding_time=0,
-    )
-
-
 @dataclass
 class Link:
     """Where one of both publishes; the other hears it a moment later."""
@@ -144,9 +128,9 @@ class Weighing:
         exchange = self.exchange = Exchange(self.clock, self.market, 1, lambda _who, _words: None)
         self._weigh(Bill())
         self.executor, self.guard = self._made_executor(), self._made_guard()
-        work = [exchange.run(), self.executor.run(), self.guard.run(), self._hear_marks()]
-        lines = [(self.executor_line, self.executor), (self.guard_line, self.guard)]
-        work += [line.user_stream(handler).run() for line, handler in lines]
+        work = [exchange.run(), self.executor.run(), self.guard.run()]
+        work += [mark_prices(exchange, self.guard.on_marks)] if self.hears_marks else []
+        work += [self.executor_line.user_stream(self.executor).run(), self.guard_line.user_stream(self.guard).run()]
         tasks = [asyncio.create_task(one) for one in work]
         await asyncio.sleep(_START_SECONDS)
         self._weigh(self.entering)
@@ -203,14 +187,6 @@ class Weighing:
     def _tell_executor(self, event: Event) -> None:
         if isinstance(event, RiskStateChanged):
             self.executor.on_risk_state(event)
-
-    async def _hear_marks(self) -> None:
-        """The venue's stream of all mark prices, once a second."""
-        while self.hears_marks:
-            now_ms = self.clock.now_ms()
-            await asyncio.sleep((1000 - now_ms % 1000) / 1000 + 0.05)
-            now_ms = self.clock.now_ms() // 1000 * 1000
-            self.guard.on_marks([mark_price(self.market, symbol, now_ms) for symbol in TEN])
 
     async def _enter(self) -> None:
         for number, symbol in enumerate(TEN[: self.positions], 1):
