@@ -141,7 +141,8 @@ class AlgoState:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`amount` is below 0 for a short, in hedge mode too. A symbol without one may be left out by the venue."""
+    """`amount` is below 0 for a short, in hedge mode too. A symbol without one may be left out by the venue. `liquidation_price`
+    0: nowhere, or not told by this question."""
 
     symbol: str
     position_side: PositionSide
@@ -161,6 +162,14 @@ class Balance:
     wallet: Decimal
     available: Decimal
     unrealised: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What an account has at one moment: wallets, and what is open."""
+
+    balances: Sequence[Balance]
+    positions: Sequence[Position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +256,10 @@ class TradingVenue(Protocol):
     async def open_conditionals(self, symbol: str | None = None) -> Sequence[AlgoState]: ...
     async def positions(self, symbol: str | None = None) -> Sequence[Position]: ...
     async def balances(self) -> Sequence[Balance]: ...
+    async def holdings(self) -> Holdings:
+        """Balances and positions together, for the price of one of both; prices as far as they follow from a position's worth."""
+        ...
+
     async def executions(
         self, symbol: str, *, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[Execution]: ...

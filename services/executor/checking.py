@@ -7,7 +7,7 @@ from libs.exchanges.errors import VenueError
 from libs.exchanges.trading import KeyRights
 from libs.kit.logging import get_logger
 from libs.trading.execution.checklist import AccountFacts, Check, CheckName, Rights, SymbolFacts, checklist
-from services.executor.permission import Permission
+from services.executor.permission import APART, Permission
 from services.executor.ports import Ports
 from services.executor.terms import Terms
 
@@ -33,7 +33,8 @@ class Checking:
         clock, options = self.ports.clock, self.permission.pages.options
         while True:
             checks = await self.look()
-            failed = [check for check in checks if check.state == "failed"]
+            # What is asked elsewhere, each time anew, is no reason to ask all of this again.
+            failed = [check for check in checks if check.state == "failed" and check.name not in APART]
             if failed and self.permission.checks != checks:
                 _LOGGER.warning("not in order", problems=[f"{check.name}: {check.sentence}" for check in failed])
             self.permission.checks = checks

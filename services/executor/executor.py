@@ -214,10 +214,12 @@ class Executor:
 
     def _begun(self, trade: Trade) -> None:
         self.permission.busy.add(trade.symbol)
+        self.reconciling.touch(trade.symbol)
 
     def _ended(self, trade: Trade) -> None:
         self.entering.ended.add(trade.trade_id)
         self.permission.busy.discard(trade.symbol)
+        self.reconciling.touch(trade.symbol)
         self._rest(trade)
 
     def _rest(self, trade: Trade) -> None:

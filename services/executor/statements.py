@@ -16,7 +16,7 @@ from services.executor.pages import Pages
 from services.executor.ports import Ports
 from services.executor.sending import FUNDING
 
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 120.0
 SOON_SECONDS = 1.0
 """So long the venue is given to write down what its stream has told."""
 SETTLED_MS = 5 * 60_000

@@ -6,9 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from libs.contracts.trading import AlertRaised
+from libs.exchanges import Subscription
 from libs.exchanges.account import Account, open_account
 from libs.exchanges.flatten_audit import forward_audits
 from libs.exchanges.limiter import GUARD
+from libs.exchanges.session import SessionOptions, StreamSession
 from libs.exchanges.venue import keep_clock
 from libs.kit.clock import SystemClock
 from libs.kit.installation import installation_name
@@ -27,6 +29,7 @@ from libs.kit.tasks import run_until
 from services.risk_guard.bus import Bus
 from services.risk_guard.guard import Guard
 from services.risk_guard.market import VenueMarket
+from services.risk_guard.marks import MarkStream
 from services.risk_guard.memory import StateFile
 from services.risk_guard.outlet import GuardOutlet
 from services.risk_guard.ports import GuardParts
@@ -34,6 +37,7 @@ from services.risk_guard.settings import GuardSettings
 
 VENUE, KAFKA = "venue", "kafka"
 WATCH_SECONDS, AUDIT_SECONDS = 0.5, 5.0
+MARKS_SILENT_SECONDS = 5.0
 
 
 async def guard(context: ServiceContext, account: AccountSettings) -> None:
@@ -76,11 +80,18 @@ async def _run(context: ServiceContext, guarding: Guard, account: Account, outle
         context.stopping,
         guarding.run(),
         account.user_stream(guarding).run(),
+        mark_prices(account, guarding).run(),
         keep_clock(account),
         bus.run(),
         _watch(context, guarding),
         _forward(guarding),
     )
+
+
+def mark_prices(account: Account, guarding: Guard) -> StreamSession:
+    """The stream of all mark prices of the order venue: what is opened next has one already."""
+    options = SessionOptions("guard_marks", silence_seconds=MARKS_SILENT_SECONDS)
+    return account.streams.session(Subscription(every_mark_price=True), MarkStream(guarding.on_marks), options)
 
 
 async def _watch(context: ServiceContext, guarding: Guard) -> None:

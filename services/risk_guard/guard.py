@@ -4,7 +4,7 @@ It needs the venue and nothing else. What others say comes in through `on_…`; 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from libs.contracts.commands import CommandIssued, answered
 from libs.contracts.event import Event
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, RiskLevel, RuleMeasure
+from libs.exchanges import MarkPrice
 from libs.exchanges.flatten import Flattened
 from libs.exchanges.user_events import StreamExpired, UserEvent
 from libs.kit.logging import get_logger
@@ -99,14 +100,22 @@ class Guard:
         return decision
 
     def on_user_open(self) -> None:
+        self.picture.is_told = True
         self._look_again()
 
     def on_user_events(self, events: Sequence[UserEvent]) -> None:
-        if self.picture.told([one for one in events if not isinstance(one, StreamExpired)], self._at_ms()):
-            self.readings.ask_at_once()
+        known = [one for one in events if not isinstance(one, StreamExpired)]
+        self.readings.ask_for(self.picture.told(known, self._at_ms()))
         self._news.set()
 
+    def on_marks(self, marks: Iterable[MarkPrice]) -> None:
+        """The venue's mark prices, as they come."""
+        self.picture.positions.marks.heard(marks, moment(self.parts.clock))
+        if self.picture.is_open():
+            self._news.set()
+
     def on_user_close(self, reason: str) -> None:
+        self.picture.is_told = False
         get_logger("guard").warning("the user stream is closed", reason=reason)
         self._look_again()
 

@@ -17,6 +17,7 @@ from libs.exchanges.trading import (
     Balance,
     Execution,
     FeeRates,
+    Holdings,
     IncomeEntry,
     KeyRights,
     OrderState,
@@ -30,6 +31,7 @@ from libs.kit.errors import BadMessage
 MOST_FEE = Decimal("0.01")
 Row = TypeVar("Row", bound=msgspec.Struct)
 Found = TypeVar("Found")
+PRICE_DIGITS = 8
 
 
 class _Struct(msgspec.Struct, rename="camel"):
@@ -88,6 +90,27 @@ class _Balance(_Struct):
     balance: str
     available_balance: str
     cross_un_pnl: str
+
+
+class _Asset(_Struct):
+    asset: str
+    wallet_balance: str
+    available_balance: str
+    cross_un_pnl: str
+
+
+class _Held(_Struct):
+    symbol: str
+    position_side: PositionSide
+    position_amt: str
+    unrealized_profit: str
+    notional: str
+    update_time: int
+
+
+class _Account(_Struct):
+    assets: list[_Asset]
+    positions: list[_Held]
 
 
 class _Trade(_Struct):
@@ -258,6 +281,36 @@ def balances(body: bytes) -> list[Balance]:
         return Balance(row.asset, amount(row.balance), amount(row.available_balance), amount(row.cross_un_pnl))
 
     return _all(body, _Balance, made)
+
+
+def holdings(body: bytes) -> Holdings:
+    """account v3."""
+
+    def made(row: _Account) -> Holdings:
+        balances = [
+            Balance(one.asset, amount(one.wallet_balance), amount(one.available_balance), amount(one.cross_un_pnl))
+            for one in row.assets
+        ]
+        return Holdings(balances, [_held(one) for one in row.positions])
+
+    return _one(body, _Account, made)
+
+
+def _held(row: _Held) -> Position:
+    """It has no prices: the mark price follows from what the position is worth, the entry price from what it has made."""
+    held, unrealised = amount(row.position_amt), amount(row.unrealized_profit)
+    mark = abs(amount(row.notional) / held) if held else Decimal(0)
+    entry = mark - unrealised / held if held else Decimal(0)
+    return Position(
+        symbol=row.symbol,
+        position_side=row.position_side,
+        amount=held,
+        entry_price=round(entry, PRICE_DIGITS),
+        mark_price=round(mark, PRICE_DIGITS),
+        unrealised=unrealised,
+        liquidation_price=Decimal(0),
+        updated_ms=row.update_time,
+    )
 
 
 def executions(body: bytes) -> list[Execution]:

@@ -19,6 +19,7 @@ from libs.exchanges.trading import (
     Balance,
     Execution,
     FeeRates,
+    Holdings,
     IncomeEntry,
     KeyRights,
     MarginType,
@@ -103,6 +104,9 @@ class BinanceTrading:
 
     async def balances(self) -> list[Balance]:
         return answers.balances(await self._ask("/fapi/v3/balance", 5))
+
+    async def holdings(self) -> Holdings:
+        return answers.holdings(await self._ask("/fapi/v3/account", 5))
 
     async def executions(
         self, symbol: str, *, from_id: int | None = None, since_ms: int | None = None

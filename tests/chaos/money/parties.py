@@ -19,7 +19,7 @@ from services.executor.ports import Ports
 from services.risk_guard.guard import Guard
 from services.risk_guard.ports import GuardParts
 from tests.chaos.money.exchange import ACCOUNT
-from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions
+from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions, mark_prices
 from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Role
 from tests.chaos.money.ports import BusOutlet, Prices, Time
@@ -130,6 +130,7 @@ class RealParty:
             group.create_task(guard.run())
             group.create_task(outlet.run())
             group.create_task(line.user_stream(guard).run())
+            group.create_task(mark_prices(world.exchange, guard.on_marks))
             group.create_task(_reports(world, guard))
             group.create_task(_trades(world, guard))
             group.create_task(_surroundings(world, guard))

@@ -12,7 +12,7 @@ from services.risk_guard.guard import Guard
 from services.risk_guard.ports import GuardParts
 from tests.chaos.money.exchange import ACCOUNT, Exchange
 from tests.chaos.money.excuses import closes_the_venue
-from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions
+from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions, mark_prices
 from tests.chaos.money.market import SYMBOLS, JumpyMarket, Stage
 from tests.chaos.money.parties import INSTALLATION, NoKeys
 from tests.chaos.money.plan import venue_fault
@@ -100,6 +100,7 @@ class _Alone:
         async with asyncio.TaskGroup() as group:
             group.create_task(guard.run())
             group.create_task(line.user_stream(guard).run())
+            group.create_task(mark_prices(self.exchange, guard.on_marks))
 
     async def _watch(self) -> None:
         while True:

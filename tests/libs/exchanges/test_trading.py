@@ -90,6 +90,24 @@ async def test_an_entry_its_stop_and_its_end(tmp_path: Path) -> None:
         assert await account.executions(SYMBOL, from_id=fills[1].trade_id) == fills[1:]
 
 
+async def test_holdings_are_balances_and_positions_of_one_moment(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.account.place(NewOrder(SYMBOL, "SELL", Decimal("0.013"), "x1-short"))
+        found = await at.account.holdings()
+        [held], [listed] = found.positions, await at.account.positions()
+        assert (held.symbol, held.position_side, held.amount) == (listed.symbol, listed.position_side, listed.amount)
+        assert (held.updated_ms, held.liquidation_price) == (listed.updated_ms, 0)
+        # The mark price goes on between both questions, the entry price does not.
+        assert abs(held.entry_price - listed.entry_price) < Decimal("0.001")
+        assert abs(held.mark_price / listed.mark_price - 1) < Decimal("0.01")
+        assert abs(held.unrealised - held.amount * (held.mark_price - held.entry_price)) < Decimal("0.0001")
+        assert [(one.asset, one.wallet) for one in found.balances] == [
+            (one.asset, one.wallet) for one in await at.account.balances()
+        ]
+        await at.account.place(NewOrder(SYMBOL, "BUY", Decimal("0.013"), "x1-out", reduce_only=True))
+        assert [one for one in (await at.account.holdings()).positions if one.amount] == []
+
+
 async def test_what_is_not_there_is_none_and_a_second_cancel_is_gone(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         account = at.account

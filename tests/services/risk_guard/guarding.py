@@ -18,6 +18,7 @@ from libs.exchanges.trading import NewConditional, NewOrder
 from libs.kit.keys import TrustedFolder
 from libs.kit.settings import AccountSettings, VenueSettings
 from libs.trading.risk.limits import RiskLimits
+from services.risk_guard.at_venue import mark_prices
 from services.risk_guard.guard import Guard
 from services.risk_guard.market import VenueMarket
 from services.risk_guard.memory import StateFile
@@ -89,7 +90,8 @@ class Guarding:
         assert isinstance(keeper, StateFile)
         with keeper.owned():
             guard = self.guard = Guard(parts, keeper.load())
-            work = [guard.run(), self.account.user_stream(guard).run()]
+            marks = mark_prices(self.account, guard)
+            work = [guard.run(), self.account.user_stream(guard).run(), marks.run()]
             tasks = [asyncio.create_task(one) for one in work]
             try:
                 yield guard
