@@ -96,7 +96,7 @@ async def test_holdings_are_balances_and_positions_of_one_moment(tmp_path: Path)
         found = await at.account.holdings()
         [held], [listed] = found.positions, await at.account.positions()
         assert (held.symbol, held.position_side, held.amount) == (listed.symbol, listed.position_side, listed.amount)
-        assert (held.updated_ms, held.liquidation_price) == (listed.updated_ms, 0)
+        assert (held.updated_ms, held.liquidation_price) == (listed.updated_ms, Decimal(0))
         # The mark price goes on between both questions, the entry price does not.
         assert abs(held.entry_price - listed.entry_price) < Decimal("0.001")
         assert abs(held.mark_price / listed.mark_price - 1) < Decimal("0.01")
