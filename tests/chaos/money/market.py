@@ -38,12 +38,13 @@ class Stage:
 
 
 class JumpyMarket:
-    """A `MarketSource` that was made beforehand: all its trades are known, and none is told before its time."""
+    """A `MarketSource` that was made beforehand: all its trades are known, and none is told before its time. `given`: trades of
+    symbols whose prices are not left to chance."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, given: Mapping[str, TradeColumns] | None = None) -> None:
         self._stage = stage
         self._rules = {symbol: profile_of(symbol).rules for symbol in stage.symbols}
-        self._trades = {symbol: _path(stage, symbol) for symbol in stage.symbols}
+        self._trades = {symbol: (given or {}).get(symbol) or _path(stage, symbol) for symbol in stage.symbols}
 
     @property
     def symbols(self) -> tuple[str, ...]:
