@@ -147,6 +147,10 @@ class Guard:
         if result is not None:
             self._tell(answered(event, result, now_ms, accepted=accepted, details=obeyed.details))
         self._keep()
+        for wish in before.wishes:
+            # Another flatten of the same symbol goes on with the run that there is.
+            if wish.symbol not in {one.symbol for one in self.memory.wishes}:
+                self.hands.give_up(wish.symbol)
         self._told_at_ms = 0
         self.look()
 

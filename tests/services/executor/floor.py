@@ -127,10 +127,15 @@ class Executing:
 
     async def trade_refused(self, event: SignalScored, reason: str) -> None:
         """Once what was changed has been heard, the signal ends with this reason."""
-        await asyncio.sleep(0.3)
+        await until(lambda: self._objects(event.symbol) == reason, lambda: str(self.executor.permission.reasons()))
         await self.signal(event)
         trade = await self.trade(event.event_id, lambda found: True)
         assert (trade.state, trade.reason) == ("refused", reason)
+
+    def _objects(self, symbol: str) -> str:
+        """What would be said to an entry now, in one word."""
+        self.check()
+        return self.executor.permission.permits(symbol).why_not
 
     async def trade(self, trade_id: str, enough: Callable[[Trade], bool], seconds: float = 20.0) -> Trade:
         """The trade in the books, once it is so."""

@@ -8,13 +8,11 @@ from tests.services.executor.floor import CONFIG, SYMBOLS, floor, until
 async def test_without_the_guards_word_nothing_is_entered_and_a_lost_stop_is_placed_again(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"max_positions": 5})
     async with floor(tmp_path, config) as at:
-        one = await at.executor(guard_silent_seconds=0.5)
+        one = await at.executor(guard_silent_seconds=3.0)
         await one.ready()
         await one.signal(at.signal())
         held = await one.trade("signal-1", lambda found: found.times.targets_ms > 0)
         one.guard = None
-        silent = "the risk guard has said nothing"
-        await until(lambda: any(silent in why for why in one.executor.permission.reasons()), lambda: "it still speaks")
         other = SYMBOLS[1]
         await until(lambda: at.quoted(other), lambda: "no price")
         await one.trade_refused(at.signal(2, symbol=other, price=at.price(other)), "guard_silent")

@@ -109,7 +109,7 @@ def test_a_flatten_of_a_symbol_that_is_none_ends_with_a_resume(tmp_path: Path) -
         answer = scene.obey(scene.command("resume"))
         assert answer.accepted
         assert answer.details == {"given_up": "BTCUSD is no longer being flattened"}
-        await scene.until(lambda: scene.state.entries_allowed, 16)  # a run that is under way has 15 s
+        await scene.until(lambda: scene.state.entries_allowed, 2)
         assert scene.quantity() == QUANTITY
 
     Scene(tmp_path, RiskLimits()).run(story)
