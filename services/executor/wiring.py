@@ -32,7 +32,6 @@ LEASE, BOOKS, VENUE, COMPARED, TOPICS = (
     "books and venue were compared",
     "topics",
 )
-_RETRY_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 _LOGGER = get_logger(NAME)
 
@@ -51,12 +50,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """One run of the service."""
+    """One run of the service. `retry_seconds`: so long after a broker did not answer it is asked again."""
 
     context: ServiceContext
     settings: Settings
     engine: Engine
     outlet: KafkaOutlet
+    retry_seconds: float = 2.0
 
     @property
     def trusted(self) -> TrustedFolder:
@@ -109,7 +109,7 @@ async def _connected(wiring: Wiring) -> EventProducer:
         except UnreachableError as error:
             wiring.context.miss(TOPICS, error.advice.what)
             _LOGGER.warning("no broker answers yet; what is open goes on without one", why=error.advice.what)
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(wiring.retry_seconds)
 
 
 async def _hear(intake: Intake, routes: Sequence[Route], wiring: Wiring) -> None:
@@ -124,7 +124,7 @@ async def _hear(intake: Intake, routes: Sequence[Route], wiring: Wiring) -> None
             problem = str(errors.exceptions[0])
             wiring.context.miss(TOPICS, problem)
             _LOGGER.error("topics cannot be read, so nothing is entered and nobody is obeyed", why=problem)
-        await asyncio.sleep(_RETRY_SECONDS)
+        await asyncio.sleep(wiring.retry_seconds)
 
 
 def _risk(executor: Taking) -> "_RiskTaker":
