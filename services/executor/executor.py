@@ -75,7 +75,7 @@ class Executor:
     def __post_init__(self) -> None:
         ports, options = self.ports, self.options
         self.pages = Pages(ports.books, ports.outlet, ports.clock, options)
-        self.permission = Permission(self.pages, self.config)
+        self.permission = Permission(self.pages, self.config, ports.market.quote)
         self.terms, self.teller = Terms(ports.venue), Teller(options.account)
         naming = Naming(options.account, options.installation)
         self.entering = Entering(ports, self.permission, self.teller, self.terms, naming, self.desk_of, self.trades)

@@ -1,10 +1,10 @@
 """What keeps the account from opening anything, now: asked before a size, before a page, and before a request."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from libs.contracts.trading import RiskStateChanged
-from libs.trading.execution.admission import Standing
+from libs.trading.execution.admission import EntryMarket, Quote, Standing
 from libs.trading.execution.checklist import Check
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.decision import Permits
@@ -20,14 +20,20 @@ MOST_AHEAD_SECONDS = 5.0
 Blocked = tuple[RefusalReason, str]
 
 
+def _untold(_symbol: str) -> Quote | None:
+    return None
+
+
 @dataclass(slots=True)
 class Permission:
-    """`guard`: its newest record; `compared`: the last comparison with the venue, None before the first; `checks`: of the
-    checklist, None before the first; `looked`: when the last comparison was complete (monotonic s); `cooling`: until when symbols
-    rest (ms of the venue); `busy`: symbols with a trade that is not over."""
+    """`quote`: the order venue's newest price of a symbol; `guard`: its newest record; `compared`: the last comparison with the
+    venue, None before the first; `checks`: of the checklist, None before the first; `looked`: when the last comparison was
+    complete (monotonic s); `cooling`: until when symbols rest (ms of the venue); `busy`: symbols with a trade that is
+    not over."""
 
     pages: Pages
     config: LiveConfig
+    quote: Callable[[str], Quote | None] = _untold
     guard: RiskStateChanged | None = None
     compared: Reconciled | None = None
     checks: tuple[Check, ...] | None = None
@@ -51,7 +57,8 @@ class Permission:
         """What may be sent for a symbol now; what is open goes on being protected and left, whatever the guard says."""
         only_stops = self.guard is not None and self.guard.level == "circuit_break"
         reason = next((reason for reason, _ in self._blocked()), None) or self._of_symbol(symbol)
-        return Permits(entries=reason is None, only_stops=only_stops, why_not=reason or "")
+        market = EntryMarket(self.quote(symbol), self.config.max_price_gap_bps, self.config.strategies)
+        return Permits(entries=reason is None, only_stops=only_stops, why_not=reason or "", market=market)
 
     def latest_word_ms(self) -> int:
         """The latest time of which a word of the guard may be."""

@@ -101,8 +101,8 @@ class Executing:
             await self.ready()
 
     async def signal_lost(self, event: SignalScored) -> None:
-        """One comes to an executor that may do nothing any more: it ends, and sends nothing."""
-        with suppress(BaseExceptionGroup, asyncio.CancelledError, TimeoutError):
+        """One comes to an executor that may do nothing any more: it ends, or has ended and takes nothing up, and sends nothing."""
+        with suppress(BaseExceptionGroup, asyncio.CancelledError, TimeoutError, RuntimeError):
             await asyncio.wait_for(self.signal(event), 2.0)
 
     async def ready(self) -> None:
