@@ -19,7 +19,7 @@ from libs.trading.execution.levels import rules_of
 from libs.trading.execution.reconciliation import FindingKey, OurSide, Reconciled
 from libs.trading.execution.strays import Stray
 from services.executor.desk import Desk
-from services.executor.entering import MAKER_FEE, TAKER_FEE, Entering
+from services.executor.entering import Entering
 from services.executor.obeying import Answer
 from services.executor.permission import Permission
 from services.executor.ports import Ports
@@ -185,7 +185,8 @@ class Reconciling:
             return
         our = self._ours()
         names = (self.entering.naming.account, our.account_letters, our.installation_letters)
-        trade = adopted_trade(adoption, names, rules_of(filters, TAKER_FEE, MAKER_FEE), self.permission.config)
+        fees = self.entering.terms.fees_of(adoption.symbol)
+        trade = adopted_trade(adoption, names, rules_of(filters, fees.taker, fees.maker), self.permission.config)
         await self.desk_of(adoption.symbol).enter(trade, Page())
 
 

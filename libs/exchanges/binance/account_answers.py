@@ -16,6 +16,7 @@ from libs.exchanges.trading import (
     AlgoState,
     Balance,
     Execution,
+    FeeRates,
     IncomeEntry,
     KeyRights,
     OrderState,
@@ -26,6 +27,7 @@ from libs.exchanges.trading import (
 )
 from libs.kit.errors import BadMessage
 
+MOST_FEE = Decimal("0.01")
 Row = TypeVar("Row", bound=msgspec.Struct)
 Found = TypeVar("Found")
 
@@ -119,6 +121,11 @@ class _SymbolConfig(_Struct):
     margin_type: str
     leverage: int
     max_notional_value: str
+
+
+class _CommissionRate(_Struct):
+    maker_commission_rate: str
+    taker_commission_rate: str
 
 
 class _AccountConfig(_Struct):
@@ -304,6 +311,19 @@ def symbol_terms(body: bytes, symbol: str) -> SymbolTerms:
         if terms.symbol == symbol:
             return terms
     raise malformed(f"{symbol} is not in it", body)
+
+
+def fee_rates(body: bytes) -> FeeRates:
+    """commissionRate. Raises `MalformedAnswer` for rates beyond 1 % or a taker's below 0: the venue has none, and a size or a
+    break-even stop that is made with them would be absurd."""
+
+    def made(row: _CommissionRate) -> FeeRates:
+        return FeeRates(amount(row.taker_commission_rate), amount(row.maker_commission_rate))
+
+    found = _one(body, _CommissionRate, made)
+    if not 0 <= found.taker <= MOST_FEE or abs(found.maker) > MOST_FEE:
+        raise malformed("no rates of fees", body)
+    return found
 
 
 def account_terms(body: bytes) -> AccountTerms:

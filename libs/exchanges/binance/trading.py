@@ -18,6 +18,7 @@ from libs.exchanges.trading import (
     AlgoState,
     Balance,
     Execution,
+    FeeRates,
     IncomeEntry,
     KeyRights,
     MarginType,
@@ -125,6 +126,9 @@ class BinanceTrading:
 
     async def symbol_terms(self, symbol: str) -> SymbolTerms:
         return answers.symbol_terms(await self._ask("/fapi/v1/symbolConfig", 5, symbol=symbol), symbol)
+
+    async def fee_rates(self, symbol: str) -> FeeRates:
+        return answers.fee_rates(await self._ask("/fapi/v1/commissionRate", 20, symbol=symbol))
 
     async def account_terms(self) -> AccountTerms:
         return answers.account_terms(await self._ask("/fapi/v1/accountConfig", 5))

@@ -101,7 +101,7 @@ class Executing:
             await self.ready()
 
     async def signal_lost(self, event: SignalScored) -> None:
-        """One comes to an executor that may do nothing any more: it ends, or has ended and takes nothing up, and sends nothing."""
+        """One comes to an executor that may do nothing any more: it ends, or takes up nothing any more, and sends nothing."""
         with suppress(BaseExceptionGroup, asyncio.CancelledError, TimeoutError, RuntimeError):
             await asyncio.wait_for(self.signal(event), 2.0)
 
