@@ -177,9 +177,10 @@ class Floor:
         books.lease_seconds = options.pop("lease_seconds", books.lease_seconds)
         ports = Ports(books, self.account.trading, heard, AccountTime(self.account.clock), market)
         installation = options.pop("installation", "installation")
+        guard = options.pop("guard", risk())
         given = Options(ACCOUNT, "demo", installation, f"owner-{len(self.executors)}", **(BRISK | options))
         executor = Executor(ports, given, TrustedFolder(self.folder / "trusted"), self.config)
-        found = Executing(self, executor, heard, risk())
+        found = Executing(self, executor, heard, guard)
         found.start(executor.run(), self.account.user_stream(executor).run(), sessions.run())
         self.executors.append(found)
         return found
