@@ -1,8 +1,11 @@
 """The guard of an account at a venue, with everything it takes from outside."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
+from libs.contracts.trading import AlertRaised
 from libs.exchanges.account import Account, open_account
 from libs.exchanges.flatten_audit import forward_audits
 from libs.exchanges.limiter import GUARD
@@ -88,11 +91,25 @@ async def _watch(context: ServiceContext, guarding: Guard) -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Tells each alert once in this process's life; one that could not be told was not."""
+
+    tell: Callable[[AlertRaised], Awaitable[None]]
+    told: set[str] = field(default_factory=set)
+
+    async def __call__(self, event: AlertRaised) -> None:
+        """Tell it, unless it was. Raises what `tell` raises."""
+        if event.event_id not in self.told:
+            await self.tell(event)
+            self.told.add(event.event_id)
+
+
 async def _forward(guarding: Guard) -> None:
     """Tell what was flattened while no guard was up."""
-    folder = load_settings(AuditSettings).audit_dir
+    folder, tell = load_settings(AuditSettings).audit_dir, Once(guarding.tell_kept)
     while True:
-        # What cannot be kept or renamed now is told later, under the same id.
+        # What cannot be kept now is told later, under the same id; what cannot be renamed was told.
         with suppress(OSError):
-            await forward_audits(folder, guarding.tell_kept)
+            await forward_audits(folder, tell)
         await asyncio.sleep(AUDIT_SECONDS)

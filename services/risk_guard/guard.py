@@ -22,7 +22,7 @@ from libs.kit.tasks import run_all
 from libs.trading.risk.inputs import GuardInputs, seconds
 from libs.trading.risk.policy import Action, Decision, GuardState, decide
 from services.risk_guard.hands import Hands
-from services.risk_guard.memory import MOST_UNSENT, FlattenWish, Memory
+from services.risk_guard.memory import MOST_UNSENT, FlattenWish, Memory, waiting_alerts
 from services.risk_guard.moment import Moment, moment
 from services.risk_guard.obeying import TARGET, obey
 from services.risk_guard.picture import Picture
@@ -142,17 +142,26 @@ class Guard:
         if accepted and not self._keep():
             self.memory, accepted = before, False
             result = f"it cannot be kept that this was obeyed, so it was not: {self._trouble}"
+        self._give_up([one for one in before.wishes if one not in self.memory.wishes], event)
         if not accepted:
             self._alert("warning", f"the command {event.command} of {event.issued_by[:32]} was refused", str(result))
         if result is not None:
             self._tell(answered(event, result, now_ms, accepted=accepted, details=obeyed.details))
         self._keep()
-        for wish in before.wishes:
-            # Another flatten of the same symbol goes on with the run that there is.
-            if wish.symbol not in {one.symbol for one in self.memory.wishes}:
-                self.hands.give_up(wish.symbol)
         self._told_at_ms = 0
         self.look()
+
+    def _give_up(self, wishes: Sequence[FlattenWish], by: CommandIssued) -> None:
+        """Flattens that another command has ended; whoever has asked for one hears of it."""
+        wanted = {one.symbol for one in self.memory.wishes}
+        for wish in wishes:
+            # Another flatten of the same symbol goes on with the run that there is.
+            is_over = wish.symbol not in wanted
+            if is_over:
+                self.hands.give_up(wish.symbol)
+            what = "given up" if is_over else "gone on with under a later command"
+            words = f"{what}: {by.issued_by} has told the guard to {by.command}"
+            self._tell(answered(wish.command, words, self.parts.clock.now_ms(), accepted=not is_over))
 
     def on_unreadable_command(self, why: str, place: tuple[str, int] | None = None) -> None:
         """A record that is no command."""
@@ -213,7 +222,9 @@ class Guard:
                 self.hands.flatten(wish.symbol, None, why, lambda done, wish=wish: self._wish_ran(wish, done))  # type: ignore[misc]
 
     def _wish_ran(self, wish: FlattenWish, done: Flattened) -> None:
-        """Answer the first run of it; one that has not done it goes on."""
+        """Answer the run that has done it; one that has not is followed by another. A wish that was given up has its answer."""
+        if wish not in self.memory.wishes:
+            return
         wishes = tuple(one for one in self.memory.wishes if one != wish) if done.flat else self.memory.wishes
         self.memory = msgspec.structs.replace(self.memory, wishes=wishes)
         closed = {f"{symbol}:{side}": str(quantity) for (symbol, side), quantity in done.closed.items()}
@@ -265,7 +276,7 @@ class Guard:
     def _tell(self, event: Event) -> None:
         """What has to reach others even if the broker is away, or this process dies before it has it."""
         if isinstance(event, AlertRaised):
-            self.memory = msgspec.structs.replace(self.memory, alerts=(*self.memory.alerts, event)[-MOST_UNSENT:])
+            self.memory = msgspec.structs.replace(self.memory, alerts=waiting_alerts((*self.memory.alerts, event)))
         else:
             answers = (*self.memory.answers, event)[-MOST_UNSENT:]
             self.memory = msgspec.structs.replace(self.memory, answers=answers)
