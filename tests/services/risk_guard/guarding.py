@@ -123,13 +123,13 @@ class Guarding:
         found = await self.owner.truth()
         return [one for one in found["positions"] if Decimal(one["amount"])]
 
-    async def until_flat(self, seconds: float = 15.0) -> None:
+    async def until_flat(self, seconds: float = 60.0) -> None:
         async def flat() -> bool:
             return not await self.positions()
 
         await eventually(flat, seconds, lambda: "it is not flat")
 
-    async def until_state(self, level: str, seconds: float = 15.0) -> RiskStateChanged:
+    async def until_state(self, level: str, seconds: float = 60.0) -> RiskStateChanged:
         async def reached() -> bool:
             return bool(self.told.states) and self.told.states[-1].level == level
 
