@@ -1,6 +1,7 @@
 """Fixtures for every test; see tests/support/fixtures.py for what there is and how to ask for it."""
 
 import pytest
+from hypothesis import settings
 
 from tests.support.fixtures import (
     database_url,
@@ -26,6 +27,10 @@ __all__ = [
     "session_database",
 ]
 
+
+# How long an example takes says something of the machine and nothing of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 # Files of several minutes each: begun first, so that no worker is left alone with one at the end.
 LONG = ("tests/e2e/", "tests/services/trade_ingest/")
