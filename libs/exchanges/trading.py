@@ -10,30 +10,14 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from libs.exchanges.errors import VenueError
+from libs.trading.execution.facts import RefusalVerdict
 
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["BOTH", "LONG", "SHORT"]
 WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
 MarginType = Literal["CROSSED", "ISOLATED"]
 ConditionalKind = Literal["STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
-Verdict = Literal[
-    "unknown",
-    "retry",
-    "clock",
-    "limited",
-    "duplicate",
-    "gone",
-    "done",
-    "endpoint",
-    "reduce_only",
-    "margin",
-    "filter",
-    "price",
-    "market_state",
-    "access",
-    "listen_key",
-    "account",
-]
+Verdict = Literal["unknown"] | RefusalVerdict
 """What a refusal means for whoever asked. `unknown`: it may have been carried out; `retry`: it was not, and the same may pass
 later; `clock`: not, our time was wrong; `limited`: not, and nothing may be asked for a while; `duplicate`: an open order has
 this id, or closes this position, already; `gone`: there is no such order any more; `done`: it was so already; `endpoint`: our own

@@ -91,7 +91,7 @@ async def with_topics(wiring: Wiring, executor: Taking) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(wiring.outlet.run(producer))
             letters = DeadLetters(producer, NAME)
-            guard = Route(RISK_STATE, _risk(executor), newest_of=wiring.settings.account.account)
+            guard = Route(RISK_STATE, _RiskTaker(executor), newest_of=wiring.settings.account.account)
             group.create_task(_hear(Intake(bootstrap, {}, letters), [guard], wiring))
             await executor.ready.wait()
             routes = [Route(SIGNAL_SCORED, executor.on_signals), Route(COMMAND, executor.on_commands)]
@@ -125,10 +125,6 @@ async def _hear(intake: Intake, routes: Sequence[Route], wiring: Wiring) -> None
             wiring.context.miss(TOPICS, problem)
             _LOGGER.error("topics cannot be read, so nothing is entered and nobody is obeyed", why=problem)
         await asyncio.sleep(_RETRY_SECONDS)
-
-
-def _risk(executor: Taking) -> "_RiskTaker":
-    return _RiskTaker(executor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from libs.exchanges.trading import Balance, IncomeEntry
 from libs.exchanges.user_events import AccountTold
-from libs.trading.risk.baselines import DAY_MS, NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
+from libs.kit.durations import DAY_MS
+from libs.trading.risk.baselines import NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
 from libs.trading.risk.inputs import Figure
 from services.risk_guard.moment import Moment
 

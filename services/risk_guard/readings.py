@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from libs.exchanges.errors import VenueError
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
 from libs.kit.tasks import run_all
-from libs.trading.risk.baselines import DAY_MS
 from services.risk_guard.hands import Hands
 from services.risk_guard.moment import Moment, moment
 from services.risk_guard.picture import Picture

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from libs.exchanges.trading import Balance, IncomeEntry
-from libs.trading.risk.baselines import DAY_MS
+from libs.kit.durations import DAY_MS
 from libs.trading.risk.inputs import Figure
 from services.risk_guard.moment import Moment
 from services.risk_guard.money import MoneyBook
