@@ -85,7 +85,9 @@ def history_table(lines: list[HistoryLine]) -> Table | Text:
     """For people."""
     if not lines:
         return Text("nobody has said anything yet, and nothing was wrong")
-    table = Table("when", "who", "what", "outcome", box=None, pad_edge=False)
+    table = Table("when", "who", box=None, pad_edge=False)
+    table.add_column("what", overflow="fold")  # a value that is cut off is no record of what was said
+    table.add_column("outcome")
     table.add_column("in words", overflow="fold")
     styles = {"refused": "yellow", "unanswered": "magenta", "warning": "yellow", "critical": "red"}
     for line in lines:

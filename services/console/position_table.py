@@ -18,10 +18,10 @@ def held_now(asking: Asking) -> Heard[ExecutorReported] | None:
     return ask(given, account_state(given.kafka, asking.account_name)).executor
 
 
-def positions_screen(heard: Heard[ExecutorReported] | None) -> Group | Text:
+def positions_screen(account: str, heard: Heard[ExecutorReported] | None) -> Group | Text:
     """What fits 100 columns."""
     if heard is None:
-        return Text("the executor has never spoken")
+        return Text(f"no executor has ever spoken of account {account}")
     said = heard.said
     age = Text(f"{duration(heard.age_ms / 1000)} ago", style="red" if heard.age_ms > FRESH_MS else "dim")
     head = Text.assemble(f"account {said.account}, {said.mode}, ", age)
