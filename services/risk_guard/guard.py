@@ -227,7 +227,8 @@ class Guard:
     def _carry_out_wishes(self) -> None:
         for wish in self.memory.wishes:
             if not self.hands.is_running(wish.symbol):
-                why = f"{wish.command.issued_by} has told the guard to: {wish.command.reason}"
+                why = f"{wish.command.issued_by} has told the guard to"
+                why += f": {wish.command.reason}" if wish.command.reason else ""
                 self.hands.flatten(wish.symbol, None, why, lambda done, wish=wish: self._wish_ran(wish, done))  # type: ignore[misc]
 
     def _wish_ran(self, wish: FlattenWish, done: Flattened) -> None:
