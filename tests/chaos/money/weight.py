@@ -22,7 +22,7 @@ from tests.chaos.money.exchange import ACCOUNT, Exchange
 from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions, mark_prices
 from tests.chaos.money.http import Answer, Server, ServerRequest
 from tests.chaos.money.market import JumpyMarket, Stage
-from tests.chaos.money.parties import INSTALLATION, NoKeys
+from tests.chaos.money.parties import INSTALLATION, AnyKey
 from tests.chaos.money.ports import Prices, Time
 from tests.chaos.money.processes import Process
 from tests.chaos.money.run import START_MS
@@ -159,7 +159,7 @@ class Weighing:
         prices = Prices(self.exchange, symbols=TEN)
         ports = Ports(books, line.account, Link(self._tell_guard), Time(line.clock), prices)
         config = LiveConfig(version=1, strategies=(STRATEGY,), symbols=TEN, max_positions=10)
-        return Executor(ports, Options(ACCOUNT, "demo", INSTALLATION, "executor/1"), NoKeys(), config)
+        return Executor(ports, Options(ACCOUNT, "demo", INSTALLATION, "executor/1"), AnyKey(), config)
 
     def _made_guard(self) -> Guard:
         process = Process("guard")
@@ -173,7 +173,7 @@ class Weighing:
             keeper=keeper,
             outlet=Link(self._tell_executor),
             clock=line.clock,
-            keys=NoKeys(),
+            keys=AnyKey(),
             limits=RiskLimits.model_validate({"rules": {name: {} for name in _OFF}}),
         )
         return Guard(parts, keeper.load())
