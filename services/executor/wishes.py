@@ -8,10 +8,11 @@ from libs.contracts.commands import CommandIssued
 from libs.kit.durations import MINUTE_MS
 from libs.trading.commands import Cancel, ChangeConfig, Close, Command, Enter, MoveStop, Sync
 from libs.trading.execution.books import Page
-from libs.trading.execution.document import Bracket, CloseWish, Trade
+from libs.trading.execution.document import Bracket, CloseWish, Rules, Trade
 from libs.trading.execution.facts import CloseWished, Fact, StopMoved
 from libs.trading.execution.sums import holding_of
 from libs.trading.execution.wish import EntryWish, Refusal
+from libs.trading.filters import SymbolFilters
 from services.executor.desk import Desk
 from services.executor.entering import Entering
 from services.executor.obeying import Answer, Effect, change_of, refusing
@@ -69,24 +70,32 @@ class Wishes:
         if isinstance(trade, Effect):
             return trade
         left = holding_of(trade).left
+        if not left and command.share != 1:
+            return refusing(f"nothing of {command.symbol} is held, so there is no part of it: close all, or cancel it")
         quantity = self._part(command, left, trade)
-        if quantity is not None and quantity <= 0:
-            return refusing(f"that part of {left} is below what the venue accepts")
+        if isinstance(quantity, Effect):
+            return quantity
         what = "all" if quantity is None else f"{quantity} of {left}"
         now_ms = self.ports.clock.now_ms()
         wish = CloseWish(reason="command", since_ms=now_ms, quantity=quantity, wish_id=event.event_id)
         return self._changing(trade, CloseWished(wish), f"{what} of {command.symbol} is being closed")
 
-    def _part(self, command: Close, left: Decimal, trade: Trade) -> Decimal | None:
+    def _part(self, command: Close, left: Decimal, trade: Trade) -> Decimal | Effect | None:
         """How much to close, on a step; None: all of it. What would be left too small to be closed is closed with it."""
         asked = left * command.share if command.share is not None else command.quantity or Decimal(0)
-        if asked >= left or trade.rules is None:
+        if asked >= left:
             return None
-        step, least = trade.rules.quantity_step, max(trade.rules.min_quantity, trade.rules.quantity_step)
-        part = asked // step * step
+        if (rules := self._rules(trade)) is None:
+            return refusing(f"the steps of {command.symbol} are not known now: close all, or say it again later")
+        least = max(rules.min_quantity, rules.quantity_step)
+        part = asked // rules.quantity_step * rules.quantity_step
         if part < least:
-            return Decimal(0)
+            return refusing(f"that part of {left} is below what the venue accepts")
         return None if left - part < least else part
+
+    def _rules(self, trade: Trade) -> Rules | SymbolFilters | None:
+        """The ticks and steps of its symbol: as they were at its entry, else as the venue tells them now."""
+        return trade.rules or self.ports.market.filters(trade.symbol)
 
     def _move_stop(self, command: MoveStop) -> Effect:
         trade, quote = self._open(command.symbol, command.trade_id), self.ports.market.quote(command.symbol)
@@ -94,8 +103,11 @@ class Wishes:
             return trade
         if quote is None:
             return refusing(f"the price of {command.symbol} is not known now")
-        tick = trade.rules.tick if trade.rules is not None else Decimal(1)
-        price = (command.price / tick).to_integral_value() * tick
+        if (rules := self._rules(trade)) is None:
+            return refusing(f"the ticks of {command.symbol} are not known now")
+        price = (command.price / rules.tick).to_integral_value() * rules.tick
+        if price <= 0:
+            return refusing(f"a stop at {command.price} is none: {command.symbol} has ticks of {rules.tick}")
         if (price >= quote.price) if trade.direction == "long" else (price <= quote.price):
             side = "above" if trade.direction == "long" else "below"
             return refusing(f"a stop at {price} is {side} the price of {quote.price}: close instead")

@@ -11,7 +11,10 @@ import msgspec
 from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName, command_id, signed_bytes
 from libs.kit.clock import SystemClock
 from libs.kit.keys import PersonalKey, TrustedFolder, new_key
+from libs.trading.commands import Close, MoveStop
+from libs.trading.execution.document import Trade
 from services.executor.intake import Came
+from services.executor.wishes import Wishes
 from tests.services.exchange_simulator.trader import SYMBOL
 from tests.services.executor.floor import ACCOUNT, CONFIG, Executing, Floor, floor
 
@@ -144,3 +147,35 @@ async def test_sync_says_what_differs(tmp_path: Path) -> None:
         found = await obeyed(one, said(key, 2, "sync"))
         assert found.result == "1 difference"
         assert "foreign order" in found.details["1"]
+
+
+def wishes_about(one: Executing, trade: Trade) -> Wishes:
+    """What commands would do if this were the only trade."""
+    at = one.executor
+    return Wishes(at.ports, at.entering, at.desk_of, lambda: {trade.trade_id: trade}, at.reconciling.synchronise)
+
+
+async def test_there_is_no_part_of_what_is_not_filled(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.times.targets_ms > 0)
+        unfilled = msgspec.structs.replace(trade, state="entering", orders=(), fills=())
+        wishes = wishes_about(one, unfilled)
+        event = said(key, 1, "close", symbol=SYMBOL, share="0.5")
+        for part in (Close(SYMBOL, share=Decimal("0.5")), Close(SYMBOL, quantity=Decimal("0.001"))):
+            effect = await wishes.effect_of(event, part)
+            assert (effect.answer.accepted, effect.write) == (False, None), effect.answer.sentence
+        assert (await wishes.effect_of(event, Close(SYMBOL, share=Decimal(1)))).answer.accepted
+
+
+async def test_a_stop_is_on_the_venues_ticks_whatever_the_books_know_of_them(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.times.targets_ms > 0)
+        bare = msgspec.structs.replace(trade, rules=None)
+        wishes = wishes_about(one, bare)
+        wanted, event = at.tick(SYMBOL, at.price() * Decimal("0.97")), said(key, 1, "move_stop")
+        moved = (await wishes.effect_of(event, MoveStop(SYMBOL, wanted))).answer
+        assert (moved.accepted, moved.sentence) == (True, f"the stop of {SYMBOL} goes to {wanted}")
+        nothing = (await wishes.effect_of(event, MoveStop(SYMBOL, Decimal("0.000001")))).answer
+        assert (nothing.accepted, "is none" in nothing.sentence) == (False, True)
