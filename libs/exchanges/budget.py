@@ -39,7 +39,7 @@ class Pool:
 
     `share` of the limit is ours; the rest is for others behind the same address (a browser). `parts`: how much of our share each
     priority after the guard's may fill, so that a lower one leaves something to a higher one that comes later in the window.
-    `reserve`: the share of the limit that is kept for the guard, as long as there is one.
+    `reserve`: the share of the limit that is kept for the guard, as long as there is one; from a fresh start always.
     """
 
     name: str
@@ -129,7 +129,7 @@ class PoolState(msgspec.Struct, omit_defaults=True):
         """When the weight fits below its ceiling (ms from now). One that is dearer than all of it is asked alone."""
         over = self.used(pool, now_ms) + wish.weight - pool.ceiling(self.limit or pool.limit, wish.priority)
         if wish.priority is not Priority.GUARD:
-            over += self.kept(pool, now_ms)
+            over += self.kept(pool, wish.priority, now_ms)
         if over <= 0:
             return 0
         for until_ms, weight in sorted(self._leaving(pool)):
@@ -138,10 +138,13 @@ class PoolState(msgspec.Struct, omit_defaults=True):
                 return max(1, until_ms - now_ms)
         return max(1, self.whole_in(pool, now_ms)) if self.used(pool, now_ms) else 0
 
-    def kept(self, pool: Pool, now_ms: int) -> float:
-        """What is left of the guard's reserve; nothing where no guard has asked within the window, and none waits."""
+    def kept(self, pool: Pool, priority: Priority, now_ms: int) -> float:
+        """What is left of the guard's reserve. Where no guard has asked within the window, and none waits, only the past of a
+        fresh start keeps off it: at the start of a whole house a guard comes a moment later, and what the past had taken of
+        its part by then would be missing to orders for the rest of the window."""
         self.guarded = [(slot, weight) for slot, weight in self.guarded if _leaves(pool, slot) > now_ms]
-        if not self.guarded and all(waiter.priority != Priority.GUARD for waiter in self.waiting.values()):
+        is_there = self.guarded or any(waiter.priority == Priority.GUARD for waiter in self.waiting.values())
+        if not is_there and priority is not Priority.WARM_UP:
             return 0.0
         return max(0.0, (self.limit or pool.limit) * pool.reserve - sum(weight for _, weight in self.guarded))
 

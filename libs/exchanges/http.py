@@ -130,7 +130,7 @@ class HttpClient:
         left = await self._limiter.take(pool, weight, question.turn)
         if left is not None:
             raise RateLimited(
-                f"{self._venue} {question.path}: not asked, {left.reason}",
+                f"{self._venue} {question.path}: not asked, {self._limiter.why_not(pool, left)}",
                 until_ms=self._clock.now_ms() + left.ms,
                 banned=left.reason == "banned",
             )

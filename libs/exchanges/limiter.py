@@ -133,6 +133,19 @@ class Limiter:
 
         await self._change(change)
 
+    def why_not(self, pool: Pool, wait: Wait) -> str:
+        """Why a question was not asked, and when it may be, for a person."""
+        seconds = f"{wait.ms / 1000 / self._speed:.0f} s"
+        match wait.reason:
+            case "banned":
+                return f"the venue has banned this address for {seconds} more"
+            case "limited":
+                return f"the venue answers nothing of the request budget {pool.name} for {seconds} more"
+            case "queue":
+                return f"others come first in the request budget {pool.name}"
+            case _:
+                return f"the request budget {pool.name} is used up, and has room for it in {seconds}"
+
     def usage(self, pool: Pool) -> Usage:
         """The pool now, as all processes of the machine have used it."""
         content = self._file.read() if self._file is not None and not self._apart else None

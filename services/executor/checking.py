@@ -75,7 +75,9 @@ class Checking:
 
     async def _read_fees(self) -> bool:
         """Of symbols that may be traded, those first that were never asked for; whether there are more. Without an answer the
-        usual rates count."""
+        usual rates count. Not before books and venue were compared: until then the budget is for that."""
+        if self.permission.compared is None:
+            return True
         now = self.ports.clock.monotonic()
         asked = {name: self._fees_asked.get(name, float("-inf")) for name in self._meant()}
         due = sorted((name for name in asked if now - asked[name] >= FEES_SECONDS), key=lambda name: asked[name])

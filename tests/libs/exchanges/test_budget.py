@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.exchanges.binance.rest import WEIGHT_POOL
 from libs.exchanges.budget import LONGEST_BAN_MS, HostState, Pool, Priority, Wait, Wish
 
 START = 1_000_000
@@ -112,6 +113,20 @@ def test_nothing_is_kept_where_there_is_no_guard() -> None:
     assert state.ask(GUARDED, Wish("b", 60, Priority.POSITIONS, free), free, FORGET_MS).reason == "queue"
     state.withdraw(GUARDED, Wish("a", 62, Priority.POSITIONS, free))
     assert state.ask(GUARDED, Wish("b", 60, Priority.POSITIONS, free), free, FORGET_MS).ms == 0
+
+
+def test_at_the_start_of_a_whole_house_orders_have_room_beside_the_past_and_a_guard_that_comes_later() -> None:
+    state, now = HostState(), START
+    while state.ask(WEIGHT_POOL, Wish("past", 5, Priority.WARM_UP, START), now, FORGET_MS).ms == 0:
+        pass
+    for _ in range(4):
+        now += 100
+        assert state.ask(WEIGHT_POOL, Wish("guard", 85, Priority.GUARD, now), now, FORGET_MS).ms == 0
+    for comparison in range(6):
+        now = START + 9_000 * (comparison + 1)
+        for weight in (40, 40, 5):
+            found = state.ask(WEIGHT_POOL, Wish("executor", weight, Priority.POSITIONS, now), now, FORGET_MS)
+            assert found.ms == 0, f"comparison {comparison}: {found}"
 
 
 def test_a_light_question_does_not_overtake_a_heavy_one_of_its_kind() -> None:

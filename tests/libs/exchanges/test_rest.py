@@ -193,7 +193,7 @@ async def test_a_question_whose_patience_ends_says_until_when_and_is_not_asked(e
     served.answers = [web.Response(status=418)]
     with pytest.raises(RateLimited):
         await client.get(question)
-    with pytest.raises(RateLimited, match="not asked") as caught:
+    with pytest.raises(RateLimited, match="not asked, the venue has banned this address for") as caught:
         await client.get(replace(question, turn=Turn(Priority.GAPS, patience_seconds=7.0)))
     assert caught.value.banned
     assert START + 120_000 <= caught.value.until_ms <= START + 121_000
