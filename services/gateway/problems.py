@@ -15,7 +15,7 @@ from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import get_logger
 from libs.kit.metrics import histogram
 from libs.store.engine import QuestionTooSlow
-from services.gateway.models import Problem
+from services.gateway.models.base import Problem
 
 MEDIA_TYPE = "application/problem+json"
 RESPONSES: dict[int | str, dict[str, Any]] = {
