@@ -15,6 +15,7 @@ from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import get_logger
 from libs.kit.metrics import histogram
 from libs.store.engine import QuestionTooSlow
+from services.gateway.access import Forbidden, SecondFactorNeeded, Unauthenticated
 from services.gateway.models.base import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -25,6 +26,13 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "model": Problem,
         "description": "The database does not answer, or is busy; Retry-After says when to ask again",
     },
+}
+
+
+# Beside the ones above, for routes that somebody must be signed in for.
+SIGNED_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "Nobody is signed in, or no longer"},
+    403: {"model": Problem, "description": "Who asks may not do this"},
 }
 
 
@@ -42,15 +50,29 @@ class BadRequest(Exception):
     """The caller asked for something that cannot be; `detail` says what and what would be right."""
 
 
-def problem(request: Request, status: int, detail: str, also: Mapping[str, str] | None = None) -> JSONResponse:
-    """A problem+json answer, `also` with these headers."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, instance=request.url.path)
+def problem(
+    request: Request, status: int, detail: str, also: Mapping[str, str] | None = None, kind: str = "about:blank"
+) -> JSONResponse:
+    """A problem+json answer, `also` with these headers; `kind`: what a program may decide by."""
+    body = Problem(type=kind, title=HTTPStatus(status).phrase, status=status, detail=detail, instance=request.url.path)
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": "2"} if status == 503 else {}) | dict(also or {})
     return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
 async def _on_bad_request(request: Request, error: Exception) -> Response:
     return problem(request, 400, str(error))
+
+
+async def _on_unauthenticated(request: Request, error: Exception) -> Response:
+    return problem(request, 401, str(error), {"WWW-Authenticate": "Bearer"})
+
+
+async def _on_forbidden(request: Request, error: Exception) -> Response:
+    return problem(request, 403, str(error))
+
+
+async def _on_second_factor(request: Request, error: Exception) -> Response:
+    return problem(request, 403, str(error), kind="second-factor-needed")
 
 
 async def _on_validation(request: Request, error: Exception) -> Response:
@@ -96,6 +118,9 @@ async def only_this_machine(request: Request, call_next: Callable[[Request], Awa
 def install(application: FastAPI) -> None:
     """Put the handlers and the guard into an application."""
     application.add_exception_handler(BadRequest, _on_bad_request)
+    application.add_exception_handler(Unauthenticated, _on_unauthenticated)
+    application.add_exception_handler(Forbidden, _on_forbidden)
+    application.add_exception_handler(SecondFactorNeeded, _on_second_factor)
     application.add_exception_handler(RequestValidationError, _on_validation)
     application.add_exception_handler(HTTPException, _on_http)
     application.add_exception_handler(UserError, _on_user_error)

@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,29 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Asks one gateway."""
+    """Asks one gateway. `token`: what it signs in with, once `sign_in` was called."""
 
     url: str
     bootstrap: str
+    token: list[str] = field(default_factory=list)
+
+    def sign_in(self) -> None:
+        """From now on, ask as the local viewer."""
+        answer = self.send("POST", "/api/auth/local", {"given_to": "program"})
+        assert answer.status == 200, answer.body
+        self.token[:] = [answer.json["tokens"]["access_token"]]
 
     def get(self, path: str, **headers: str) -> Answer:
-        request = urllib.request.Request(self.url + path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return self.send("GET", path, **headers)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """One request; a header's name is written with _ for -."""
+        sent = {"Authorization": f"Bearer {self.token[0]}"} if self.token else {}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        data = None if body is None else json.dumps(body).encode()
+        if data is not None:
+            sent.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(self.url + path, data, sent, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
@@ -162,11 +178,14 @@ def gateway(
         "PERPSTREAM_KAFKA_BOOTSTRAP": session_broker.bootstrap,
         "PERPSTREAM_DATABASE_URL": module_database_url,
         "PERPSTREAM_GATEWAY_PORT": str(port),
+        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true",
+        "PERPSTREAM_GATEWAY_STATE_DIR": str(tmp_path_factory.mktemp("gateway-state")),
     }
     process = ServiceProcess("gateway", environment, tmp_path_factory.mktemp("gateway") / "log")
     process.start()
     caller = Caller(f"http://127.0.0.1:{port}", session_broker.bootstrap)
     caller.wait_ready()
+    caller.sign_in()
     yield caller
     assert process.stop() == 0
 
@@ -180,10 +199,13 @@ def own_gateway(own_postgres: Database, empty_kafka: str, tmp_path: Path) -> Ite
         "PERPSTREAM_KAFKA_BOOTSTRAP": empty_kafka,
         "PERPSTREAM_DATABASE_URL": own_postgres.url,
         "PERPSTREAM_GATEWAY_PORT": str(port),
+        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true",
+        "PERPSTREAM_GATEWAY_STATE_DIR": str(tmp_path / "state"),
     }
     process = ServiceProcess("gateway", environment, tmp_path / "log")
     process.start()
     caller = Caller(f"http://127.0.0.1:{port}", empty_kafka)
     caller.wait_ready()
+    caller.sign_in()
     yield caller
     process.stop()

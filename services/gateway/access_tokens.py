@@ -1,0 +1,50 @@
+"""Access tokens: short-lived JWTs that name a session. What its owner may do stands in the database and never in the token."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+import jwt
+
+ACCESS_SECONDS = 600
+API_TOKEN_PREFIX = "pst_"  # noqa: S105 - not a token, but what each begins with, so that scanners find those that leak
+_ALGORITHM, _ISSUER, _AUDIENCE = "HS256", "perpstream", "perpstream-api"
+_NEEDED = ["exp", "iat", "iss", "aud", "sub", "sid"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessTokens:
+    """Signs and reads them with a key of our own alone (HMAC-SHA-256, RFC 7519)."""
+
+    key: bytes
+
+    def issue(self, user_id: str, session_id: str, now: float) -> str:
+        """A token for a session from `now` (seconds since the epoch) on; good for `ACCESS_SECONDS`."""
+        issued = int(now)
+        claims = {"iss": _ISSUER, "aud": _AUDIENCE, "sub": user_id, "sid": session_id, "iat": issued}
+        return jwt.encode(claims | {"exp": issued + ACCESS_SECONDS}, self.key, algorithm=_ALGORITHM)
+
+    def session_of(self, token: str) -> str | None:
+        """The session that the token names; None for one that is over, or is none of ours."""
+        try:
+            claims = jwt.decode(
+                token,
+                self.key,
+                algorithms=[_ALGORITHM],
+                audience=_AUDIENCE,
+                issuer=_ISSUER,
+                options={"require": _NEEDED},
+            )
+        except jwt.PyJWTError:
+            return None
+        return str(claims["sid"])
+
+
+def random_token() -> str:
+    """A token or code that nobody guesses: 256 bits, fit for URLs."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(token: str) -> str:
+    """What is kept of a random token: it has too many possibilities to need a slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
