@@ -7,23 +7,27 @@ A route says what it needs by the type of a parameter (`person: Reader`) or by `
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
 from starlette.requests import HTTPConnection
 
+from libs.kit.codes import hashed
 from libs.kit.errors import UserError
 from libs.store.engine import Engine
 from libs.store.people import Role, Standing
-from services.gateway.access_tokens import API_TOKEN_PREFIX, AccessTokens, hashed
+from services.gateway.access_tokens import API_TOKEN_PREFIX, AccessTokens
 from services.gateway.caller import address_of
+from services.gateway.factors import Factors
+from services.gateway.limits import Limit, TooMany
+from services.gateway.models.people import Scope
+from services.gateway.passwords import Passwords
 from services.gateway.same_site import from_our_page
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import AccessSettings, GatewaySettings
 from services.gateway.standings import Key, Standings
 
-Scope = Literal["read", "trade", "administer"]
 ACCESS_COOKIE = "perpstream_access"
 SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
     "viewer": frozenset({"read"}),
@@ -60,14 +64,30 @@ class SecondFactorNeeded(Forbidden):
 @dataclass(slots=True)
 class Access:
     """Resolves requests to people. `now`: seconds since the epoch. `engine` asks and changes what is kept of people: it is theirs
-    alone, so that no other question keeps anybody out. `local_viewer`: whoever is on this machine may look."""
+    alone, so that no other question keeps anybody out."""
 
     engine: Engine
     tokens: AccessTokens
     standings: Standings
+    factors: Factors
     rules: GatewaySettings
-    local_viewer: bool = False
+    limits: AccessSettings
+    passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], float] = time.time
+    _asked: Limit = field(init=False)
+
+    def __post_init__(self) -> None:
+        each = self.limits.gateway_requests_per_second
+        self._asked = Limit(each, 2 * each)
+
+    def count(self, person: Person) -> None:
+        """Raises `TooMany` for a person that asks too often, from however many addresses."""
+        if wait := self._asked.wait(person.user_id):
+            raise TooMany(wait)
+
+    def at(self) -> dt.datetime:
+        """This instant."""
+        return dt.datetime.fromtimestamp(self.now(), dt.UTC)
 
     def address(self, connection: HTTPConnection) -> str:
         """From where it comes."""
@@ -78,8 +98,8 @@ class Access:
         `UnreachableError`."""
         found: Person | None = getattr(connection.state, "person", None)
         if found is None:
-            found = person_of(await self.standing(self._key(connection)))
-            connection.state.person = found
+            connection.state.standing = await self.standing(self._key(connection))
+            connection.state.person = found = person_of(connection.state.standing)
         return found
 
     def _key(self, connection: HTTPConnection) -> Key:
@@ -110,7 +130,7 @@ class Access:
             raise Forbidden("an API token cannot raise risk: sign in and give your second factor")
         standing = await self.standing(Key(session_id=person.session_id))
         proven = standing.proven_until
-        if proven is None or proven <= dt.datetime.fromtimestamp(self.now(), dt.UTC):
+        if proven is None or proven <= self.at():
             raise SecondFactorNeeded(
                 "this raises risk: give the code of your second factor first (POST /api/auth/second-factor/proof)"
                 if standing.has_second_factor
@@ -162,7 +182,9 @@ async def _person(
     _: Annotated[Any, Security(_BEARER)],
     __: Annotated[Any, Security(_COOKIE)],
 ) -> Person:
-    person = await access_of(request).person(request)
+    access = access_of(request)
+    person = await access.person(request)
+    access.count(person)
     require_scopes(person, needed.scopes)
     return person
 
@@ -178,6 +200,16 @@ def needs(scope: Scope) -> Any:
     return Security(_person, scopes=[scope])
 
 
+async def _session_person(person: Annotated[Person, Security(_person, scopes=[])]) -> Person:
+    if person.session_id is None:
+        raise Forbidden("an API token cannot do this: sign in")
+    return person
+
+
+AnyPerson = Annotated[Person, Security(_person, scopes=[])]
+"""Whoever has come in, be it a program, for what is about themselves."""
+SignedInPerson = Annotated[Person, Security(_session_person)]
+"""Whoever has signed in, of any role, for what is their own; no program with an API token."""
 Reader = Annotated[Person, Security(_person, scopes=["read"])]
 Trader = Annotated[Person, Security(_person, scopes=["trade"])]
 Administrator = Annotated[Person, Security(_person, scopes=["administer"])]

@@ -1,7 +1,5 @@
 """Access tokens: short-lived JWTs that name a session. What its owner may do stands in the database and never in the token."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 
 import jwt
@@ -38,13 +36,3 @@ class AccessTokens:
         except jwt.PyJWTError:
             return None
         return str(claims["sid"])
-
-
-def random_token() -> str:
-    """A token or code that nobody guesses: 256 bits, fit for URLs."""
-    return secrets.token_urlsafe(32)
-
-
-def hashed(token: str) -> str:
-    """What is kept of a random token: it has too many possibilities to need a slow hash."""
-    return hashlib.sha256(token.encode()).hexdigest()

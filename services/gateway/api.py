@@ -2,15 +2,48 @@
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
+from starlette.middleware.cors import CORSMiddleware
 
 from libs.kit.service import VERSION
-from services.gateway import feeds, local_viewer, market, public, signals, trades
+from services.gateway import (
+    accounts,
+    feeds,
+    local_viewer,
+    market,
+    own_sessions,
+    public,
+    second_factor,
+    signals,
+    trades,
+    users,
+)
 from services.gateway.access import Access, needs
+from services.gateway.guard import Guard
+from services.gateway.limits import Limit
 from services.gateway.problems import SIGNED_IN_RESPONSES, describe, install
 from services.gateway.shared import Gateway
 
 GROUPS = (market.router, trades.router, signals.router, feeds.router)
 """What is included together: whatever all of these must ask first is said in one place."""
+
+
+PEOPLE = (local_viewer.router, accounts.router, own_sessions.router, second_factor.router, users.router)
+"""Accounts and sign-ins: each of these routes says itself who may ask it."""
+
+
+def _guard(application: FastAPI, access: Access) -> None:
+    """What is added last is met first."""
+    if access.rules.gateway_cors_origins:
+        application.add_middleware(
+            CORSMiddleware,
+            allow_origins=access.rules.gateway_cors_origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "Content-Type", "If-None-Match"),
+            expose_headers=("ETag", "Retry-After", "X-Request-Id"),
+        )
+    each, guesses = access.limits.gateway_requests_per_second, access.limits.gateway_sign_ins_per_minute
+    requests = Limit(each, 2 * each)
+    application.add_middleware(Guard, rules=access.rules, requests=requests, guesses=Limit(guesses / 60, guesses))
 
 
 def create_api(shared: Gateway | None, access: Access | None = None) -> FastAPI:
@@ -26,11 +59,14 @@ def create_api(shared: Gateway | None, access: Access | None = None) -> FastAPI:
     )
     application.state.gateway, application.state.access = shared, access
     application.include_router(public.router)
-    application.include_router(local_viewer.router)
+    for group in PEOPLE:
+        application.include_router(group)
     for group in GROUPS:
         application.include_router(group, dependencies=[needs("read")], responses=SIGNED_IN_RESPONSES)
     application.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     install(application)
+    if access is not None:
+        _guard(application, access)
     plain = application.openapi
     application.openapi = lambda: application.openapi_schema or describe(plain())  # type: ignore[method-assign]
     return application

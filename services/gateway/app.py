@@ -23,6 +23,7 @@ from libs.streaming.symbols import SymbolControl
 from services.gateway.access import Access
 from services.gateway.access_tokens import AccessTokens
 from services.gateway.api import create_api
+from services.gateway.factors import Factors
 from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.patience import PatientProtocol
 from services.gateway.secret import derived, gateway_secret
@@ -107,7 +108,8 @@ def create_access(settings: GatewaySettings, rules: AccessSettings, people: Engi
         )
     secret = gateway_secret(rules.gateway_state_dir)
     tokens = AccessTokens(derived(secret, "access tokens"))
-    return Access(people, tokens, Standings(people, notices), settings, rules.gateway_local_viewer)
+    factors = Factors(derived(secret, "second factors"))
+    return Access(people, tokens, Standings(people, notices), factors, settings, rules)
 
 
 async def main(context: ServiceContext) -> None:

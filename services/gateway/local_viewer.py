@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from libs.store.engine import write_session
-from libs.store.people import NewUser, add_user, user_named
+from libs.store.people import NewUser, add_user, user_of
 from services.gateway.access import Forbidden, access_of
 from services.gateway.models.people import SignedIn, SignInFor
 from services.gateway.problems import RESPONSES
@@ -18,12 +18,12 @@ router = APIRouter(prefix="/api/auth", tags=["account"], responses=RESPONSES)
 @router.post("/local", operation_id="postLocalSession", response_model=SignedIn)
 async def sign_in_locally(request: Request, asked: SignInFor) -> Response:
     """Sign in the viewer of a demonstration. Only where the gateway was started so, on this machine with a simulated market."""
-    if not access_of(request).local_viewer or from_elsewhere(request):
+    if not access_of(request).limits.gateway_local_viewer or from_elsewhere(request):
         raise Forbidden("there is no local viewer here: log in")
     async with write_session(access_of(request).engine) as session:
         await add_user(session, LOCAL_VIEWER)
-        user = await user_named(session, LOCAL_VIEWER.name)
-        if user is None or user.banned_at is not None:
+        user = await user_of(session, LOCAL_VIEWER.user_id)
+        if user is None or user.banned_at is not None or user.role != LOCAL_VIEWER.role:
             raise Forbidden("there is no local viewer here: log in")
         opened = await opened_session(session, request, user.user_id, LOCAL_LENGTH)
     return signed_in(request, opened, asked.given_to)

@@ -1,7 +1,7 @@
-"""Errors as problem+json, requests from elsewhere refused, and the time of every request measured."""
+"""Errors as problem+json, each kind with its status, and which of them routes say that they answer."""
 
-import time
-from collections.abc import Awaitable, Callable, Mapping
+import math
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,11 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from libs.kit.errors import UserError
-from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import get_logger
-from libs.kit.metrics import histogram
 from libs.store.engine import QuestionTooSlow
 from services.gateway.access import Forbidden, SecondFactorNeeded, Unauthenticated
+from services.gateway.limits import TooMany
 from services.gateway.models.base import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,6 +33,14 @@ SIGNED_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "Nobody is signed in, or no longer"},
     403: {"model": Problem, "description": "Who asks may not do this"},
 }
+# What whoever signs in may hear.
+SIGNING_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **RESPONSES,
+    **SIGNED_IN_RESPONSES,
+    404: {"model": Problem, "description": "There is no such thing, or none of yours"},
+    409: {"model": Problem, "description": "It is taken, or was done already"},
+    429: {"model": Problem, "description": "Too many requests or failed attempts; Retry-After says when to ask again"},
+}
 
 
 def describe(document: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +57,14 @@ class BadRequest(Exception):
     """The caller asked for something that cannot be; `detail` says what and what would be right."""
 
 
+class NotFound(Exception):
+    """404: there is no such thing, or none of yours."""
+
+
+class Conflict(Exception):
+    """409: it is taken, or somebody was faster."""
+
+
 def problem(
     request: Request, status: int, detail: str, also: Mapping[str, str] | None = None, kind: str = "about:blank"
 ) -> JSONResponse:
@@ -61,6 +76,19 @@ def problem(
 
 async def _on_bad_request(request: Request, error: Exception) -> Response:
     return problem(request, 400, str(error))
+
+
+async def _on_not_found(request: Request, error: Exception) -> Response:
+    return problem(request, 404, str(error))
+
+
+async def _on_conflict(request: Request, error: Exception) -> Response:
+    return problem(request, 409, str(error))
+
+
+async def _on_too_many(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooMany)
+    return problem(request, 429, str(error), {"Retry-After": str(max(1, math.ceil(error.seconds)))})
 
 
 async def _on_unauthenticated(request: Request, error: Exception) -> Response:
@@ -102,22 +130,12 @@ async def _on_anything(request: Request, error: Exception) -> Response:
     return problem(request, 500, "the request failed; the gateway's log says why")
 
 
-async def only_this_machine(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Refuse foreign Host headers (a page elsewhere that resolves its own name to us), and measure the others."""
-    if not is_loopback(host_of(request.headers.get("host", ""))):
-        return problem(request, 421, "until auth exists only localhost is served: call http://127.0.0.1 or localhost")
-    started = time.perf_counter()
-    response = await call_next(request)
-    route = request.scope.get("route")
-    path = getattr(route, "path", "unknown")
-    seconds = time.perf_counter() - started
-    histogram("perpstream_http_request_seconds").labels(path, str(response.status_code)).observe(seconds)
-    return response
-
-
 def install(application: FastAPI) -> None:
-    """Put the handlers and the guard into an application."""
+    """Put the handlers into an application."""
     application.add_exception_handler(BadRequest, _on_bad_request)
+    application.add_exception_handler(NotFound, _on_not_found)
+    application.add_exception_handler(Conflict, _on_conflict)
+    application.add_exception_handler(TooMany, _on_too_many)
     application.add_exception_handler(Unauthenticated, _on_unauthenticated)
     application.add_exception_handler(Forbidden, _on_forbidden)
     application.add_exception_handler(SecondFactorNeeded, _on_second_factor)
@@ -126,4 +144,3 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(UserError, _on_user_error)
     application.add_exception_handler(QuestionTooSlow, _on_slow_question)
     application.add_exception_handler(Exception, _on_anything)
-    application.middleware("http")(only_this_machine)

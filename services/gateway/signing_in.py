@@ -1,16 +1,16 @@
 """How a sign-in is answered: a session in the database, and its tokens as cookies for a page or in the body for a program."""
 
 import datetime as dt
-import secrets
 from dataclasses import dataclass
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from libs.kit.codes import hashed, random_id, random_token
 from libs.store.engine import WriteSession
 from libs.store.user_sessions import NewSession, open_session
 from services.gateway.access import ACCESS_COOKIE, access_of
-from services.gateway.access_tokens import ACCESS_SECONDS, hashed, random_token
+from services.gateway.access_tokens import ACCESS_SECONDS
 from services.gateway.models.people import GivenTo, SignedIn, Tokens
 
 REFRESH_COOKIE = "perpstream_refresh"
@@ -33,8 +33,8 @@ class Opened:
 async def opened_session(session: WriteSession, request: Request, user_id: str, length: dt.timedelta) -> Opened:
     """A new session of this person on the device that asks."""
     access = access_of(request)
-    at = dt.datetime.fromtimestamp(access.now(), dt.UTC)
-    opened = Opened(user_id, secrets.token_hex(16), random_token(), at + length)
+    at = access.at()
+    opened = Opened(user_id, random_id(), random_token(), at + length)
     device = "".join(filter(str.isprintable, request.headers.get("user-agent", "")))[:_MOST_DEVICE]
     new = NewSession(opened.session_id, user_id, at, opened.expires_at, access.address(request), device)
     await open_session(session, new, hashed(opened.refresh_token))
@@ -48,7 +48,7 @@ def signed_in(request: Request, opened: Opened, given_to: GivenTo) -> Response:
     tokens = None
     if given_to == "program":
         tokens = Tokens(access_token=token, refresh_token=opened.refresh_token)
-    body = SignedIn(access_seconds=ACCESS_SECONDS, expires_ms=_ms(opened.expires_at), tokens=tokens)
+    body = SignedIn(access_seconds=ACCESS_SECONDS, expires_ms=ms(opened.expires_at), tokens=tokens)
     answer = JSONResponse(body.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
     if given_to == "page":
         set_cookies(request, answer, opened, token)
@@ -77,5 +77,6 @@ def _secure(request: Request) -> bool:
     return access_of(request).rules.gateway_behind_tls
 
 
-def _ms(at: dt.datetime) -> int:
+def ms(at: dt.datetime) -> int:
+    """As the API says instants."""
     return int(at.timestamp() * 1000)
