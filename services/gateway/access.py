@@ -110,7 +110,7 @@ class Access:
             token = connection.cookies.get(ACCESS_COOKIE, "")
             if token and not from_our_page(connection):
                 raise Forbidden("this request does not come from our own page")
-        session_id = self.tokens.session_of(token) if token else None
+        session_id = self.tokens.session_of(token, self.now()) if token else None
         if session_id is None:
             raise Unauthenticated("sign in first" if not token else "the access token is over, or none of ours")
         return Key(session_id=session_id)

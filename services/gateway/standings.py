@@ -49,6 +49,11 @@ class Standings:
     _changes: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def hears(self) -> bool:
+        """Whether changes of rights are heard the moment they are made."""
+        return self._listening
+
     async def of(self, key: Key) -> Standing | None:
         """Who stands behind the key now; None for nobody. Raises `UnreachableError`."""
         known = self._known.get(key)
