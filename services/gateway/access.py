@@ -4,9 +4,11 @@ A page comes with an HttpOnly cookie, a program with `Authorization: Bearer`: an
 A route says what it needs by the type of a parameter (`person: Reader`) or by `dependencies=[needs("read")]` of its router.
 """
 
+import asyncio
 import datetime as dt
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -16,7 +18,8 @@ from starlette.requests import HTTPConnection
 
 from libs.kit.codes import hashed
 from libs.kit.errors import UserError
-from libs.store.engine import Engine
+from libs.store.api_tokens import token_used
+from libs.store.engine import Engine, write_session
 from libs.store.people import Role, Standing
 from services.gateway.access_tokens import API_TOKEN_PREFIX, AccessTokens
 from services.gateway.caller import address_of
@@ -35,6 +38,7 @@ SCOPES_OF_ROLE: dict[Role, frozenset[Scope]] = {
     "admin": frozenset({"read", "trade", "administer"}),
 }
 _LOOKED_AT_SECONDS = 5.0
+_NOTED_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Access:
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], float] = time.time
     _asked: Limit = field(init=False)
+    _noted: dict[str, float] = field(default_factory=dict)
+    _notes: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         each = self.limits.gateway_requests_per_second
@@ -100,7 +106,22 @@ class Access:
         if found is None:
             connection.state.standing = await self.standing(self._key(connection))
             connection.state.person = found = person_of(connection.state.standing)
+            if found.token_id is not None:
+                self._note(found.token_id)
         return found
+
+    def _note(self, token_id: str) -> None:
+        """Write down, once a minute and beside the request, that a program has come with this token."""
+        if self.now() - self._noted.get(token_id, 0.0) >= _NOTED_SECONDS:
+            self._noted[token_id] = self.now()
+            task = asyncio.create_task(self._write_note(token_id))
+            self._notes.add(task)
+            task.add_done_callback(self._notes.discard)
+
+    async def _write_note(self, token_id: str) -> None:
+        with suppress(UserError):  # a date for people to look at, which the next request writes
+            async with write_session(self.engine) as session:
+                await token_used(session, token_id, self.at())
 
     def _key(self, connection: HTTPConnection) -> Key:
         kind, _, token = connection.headers.get("authorization", "").partition(" ")

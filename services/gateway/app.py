@@ -95,6 +95,18 @@ async def watch_database(context: ServiceContext, shared: Gateway) -> None:
         await asyncio.sleep(_DATABASE_CHECK_SECONDS)
 
 
+def http_config(application: FastAPI) -> uvicorn.Config:
+    """How it is served. `proxy_headers` would believe whoever connects from this machine about where a request comes from."""
+    return uvicorn.Config(
+        application,
+        http=PatientProtocol,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
 def create_access(settings: GatewaySettings, rules: AccessSettings, people: Engine, notices: Engine) -> Access:
     """Who may come in. Raises `ConfigurationError` for a secret that cannot be used, and for a local viewer where others than
     this machine could be one, or where the account is a real one."""
@@ -134,16 +146,14 @@ async def main(context: ServiceContext) -> None:
         add_health(application, context)
         listener = listen(settings)
         host, port = listener.getsockname()[:2]
-        config = uvicorn.Config(
-            application, http=PatientProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=3
-        )
-        server = _Server(config)
+        server = _Server(http_config(application))
         beside = [
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(shared.live.watch(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(watch_database(context, shared)),
             asyncio.ensure_future(control.follow(shared)),
             asyncio.ensure_future(access.standings.follow()),
+            asyncio.ensure_future(access.standings.tidy(access.at)),
         ]
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         context.details["url"] = f"http://{host}:{port}"

@@ -3,9 +3,11 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from libs.store.audit import Change, write_audit
 from libs.store.engine import write_session
 from libs.store.people import NewUser, add_user, user_of
 from services.gateway.access import Forbidden, access_of
+from services.gateway.auditing import stranger
 from services.gateway.models.people import SignedIn, SignInFor
 from services.gateway.problems import RESPONSES
 from services.gateway.same_site import from_elsewhere
@@ -26,4 +28,6 @@ async def sign_in_locally(request: Request, asked: SignInFor) -> Response:
         if user is None or user.banned_at is not None or user.role != LOCAL_VIEWER.role:
             raise Forbidden("there is no local viewer here: log in")
         opened = await opened_session(session, request, user.user_id, LOCAL_LENGTH)
+        change = Change("session.open", user.name, None, {"session": opened.session_id})
+        await write_audit(session, stranger(request, user.name, user.user_id), change)
     return signed_in(request, opened, asked.given_to)

@@ -26,12 +26,12 @@ class GatewaySettings(SettingsGroup):
     on the host's loopback only, or a proxy that speaks TLS. Passwords and cookies must never cross a network in the clear."""
 
     gateway_host: str = "127.0.0.1"
-    gateway_port: int = Field(8000, ge=0, le=65535, description="0 picks a free port")
+    gateway_port: int = Field(default=8000, ge=0, le=65535, description="0 picks a free port")
     gateway_published_on_loopback: bool = Field(
-        False, description="A container engine publishes the port on the host's loopback address only"
+        default=False, description="A container engine publishes the port on the host's loopback address only"
     )
     gateway_behind_tls: bool = Field(
-        False,
+        default=False,
         description="A proxy that speaks TLS stands in front: other addresses may be opened, cookies become Secure",
     )
     gateway_hosts: Names = Field(
@@ -97,11 +97,12 @@ class AccessSettings(SettingsGroup):
         description="Folder of the gateway's secret (mode 600, made at the first start)",
     )
     gateway_local_viewer: bool = Field(
-        False, description="Signs in whoever is on this machine as a viewer; only on loopback with the simulator"
+        default=False,
+        description="Signs in whoever is on this machine as a viewer; only on loopback with the simulator",
     )
     gateway_requests_per_second: float = Field(
-        500.0, gt=0, description="Requests that one address, and one person, may make; twice as many at once"
+        default=500.0, gt=0, description="Requests that one address, and one person, may make; twice as many at once"
     )
     gateway_sign_ins_per_minute: float = Field(
-        30.0, gt=0, description="Log-ins, registrations and codes that one address may try; as many at once"
+        default=30.0, gt=0, description="Log-ins, registrations and codes that one address may try; as many at once"
     )

@@ -5,6 +5,7 @@ the last minutes stays known, so that a person who is signed in can still reduce
 """
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,15 +13,18 @@ from dataclasses import dataclass, field
 
 from libs.kit.errors import UnreachableError
 from libs.kit.logging import get_logger
-from libs.store.engine import Engine, read_session
+from libs.store.engine import Engine, read_session, write_session
 from libs.store.people import Standing, standing_of_session, standing_of_token
 from libs.store.people_notices import follow_people
+from libs.store.sign_in_failures import remove_old_failures
+from libs.store.user_sessions import remove_old_sessions
 from services.gateway.access_tokens import ACCESS_SECONDS
 
 _ASKED_AGAIN_SECONDS = 30.0
 _ANSWER_MS = 5_000
 _MOST_KNOWN = 10_000
 _LISTEN_AGAIN_SECONDS = 1.0
+_TIDIED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,17 @@ class Standings:
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most_seconds):
                 await changed.wait()
+
+    async def tidy(self, at: Callable[[], dt.datetime]) -> None:
+        """Once an hour, for ever: remove sessions that were over long ago, and failures that are forgotten."""
+        while True:
+            try:
+                async with write_session(self.engine) as session:
+                    await remove_old_sessions(session, at())
+                    await remove_old_failures(session, at())
+            except Exception as error:
+                get_logger("gateway").warning("what is old of people was not removed", why=str(error))
+            await asyncio.sleep(_TIDIED_SECONDS)
 
     async def follow(self) -> None:
         """Listen to the database's notices for ever, whatever goes wrong."""

@@ -136,9 +136,8 @@ def gap_change(number: int) -> TradeGapChanged:
     )
 
 
-async def fill(url: str, bootstrap: str) -> None:
-    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals; on the
-    topic, live rates."""
+async def fill_database(url: str) -> None:
+    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals."""
     engine = create_engine(DatabaseSettings(database_url=url))
     await migrate.upgrade(engine)
     made = frame(1, 200, symbols=("BTCUSDT", "ETHUSDT"))
@@ -159,6 +158,11 @@ async def fill(url: str, bootstrap: str) -> None:
         await write_market_facts(session, [Placed(order, START_MS) for order in orders])
         await write_signals(session, [Stored(event, encode(event).value, "") for event in map(scored, range(5))])
     await engine.dispose()
+
+
+async def fill(url: str, bootstrap: str) -> None:
+    """The rows of `fill_database`; on the topic, live rates."""
+    await fill_database(url)
     await ensure_topics(bootstrap, 1)
     producer = EventProducer(bootstrap, service="test")
     await producer.start()

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pyotp
@@ -27,6 +27,7 @@ from libs.store.people_admin import By, make_invite
 from services.gateway.access import Access
 from services.gateway.access_tokens import AccessTokens
 from services.gateway.api import create_api
+from services.gateway.app import http_config, listen
 from services.gateway.factors import Factors
 from services.gateway.passwords import Passwords
 from services.gateway.secret import derived, gateway_secret
@@ -46,7 +47,7 @@ class CountingHasher(PasswordHasher):
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.verified = 0
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002 - the library's name
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - the library's name
         self.verified += 1
         return super().verify(hash, password)
 
@@ -85,7 +86,7 @@ class Device:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in sent.items() if value}
         async with self.session.request(method, self.url + path, json=body, headers=sent) as answer:
-            text = await answer.json(content_type=None) if answer.content_length != 0 else None
+            text = await answer.json(content_type=None) if "json" in answer.content_type else None
             cookies = tuple(answer.headers.getall("Set-Cookie", []))
             return Said(answer.status, text, {k.lower(): v for k, v in answer.headers.items()}, cookies)
 
@@ -180,9 +181,9 @@ async def open_house(
     shared = Gateway(engine, engine, ("BTCUSDT",))
     port = free_port()
     application = create_api(shared, access)
-    config = uvicorn.Config(application, host="127.0.0.1", port=port, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    serving = [asyncio.create_task(server.serve()), asyncio.create_task(access.standings.follow())]
+    server = uvicorn.Server(http_config(application))
+    listener = listen(GatewaySettings(gateway_port=port))
+    serving = [asyncio.create_task(server.serve(sockets=[listener])), asyncio.create_task(access.standings.follow())]
     house = House(f"http://127.0.0.1:{port}", access, application, engine, clock, hasher)
     try:
         await eventually(partial(_is_up, server, access), 60, lambda: "the gateway is not up")

@@ -1,4 +1,4 @@
-"""Every endpoint of the description × every role × every kind of token: who may, may; nobody else; and no route without a rule."""
+"""Every endpoint of the description × every role × every kind of token: who may, may; nobody else; no route without a rule."""
 
 import json
 from collections.abc import AsyncIterator
@@ -97,7 +97,7 @@ async def house(module_database_url: str, tmp_path: Path) -> AsyncIterator[House
 
 
 async def _asked(device: Device, each: Operation) -> int:
-    body = {} if each.takes_body else None
+    body: dict[str, Any] | None = {} if each.takes_body else None
     return (await device.ask(each.method, each.path, body)).status
 
 

@@ -68,10 +68,9 @@ async def _large_bodies_are_refused(house: House) -> None:
 async def _the_proxys_word_counts(house: House) -> None:
     name, _ = await house.person()
     asked = {"name": name, "password": PASSWORD}
-    device = house.device()
     sent = {"X_Forwarded_For": "6.6.6.6, 203.0.113.9"}
-    assert (await device.post("/api/auth/login", asked, **sent)).status == 200
-    (session, *_) = (await device.get("/api/auth/sessions")).body["sessions"]
+    tokens = (await house.device().post("/api/auth/login", asked | {"given_to": "program"}, **sent)).body["tokens"]
+    (session, *_) = (await house.device(tokens["access_token"]).get("/api/auth/sessions")).body["sessions"]
     assert session["address"] == "203.0.113.9"
 
 
