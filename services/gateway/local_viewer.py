@@ -9,12 +9,12 @@ from libs.store.people import NewUser, add_user, user_of
 from services.gateway.access import Forbidden, access_of
 from services.gateway.auditing import stranger
 from services.gateway.models.people import SignedIn, SignInFor
-from services.gateway.problems import RESPONSES
+from services.gateway.problems import SIGNING_IN_RESPONSES
 from services.gateway.same_site import from_elsewhere
 from services.gateway.signing_in import LOCAL_LENGTH, opened_session, signed_in
 
 LOCAL_VIEWER = NewUser("local-viewer", "local-viewer", None, "viewer", "the gateway")
-router = APIRouter(prefix="/api/auth", tags=["account"], responses=RESPONSES)
+router = APIRouter(prefix="/api/auth", tags=["account"], responses=SIGNING_IN_RESPONSES)
 
 
 @router.post("/local", operation_id="postLocalSession", response_model=SignedIn)

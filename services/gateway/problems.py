@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request makes no sense here"},
     422: {"model": Problem, "description": "A parameter has a wrong form"},
+    429: {"model": Problem, "description": "Too many requests or failed attempts; Retry-After says when to ask again"},
     503: {
         "model": Problem,
         "description": "The database does not answer, or is busy; Retry-After says when to ask again",
@@ -39,7 +40,7 @@ SIGNING_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
     **SIGNED_IN_RESPONSES,
     404: {"model": Problem, "description": "There is no such thing, or none of yours"},
     409: {"model": Problem, "description": "It is taken, or was done already"},
-    429: {"model": Problem, "description": "Too many requests or failed attempts; Retry-After says when to ask again"},
+    413: {"model": Problem, "description": "The request is too large"},
 }
 
 
