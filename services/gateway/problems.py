@@ -51,7 +51,16 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
             for status, response in operation["responses"].items():
                 if int(status) >= 400:
                     response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+            if "security" in operation:
+                operation["security"] = _together(operation["security"])
     return document
+
+
+def _together(ways: list[dict[str, list[str]]]) -> list[dict[str, list[str]]]:
+    """What a router and its route need, both are needed: FastAPI writes them as alternatives."""
+    names = sorted({name for way in ways for name in way})
+    scopes = sorted({scope for way in ways for each in way.values() for scope in each})
+    return [{name: scopes} for name in names]
 
 
 class BadRequest(Exception):
