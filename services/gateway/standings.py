@@ -50,6 +50,7 @@ class Standings:
     now: Callable[[], float] = time.monotonic
     _known: dict[Key, _Known] = field(default_factory=dict)
     _listening: bool = False
+    _heard: int = 0
     _changes: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -102,6 +103,7 @@ class Standings:
     def _listens(self, listening: bool) -> None:
         self._listening = listening
         if listening:  # what was told before, nobody has heard
+            self._heard += 1
             self._known.clear()
         self._wake()
 
@@ -125,9 +127,14 @@ class Standings:
 
     async def follow(self) -> None:
         """Listen to the database's notices for ever, whatever goes wrong."""
+        said = ""
         while True:
+            heard = self._heard
             try:
                 await follow_people(self.notices, self.forget, self._listens)
             except Exception as error:
-                get_logger("gateway").warning("changes of rights are not heard, each request asks", why=str(error))
+                # An outage is said once, not every second.
+                if str(error) != said or heard != self._heard:
+                    get_logger("gateway").warning("changes of rights are not heard, each request asks", why=str(error))
+                said = str(error)
             await asyncio.sleep(_LISTEN_AGAIN_SECONDS)
