@@ -149,6 +149,10 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
         or str(command_keys_dir(options.state_dir)),
         "PERPSTREAM_GATEWAY_HOST": HOST,
         "PERPSTREAM_GATEWAY_PORT": endpoints.gateway_url.rpartition(":")[2],
+        "PERPSTREAM_GATEWAY_STATE_DIR": os.environ.get("PERPSTREAM_GATEWAY_STATE_DIR")
+        or str(options.state_dir.absolute() / "gateway"),
+        # With simulated money there is nothing to keep from who sits at this machine; with a real account there is.
+        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true" if options.venue == "simulator" else "false",
         "PERPSTREAM_STOP_DEADLINE_SECONDS": "4.5",
         "FORCE_COLOR": "1" if sys.stdout.isatty() else "",
     }

@@ -3,6 +3,7 @@
 import sys
 
 from services.console import (
+    admin,
     backtests,
     data,
     database,
@@ -47,6 +48,7 @@ app.add_typer(risk.app, name="risk")
 app.add_typer(positions.app, name="positions")
 app.add_typer(live.app, name="live")
 app.add_typer(keys.app, name="keys")
+app.add_typer(admin.app, name="admin")
 app.add_typer(doctor.app, name="doctor")
 
 

@@ -127,9 +127,9 @@ def _hops(symbols: tuple[str, ...]) -> list[Hop]:
         *(Hop(f"topic {topic.name}", _records(topic.name)) for topic in (AGGTRADE, TIMELINE)),
         *(Hop(f"topic {topic.name}", _records(topic.name)) for topic in (SIGNAL_INDICATOR, SIGNAL_SCORED)),
         *(Hop(f"table {name}", _rows(name)) for name in _TABLES),
-        Hop("API /api/health", _answer("/api/health")),
-        Hop("API /api/trades/meta", _answer("/api/trades/meta", mentions=symbols[0])),
-        Hop("API /api/signals/history", _answer("/api/signals/history", mentions="score")),
+        Hop("API /api/health", answers("/api/health")),
+        Hop("API /api/trades/meta", answers("/api/trades/meta", mentions=symbols[0])),
+        Hop("API /api/signals/history", answers("/api/signals/history", mentions="score")),
     ]
 
 
@@ -165,11 +165,17 @@ def _rows(table: str) -> Look:
     return look
 
 
-def _answer(path: str, mentions: str = "") -> Look:
+def answers(path: str, mentions: str = "") -> Look:
+    """Whether the API answers, as the local viewer asks it, with a text that mentions this."""
+
     async def look(run: RunFile) -> str | None:
         timeout = aiohttp.ClientTimeout(total=5)
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(run.gateway_url + path) as answer:
-            text = await answer.text()
+        async with aiohttp.ClientSession(run.gateway_url, timeout=timeout) as session:
+            async with session.post("/api/auth/local", json={"given_to": "program"}) as signed_in:
+                tokens = (await signed_in.json(content_type=None)).get("tokens", {})
+            sent = {"Authorization": f"Bearer {tokens.get('access_token', '')}"}
+            async with session.get(path, headers=sent) as answer:
+                text = await answer.text()
         return f"{answer.status}, {len(text)} bytes" if answer.status == 200 and mentions in text else None
 
     return look

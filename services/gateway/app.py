@@ -11,23 +11,31 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import generate_latest
 
 from libs.contracts.topics import SYMBOL_CONTROL
-from libs.kit.errors import UserError
+from libs.kit.errors import ConfigurationError, UserError
+from libs.kit.hosts import is_loopback
 from libs.kit.logging import get_logger
 from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, VenueSettings, load_settings
-from libs.store.engine import create_engine
+from libs.store.engine import Engine, create_engine
 from libs.store.schema_version import require_current
 from libs.streaming.symbols import SymbolControl
+from services.gateway.access import Access
+from services.gateway.access_tokens import AccessTokens
 from services.gateway.api import create_api
+from services.gateway.factors import Factors
 from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.patience import PatientProtocol
-from services.gateway.settings import GatewaySettings
+from services.gateway.secret import derived, gateway_secret
+from services.gateway.settings import AccessSettings, GatewaySettings
 from services.gateway.shared import QUESTIONS, Gateway
+from services.gateway.standings import Standings
 
 DATABASE = "database"
 LISTENING = "listening"
 _DATABASE_CHECK_SECONDS = 2.0
+# Questions about people are short, and wait for no other ones.
+PEOPLE_CONNECTIONS = 3
 
 
 class _Server(uvicorn.Server):
@@ -87,6 +95,35 @@ async def watch_database(context: ServiceContext, shared: Gateway) -> None:
         await asyncio.sleep(_DATABASE_CHECK_SECONDS)
 
 
+def http_config(application: FastAPI) -> uvicorn.Config:
+    """How it is served. `proxy_headers` would believe whoever connects from this machine about where a request comes from."""
+    return uvicorn.Config(
+        application,
+        http=PatientProtocol,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+def create_access(settings: GatewaySettings, rules: AccessSettings, people: Engine, notices: Engine) -> Access:
+    """Who may come in. Raises `ConfigurationError` for a secret that cannot be used, and for a local viewer where others than
+    this machine could be one, or where the account is a real one."""
+    local = is_loopback(settings.gateway_host) or settings.gateway_published_on_loopback
+    simulated = load_settings(VenueSettings).venue == "simulator"
+    if rules.gateway_local_viewer and (not local or settings.gateway_behind_tls or not simulated):
+        raise ConfigurationError(
+            "a local viewer is for this machine and the simulator only",
+            where="PERPSTREAM_GATEWAY_LOCAL_VIEWER",
+            todo="leave it out, and make an account: perpstream admin gen-invite",
+        )
+    secret = gateway_secret(rules.gateway_state_dir)
+    tokens = AccessTokens(derived(secret, "access tokens"))
+    factors = Factors(derived(secret, "second factors"))
+    return Access(people, tokens, Standings(people, notices), factors, settings, rules)
+
+
 async def main(context: ServiceContext) -> None:
     """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
     settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
@@ -95,6 +132,8 @@ async def main(context: ServiceContext) -> None:
     engine = create_engine(database, application="perpstream gateway", connections=QUESTIONS)
     # A connection of its own: questions that take all the others must not look like a database that is away.
     watching = create_engine(database, application="perpstream gateway watch", connections=1)
+    people = create_engine(database, application="perpstream gateway people", connections=PEOPLE_CONNECTIONS)
+    notices = create_engine(database, application="perpstream gateway notices", connections=1)
     try:
         await require_current(engine)
         live = LiveRates(real_time=load_settings(VenueSettings).venue_speed == 1.0)
@@ -102,19 +141,19 @@ async def main(context: ServiceContext) -> None:
         # What was added or removed comes as soon as Kafka answers; the database's answers do not wait for that.
         control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, configured)
         shared = Gateway(engine, watching, configured, live)
-        application = create_api(shared)
+        access = create_access(settings, load_settings(AccessSettings), people, notices)
+        application = create_api(shared, access)
         add_health(application, context)
         listener = listen(settings)
         host, port = listener.getsockname()[:2]
-        config = uvicorn.Config(
-            application, http=PatientProtocol, log_config=None, access_log=False, timeout_graceful_shutdown=3
-        )
-        server = _Server(config)
+        server = _Server(http_config(application))
         beside = [
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(shared.live.watch(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(watch_database(context, shared)),
             asyncio.ensure_future(control.follow(shared)),
+            asyncio.ensure_future(access.standings.follow()),
+            asyncio.ensure_future(access.standings.tidy(access.at)),
         ]
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         context.details["url"] = f"http://{host}:{port}"
@@ -129,5 +168,5 @@ async def main(context: ServiceContext) -> None:
             task.cancel()
         await serving
     finally:
-        await engine.dispose()
-        await watching.dispose()
+        for each in (engine, watching, people, notices):
+            await each.dispose()

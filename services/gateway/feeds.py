@@ -19,7 +19,7 @@ from services.gateway.asking import (
     cursor_at,
     read_cursor,
 )
-from services.gateway.models import FeedAnswer, Feeds, GapAnswer, GapPage
+from services.gateway.models.feeds import FeedAnswer, Feeds, GapAnswer, GapPage
 from services.gateway.problems import RESPONSES, BadRequest
 
 _ID_LIMIT = 1 << 63

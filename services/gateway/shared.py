@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from libs.store.engine import Engine, ReadSession, busy, check_reachable, read_session
 from services.gateway.live_rates import LiveRates
-from services.gateway.models import Rates
+from services.gateway.models.market import Rates
 
 # Database questions that are answered at the same time: the size of the pool. Each ends after 15 s (`read_session`).
 QUESTIONS = 5

@@ -62,6 +62,7 @@ def watched(stack: IngestStack, database_url: str, folder: Path) -> Iterator[lis
             "PERPSTREAM_HEALTH_PORT": str(port),
             "PERPSTREAM_DATABASE_URL": database_url,
             "PERPSTREAM_GATEWAY_PORT": "0",
+            "PERPSTREAM_GATEWAY_STATE_DIR": str(folder / "gateway"),
         }
         process = ServiceProcess(name, stack.ingest.environment | own, folder / f"{name}.log")
         process.start()

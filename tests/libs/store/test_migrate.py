@@ -62,6 +62,14 @@ LATER = {
     "account_statement",
     "account_statement_read",
     "profit_corrections",
+    "users",
+    "recovery_codes",
+    "one_time_codes",
+    "user_sessions",
+    "refresh_tokens",
+    "api_tokens",
+    "sign_in_failures",
+    "audit_log",
 }
 
 

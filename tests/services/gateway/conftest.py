@@ -6,7 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from tests.services.recorder.test_recorder import scored
 from tests.services.recorder.timelines import START_MS, frame, liquidation, mark_price
 from tests.support.servers import Broker, Database
 
-START_SECONDS = 30.0
+START_SECONDS = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,29 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Asks one gateway."""
+    """Asks one gateway. `token`: what it signs in with, once `sign_in` was called."""
 
     url: str
     bootstrap: str
+    token: list[str] = field(default_factory=list)
+
+    def sign_in(self) -> None:
+        """From now on, ask as the local viewer."""
+        answer = self.send("POST", "/api/auth/local", {"given_to": "program"})
+        assert answer.status == 200, answer.body
+        self.token[:] = [answer.json["tokens"]["access_token"]]
 
     def get(self, path: str, **headers: str) -> Answer:
-        request = urllib.request.Request(self.url + path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return self.send("GET", path, **headers)
+
+    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """One request; a header's name is written with _ for -."""
+        sent = {"Authorization": f"Bearer {self.token[0]}"} if self.token else {}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        data = None if body is None else json.dumps(body).encode()
+        if data is not None:
+            sent.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(self.url + path, data, sent, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
@@ -120,9 +136,8 @@ def gap_change(number: int) -> TradeGapChanged:
     )
 
 
-async def fill(url: str, bootstrap: str) -> None:
-    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals; on the
-    topic, live rates."""
+async def fill_database(url: str) -> None:
+    """200 trades of two symbols over 20 ms and one more a minute later, a hole, gaps, feeds, stored rates, five signals."""
     engine = create_engine(DatabaseSettings(database_url=url))
     await migrate.upgrade(engine)
     made = frame(1, 200, symbols=("BTCUSDT", "ETHUSDT"))
@@ -143,6 +158,11 @@ async def fill(url: str, bootstrap: str) -> None:
         await write_market_facts(session, [Placed(order, START_MS) for order in orders])
         await write_signals(session, [Stored(event, encode(event).value, "") for event in map(scored, range(5))])
     await engine.dispose()
+
+
+async def fill(url: str, bootstrap: str) -> None:
+    """The rows of `fill_database`; on the topic, live rates."""
+    await fill_database(url)
     await ensure_topics(bootstrap, 1)
     producer = EventProducer(bootstrap, service="test")
     await producer.start()
@@ -162,11 +182,14 @@ def gateway(
         "PERPSTREAM_KAFKA_BOOTSTRAP": session_broker.bootstrap,
         "PERPSTREAM_DATABASE_URL": module_database_url,
         "PERPSTREAM_GATEWAY_PORT": str(port),
+        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true",
+        "PERPSTREAM_GATEWAY_STATE_DIR": str(tmp_path_factory.mktemp("gateway-state")),
     }
     process = ServiceProcess("gateway", environment, tmp_path_factory.mktemp("gateway") / "log")
     process.start()
     caller = Caller(f"http://127.0.0.1:{port}", session_broker.bootstrap)
     caller.wait_ready()
+    caller.sign_in()
     yield caller
     assert process.stop() == 0
 
@@ -180,10 +203,13 @@ def own_gateway(own_postgres: Database, empty_kafka: str, tmp_path: Path) -> Ite
         "PERPSTREAM_KAFKA_BOOTSTRAP": empty_kafka,
         "PERPSTREAM_DATABASE_URL": own_postgres.url,
         "PERPSTREAM_GATEWAY_PORT": str(port),
+        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true",
+        "PERPSTREAM_GATEWAY_STATE_DIR": str(tmp_path / "state"),
     }
     process = ServiceProcess("gateway", environment, tmp_path / "log")
     process.start()
     caller = Caller(f"http://127.0.0.1:{port}", empty_kafka)
     caller.wait_ready()
+    caller.sign_in()
     yield caller
     process.stop()

@@ -1,0 +1,65 @@
+"""What the API says of aggregate trades and candles, with examples."""
+
+from decimal import Decimal
+
+from pydantic import Field
+
+from services.gateway.models.base import Answer, Interval
+
+
+class TradesOfSymbol(Answer):
+    """What the database holds of one symbol's aggregate trades."""
+
+    symbol: str = Field(examples=["BTCUSDT"])
+    first_id: int | None = Field(examples=[2_274_000_001])
+    last_id: int | None = Field(examples=[2_274_150_000])
+    row_count: int = Field(examples=[149_990])
+    first_time_ms: int | None = Field(examples=[1_723_075_199_012])
+    last_time_ms: int | None = Field(examples=[1_723_078_799_907])
+    missing_count: int = Field(examples=[10], description="Aggregate ids published as a hole and not filled")
+    late_count: int = Field(examples=[0], description="Trades that came at or below the watermark")
+    conflict_count: int = Field(examples=[0], description="Rows set aside: a known id with other content")
+
+
+class TradesMeta(Answer):
+    """Per symbol, in name order."""
+
+    symbols: tuple[TradesOfSymbol, ...]
+
+
+class CandleAnswer(Answer):
+    """One interval that had trades."""
+
+    open_time_ms: int = Field(examples=[1_723_075_200_000])
+    open: Decimal = Field(examples=["60000.10"])
+    high: Decimal = Field(examples=["60010.00"])
+    low: Decimal = Field(examples=["59990.50"])
+    close: Decimal = Field(examples=["60005.00"])
+    volume: Decimal = Field(examples=["12.345"], description="Base units")
+
+
+class Candles(Answer):
+    """Candles from aggregate trades, oldest first; intervals without trades are left out."""
+
+    symbol: str = Field(examples=["BTCUSDT"])
+    interval: Interval = Field(examples=["1m"])
+    candles: tuple[CandleAnswer, ...]
+
+
+class SummaryRow(CandleAnswer):
+    """A candle with its flows."""
+
+    quote_volume: Decimal = Field(examples=["740740.50"])
+    buy_volume: Decimal = Field(examples=["7.000"], description="Base units bought by takers")
+    sell_volume: Decimal = Field(examples=["5.345"], description="Base units sold by takers")
+    vwap: Decimal = Field(examples=["60003.28"], description="Quote volume by volume, 12 significant digits")
+    agg_trades: int = Field(examples=[420])
+    trades: int = Field(examples=[812])
+
+
+class TradesSummary(Answer):
+    """Open, high, low, close, volume and flows per interval, oldest first."""
+
+    symbol: str = Field(examples=["BTCUSDT"])
+    interval: Interval = Field(examples=["1m"])
+    rows: tuple[SummaryRow, ...]
