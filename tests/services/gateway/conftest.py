@@ -35,7 +35,7 @@ from tests.services.recorder.test_recorder import scored
 from tests.services.recorder.timelines import START_MS, frame, liquidation, mark_price
 from tests.support.servers import Broker, Database
 
-START_SECONDS = 30.0
+START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
