@@ -85,6 +85,7 @@ live_trades = Table(
         "account",
         postgresql_where=text("state <> ALL (ARRAY['closed', 'refused', 'not_entered'])"),
     ),
+    Index(None, "signal_id"),
     Index(None, "account", "exit_time"),
     Index(None, "account", "recorded_at"),
     comment="What became of each signal on an account; document is the whole trade. Quote units; R is initial_risk, fixed at the "
@@ -108,6 +109,7 @@ live_orders = Table(
     _now("updated_at"),
     PrimaryKeyConstraint("account", "client_order_id"),
     Index(None, "account", "trade_id"),
+    Index(None, "account", "intended_at", "client_order_id"),
     comment="Every order of ours from its intent on, by the id under which the venue knows it; quantity NULL: it closes all.",
 )
 

@@ -17,20 +17,19 @@ CROSS JOIN LATERAL (SELECT * FROM rate_snapshots r WHERE r.symbol = wanted.symbo
 """)
 _TRADES_HELD = text("SELECT * FROM agg_trades_meta ORDER BY symbol")
 _LAST_TRADE = text("SELECT last_time FROM agg_trades_meta WHERE symbol = :symbol")
-CANDLES = text("""
-WITH buckets AS (
-  SELECT date_bin(make_interval(secs => :seconds), trade_time, timestamptz 'epoch') AS open_time,
-    min(agg_id) AS first_id, max(agg_id) AS last_id, max(price) AS high, min(price) AS low, sum(quantity) AS volume,
-    sum(price * quantity) AS quote_volume,
-    coalesce(sum(quantity) FILTER (WHERE NOT buyer_is_maker), 0) AS buy_volume, count(*) AS agg_trades,
-    sum(last_trade_id - first_trade_id + 1) AS trades
-  FROM agg_trades WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :end GROUP BY 1)
-SELECT buckets.*,
-  (SELECT price FROM agg_trades k WHERE k.symbol = :symbol AND k.agg_id = first_id
-    AND k.trade_time >= :start AND k.trade_time < :end) AS open,
-  (SELECT price FROM agg_trades k WHERE k.symbol = :symbol AND k.agg_id = last_id
-    AND k.trade_time >= :start AND k.trade_time < :end) AS close
-FROM buckets ORDER BY open_time DESC LIMIT :most
+# One step of the index a strategy, then one a strategy and symbol.
+LATEST_SIGNALS = text("""
+WITH RECURSIVE known AS (
+  SELECT min(strategy) AS strategy FROM signal_logs
+  UNION ALL SELECT (SELECT min(strategy) FROM signal_logs WHERE strategy > known.strategy) FROM known
+  WHERE known.strategy IS NOT NULL)
+SELECT latest.* FROM known CROSS JOIN unnest(CAST(:symbols AS text[])) AS wanted (symbol)
+CROSS JOIN LATERAL (
+  SELECT event_id, strategy, version, symbol, event_time, score, threshold, direction, state, reason, sentence, price, atr,
+    take_profit_1, take_profit_2, stop_loss, hold_until, content
+  FROM signal_logs s WHERE s.strategy = known.strategy AND s.symbol = wanted.symbol
+  ORDER BY event_time DESC, event_id DESC LIMIT 1) AS latest
+WHERE known.strategy IS NOT NULL ORDER BY latest.event_time DESC, latest.event_id DESC
 """)
 SIGNALS = """
 SELECT event_id, strategy, version, symbol, event_time, score, threshold, direction, state, reason, sentence, price, atr,
@@ -64,33 +63,6 @@ class TradesHeld:
     missing_count: int
     late_count: int
     conflict_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class CandleSpan:
-    """Which candles: of `symbol`, `interval_ms` long, trades with `start_ms <= T < end_ms`; the newest `most` of them."""
-
-    symbol: str
-    interval_ms: int
-    start_ms: int
-    end_ms: int
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """One interval that had trades; volumes in base units, `quote_volume` in quote units, `buy_volume` of takers that bought."""
-
-    open_time_ms: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    quote_volume: Decimal
-    buy_volume: Decimal
-    agg_trades: int
-    trades: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,36 +146,6 @@ async def last_trade_time(session: ReadSession, symbol: str) -> int | None:
     return None if found is None else milliseconds(found)
 
 
-async def candles(session: ReadSession, span: CandleSpan) -> list[Candle]:
-    """Candles from aggregate trades, oldest first; intervals without trades are left out.
-
-    Open and close are the first and last trade by aggregate id. Interval edges count from the epoch (UTC).
-    """
-    parameters = {
-        "symbol": span.symbol,
-        "seconds": span.interval_ms / 1000,
-        "start": instant(span.start_ms),
-        "end": instant(span.end_ms),
-        "most": span.most,
-    }
-    rows = (await session.connection.execute(CANDLES, parameters)).all()
-    return [
-        Candle(
-            milliseconds(row.open_time),
-            row.open,
-            row.high,
-            row.low,
-            row.close,
-            row.volume,
-            row.quote_volume,
-            row.buy_volume,
-            row.agg_trades,
-            int(row.trades),
-        )
-        for row in reversed(rows)
-    ]
-
-
 def signal_statement(wanted: SignalFilter) -> tuple[str, dict[str, object]]:
     """The statement and its parameters; conditions that filter nothing are left out, so that the right index is used."""
     parameters: dict[str, object] = {"most": wanted.most}
@@ -229,6 +171,11 @@ async def signal_history(session: ReadSession, wanted: SignalFilter) -> list[Log
     """Scored signals, newest first."""
     statement, parameters = signal_statement(wanted)
     return [_signal(row) for row in await session.connection.execute(text(statement), parameters)]
+
+
+async def latest_signals(session: ReadSession, symbols: Sequence[str]) -> list[LoggedSignal]:
+    """The newest signal of each strategy and each of these symbols, newest first."""
+    return [_signal(row) for row in await session.connection.execute(LATEST_SIGNALS, {"symbols": list(symbols)})]
 
 
 def _signal(row: Row[Any]) -> LoggedSignal:
