@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from infra.local.options import command_keys_dir
+from libs.contracts.commands import CommandName
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.keys import PersonalKey, TrustedFolder, key_names, new_key, read_key
 from libs.kit.settings import CommandKeySettings, PersonalKeySettings, load_settings
+from libs.trading.commands import COMMANDS
 from services.console.output import state_dir
 
 
@@ -46,6 +48,29 @@ def trusted_folder(folder: Path | None) -> TrustedFolder:
     if "command_keys" in settings.model_fields_set:
         return TrustedFolder(settings.command_keys)
     return TrustedFolder(command_keys_dir(state_dir(folder)))
+
+
+def commands_named(text: str) -> tuple[CommandName, ...]:
+    """Commands by their names, with commas between. Raises `ConfigurationError` for what is no command."""
+    found = []
+    for name in filter(None, (part.strip().replace("-", "_") for part in text.split(","))):
+        if name not in COMMANDS:
+            raise ConfigurationError(
+                f"{name[:40]!r} is no command", where="--only", todo=f"name of {', '.join(COMMANDS)}"
+            )
+        found.append(name)
+    if not found:
+        raise ConfigurationError("no command is named", where="--only", todo="write it like pause,flatten")
+    return tuple(found)
+
+
+def trusted_words(trusted: TrustedFolder, name: str) -> str:
+    """How far this name is trusted, for people."""
+    try:
+        limits = trusted.limits(name)
+    except (OSError, ValueError):
+        return "no: its line cannot be read"
+    return "yes" if limits is None else f"for {', '.join(limits)}"
 
 
 def trust_operator(folder: Path) -> None:

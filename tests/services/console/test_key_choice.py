@@ -17,7 +17,7 @@ def _mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def works(folder: TrustedFolder) -> bool:
-    return folder.problem(personal_key().name, b"x", personal_key().sign(b"x")) is None
+    return folder.problem(personal_key().name, b"x", personal_key().sign(b"x"), "pause") is None
 
 
 def test_whoever_starts_a_stack_first_may_tell_it_what_to_do(
