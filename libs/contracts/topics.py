@@ -116,7 +116,7 @@ FEEDSTATUS = Topic(
     key="symbol",
     events=(FeedStatusChanged, TradeGapChanged),
     producers=("trade_ingest", "liquidation_ingest", "indicator_ingest"),
-    consumers=("sequencer", "trade_ingest", "console", "risk_guard"),
+    consumers=("sequencer", "trade_ingest", "console", "risk_guard", "notifier"),
     family="market",
     retention_ms=7 * DAY_MS,
 )
@@ -244,7 +244,7 @@ EXECUTOR = Topic(
     key="account",
     events=(ExecutorReported,),
     producers=("executor",),
-    consumers=("risk_guard", "console"),
+    consumers=("risk_guard", "console", "notifier"),
     family="single",
     retention_ms=KEEP_FOREVER,
     cleanup="compact",

@@ -37,11 +37,12 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class TryLater:
-    """The channel did not take it, and may later. `after_seconds`: as it asked; None: it said nothing. It may have it all the
-    same: a request whose answer was lost looks like this too."""
+    """The channel did not take it, and may later. `after_seconds`: as it asked; None: it said nothing. `unknown`: it may have it
+    all the same, because its answer was lost."""
 
     why: str
     after_seconds: float | None = None
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

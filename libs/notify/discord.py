@@ -64,7 +64,9 @@ class DiscordWebhook:
             async with self._session.post(f"{self.url}?wait=true", data=form, allow_redirects=False) as answer:
                 return _outcome(answer.status, answer.headers.get("Retry-After"), await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return TryLater(f"Discord does not answer: {type(error).__name__}")  # its text may hold the address
+            unsent = isinstance(error, aiohttp.ClientConnectorError)
+            # The error's own text may hold the address.
+            return TryLater(f"Discord does not answer: {type(error).__name__}", unknown=not unsent)
 
 
 def payload(message: Message, *, with_picture: bool = False) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from libs.contracts.identity import digest
@@ -36,10 +37,17 @@ class Notice:
     picture: Picture | None
 
 
-def notices(rules: Rules, fact: Fact, channels: Collection[str], now_ms: int) -> list[Notice]:
+class Happened(NamedTuple):
+    """When the log got the event, and what time it is (ms, UTC, of our clocks; the event's own may be another year's)."""
+
+    at_ms: int
+    now_ms: int
+
+
+def notices(rules: Rules, fact: Fact, channels: Collection[str], happened: Happened) -> list[Notice]:
     """What the rules want told of a fact, in their order; `channels`: those that there are, which `*` stands for."""
     return [
-        _notice(rules, rule, fact, channel, now_ms)
+        _notice(rules, rule, fact, channel, happened)
         for rule in rules.rules
         if wants(rule, fact)
         for channel in _targets(rule, channels)
@@ -87,13 +95,14 @@ def _end(hours: QuietHours, now_ms: int) -> int:
     return now_ms
 
 
-def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, now_ms: int) -> Notice:
+def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, happened: Happened) -> Notice:
+    now_ms = happened.now_ms
     severity = rule.severity or fact.severity
     values = {name: _word(value) for name, value in _values(rule, fact).items()}
     group, due_ms = "", quiet_until(rules, channel, severity, now_ms)
     if due_ms > now_ms:
         group = f"quiet:{due_ms}"
-    elif rule.group is not None:
+    elif rule.group is not None and severity != "critical":
         group = ":".join((rule.name, *(values[name] for name in rule.group.by)))
         due_ms = now_ms + rule.group.seconds * 1000
     lasting = severity == "critical"
@@ -112,7 +121,7 @@ def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, now_ms: int) -> 
         time_ms=fact.time_ms,
         made_ms=now_ms,
         due_ms=due_ms,
-        expires_ms=None if lasting else max(due_ms, now_ms) + rule.expires_minutes * _MINUTE_MS,
+        expires_ms=None if lasting else happened.at_ms + (due_ms - now_ms) + rule.expires_minutes * _MINUTE_MS,
         picture=fact.picture if rule.picture else None,
     )
 

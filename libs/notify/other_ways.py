@@ -41,7 +41,7 @@ class AppriseChannel:
         except ConfigurationError as error:
             return TryLater(str(error.advice), 600.0)
         except TimeoutError:
-            return TryLater(f"no answer within {SEND_SECONDS:g} s")
+            return TryLater(f"no answer within {SEND_SECONDS:g} s", unknown=True)
         except Exception as error:  # a library of a hundred services: none of them may end ours
             return TryLater(f"the service failed: {type(error).__name__}")
         return Delivered() if taken else TryLater("the service did not take the message")

@@ -17,6 +17,8 @@ from libs.kit.errors import ConfigurationError
 from libs.notify import Severity
 from libs.notify.facts import COMMON, KINDS
 
+DEFAULT_RULES = Path(__file__).parent / "default_rules.json"
+"""The rules that are shipped."""
 EVERY = "*"
 """In the place of a channel: all that there are."""
 Kind = Literal["signal", "order", "trade", "paper", "position", "risk", "feed", "gap", "alert"]
