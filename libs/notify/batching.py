@@ -30,7 +30,7 @@ class Due:
 
 
 def next_batch(due: Sequence[Due], limits: ChannelLimits) -> list[Due]:
-    """Those of `due` (the gravest first, then the oldest) that go together now; none of none."""
+    """Those of `due` (the gravest first, each in the order of their coming) that go together now; none of none."""
     grave = [one for one in due if one.notice.severity == "critical"]
     if grave:
         return grave[:1] if len(grave) <= CRITICAL_ALONE else grave[:CRITICAL_LINES]

@@ -60,7 +60,8 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """`subject`: what it is about, for change and grouping; `facts`: short ones for people; `time_ms`: of the event."""
+    """`subject`: what it is about, for change; `facts`: short ones for people; `time_ms`: of the event. `calm`: a state that is
+    no news when it is the first that is ever seen of the subject."""
 
     event_id: str
     kind: str
@@ -72,6 +73,7 @@ class Fact:
     values: Mapping[str, Value]
     facts: Mapping[str, str] = field(default_factory=dict)
     state: str | None = None
+    calm: bool = False
     picture: Picture | None = None
 
 
@@ -267,6 +269,7 @@ def _risk(event: RiskStateChanged) -> Fact:
         },
         facts={"today": _signed(event.daily_pnl_r, " R")},
         state=f"{event.level}:{event.paused}:{event.break_number}",
+        calm=event.level == "normal" and not event.paused,
     )
 
 
@@ -281,6 +284,7 @@ def _feed(event: FeedStatusChanged) -> Fact:
         text=event.detail,
         values={"feed": event.feed, "symbol": event.symbol, "state": event.state, "detail": event.detail},
         state=event.state,
+        calm=event.state in ("starting", "live"),
     )
 
 

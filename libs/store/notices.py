@@ -37,7 +37,7 @@ ON CONFLICT (subject) DO UPDATE SET state = excluded.state, changed_at = exclude
 _IS_DUE = "state IN ('waiting', 'sending') AND due_at <= :now"
 _DUE = text(
     f"SELECT {_COLUMNS} FROM notices WHERE channel = :channel AND {_IS_DUE}"  # noqa: S608
-    " ORDER BY (severity = 'critical') DESC, due_at, made_at, notice_id LIMIT :most"
+    " ORDER BY (severity = 'critical') DESC, entry LIMIT :most"
 )
 _CLAIM = text(
     f"UPDATE notices SET state = 'sending', attempts = attempts + 1, tried_at = :now, due_at = :until"  # noqa: S608
@@ -62,7 +62,7 @@ _RESEND = text(
 )
 _BY_PREFIX = text("SELECT notice_id FROM notices WHERE state = 'dead' AND notice_id LIKE :prefix LIMIT 2")
 _LIST = """
-SELECT {columns} FROM notices WHERE {where} ORDER BY made_at DESC, notice_id LIMIT :most
+SELECT {columns} FROM notices WHERE {where} ORDER BY entry DESC LIMIT :most
 """
 _COUNTS = text(
     "SELECT channel, state, count(*) AS count, min(made_at) AS oldest, count(*) FILTER (WHERE severity = 'critical') AS critical"
@@ -168,7 +168,7 @@ async def remember(session: WriteSession, states: Mapping[str, tuple[str, dt.dat
 
 
 async def due_notices(engine: Engine, channel: str, now: dt.datetime, most: int = MOST_ROWS) -> list[NoticeRow]:
-    """What may be sent to a channel now: the critical ones first, then the oldest. Raises `UnreachableError`, as all here do."""
+    """What may be sent to a channel now: the critical ones first, each in the order of their coming. Raises `UnreachableError`, as all here do."""
     async with read_session(engine) as session:
         found = await session.connection.execute(_DUE, {"channel": channel, "now": now, "most": most})
         return [NoticeRow(**row._mapping) for row in found.all()]

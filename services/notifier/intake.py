@@ -61,7 +61,8 @@ class Intake:
             news, states = _news(found, known)
             told = self._told(news, int(known[BEGUN]), now_ms)
             added = await put_notices(session, [row_of(one) for one in told])
-            await remember(session, {subject: (state, instant(now_ms)) for subject, state in states.items()})
+            changed = {subject: state for subject, state in states.items() if known.get(subject) != state}
+            await remember(session, {subject: (state, instant(now_ms)) for subject, state in changed.items()})
         self._states.update(states)
         if added:
             counter("perpstream_notices_total").labels("all", "written").inc(added)
@@ -93,9 +94,10 @@ def _news(found: Sequence[tuple[Fact, int]], known: Mapping[str, str]) -> tuple[
     states: dict[str, str] = {}
     for fact, appended_ms in found:
         if fact.state is not None:
-            if states.get(fact.subject, known.get(fact.subject)) == fact.state:
-                continue
+            before = states.get(fact.subject, known.get(fact.subject))
             states[fact.subject] = fact.state
+            if before == fact.state or (before is None and fact.calm):
+                continue
         news.append((fact, appended_ms))
     return news, states
 

@@ -157,5 +157,5 @@ INSERT INTO notices (notice_id, event_id, channel, rule, kind, severity, state, 
 """
 DUE = """
 SELECT notice_id FROM notices WHERE channel = 'desk' AND state IN ('waiting', 'sending') AND due_at <= now()
-ORDER BY (severity = 'critical') DESC, due_at, made_at, notice_id LIMIT 1000
+ORDER BY (severity = 'critical') DESC, entry LIMIT 1000
 """

@@ -29,13 +29,14 @@ def _create_outbox() -> None:
         *_instants("expires_at tried_at done_at"),
         sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
         *_texts("last_error", nullable=True),
+        sa.Column("entry", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.PrimaryKeyConstraint("notice_id", name=op.f("notices_pkey")),
         comment="The outbox of notifications: one row a message and channel, waiting, sending (until due_at), sent or dead.",
     )
     op.create_index(
         "notices_due_idx",
         "notices",
-        ["channel", sa.text("(severity = 'critical') DESC"), "due_at"],
+        ["channel", sa.text("(severity = 'critical') DESC"), "entry"],
         postgresql_where=sa.text("state IN ('waiting', 'sending')"),
     )
     op.create_index("notices_made_idx", "notices", ["made_at"])
