@@ -168,7 +168,10 @@ async def remember(session: WriteSession, states: Mapping[str, tuple[str, dt.dat
 
 
 async def due_notices(engine: Engine, channel: str, now: dt.datetime, most: int = MOST_ROWS) -> list[NoticeRow]:
-    """What may be sent to a channel now: the critical ones first, each in the order of their coming. Raises `UnreachableError`, as all here do."""
+    """What may be sent to a channel now: the critical ones first, each in the order of their coming.
+
+    Raises `UnreachableError`, as all here do.
+    """
     async with read_session(engine) as session:
         found = await session.connection.execute(_DUE, {"channel": channel, "now": now, "most": most})
         return [NoticeRow(**row._mapping) for row in found.all()]

@@ -10,6 +10,7 @@ from services.console import (
     feeds,
     keys,
     live,
+    notify,
     paper,
     positions,
     profit,
@@ -47,6 +48,7 @@ app.add_typer(risk.app, name="risk")
 app.add_typer(positions.app, name="positions")
 app.add_typer(live.app, name="live")
 app.add_typer(keys.app, name="keys")
+app.add_typer(notify.app, name="notify")
 app.add_typer(doctor.app, name="doctor")
 
 

@@ -5,13 +5,15 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from infra.local.options import command_keys_dir
+from infra.local.options import command_keys_dir, notifier_keys_dir
 from libs.contracts.commands import CommandName
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.keys import PersonalKey, TrustedFolder, key_names, new_key, read_key
-from libs.kit.settings import CommandKeySettings, PersonalKeySettings, load_settings
-from libs.trading.commands import COMMANDS
+from libs.kit.settings import CommandKeySettings, NotificationSettings, PersonalKeySettings, load_settings
+from libs.trading.commands import COMMANDS, RISK_REDUCING
 from services.console.output import state_dir
+
+NOTIFIER_KEY = "notifier"
 
 
 def own_name() -> str:
@@ -71,6 +73,21 @@ def trusted_words(trusted: TrustedFolder, name: str) -> str:
     except (OSError, ValueError):
         return "no: its line cannot be read"
     return "yes" if limits is None else f"for {', '.join(limits)}"
+
+
+def trust_notifier(folder: Path) -> None:
+    """Make the key of the notifier of this state folder's stack, and trust it for what reduces risk; only together: one that was
+    taken out stays out. Whoever has named a folder of trusted keys decides there. What does not work is left: then what the
+    chat bot says is refused."""
+    if "command_keys" in load_settings(CommandKeySettings).model_fields_set:
+        return
+    settings = load_settings(NotificationSettings)
+    chosen = "notifier_keys_dir" in settings.model_fields_set
+    keys_dir = settings.notifier_keys_dir if chosen else notifier_keys_dir(state_dir(folder))
+    if NOTIFIER_KEY in key_names(keys_dir):
+        return
+    with suppress(UserError, OSError):
+        trusted_folder(folder).trust(new_key(keys_dir, NOTIFIER_KEY).public, RISK_REDUCING)
 
 
 def trust_operator(folder: Path) -> None:

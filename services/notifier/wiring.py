@@ -19,6 +19,7 @@ from libs.store.offsets import PostgresOffsets
 from libs.store.schema_version import require_current
 from libs.streaming.consumer import BatchConsumer
 from services.notifier.app import NAME
+from services.notifier.bot.keeping import BotKeeper
 from services.notifier.intake import Intake, instant
 from services.notifier.pictures import StoredPictures
 from services.notifier.sending import Sender
@@ -107,6 +108,7 @@ async def run(context: ServiceContext, settings: NotificationSettings) -> None:
             senders.watch(),
             files.watch(),
             _tidy(engine, clock),
+            BotKeeper(context, settings, kafka.kafka_bootstrap, engine, clock).run(),
             _watch_assignment(context, consumer),
         )
     finally:

@@ -6,6 +6,7 @@ RESUME), "Receiving and Responding to Interactions". It can be killed and starte
 
 import asyncio
 import json
+import zlib
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,23 @@ class Posted:
     png: bytes | None
 
 
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """One of the gateway's; `stream`: where it has asked for transport compression (zlib-stream)."""
+
+    request: web.Request
+    socket: web.WebSocketResponse
+    stream: "zlib._Compress | None"
+
+    async def say(self, op: int, data: Json | None, **more: Any) -> None:
+        """Send a payload."""
+        text = json.dumps({"op": op, "d": data, "s": None, "t": None, **more})
+        if self.stream is None:
+            await self.socket.send_str(text)
+        else:
+            await self.socket.send_bytes(self.stream.compress(text.encode()) + self.stream.flush(zlib.Z_SYNC_FLUSH))
+
+
 @dataclass
 class DiscordStandIn:
     """`answers`: what the next webhook requests get instead of being taken, (status, body, headers) each; `posted`: what was
@@ -46,7 +64,7 @@ class DiscordStandIn:
     resumed: list[Json] = field(default_factory=list)
     heartbeats: int = 0
     _runner: web.AppRunner | None = None
-    _sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    _sockets: "list[Connection]" = field(default_factory=list)
     _sequence: int = 0
     _interaction: int = 5000
 
@@ -61,7 +79,7 @@ class DiscordStandIn:
     @property
     def bot_online(self) -> bool:
         """Whether a bot is identified on an open connection."""
-        return any(not socket.closed for socket in self._sockets)
+        return any(not one.socket.closed for one in self._sockets)
 
     async def start(self) -> None:
         """Open the port (again)."""
@@ -85,9 +103,9 @@ class DiscordStandIn:
 
     async def stop(self) -> None:
         """Close the port and every connection without a word."""
-        for socket in self._sockets:
-            if (transport := socket._req.transport if socket._req else None) is not None:
-                transport.abort()
+        for one in self._sockets:
+            if one.request.transport is not None:
+                one.request.transport.abort()
         self._sockets.clear()
         runner, self._runner = self._runner, None
         if runner is not None:
@@ -170,27 +188,29 @@ class DiscordStandIn:
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await _say(socket, 10, {"heartbeat_interval": HEARTBEAT_MS})
+        stream = zlib.compressobj() if request.query.get("compress") == "zlib-stream" else None
+        connection = Connection(request, socket, stream)
+        await connection.say(10, {"heartbeat_interval": HEARTBEAT_MS})
         async for frame in socket:
-            if frame.type is WSMsgType.TEXT:
-                await self._take(socket, json.loads(frame.data))
+            if frame.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                await self._take(connection, json.loads(frame.data))
         return socket
 
-    async def _take(self, socket: web.WebSocketResponse, said: Json) -> None:
+    async def _take(self, connection: "Connection", said: Json) -> None:
         match said["op"]:
             case 1:
                 self.heartbeats += 1
-                await _say(socket, 11, None)
+                await connection.say(11, None)
             case 2 if said["d"]["token"] != TOKEN:
-                await socket.close(code=4004, message=b"Authentication failed.")
+                await connection.socket.close(code=4004, message=b"Authentication failed.")
             case 2:
                 self.identified.append(said["d"])
-                self._sockets.append(socket)
-                await self._dispatch(socket, "READY", self._ready())
+                self._sockets.append(connection)
+                await self._dispatch(connection, "READY", self._ready())
             case 6:
                 self.resumed.append(said["d"])
-                self._sockets.append(socket)
-                await self._dispatch(socket, "RESUMED", {})
+                self._sockets.append(connection)
+                await self._dispatch(connection, "RESUMED", {})
 
     def _ready(self) -> Json:
         return {
@@ -203,9 +223,9 @@ class DiscordStandIn:
             "application": {"id": APPLICATION, "flags": 0},
         }
 
-    async def _dispatch(self, socket: web.WebSocketResponse, name: str, data: Json) -> None:
+    async def _dispatch(self, connection: "Connection", name: str, data: Json) -> None:
         self._sequence += 1
-        await _say(socket, 0, data, t=name, s=self._sequence)
+        await connection.say(0, data, t=name, s=self._sequence)
 
     async def slash(self, name: str, *, member: Json, guild: str = GUILD, **options: str) -> str:
         """A person gives a command; returns the interaction's token, under which the answers are."""
@@ -234,12 +254,13 @@ class DiscordStandIn:
             "locale": "en-US",
             "guild_locale": "en-US",
             "app_permissions": "0",
+            "attachment_size_limit": 10_485_760,
             "entitlements": [],
             "authorizing_integration_owners": {"0": guild},
             "context": 0,
             **more,
         }
-        open_ones = [socket for socket in self._sockets if not socket.closed]
+        open_ones = [one for one in self._sockets if not one.socket.closed]
         assert open_ones, "no bot is connected"
         await self._dispatch(open_ones[-1], "INTERACTION_CREATE", event)
         return token
@@ -297,10 +318,6 @@ def _message(payload: Json) -> Json:
         "components": [],
         "flags": 64,
     }
-
-
-async def _say(socket: web.WebSocketResponse, op: int, data: Json | None, **more: Any) -> None:
-    await socket.send_str(json.dumps({"op": op, "d": data, "s": None, "t": None, **more}))
 
 
 async def _parts(request: web.Request) -> tuple[Json, bytes | None]:
