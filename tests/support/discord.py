@@ -89,7 +89,6 @@ class DiscordStandIn:
                 web.post("/api/webhooks/{id}/{token}", self._execute),
                 web.get("/api/v10/gateway/bot", self._gateway_address),
                 web.get("/api/v10/users/@me", self._me),
-                web.get("/api/v10/oauth2/applications/@me", self._application),
                 web.put("/api/v10/applications/{app}/guilds/{guild}/commands", self._put_commands),
                 web.post("/api/v10/interactions/{id}/{token}/callback", self._callback),
                 web.patch("/api/v10/webhooks/{app}/{token}/messages/@original", self._edit),
@@ -152,22 +151,6 @@ class DiscordStandIn:
     async def _me(self, _: web.Request) -> web.Response:
         return web.json_response(_user(BOT_USER, "perpstream", bot=True))
 
-    async def _application(self, _: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "id": APPLICATION,
-                "name": "perpstream",
-                "icon": None,
-                "description": "",
-                "bot_public": False,
-                "bot_require_code_grant": False,
-                "verify_key": "00",
-                "team": None,
-                "flags": 0,
-                "owner": _user("1", "owner"),
-            }
-        )
-
     async def _put_commands(self, request: web.Request) -> web.Response:
         self.commands = await request.json()
         common = {"application_id": APPLICATION, "guild_id": GUILD, "version": "1", "default_member_permissions": None}
@@ -178,7 +161,9 @@ class DiscordStandIn:
     async def _callback(self, request: web.Request) -> web.Response:
         payload, _ = await _parts(request)
         self.responses.append((request.match_info["token"], payload))
-        return web.Response(status=204)
+        if request.query.get("with_response") != "true":
+            return web.Response(status=204)
+        return web.json_response({"interaction": {"id": request.match_info["id"], "type": payload["type"]}})
 
     async def _edit(self, request: web.Request) -> web.Response:
         payload, _ = await _parts(request)

@@ -72,14 +72,13 @@ class DiscordBot:
             suppress_optimization_warning=True,
             rest_url=self.file.api,
         )
-        bot.subscribe(hikari.StartedEvent, self._register)
+        bot.subscribe(hikari.ShardReadyEvent, self._register)
         bot.subscribe(hikari.InteractionCreateEvent, self._interaction)
         return bot
 
-    async def _register(self, event: hikari.StartedEvent) -> None:
+    async def _register(self, event: hikari.ShardReadyEvent) -> None:
         """Tell the server which slash commands there are; those of before are replaced."""
         rest = event.app.rest
-        application = await rest.fetch_application()
         builders = []
         for name, (meaning, options) in COMMANDS.items():
             builder = rest.slash_command_builder(name, meaning)
@@ -90,7 +89,7 @@ class DiscordBot:
                     )
                 )
             builders.append(builder)
-        await rest.set_application_commands(application, builders, int(self.file.server))
+        await rest.set_application_commands(event.application_id, builders, int(self.file.server))
 
     async def _interaction(self, event: hikari.InteractionCreateEvent) -> None:
         interaction = event.interaction
