@@ -281,6 +281,11 @@ def _user(identity: str, name: str, *, bot: bool = False) -> Json:
         "avatar": None,
         "bot": bot,
         "public_flags": 0,
+        "flags": 0,
+        "mfa_enabled": True,
+        "locale": "en-US",
+        "verified": True,
+        "email": None,
     }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from libs.contracts.commands import CommandAnswered
@@ -79,7 +79,7 @@ class ChatDesk:
     async def ask(self, person: Person, command: str, typed: Mapping[str, str]) -> Reply:
         """Somebody gives a slash command."""
         if person.role is None:
-            await self._note(person, command, typed, "refused", "no role of theirs may")
+            await self._note(_step(person, command, typed, "refused", "no role of theirs may"))
             return Reply("You have no role that may ask me.")
         try:
             if command in READING:
@@ -100,22 +100,26 @@ class ChatDesk:
         del self.pending[name]
         late = self.clock.now_ms() - found.asked_ms > CONFIRM_SECONDS * 1000
         if late or not confirmed:
-            await self._note(person, found.command, found.what.arguments, "cancelled", "too late" if late else "")
+            await self._note(
+                _step(person, found.command, found.what.arguments, "cancelled", "too late" if late else "")
+            )
             return Reply("That was too late. Ask again." if late else "Nothing was done.")
         if person.role != "trader":
-            await self._note(person, found.command, found.what.arguments, "refused", "no role of theirs may any more")
+            await self._note(
+                _step(person, found.command, found.what.arguments, "refused", "no role of theirs may any more")
+            )
             return Reply("You have no role that may do this.")
-        await self._note(person, found.command, found.what.arguments, "confirmed")
+        await self._note(_step(person, found.command, found.what.arguments, "confirmed"))
         return Reply(await self._issue(person, found))
 
     async def _prepare(self, person: Person, command: str, typed: Mapping[str, str]) -> Reply:
         if command not in CHANGING:
             raise NotUnderstood(f"/{command[:32]} is none of mine")
         if person.role != "trader":
-            await self._note(person, command, typed, "refused", "no role of theirs may")
+            await self._note(_step(person, command, typed, "refused", "no role of theirs may"))
             return Reply("You have no role that may do this.")
         what = meant(command, typed, self.account, self.clock.now_ms())
-        await self._note(person, command, what.arguments, "asked")
+        await self._note(_step(person, command, what.arguments, "asked"))
         name = secrets.token_hex(8)
         while len(self.pending) >= _MOST_PENDING:
             del self.pending[next(iter(self.pending))]
@@ -127,40 +131,44 @@ class ChatDesk:
         try:
             answer = await self.issuer.issue(found.what, reason)
         except UserError as error:
-            await self._note(person, found.command, found.what.arguments, "unknown", str(error.advice))
+            await self._note(_step(person, found.command, found.what.arguments, "unknown", str(error.advice)))
             return f"It is not known whether this was done: {error.advice.what} ({error.advice.todo})."
         step: Step = "answered" if answer.accepted else "refused"
-        await self._note(person, found.command, found.what.arguments, step, answer.result, answer.command_id)
+        await self._note(
+            replace(
+                _step(person, found.command, found.what.arguments, step, answer.result), command_id=answer.command_id
+            )
+        )
         return answer.result if answer.accepted else f"Refused: {answer.result}."
 
-    async def _note(
-        self,
-        person: Person,
-        command: str,
-        typed: Mapping[str, str],
-        step: Step,
-        detail: str = "",
-        command_id: str | None = None,
-    ) -> None:
+    async def _note(self, noted: ChatStep) -> None:
         """Keep the step. Without a database it stands in the log, and the command says itself who gave it: whoever wants to make
         the account smaller is not stopped by a table."""
-        words = " ".join(f"{name}={value}" for name, value in sorted(typed.items()))
-        noted = ChatStep(
-            at=instant(self.clock.now_ms()),
-            person_id=person.identity,
-            person=person.name,
-            place=person.place,
-            command=command,
-            arguments=words,
-            step=step,
-            detail=detail,
-            command_id=command_id,
-        )
+        timed = replace(noted, at=instant(self.clock.now_ms()))
         get_logger("notifier").info(
-            "chat", person=person.name, id=person.identity, command=command, step=step, words=words
+            "chat",
+            person=noted.person,
+            id=noted.person_id,
+            command=noted.command,
+            step=noted.step,
+            words=noted.arguments,
         )
         try:
             async with asyncio.timeout(5.0):
-                await note_chat(self.engine, noted)
+                await note_chat(self.engine, timed)
         except (UnreachableError, TimeoutError):
-            get_logger("notifier").error("a step of the chat cannot be kept", command=command, step=step)
+            get_logger("notifier").error("a step of the chat cannot be kept", command=noted.command, step=noted.step)
+
+
+def _step(person: Person, command: str, typed: Mapping[str, str], step: Step, detail: str = "") -> ChatStep:
+    """A step whose time is not known yet."""
+    return ChatStep(
+        at=instant(0),
+        person_id=person.identity,
+        person=person.name,
+        place=person.place,
+        command=command,
+        arguments=" ".join(f"{name}={value}" for name, value in sorted(typed.items())),
+        step=step,
+        detail=detail,
+    )
