@@ -15,6 +15,7 @@ from libs.kit.hosts import is_loopback
 from libs.notify import SEND_SECONDS, Delivered, Message, Outcome, Refused, Severity, TryLater
 
 _PATH = re.compile(r"/api(/v\d+)?/webhooks/\d+/[\w-]+")
+_MARKDOWN = re.compile(r"([\\*_~`|])")
 _COLOURS: dict[Severity, int] = {"info": 0x4C8DFF, "warning": 0xF5A623, "critical": 0xE5484D}
 _TITLE, _TEXT, _FIELDS, _NAME, _VALUE, _FOOTER, _ALL = 256, 4096, 25, 256, 1024, 2048, 6000
 _BROKEN = (401, 403, 404)
@@ -72,17 +73,17 @@ class DiscordWebhook:
 def payload(message: Message, *, with_picture: bool = False) -> dict[str, object]:
     """The body of the request: one embed, cut to Discord's limits, which pings nobody."""
     embed: dict[str, object] = {
-        "title": cut(message.title, _TITLE),
+        "title": cut(_plain(message.title), _TITLE),
         "color": _COLOURS[message.severity],
     }
     left = _ALL - len(str(embed["title"]))
     footer = cut(message.footer, min(_FOOTER, 200))
     left -= len(footer)
-    text = cut(message.text, min(_TEXT, left))
+    text = cut(_plain(message.text), min(_TEXT, left))
     left -= len(text)
     fields = []
     for name, value in list(message.facts.items())[:_FIELDS]:
-        shown = {"name": cut(name, _NAME) or "-", "value": cut(value, _VALUE) or "-", "inline": True}
+        shown = {"name": cut(_plain(name), _NAME) or "-", "value": cut(_plain(value), _VALUE) or "-", "inline": True}
         left -= len(str(shown["name"])) + len(str(shown["value"]))
         if left < 0:
             break
@@ -98,6 +99,11 @@ def payload(message: Message, *, with_picture: bool = False) -> dict[str, object
     if with_picture:
         embed["image"] = {"url": f"attachment://{_PICTURE}"}
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+
+
+def _plain(text: str) -> str:
+    """Shown as it is: names of factors are no italics."""
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def cut(text: str, most: int) -> str:

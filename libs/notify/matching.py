@@ -58,7 +58,7 @@ def wants(rule: Rule, fact: Fact) -> bool:
     """Whether the rule is about this fact."""
     if rule.on != fact.kind:
         return False
-    values = _values(rule, fact)
+    values = _values(fact)
     return (
         all(_among(values.get(name), wanted) for name, wanted in rule.where.items())
         and all(_figure(values.get(name), low=limit) for name, limit in rule.at_least.items())
@@ -98,7 +98,7 @@ def _end(hours: QuietHours, now_ms: int) -> int:
 def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, happened: Happened) -> Notice:
     now_ms = happened.now_ms
     severity = rule.severity or fact.severity
-    values = {name: _word(value) for name, value in _values(rule, fact).items()}
+    values = {name: _word(value) for name, value in _values(fact).items()}
     group, due_ms = "", quiet_until(rules, channel, severity, now_ms)
     if due_ms > now_ms:
         group = f"quiet:{due_ms}"
@@ -126,9 +126,8 @@ def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, happened: Happen
     )
 
 
-def _values(rule: Rule, fact: Fact) -> dict[str, Value]:
-    own: dict[str, Value] = {"severity": rule.severity or fact.severity, "kind": fact.kind, "event": fact.event_id}
-    return {**own, **fact.values, "severity": fact.severity}
+def _values(fact: Fact) -> dict[str, Value]:
+    return {"severity": fact.severity, "kind": fact.kind, "event": fact.event_id, **fact.values}
 
 
 def _targets(rule: Rule, channels: Collection[str]) -> list[str]:

@@ -71,17 +71,19 @@ class Senders:
         try:
             await self._failed
         finally:
-            for channel, _, task in self._tasks.values():
+            tasks = [task for _, _, task in self._tasks.values()]
+            for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-                await channel.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, sender: Sender, *, fresh: bool) -> None:
-        if fresh:
-            with suppress(UnreachableError):
-                await forget_channel(self.engine, sender.channel.name)
-        await sender.run()
+        try:
+            if fresh:
+                with suppress(UnreachableError):
+                    await forget_channel(self.engine, sender.channel.name)
+            await sender.run()
+        finally:
+            await sender.channel.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -41,6 +41,7 @@ class DiscordBot:
 
     async def run(self) -> None:
         """Until cancelled; a Discord that is away, or a token that is not taken, is tried again with growing pauses."""
+        asyncio.get_running_loop().set_exception_handler(_without_payload)
         pause = _FIRST_PAUSE
         while True:
             bot = self._bot()
@@ -50,7 +51,7 @@ class DiscordBot:
                 pause = _FIRST_PAUSE
                 await bot.join()
                 why = "the connection has ended"
-            except (hikari.HikariError, OSError, TimeoutError) as error:
+            except Exception as error:  # whatever Discord says to a library, people are told what happens
                 why = type(error).__name__  # its text may hold what was sent
             finally:
                 if bot.is_alive:
@@ -133,6 +134,13 @@ class DiscordBot:
             user_mentions=False,
             role_mentions=False,
         )
+
+
+def _without_payload(_: asyncio.AbstractEventLoop, trouble: dict[str, object]) -> None:
+    """What nobody else has handled, without the event that it came from: that holds tokens by which one can answer for us."""
+    error = trouble.get("exception")
+    what = str(trouble.get("message", "")).splitlines()[:1]
+    get_logger("notifier").error("an event was not handled", what=what, why=type(error).__name__)
 
 
 def _buttons(name: str | None) -> Sequence[MessageActionRowBuilder]:

@@ -37,8 +37,6 @@ class BotKeeper:
                     self._seen = stamp
                     await self._stop()
                     self._begin()
-                if self._task is not None and self._task.done():
-                    self._task.result()
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
             await self._stop()

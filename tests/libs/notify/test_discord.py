@@ -107,6 +107,18 @@ def test_whatever_is_said_fits_into_discords_limits(title: str, text: str, facts
     assert beyond_limits(payload(Message(title or "t", text, "info", facts, footer))) is None
 
 
+def test_names_are_no_markdown() -> None:
+    found = payload(Message("cvd_momentum *up*", "a|b", "info", {"take_profit_1": "~5"}))
+    assert found["embeds"] == [
+        {
+            "title": r"cvd\_momentum \*up\*",
+            "color": 0x4C8DFF,
+            "description": r"a\|b",
+            "fields": [{"name": r"take\_profit\_1", "value": r"\~5", "inline": True}],
+        }
+    ]
+
+
 @pytest.mark.parametrize(
     ("url", "is_one"),
     [
