@@ -54,13 +54,11 @@ def trusted_folder(folder: Path | None) -> TrustedFolder:
 
 def commands_named(text: str) -> tuple[CommandName, ...]:
     """Commands by their names, with commas between. Raises `ConfigurationError` for what is no command."""
-    found = []
-    for name in filter(None, (part.strip().replace("-", "_") for part in text.split(","))):
-        if name not in COMMANDS:
-            raise ConfigurationError(
-                f"{name[:40]!r} is no command", where="--only", todo=f"name of {', '.join(COMMANDS)}"
-            )
-        found.append(name)
+    wanted = [name for part in text.split(",") if (name := part.strip().replace("-", "_"))]
+    found = [name for name in COMMANDS if name in wanted]
+    if unknown := [name for name in wanted if name not in COMMANDS]:
+        todo = f"name some of {', '.join(COMMANDS)}"
+        raise ConfigurationError(f"{unknown[0][:40]!r} is no command", where="--only", todo=todo)
     if not found:
         raise ConfigurationError("no command is named", where="--only", todo="write it like pause,flatten")
     return tuple(found)

@@ -78,7 +78,7 @@ def channels(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 
 @app.command(epilog="Examples: `perpstream notify outbox`, `perpstream notify outbox --state dead --json`")
 def outbox(
-    state: Annotated[list[State] | None, typer.Option(help="In this state; may be given again")] = None,
+    state: Annotated[State | None, typer.Option(help="In this state only", show_default=False)] = None,
     channel: ChannelName = None,
     last: Annotated[int, typer.Option(min=1, max=1000, help="So many lines")] = 50,
     state_dir: StateDir = None,
@@ -89,7 +89,7 @@ def outbox(
     from services.console.notices import asked_outbox
     from services.console.output import console, print_json
 
-    rows = asked_outbox(state_dir, OutboxFilter(channel, tuple(state or ()), last))
+    rows = asked_outbox(state_dir, OutboxFilter(channel, (state,) if state is not None else (), last))
     if as_json:
         print_json(rows)
     else:

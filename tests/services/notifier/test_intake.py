@@ -21,9 +21,9 @@ RISK: dict[str, Any] = {"rules": [{"name": "risk", "on": "risk"}]}
 
 
 def risk(level: str, heartbeat: int, **other: Any) -> RiskStateChanged:
-    base = msgspec.structs.replace(sample(RiskStateChanged), level=level, heartbeat=heartbeat)  # type: ignore[type-var]
-    changed: RiskStateChanged = msgspec.structs.replace(base, event_id=f"risk-{heartbeat}", **other)
-    return changed
+    base = sample(RiskStateChanged)
+    assert isinstance(base, RiskStateChanged)
+    return msgspec.structs.replace(base, level=level, heartbeat=heartbeat, event_id=f"risk-{heartbeat}", **other)
 
 
 async def test_a_heartbeat_is_no_news_and_another_level_is(desk: Desk) -> None:
@@ -47,7 +47,7 @@ async def test_feeds_and_positions_are_news_when_they_change(desk: Desk) -> None
     feed = sample(FeedStatusChanged)
     assert isinstance(feed, FeedStatusChanged)
     await desk.hear(FEEDSTATUS, feed, msgspec.structs.replace(feed, event_id="f2", events_per_second=3.0))
-    position = msgspec.structs.replace(sample(PositionChanged), event_id="p1", quantity=Decimal(1), protected=True)  # type: ignore[type-var]
+    position = msgspec.structs.replace(sample(PositionChanged), event_id="p1", quantity=Decimal(1), protected=True)
     bare = msgspec.structs.replace(position, event_id="p3", protected=False)
     await desk.hear(POSITION, position, msgspec.structs.replace(position, event_id="p2", mark_price=Decimal(9)), bare)
     await desk.hear(

@@ -177,4 +177,5 @@ def test_roles_are_the_servers_and_the_most_of_them_counts(tmp_path: Path) -> No
     path.chmod(0o600)
     file = read_bot_file(path)
     assert "sesame" not in repr(file)
-    assert [file.role_of(held) for held in (frozenset(), {"2"}, {"2", "3"}, {"9"})] == [None, "viewer", "trader", None]
+    held: list[set[str]] = [set(), {"2"}, {"2", "3"}, {"9"}]
+    assert [file.role_of(roles) for roles in held] == [None, "viewer", "trader", None]
