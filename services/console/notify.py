@@ -171,12 +171,15 @@ async def _send(channel: "Channel", message: "Message") -> "Outcome":
 
 def _table(rows: "list[NoticeRow]") -> "Table":
     from rich.table import Table
+    from rich.text import Text
+
+    from services.console.watch.words import said
 
     table = Table("id", "made (UTC)", "channel", "severity", "state", "tries", "message", box=None, pad_edge=False)
     for row in rows:
         made = row.made_at.strftime("%m-%d %H:%M:%S")
-        why = f"\n{row.last_error}" if row.last_error and row.state != "sent" else ""
-        table.add_row(
-            row.notice_id[:8], made, row.channel, row.severity, row.state, str(row.attempts), f"{row.title}{why}"
-        )
+        words = said(row.title)
+        if row.last_error and row.state != "sent":
+            words += f"\n{said(row.last_error)}"
+        table.add_row(row.notice_id[:8], made, row.channel, row.severity, row.state, str(row.attempts), Text(words))
     return table
