@@ -88,7 +88,8 @@ async def _lost(house: MoneyHouse, discord: DiscordStandIn, raised: int) -> int:
     waiting = "SELECT count(*) FROM notices WHERE severity = 'critical' AND state <> 'sent'"
 
     async def all_told() -> bool:
-        return (await house.rows(waiting))[0][0] == 0
+        ((left,),) = await house.rows(waiting)
+        return int(left) == 0
 
     await eventually(all_told, _TOLD_SECONDS, house.logs)
     said = "\n".join(f"{one.embed['title']}\n{one.embed.get('description', '')}" for one in discord.posted)
