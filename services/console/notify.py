@@ -23,7 +23,9 @@ app = typer.Typer(
     epilog="Examples: `perpstream notify test desk`, `perpstream notify outbox`, `perpstream notify rules check`",
     no_args_is_help=True,
 )
-rules_app = typer.Typer(help="The rules of who is told what.", no_args_is_help=True)
+rules_app = typer.Typer(
+    help="The rules of who is told what.", epilog="Example: `perpstream notify rules check`", no_args_is_help=True
+)
 app.add_typer(rules_app, name="rules")
 
 

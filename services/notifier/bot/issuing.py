@@ -14,8 +14,8 @@ from libs.trading.issuing import Wish, signed_command
 from services.notifier.bot.wishes import Meant
 
 KEY = "notifier"
-PATIENCE_SECONDS = 15.0
-_FLATTEN_SECONDS = 30.0
+PATIENCE_SECONDS = 30.0
+"""What is answered only when it has been done takes the longest; Discord itself waits a quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ class SigningIssuer:
             command = signed_command(wish, self.key(), self.clock.now_ms(), secrets.token_hex(16))
         except CommandInvalid as error:
             raise ConfigurationError(str(error), todo="say it otherwise") from None
-        patience = _FLATTEN_SECONDS if what.name == "flatten" else PATIENCE_SECONDS
-        return await self.desk.issue_and_hear(command, patience)
+        return await self.desk.issue_and_hear(command, PATIENCE_SECONDS)
 
     def key(self) -> PersonalKey:
         """The notifier's key, made where there is none yet; it counts once somebody trusts it."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import cast
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.notify import Severity
@@ -58,6 +58,7 @@ def test_few_critical_ones_go_one_by_one_before_any_flood() -> None:
     assert ids(next_batch(waiting, LIMITS)) == ["n1"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["info", "warning", "critical"]), max_size=120))
 def test_every_critical_one_is_named_whatever_comes(severities: list[str]) -> None:
     left = [due(number, cast("Severity", severity)) for number, severity in enumerate(severities)]

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.kit.errors import ConfigurationError
@@ -171,6 +171,7 @@ def test_one_quiet_span_may_end_inside_another() -> None:
     assert quiet_until(given, "desk", "info", NOON) == NOON + 3 * 60 * MINUTE
 
 
+@settings(deadline=None)
 @given(
     st.times(),
     st.times(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.commands import CommandAnswered, answered
@@ -59,6 +59,7 @@ def test_no_command_that_raises_risk_is_reducing() -> None:
     assert all(not COMMANDS[name].raises_risk for name in RISK_REDUCING)
 
 
+@settings(deadline=None)
 @given(
     st.one_of(st.sampled_from([*COMMANDS, *CHANGING, *READING]), st.text(max_size=20)),
     st.dictionaries(
