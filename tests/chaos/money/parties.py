@@ -35,7 +35,7 @@ PLACE = ("signals of this run", 0)
 class NoKeys:
     """Nobody commands."""
 
-    def problem(self, name: str, payload: bytes, signature: str) -> None:
+    def problem(self, name: str, payload: bytes, signature: str, purpose: str) -> None:
         raise AssertionError("there are no commands in a run")
 
 
