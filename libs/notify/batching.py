@@ -14,8 +14,8 @@ from libs.notify.rules import ChannelLimits
 
 CRITICAL_ALONE = 5
 """Up to so many critical ones that wait are told one by one."""
-CRITICAL_LINES = 20
-"""So many titles of critical ones has a digest; the next digest has the next."""
+CRITICAL_LINES = 12
+"""So many titles of critical ones has a digest, which fit into any channel's message; the next digest has the next."""
 _LINES, _LINE = 15, 150
 _AGAIN = "may be a repetition"
 

@@ -39,7 +39,7 @@ def test_a_key_is_never_written_over(tmp_path: Path) -> None:
     assert read_key(tmp_path, "ada").public == first
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80), st.integers(0, 10_000), st.integers(1, 255))
 def test_any_changed_byte_is_refused(tmp_path: Path, payload: bytes, place: int, change: int) -> None:
     folder = TrustedFolder(tmp_path / "trusted")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from libs.notify import Severity
 from libs.notify.batching import CRITICAL_LINES, Due, message_of, next_batch
+from libs.notify.discord import payload
 from libs.notify.matching import Notice
 from libs.notify.rules import ChannelLimits
 
@@ -75,6 +76,18 @@ def test_every_critical_one_is_named_whatever_comes(severities: list[str]) -> No
             named |= {one.notice.title for one in batch if one.notice.title in (message.title, *_lines(message.text))}
         left = [one for one in left if one not in batch]
     assert named == {f"title {number}" for number, severity in enumerate(severities) if severity == "critical"}
+
+
+def test_a_hundred_critical_ones_are_all_there_in_what_discord_gets() -> None:
+    left = [due(number, "critical") for number in range(100)]
+    long = [replace(one, notice=replace(one.notice, title=f"{number}" + "_" * 300)) for number, one in enumerate(left)]
+    shown = ""
+    while long:
+        batch = next_batch(long, LIMITS)
+        (embed,) = cast("list[dict[str, str]]", payload(message_of(batch))["embeds"])
+        shown += f"• {embed['title']}\n{embed.get('description', '')}\n"
+        long = long[len(batch) :]
+    assert [number for number in range(100) if f"• {number}\\_" not in shown] == []
 
 
 def _lines(text: str) -> list[str]:
