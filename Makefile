@@ -71,7 +71,7 @@ check: .venv/.installed ## Format, lint, types, layers and generated documents
 	@echo "ruff check"; $(BIN)/ruff check $(CODE)
 	@echo "mypy"; $(BIN)/mypy
 	@echo "layers"; NO_COLOR=1 $(BIN)/lint-imports --no-logo
-	@echo "documents"; $(RUN) -m libs.contracts.export --check; $(RUN) -m services.console.strategy_schema --check
+	@echo "documents"; $(RUN) -m libs.contracts.export --check; $(RUN) -m services.console.strategy_schema --check && $(RUN) -m libs.notify.schema --check
 
 format: .venv/.installed ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix --quiet $(CODE) || true
@@ -87,6 +87,7 @@ peers: | $(UV) ## Measure the kernel against other designs, in an environment of
 docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics, settings and risk rules
 	@$(RUN) -m libs.contracts.export
 	@$(RUN) -m services.console.strategy_schema
+	@$(RUN) -m libs.notify.schema
 	@$(RUN) -m tests.architecture.settings_page
 	@$(RUN) -m tests.architecture.risk_rules_page
 	@$(RUN) -m tests.architecture.reconciliation_page

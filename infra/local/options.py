@@ -147,6 +147,8 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
         "PERPSTREAM_STATE_DIR": str(options.state_dir.absolute()),
         "PERPSTREAM_COMMAND_KEYS": os.environ.get("PERPSTREAM_COMMAND_KEYS")
         or str(command_keys_dir(options.state_dir)),
+        "PERPSTREAM_NOTIFIER_KEYS_DIR": os.environ.get("PERPSTREAM_NOTIFIER_KEYS_DIR")
+        or str(notifier_keys_dir(options.state_dir)),
         "PERPSTREAM_GATEWAY_HOST": HOST,
         "PERPSTREAM_GATEWAY_PORT": endpoints.gateway_url.rpartition(":")[2],
         "PERPSTREAM_GATEWAY_STATE_DIR": os.environ.get("PERPSTREAM_GATEWAY_STATE_DIR")
@@ -169,6 +171,11 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
 def command_keys_dir(state_dir: Path) -> Path:
     """Where a stack keeps the public keys of those whose commands its services obey."""
     return state_dir.absolute() / "command-keys"
+
+
+def notifier_keys_dir(state_dir: Path) -> Path:
+    """Where a stack keeps the key that signs what its chat bot says."""
+    return state_dir.absolute() / "notifier"
 
 
 def simulated_account_places(state_dir: Path) -> dict[str, str]:

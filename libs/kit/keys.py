@@ -1,7 +1,7 @@
 """Ed25519 keys of people: private ones that sign on a person's machine, and the folder of public ones that services trust.
 
 A private key is a file NAME.key of mode 600; whom a service trusts is a folder of NAME.pub. No text here holds a private key.
-Signatures are those of RFC 8032, in base64.
+Signatures are those of RFC 8032, in base64. A public line may end in `only=a,b`: then that key counts for these purposes alone.
 """
 
 import base64
@@ -9,6 +9,7 @@ import binascii
 import os
 import re
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -25,11 +26,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from libs.kit.errors import ConfigurationError, UserError
 
-KeyProblem = Literal["unknown_issuer", "keys_unreadable", "wrong_signature"]
+KeyProblem = Literal["unknown_issuer", "keys_unreadable", "wrong_signature", "not_permitted"]
 PRIVATE, PUBLIC = ".key", ".pub"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _KIND = "ed25519"
 _PRIVATE_MARK = "PRIVATE KEY-----"
+_ONLY = "only="
+_PURPOSES = re.compile(r"[a-z_]{1,32}(,[a-z_]{1,32})*")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -114,8 +117,9 @@ class TrustedFolder:
 
     folder: Path
 
-    def problem(self, name: str, payload: bytes, signature: str) -> KeyProblem | None:
-        """Why `signature` is not the one of `name` under `payload`; None when it is. Raises nothing."""
+    def problem(self, name: str, payload: bytes, signature: str, purpose: str) -> KeyProblem | None:
+        """Why `signature` is not the one of `name` under `payload`, or why this key does not count for `purpose`; None when it
+        is and does. Raises nothing."""
         if not is_key_name(name):
             return "unknown_issuer"
         path = self.folder / f"{name}{PUBLIC}"
@@ -125,14 +129,19 @@ class TrustedFolder:
             if text is None:
                 return "unknown_issuer"
             _require_unwritable(path)
-            public = _public(text)
+            public, purposes = _public(text), _purposes(text)
         except (OSError, ValueError):
             return "keys_unreadable"
         try:
             public.verify(base64.b64decode(signature, validate=True), payload)
         except (InvalidSignature, binascii.Error, ValueError):
             return "wrong_signature"
-        return None
+        return None if purposes is None or purpose in purposes else "not_permitted"
+
+    def limits(self, name: str) -> tuple[str, ...] | None:
+        """For what alone this name is trusted; None: for everything. Raises `ValueError`, `OSError` where that cannot be read."""
+        found = _purposes((self.folder / f"{require_key_name(name)}{PUBLIC}").read_text())
+        return None if found is None else tuple(sorted(found))
 
     def names(self) -> tuple[str, ...]:
         """Who is trusted, by name; nobody where the folder cannot be read."""
@@ -147,19 +156,26 @@ class TrustedFolder:
             return f"the folder of trusted keys cannot be used: {self.folder}: {reason}"
         return None
 
-    def trust(self, public: str) -> str:
-        """Trust the owner of this public line, and return their name. Raises `UserError` where somebody else has that name,
-        `ConfigurationError` for text that is no such line, and a folder that cannot be written."""
+    def trust(self, public: str, only: Sequence[str] | None = None) -> str:
+        """Trust the owner of this public line, for the purposes of `only`, else of the line, else for everything; returns the
+        name. Raises `UserError` where somebody else has that name, `ConfigurationError` for text that is no such line, and a
+        folder that cannot be written."""
         parts = public.split()
+        line = " ".join(parts[:3] if only is None else (*parts[:3], f"{_ONLY}{','.join(only)}"))
+        if only is None and len(parts) > 3:
+            line = " ".join(parts)
         try:
-            _public(public)
+            _public(line)
+            _purposes(line)
             name = require_key_name(parts[2])
         except (ValueError, IndexError):
             # What was given is not quoted: it may be the private key, named by mistake.
             what = (
                 "this is a private key, which nobody else needs" if _PRIVATE_MARK in public else "this is no public key"
             )
-            raise ConfigurationError(what, todo=f"give NAME{PUBLIC}: the line `{_KIND} BASE64 NAME`") from None
+            raise ConfigurationError(
+                what, todo=f"give NAME{PUBLIC}: the line `{_KIND} BASE64 NAME`, with `{_ONLY}a,b` behind it at most"
+            ) from None
         path = self.folder / f"{name}{PUBLIC}"
         try:
             if path.exists() and path.read_text().split()[:2] != parts[:2]:
@@ -167,7 +183,7 @@ class TrustedFolder:
                     f"another key of {name} is trusted", where=str(path), todo=f"perpstream keys revoke {name}"
                 )
             self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            _write(path, f"{' '.join(parts[:3])}\n".encode(), 0o644, os.O_TRUNC)
+            _write(path, f"{line}\n".encode(), 0o644, os.O_TRUNC)
         except OSError as error:
             raise _unwritable(self.folder, error) from None
         return name
@@ -189,6 +205,17 @@ def _public(text: str) -> Ed25519PublicKey:
     if kind != _KIND:
         raise ValueError("another kind of key")
     return Ed25519PublicKey.from_public_bytes(base64.b64decode(encoded, validate=True))
+
+
+def _purposes(text: str) -> frozenset[str] | None:
+    """For what the key of this line counts; None: for everything. Raises `ValueError` for a limit that is not understood: who
+    wrote one did not mean everything."""
+    match text.split()[3:]:
+        case []:
+            return None
+        case [limit] if limit.startswith(_ONLY) and _PURPOSES.fullmatch(limit.removeprefix(_ONLY)):
+            return frozenset(limit.removeprefix(_ONLY).split(","))
+    raise ValueError("its limit is not understood")
 
 
 def _require_unwritable(path: Path) -> None:

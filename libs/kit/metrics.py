@@ -56,6 +56,9 @@ MetricName = Literal[
     "perpstream_guard_actions_total",
     "perpstream_guard_level",
     "perpstream_guard_entries_allowed",
+    "perpstream_notices_total",
+    "perpstream_notices_due",
+    "perpstream_notifier_channel_failing",
 ]
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -296,6 +299,21 @@ CATALOGUE: tuple[MetricSpec, ...] = (
         "boolean",
         ("account",),
         "1 while the risk guard lets the account enter.",
+    ),
+    MetricSpec(
+        "perpstream_notices_total",
+        "counter",
+        "messages",
+        ("channel", "outcome"),
+        "Messages to people: written to the outbox, sent, put off, or dead.",
+    ),
+    MetricSpec("perpstream_notices_due", "gauge", "messages", ("channel",), "Messages that could be sent now."),
+    MetricSpec(
+        "perpstream_notifier_channel_failing",
+        "gauge",
+        "boolean",
+        ("channel",),
+        "1 while a channel does not take messages.",
     ),
 )
 

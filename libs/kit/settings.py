@@ -210,6 +210,30 @@ class InstallationSettings(SettingsGroup):
     )
 
 
+class NotificationSettings(SettingsGroup):
+    """Who is told what, and how: read by the notifier, and by the commands that look at it. The notifier looks at the files
+    again and again: a change counts within seconds."""
+
+    notifier_rules: Path | None = Field(default=None, description="Who is told what (JSON); unset: the rules shipped")
+    channels_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_config_path("perpstream") / "channels",
+        description="Folder of the channels: a file NAME.url (mode 600) with the address of each",
+    )
+    discord_bot_file: Path = Field(
+        default_factory=lambda: platformdirs.user_config_path("perpstream") / "discord-bot.json",
+        description="Token, server and roles of the Discord bot (mode 600); without the file there is no bot",
+    )
+    notifier_keys_dir: Path = Field(
+        default=Path(".perpstream/notifier"),
+        description="Folder of the key that signs what the Discord bot says; `perpstream up` makes and trusts it",
+    )
+
+    @field_validator("notifier_rules", mode="before")
+    @classmethod
+    def _unset_when_empty(cls, value: object) -> object:
+        return value or None
+
+
 S = TypeVar("S", bound=BaseSettings)
 
 

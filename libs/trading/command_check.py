@@ -16,6 +16,7 @@ WhyRefused = Literal[
     "unknown_issuer",
     "keys_unreadable",
     "wrong_signature",
+    "not_permitted",
     "not_yet_valid",
     "expired",
     "too_long_valid",
@@ -30,8 +31,9 @@ _NONCE = re.compile(r"[0-9a-f]{32}")
 class TrustedKeys(Protocol):
     """The keys of those whose commands count; `libs.kit.keys` reads them from a folder."""
 
-    def problem(self, name: str, payload: bytes, signature: str) -> "KeyProblem | None":
-        """Why `signature` is not the one of `name` under `payload`; None when it is."""
+    def problem(self, name: str, payload: bytes, signature: str, purpose: str) -> "KeyProblem | None":
+        """Why `signature` is not the one of `name` under `payload`, or why that key does not count for `purpose` (the name of a
+        command); None when it is and does."""
         ...
 
 
@@ -67,7 +69,7 @@ def check_command(
 def _signature(event: CommandIssued, keys: TrustedKeys) -> CommandRefused | None:
     if not event.signature:
         return CommandRefused("unsigned", f"{event.command} is not signed")
-    match keys.problem(event.issued_by, signed_bytes(event), event.signature):
+    match keys.problem(event.issued_by, signed_bytes(event), event.signature, event.command):
         case "unknown_issuer":
             return CommandRefused(
                 "unknown_issuer", f"no key of {event.issued_by[:32]!r} is trusted here: perpstream keys trust"
@@ -76,6 +78,8 @@ def _signature(event: CommandIssued, keys: TrustedKeys) -> CommandRefused | None
             return CommandRefused("keys_unreadable", "the folder of trusted keys cannot be read, so nobody is trusted")
         case "wrong_signature":
             return CommandRefused("wrong_signature", f"{event.command} is not signed by {event.issued_by}")
+        case "not_permitted":
+            return CommandRefused("not_permitted", f"{event.issued_by} may not say {event.command} here")
     if not _NONCE.fullmatch(event.nonce) or event.event_id != command_id(event.issued_by, event.nonce):
         return CommandRefused("invalid", "the nonce is not 32 hexadecimal digits, or the id is not the nonce's")
     return None

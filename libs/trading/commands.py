@@ -279,3 +279,5 @@ COMMANDS: Mapping[CommandName, CommandKind] = {
     "change_config": CommandKind(ChangeConfig, "executor", raises_risk=True, arguments={BASE_VERSION: _whole}),
 }
 """Every command there is."""
+RISK_REDUCING: tuple[CommandName, ...] = ("pause", "flatten", "lock", "close", "cancel")
+"""Those that can only make an account smaller or stiller: all that a chat may say."""

@@ -11,6 +11,7 @@ from services.console import (
     feeds,
     keys,
     live,
+    notify,
     paper,
     positions,
     profit,
@@ -49,6 +50,7 @@ app.add_typer(positions.app, name="positions")
 app.add_typer(live.app, name="live")
 app.add_typer(keys.app, name="keys")
 app.add_typer(admin.app, name="admin")
+app.add_typer(notify.app, name="notify")
 app.add_typer(doctor.app, name="doctor")
 
 

@@ -7,7 +7,7 @@ import typer
 
 from services.console.output import guarded
 
-QUICK = ("risk", "positions", "keys", "live")
+QUICK = ("risk", "positions", "keys", "live", "notify")
 """Groups that stand alone in a module of their name."""
 
 

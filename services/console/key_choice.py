@@ -5,11 +5,15 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from infra.local.options import command_keys_dir
+from infra.local.options import command_keys_dir, notifier_keys_dir
+from libs.contracts.commands import CommandName
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.keys import PersonalKey, TrustedFolder, key_names, new_key, read_key
-from libs.kit.settings import CommandKeySettings, PersonalKeySettings, load_settings
+from libs.kit.settings import CommandKeySettings, NotificationSettings, PersonalKeySettings, load_settings
+from libs.trading.commands import COMMANDS, RISK_REDUCING
 from services.console.output import state_dir
+
+NOTIFIER_KEY = "notifier"
 
 
 def own_name() -> str:
@@ -46,6 +50,42 @@ def trusted_folder(folder: Path | None) -> TrustedFolder:
     if "command_keys" in settings.model_fields_set:
         return TrustedFolder(settings.command_keys)
     return TrustedFolder(command_keys_dir(state_dir(folder)))
+
+
+def commands_named(text: str) -> tuple[CommandName, ...]:
+    """Commands by their names, with commas between. Raises `ConfigurationError` for what is no command."""
+    wanted = [name for part in text.split(",") if (name := part.strip().replace("-", "_"))]
+    found = [name for name in COMMANDS if name in wanted]
+    if unknown := [name for name in wanted if name not in COMMANDS]:
+        todo = f"name some of {', '.join(COMMANDS)}"
+        raise ConfigurationError(f"{unknown[0][:40]!r} is no command", where="--only", todo=todo)
+    if not found:
+        raise ConfigurationError("no command is named", where="--only", todo="write it like pause,flatten")
+    return tuple(found)
+
+
+def trusted_words(trusted: TrustedFolder, name: str) -> str:
+    """How far this name is trusted, for people."""
+    try:
+        limits = trusted.limits(name)
+    except (OSError, ValueError):
+        return "no: its line cannot be read"
+    return "yes" if limits is None else f"for {', '.join(limits)}"
+
+
+def trust_notifier(folder: Path) -> None:
+    """Make the key of the notifier of this state folder's stack, and trust it for what reduces risk; only together: one that was
+    taken out stays out. Whoever has named a folder of trusted keys decides there. What does not work is left: then what the
+    chat bot says is refused."""
+    if "command_keys" in load_settings(CommandKeySettings).model_fields_set:
+        return
+    settings = load_settings(NotificationSettings)
+    chosen = "notifier_keys_dir" in settings.model_fields_set
+    keys_dir = settings.notifier_keys_dir if chosen else notifier_keys_dir(state_dir(folder))
+    if NOTIFIER_KEY in key_names(keys_dir):
+        return
+    with suppress(UserError, OSError):
+        trusted_folder(folder).trust(new_key(keys_dir, NOTIFIER_KEY).public, RISK_REDUCING)
 
 
 def trust_operator(folder: Path) -> None:

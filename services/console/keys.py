@@ -49,7 +49,7 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 
     from libs.kit.keys import key_names
     from libs.kit.settings import PersonalKeySettings, load_settings
-    from services.console.key_choice import trusted_folder
+    from services.console.key_choice import trusted_folder, trusted_words
 
     folder, trusted = load_settings(PersonalKeySettings).keys_dir, trusted_folder(state_dir)
     own, names, trouble = key_names(folder), trusted.names(), trusted.unreadable()
@@ -59,7 +59,8 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
         return
     table = Table("key", "yours", "trusted", box=None, pad_edge=False)
     for name in sorted({*own, *names}):
-        table.add_row(name, "yes" if name in own else "no", "yes" if name in names and not trouble else "no")
+        counts = name in names and not trouble
+        table.add_row(name, "yes" if name in own else "no", trusted_words(trusted, name) if counts else "no")
     console().print(table if table.row_count else "there is no key yet: perpstream keys new")
     console().print(f"yours: {folder}\ntrusted: {trusted.folder}", style="dim", markup=False)
     if trouble is not None:
@@ -67,17 +68,22 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command(
-    epilog="Examples: `perpstream keys trust ada.pub`, `perpstream keys trust ada`, `… keys trust - < ada.pub`"
+    epilog="Examples: `perpstream keys trust ada.pub`, `… trust ada --only pause,flatten`, `… keys trust - < ada.pub`"
 )
 def trust(
     public: Annotated[str, typer.Argument(help="A file with a public line, - for standard input, or a key of yours")],
+    only: Annotated[
+        str | None, typer.Option(help="For these commands alone, like pause,flatten [default: what the line says]")
+    ] = None,
     state_dir: StateDir = None,
 ) -> None:
-    """Let the services obey the owner of this public key."""
-    from services.console.key_choice import trusted_folder
+    """Let the services obey the owner of this public key, in everything or in some commands only."""
+    from services.console.key_choice import commands_named, trusted_folder
 
-    name = trusted_folder(state_dir).trust(_public_line(public))
-    console().print(f"{name} is trusted from now on", markup=False)
+    allowed = None if only is None else commands_named(only)
+    name = trusted_folder(state_dir).trust(_public_line(public), allowed)
+    limit = "" if allowed is None else f", for {', '.join(allowed)} only"
+    console().print(f"{name} is trusted from now on{limit}", markup=False)
 
 
 @app.command(epilog="Example: `perpstream keys revoke eve`")

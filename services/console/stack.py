@@ -85,9 +85,10 @@ def up(
 def _run_here(options: StackOptions) -> None:
     """Until it is stopped; whoever starts a stack for the first time may also tell it what to do."""
     from infra.local.stack import Preparation, run_stack
-    from services.console.key_choice import trust_operator
+    from services.console.key_choice import trust_notifier, trust_operator
 
     trust_operator(options.state_dir)
+    trust_notifier(options.state_dir)
     preparation = Preparation("prepare", (sys.executable, "-m", "services.console.preparation"))
     asyncio.run(run_stack(options, stack_settings(), (preparation,)))
 

@@ -275,7 +275,7 @@ def folders() -> Iterator[tuple[Path, Path]]:
 async def quiet(where: tuple[str, str], folder: Path, given: argparse.Namespace) -> tuple[list[Delays], list[str]]:
     """Nothing else runs on the machine."""
     async with money_house(where, folder, SYMBOLS, QUIET_RATE) as house:
-        signals = await _begun(house)
+        signals = await begun(house)
         cases = [
             await signals.rounds(Case("one by one", APART_SECONDS), given.signals),
             await signals.rounds(Case("ten at once"), given.signals),
@@ -298,14 +298,14 @@ async def loaded(where: tuple[str, str], folder: Path, given: argparse.Namespace
     """A market is carried beside."""
     async with money_house(where, folder, SYMBOLS, given.market_rate) as house:
         await start(house, MARKET_SERVICES)
-        signals = await _begun(house)
+        signals = await begun(house)
         case = await signals.rounds(Case(f"ten at once, {given.market_rate:,.0f} trades/s"), given.signals)
         return (await evidence(house)).delays(case, signals.closes), [
             f"{case.name}: {case.busy:.0f} % of the machine busy"
         ]
 
 
-async def _begun(house: MoneyHouse) -> Signals:
+async def begun(house: MoneyHouse) -> Signals:
     """A first round is not measured: leverage is set, and connections are opened."""
     await house.command("executor", "change_config", base_version="0", **CONFIG)
     await house.until_entries()

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.sql.schema import SchemaItem
 
-from libs.store.bar_tables import metadata
+from libs.store.notice_tables import metadata
 from libs.store.partitions import is_partition_name
 
 

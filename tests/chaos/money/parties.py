@@ -36,7 +36,7 @@ PLACE, WORDS_PLACE = ("signals of this run", 0), ("commands of this run", 0)
 class AnyKey:
     """Whoever signs is trusted: what signatures are worth is tested elsewhere."""
 
-    def problem(self, name: str, payload: bytes, signature: str) -> None:
+    def problem(self, name: str, payload: bytes, signature: str, purpose: str) -> None:
         return None
 
 

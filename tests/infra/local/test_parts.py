@@ -241,4 +241,5 @@ def test_who_only_records_or_answers_comes_after_the_way_from_trade_to_signal() 
         "strategy_watch",
         "drift_check",
         "paper_trader",
+        "notifier",
     }

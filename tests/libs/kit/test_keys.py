@@ -19,7 +19,7 @@ def test_a_key_that_was_made_is_read_again_and_its_signature_holds(tmp_path: Pat
     made = new_key(tmp_path / "mine", "ada")
     trusted.trust(made.public)
     read = read_key(tmp_path / "mine", "ada")
-    assert trusted.problem("ada", b"payload", read.sign(b"payload")) is None
+    assert trusted.problem("ada", b"payload", read.sign(b"payload"), "pause") is None
     assert (key_names(tmp_path / "mine"), trusted.names()) == (("ada",), ("ada",))
     assert (tmp_path / "mine/ada.key").stat().st_mode & 0o777 == 0o600
     assert trusted.trust((tmp_path / "mine/ada.pub").read_text()) == "ada", "trusting twice is trusting once"
@@ -39,30 +39,30 @@ def test_a_key_is_never_written_over(tmp_path: Path) -> None:
     assert read_key(tmp_path, "ada").public == first
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=80), st.integers(0, 10_000), st.integers(1, 255))
 def test_any_changed_byte_is_refused(tmp_path: Path, payload: bytes, place: int, change: int) -> None:
     folder = TrustedFolder(tmp_path / "trusted")
     key = new_key(tmp_path / "mine", "ada") if not key_names(tmp_path / "mine") else read_key(tmp_path / "mine", "ada")
     folder.trust(key.public)
     signature = key.sign(payload)
-    assert folder.problem("ada", payload, signature) is None
+    assert folder.problem("ada", payload, signature, "pause") is None
     damaged = bytearray(payload + b"\0")
     damaged[place % len(damaged)] ^= change
-    assert folder.problem("ada", bytes(damaged), signature) == "wrong_signature"
-    assert folder.problem("ada", payload, signature[:-4]) == "wrong_signature"
-    assert folder.problem("ada", payload, "no base64 ä") == "wrong_signature"
+    assert folder.problem("ada", bytes(damaged), signature, "pause") == "wrong_signature"
+    assert folder.problem("ada", payload, signature[:-4], "pause") == "wrong_signature"
+    assert folder.problem("ada", payload, "no base64 ä", "pause") == "wrong_signature"
 
 
 def test_another_persons_key_signs_nothing_for_ada(tmp_path: Path, trusted: TrustedFolder) -> None:
     ada, eve = new_key(tmp_path / "mine", "ada"), new_key(tmp_path / "mine", "eve")
     trusted.trust(ada.public)
-    assert trusted.problem("ada", b"x", eve.sign(b"x")) == "wrong_signature"
-    assert trusted.problem("eve", b"x", eve.sign(b"x")) == "unknown_issuer"
+    assert trusted.problem("ada", b"x", eve.sign(b"x"), "pause") == "wrong_signature"
+    assert trusted.problem("eve", b"x", eve.sign(b"x"), "pause") == "unknown_issuer"
     forged = eve.public.replace(" eve", " ada")
     with pytest.raises(UserError, match="another key of ada"):
         trusted.trust(forged)
-    assert trusted.problem("ada", b"x", eve.sign(b"x")) == "wrong_signature"
+    assert trusted.problem("ada", b"x", eve.sign(b"x"), "pause") == "wrong_signature"
 
 
 def test_a_private_key_that_is_given_by_mistake_is_not_quoted(tmp_path: Path, trusted: TrustedFolder) -> None:
@@ -81,7 +81,7 @@ def test_who_is_revoked_counts_no_longer_at_once(tmp_path: Path, trusted: Truste
     key = new_key(tmp_path / "mine", "ada")
     trusted.trust(key.public)
     trusted.revoke("ada")
-    assert trusted.problem("ada", b"x", key.sign(b"x")) == "unknown_issuer"
+    assert trusted.problem("ada", b"x", key.sign(b"x"), "pause") == "unknown_issuer"
     with pytest.raises(UserError, match="not trusted"):
         trusted.revoke("ada")
 
@@ -90,7 +90,7 @@ def test_who_is_revoked_counts_no_longer_at_once(tmp_path: Path, trusted: Truste
 def test_a_name_that_is_a_path_is_nobody(tmp_path: Path, trusted: TrustedFolder, name: str) -> None:
     key = new_key(tmp_path / "mine", "ada")
     trusted.trust(key.public)
-    assert trusted.problem(name, b"x", key.sign(b"x")) == "unknown_issuer"
+    assert trusted.problem(name, b"x", key.sign(b"x"), "pause") == "unknown_issuer"
     with pytest.raises(ConfigurationError):
         new_key(tmp_path / "mine", name)
 
@@ -98,19 +98,19 @@ def test_a_name_that_is_a_path_is_nobody(tmp_path: Path, trusted: TrustedFolder,
 def test_a_folder_in_doubt_trusts_nobody_and_says_why(tmp_path: Path, trusted: TrustedFolder) -> None:
     key = new_key(tmp_path / "mine", "ada")
     signature = key.sign(b"x")
-    assert trusted.problem("ada", b"x", signature) == "keys_unreadable"
+    assert trusted.problem("ada", b"x", signature, "pause") == "keys_unreadable"
     assert "No such file" in str(trusted.unreadable())
     trusted.trust(key.public)
     assert trusted.unreadable() is None
     trusted.folder.chmod(0o775)
-    assert trusted.problem("ada", b"x", signature) == "keys_unreadable"
+    assert trusted.problem("ada", b"x", signature, "pause") == "keys_unreadable"
     assert "chmod go-w" in str(trusted.unreadable())
     trusted.folder.chmod(0o755)
     (trusted.folder / "ada.pub").chmod(0o666)
-    assert trusted.problem("ada", b"x", signature) == "keys_unreadable"
+    assert trusted.problem("ada", b"x", signature, "pause") == "keys_unreadable"
     (trusted.folder / "ada.pub").chmod(0o644)
     (trusted.folder / "ada.pub").write_text("ed25519 AAAA ada")
-    assert trusted.problem("ada", b"x", signature) == "keys_unreadable"
+    assert trusted.problem("ada", b"x", signature, "pause") == "keys_unreadable"
 
 
 @pytest.mark.parametrize("text", ["", "ed25519", "rsa AAAA ada", "ed25519 AAAA ada", "ed25519 %%% ada"])
@@ -132,3 +132,29 @@ def test_a_private_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert "AAAA" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         read_key(tmp_path, "eve")
+
+
+def test_a_key_that_is_limited_counts_for_these_purposes_only(tmp_path: Path, trusted: TrustedFolder) -> None:
+    key = new_key(tmp_path / "mine", "bot")
+    trusted.trust(key.public, ["pause", "flatten"])
+    signature = key.sign(b"x")
+    assert trusted.problem("bot", b"x", signature, "pause") is None
+    assert trusted.problem("bot", b"x", signature, "resume") == "not_permitted"
+    assert trusted.problem("bot", b"y", signature, "resume") == "wrong_signature", "the signature is looked at first"
+    assert trusted.limits("bot") == ("flatten", "pause")
+    trusted.trust((trusted.folder / "bot.pub").read_text())
+    assert trusted.limits("bot") == ("flatten", "pause"), "the line carries its limit"
+    trusted.trust(key.public)
+    assert trusted.limits("bot") is None
+
+
+@pytest.mark.parametrize(
+    "limit", ["only=", "only", "only=pause flatten", "ONLY=pause", "onyl=pause", "only=pause,,flatten"]
+)
+def test_a_limit_that_is_not_understood_trusts_nobody(tmp_path: Path, trusted: TrustedFolder, limit: str) -> None:
+    key = new_key(tmp_path / "mine", "bot")
+    trusted.trust(key.public)
+    (trusted.folder / "bot.pub").write_text(f"{key.public} {limit}\n")
+    assert trusted.problem("bot", b"x", key.sign(b"x"), "pause") == "keys_unreadable"
+    with pytest.raises(ConfigurationError, match="no public key"):
+        trusted.trust(f"{key.public} {limit}")

@@ -6,8 +6,8 @@ import pytest
 
 from infra.local.options import Endpoints, StackOptions, service_environment
 from libs.kit.errors import ConfigurationError
-from libs.kit.keys import TrustedFolder, key_names, new_key
-from services.console.key_choice import own_name, personal_key, trust_operator, trusted_folder
+from libs.kit.keys import TrustedFolder, key_names, new_key, read_key
+from services.console.key_choice import own_name, personal_key, trust_notifier, trust_operator, trusted_folder
 
 
 @pytest.fixture(name="mine", autouse=True)
@@ -17,7 +17,7 @@ def _mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def works(folder: TrustedFolder) -> bool:
-    return folder.problem(personal_key().name, b"x", personal_key().sign(b"x")) is None
+    return folder.problem(personal_key().name, b"x", personal_key().sign(b"x"), "pause") is None
 
 
 def test_whoever_starts_a_stack_first_may_tell_it_what_to_do(
@@ -70,3 +70,14 @@ def test_the_key_that_signs_is_the_named_one_else_ones_own_else_the_only_one(
     assert personal_key().name == own_name()
     monkeypatch.setenv("PERPSTREAM_KEY", "eve")
     assert personal_key().name == "eve"
+
+
+def test_the_notifiers_key_is_trusted_for_what_reduces_risk_and_stays_out_once_taken_out(tmp_path: Path) -> None:
+    trust_operator(tmp_path)
+    trust_notifier(tmp_path)
+    trusted, key = trusted_folder(tmp_path), read_key(tmp_path / "notifier", "notifier")
+    assert trusted.problem("notifier", b"x", key.sign(b"x"), "flatten") is None
+    assert trusted.problem("notifier", b"x", key.sign(b"x"), "resume") == "not_permitted"
+    trusted.revoke("notifier")
+    trust_notifier(tmp_path)
+    assert trusted.problem("notifier", b"x", key.sign(b"x"), "flatten") == "unknown_issuer"

@@ -1,0 +1,81 @@
+"""The folder of channels: a file NAME.url of mode 600 a channel, which holds its address; a file that others may read is none."""
+
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from libs.kit.errors import ConfigurationError
+from libs.notify import Channel
+from libs.notify.discord import DiscordWebhook, is_webhook
+from libs.notify.other_ways import AppriseChannel
+
+SUFFIX = ".url"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MOST_BYTES = 4096
+Seen = dict[str, tuple[int, int, int]]
+"""Time of change, size and mode by file: what a change of the folder shows itself in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundChannels:
+    """`broken`: why a file is no channel, by its name."""
+
+    channels: dict[str, Channel] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def seen(folder: Path) -> Seen:
+    """What the folder looks like; a folder that is not there, or cannot be read, has nothing."""
+    found: Seen = {}
+    try:
+        for path in folder.iterdir():
+            if path.suffix == SUFFIX:
+                state = path.stat()
+                found[path.name] = (state.st_mtime_ns, state.st_size, state.st_mode)
+    except OSError:
+        return found
+    return found
+
+
+def read_channels(folder: Path) -> FoundChannels:
+    """Every channel of the folder, without asking any of them; raises nothing."""
+    found = FoundChannels()
+    for file in sorted(seen(folder)):
+        name = file.removesuffix(SUFFIX)
+        try:
+            found.channels[name] = channel_of(name, secret_text(folder / file))
+        except ConfigurationError as error:
+            found.broken[name] = error.advice.what
+    return found
+
+
+def channel_of(name: str, url: str) -> Channel:
+    """The channel behind an address. Raises `ConfigurationError`, without the address, for one that cannot be meant."""
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            "the file's name is no name of a channel", where=name[:40], todo="write 1 to 32 of a-z, 0-9, _ and -"
+        )
+    if is_webhook(url):
+        return DiscordWebhook(name, url)
+    if "://" not in url or re.search(r"\s", url):
+        raise ConfigurationError("the file holds no URL", where=f"channel {name}", todo="write one URL into it")
+    return AppriseChannel(name, url)
+
+
+def secret_text(path: Path) -> str:
+    """What stands in a file that only its owner may read. Raises `ConfigurationError`."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text()[:_MOST_BYTES].strip() if not mode & _OTHERS else ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ConfigurationError(f"the file cannot be read: {reason}", where=str(path), todo="mend it") from None
+    if mode & _OTHERS:
+        raise ConfigurationError(
+            f"others may read the file: it has mode {stat.S_IMODE(mode):o}", where=str(path), todo="chmod 600"
+        )
+    if not text:
+        raise ConfigurationError("the file is empty", where=str(path), todo="write the address into it")
+    return text

@@ -1,0 +1,1 @@
+"""The chat bot: people see how things stand, and may make the account smaller or stiller; nothing here can raise a risk."""
