@@ -1,6 +1,7 @@
 """Fixtures for every test; see tests/support/fixtures.py for what there is and how to ask for it."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.fixtures import (
     database_url,
@@ -26,6 +27,10 @@ __all__ = [
     "session_database",
 ]
 
+
+# How long an example takes says how busy the machine is, not whether the property holds.
+settings.register_profile("any_machine", settings.default, deadline=None, suppress_health_check=(HealthCheck.too_slow,))
+settings.load_profile("any_machine")
 
 # Files of several minutes each: begun first, so that no worker is left alone with one at the end.
 LONG = ("tests/e2e/", "tests/services/trade_ingest/")

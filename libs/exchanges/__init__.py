@@ -99,6 +99,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     forced_orders: tuple[str, ...] = ()
     every_forced_order: bool = False
     """The venue's one stream of all its forced orders, whatever the symbol and the product."""
+    every_mark_price: bool = False
+    """The venue's one stream of all its mark prices, once a second."""
 
 
 class StreamHandler(Protocol):

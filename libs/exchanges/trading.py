@@ -10,30 +10,14 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from libs.exchanges.errors import VenueError
+from libs.trading.execution.facts import RefusalVerdict
 
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["BOTH", "LONG", "SHORT"]
 WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE"]
 MarginType = Literal["CROSSED", "ISOLATED"]
 ConditionalKind = Literal["STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET"]
-Verdict = Literal[
-    "unknown",
-    "retry",
-    "clock",
-    "limited",
-    "duplicate",
-    "gone",
-    "done",
-    "endpoint",
-    "reduce_only",
-    "margin",
-    "filter",
-    "price",
-    "market_state",
-    "access",
-    "listen_key",
-    "account",
-]
+Verdict = Literal["unknown"] | RefusalVerdict
 """What a refusal means for whoever asked. `unknown`: it may have been carried out; `retry`: it was not, and the same may pass
 later; `clock`: not, our time was wrong; `limited`: not, and nothing may be asked for a while; `duplicate`: an open order has
 this id, or closes this position, already; `gone`: there is no such order any more; `done`: it was so already; `endpoint`: our own
@@ -157,7 +141,8 @@ class AlgoState:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """`amount` is below 0 for a short, in hedge mode too. A symbol without one may be left out by the venue."""
+    """`amount` is below 0 for a short, in hedge mode too. A symbol without one may be left out by the venue. `liquidation_price`
+    0: nowhere, or not told by this question."""
 
     symbol: str
     position_side: PositionSide
@@ -177,6 +162,14 @@ class Balance:
     wallet: Decimal
     available: Decimal
     unrealised: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What an account has at one moment: wallets, and what is open."""
+
+    balances: Sequence[Balance]
+    positions: Sequence[Position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +215,14 @@ class SymbolTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeRates:
+    """What the account pays for a symbol's fills, shares of the notional; a maker's may be below 0."""
+
+    taker: Decimal
+    maker: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class AccountTerms:
     """How the account trades: hedge mode (two positions a symbol), multi-assets mode, and whether it may trade at all."""
 
@@ -255,11 +256,16 @@ class TradingVenue(Protocol):
     async def open_conditionals(self, symbol: str | None = None) -> Sequence[AlgoState]: ...
     async def positions(self, symbol: str | None = None) -> Sequence[Position]: ...
     async def balances(self) -> Sequence[Balance]: ...
+    async def holdings(self) -> Holdings:
+        """Balances and positions together, for the price of one of both; prices as far as they follow from a position's worth."""
+        ...
+
     async def executions(
         self, symbol: str, *, from_id: int | None = None, since_ms: int | None = None
     ) -> Sequence[Execution]: ...
     async def income(self, since_ms: int, until_ms: int) -> Sequence[IncomeEntry]: ...
     async def symbol_terms(self, symbol: str) -> SymbolTerms: ...
+    async def fee_rates(self, symbol: str) -> FeeRates: ...
     async def account_terms(self) -> AccountTerms: ...
     async def key_rights(self) -> KeyRights: ...
     async def set_leverage(self, symbol: str, leverage: int) -> None: ...

@@ -29,6 +29,7 @@ KeyProblem = Literal["unknown_issuer", "keys_unreadable", "wrong_signature"]
 PRIVATE, PUBLIC = ".key", ".pub"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _KIND = "ed25519"
+_PRIVATE_MARK = "PRIVATE KEY-----"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -154,9 +155,11 @@ class TrustedFolder:
             _public(public)
             name = require_key_name(parts[2])
         except (ValueError, IndexError):
-            raise ConfigurationError(
-                "this is no public key", where=public[:60], todo=f"give the line `{_KIND} BASE64 NAME` of NAME.pub"
-            ) from None
+            # What was given is not quoted: it may be the private key, named by mistake.
+            what = (
+                "this is a private key, which nobody else needs" if _PRIVATE_MARK in public else "this is no public key"
+            )
+            raise ConfigurationError(what, todo=f"give NAME{PUBLIC}: the line `{_KIND} BASE64 NAME`") from None
         path = self.folder / f"{name}{PUBLIC}"
         try:
             if path.exists() and path.read_text().split()[:2] != parts[:2]:

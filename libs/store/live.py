@@ -30,7 +30,17 @@ from libs.store.live_page import WRITE_PAGE, rows_of, written_columns
 from libs.store.live_rows import Row, command_row, plain
 from libs.store.live_tables import live_commands, live_config
 from libs.store.statements import read_until_ms, write_statement
-from libs.trading.execution.books import ConfigTaken, Kept, Lease, LeaseLost, NonceTaken, Obeyed, Page
+from libs.trading.execution.books import (
+    GUARD_BROKE,
+    GUARD_WORKS,
+    ConfigTaken,
+    Kept,
+    Lease,
+    LeaseLost,
+    NonceTaken,
+    Obeyed,
+    Page,
+)
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import FINAL_STATES, Trade
 
@@ -77,6 +87,10 @@ _OFFSETS = text("SELECT topic, partition, next_offset FROM live_offsets WHERE ac
 _NONCES = text(
     "SELECT nonce, expires_at FROM live_commands WHERE account = :account"
     " AND expires_at > now() - make_interval(days => 1)"
+)
+_GUARD = text(
+    "SELECT kind FROM live_events WHERE account = :account AND trade_id IS NULL AND kind = ANY (:kinds)"
+    " ORDER BY event_time DESC, event_id DESC LIMIT 1"
 )
 _HAS_TRADE = text("SELECT 1 FROM live_trades WHERE account = :account AND trade_id = :trade_id")
 # What passes by itself, as a server that is away does: the page did not come to stand.
@@ -164,6 +178,7 @@ class PostgresBooks:
                 nonces={row.nonce: milliseconds(row.expires_at) for row in nonces.all()},
                 statement_until_ms=await read_until_ms(session, self._account) or 0,
                 lately=self._trades(await ask(_LATELY, over)),
+                guard_broke=(await ask(_GUARD, asked | {"kinds": [GUARD_BROKE, GUARD_WORKS]})).scalar() == GUARD_BROKE,
             )
 
     async def write(self, lease: Lease, page: Page) -> None:

@@ -56,8 +56,8 @@ paper_trades = Table(
     PrimaryKeyConstraint("trade_id"),
     Index(None, "strategy", "exit_time"),
     Index(None, "state", "signal_time"),
-    comment="What became of each emitted signal on paper: ordered, open, closed or not_taken. Quote units; R is `risk`, fixed at "
-    "entry; net = gross - fees - slippage - funding; signal_slippage is the entry against the signal's price.",
+    comment="What became of each emitted signal on paper: ordered, open, closed, not_taken or abandoned. Quote units; R is "
+    "`risk`, fixed at entry; net = gross - fees - slippage - funding; signal_slippage is the entry against the signal's price.",
 )
 
 paper_accounts = Table(

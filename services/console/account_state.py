@@ -86,7 +86,7 @@ async def _events(log: LogReader, topic: Topic, start: int, end: int) -> AsyncIt
 
 def state_screen(state: AccountState) -> Group:
     """For people: who allows what, and why not."""
-    return Group(*_guard_lines(state.guard), *_executor_lines(state.executor))
+    return Group(Text(f"account     {state.account}"), *_guard_lines(state.guard), *_executor_lines(state.executor))
 
 
 def _guard_lines(heard: Heard[RiskStateChanged] | None) -> list[Text]:

@@ -10,7 +10,8 @@ from libs.kit.settings import AccountSettings, load_settings
 
 Reason = Annotated[str, typer.Option(help="Why, for those who look at it later")]
 AccountName = Annotated[
-    str | None, typer.Option("--account", help="Whose [default: PERPSTREAM_ACCOUNT, else main]", show_default=False)
+    str | None,
+    typer.Option("--account", help="Which account [default: PERPSTREAM_ACCOUNT, else main]", show_default=False),
 ]
 
 

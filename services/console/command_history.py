@@ -85,7 +85,11 @@ def history_table(lines: list[HistoryLine]) -> Table | Text:
     """For people."""
     if not lines:
         return Text("nobody has said anything yet, and nothing was wrong")
-    table = Table("when", "who", "what", "outcome", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("when", no_wrap=True)
+    table.add_column("who")
+    table.add_column("what", overflow="fold")  # a value that is cut off is no record of what was said
+    table.add_column("outcome", no_wrap=True)
     table.add_column("in words", overflow="fold")
     styles = {"refused": "yellow", "unanswered": "magenta", "warning": "yellow", "critical": "red"}
     for line in lines:

@@ -35,7 +35,7 @@ def _group() -> None:
 )
 def trading(
     account: Annotated[
-        str | None, typer.Option(help="Whose [default: PERPSTREAM_ACCOUNT, else main]", show_default=False)
+        str | None, typer.Option(help="Which account [default: PERPSTREAM_ACCOUNT, else main]", show_default=False)
     ] = None,
     mode: Annotated[
         Literal["demo", "production"] | None,

@@ -81,7 +81,10 @@ def trust(
 
 
 @app.command(epilog="Example: `perpstream keys revoke eve`")
-def revoke(name: Annotated[str, typer.Argument(help="Whose")], state_dir: StateDir = None) -> None:
+def revoke(
+    name: Annotated[str, typer.Argument(help="The name of a trusted key, as `keys list` has it")],
+    state_dir: StateDir = None,
+) -> None:
     """Let the services obey this name no longer; it counts at once, also for commands that are on their way."""
     from services.console.key_choice import trusted_folder
 

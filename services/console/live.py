@@ -50,9 +50,12 @@ def set_(
 ) -> None:
     """Change what may trade: all of it or nothing, and not on top of a change that you have not seen."""
     from libs.kit.errors import ConfigurationError
-    from libs.trading.commands import CommandInvalid
-    from libs.trading.execution.config_change import read_change
+    from libs.trading.commands import ChangeConfig, CommandInvalid
+    from libs.trading.execution.config_change import changed_config, read_change
     from services.console.commanding import tell
+    from services.console.live_change import doubts, known_names
+    from services.console.live_table import changes_between, changes_in_words
+    from services.console.output import console, print_warning
 
     asking, wanted = Asking(state_dir, account, reason, as_json), pairs_of(changes)
     config, _ = newest_config(asking)
@@ -60,7 +63,13 @@ def set_(
         arguments = read_change(wanted, config)
     except CommandInvalid as error:
         raise ConfigurationError(str(error), todo="look at `perpstream live show`") from None
+    after = changed_config(config, ChangeConfig(config.version, wanted))
+    for line in doubts(after, known_names(asking)):
+        print_warning(line)
     tell(asking, "change_config", arguments)
+    if not as_json:
+        for line in changes_in_words(changes_between(config.model_dump(mode="json"), after.model_dump(mode="json"))):
+            console().print(f"  {line}", markup=False)
 
 
 @app.command(epilog="Examples: `perpstream live history`, `perpstream live history --json`")

@@ -1,6 +1,7 @@
 """The pictures of what may trade: the version that counts, and what each one changed."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -63,8 +64,7 @@ def flat(document: Mapping[str, Any]) -> dict[str, str]:
 
 def history_rows(versions: Sequence[ConfigVersion]) -> list[ConfigChange]:
     """What each version changed, the newest first, as they come."""
-    shipped = flat(LiveConfig().model_dump(mode="json"))
-    before = [flat(one.document) for one in versions[1:]] + [shipped]
+    documents = [one.document for one in versions] + [LiveConfig().model_dump(mode="json")]
     return [
         ConfigChange(
             one.account,
@@ -72,16 +72,22 @@ def history_rows(versions: Sequence[ConfigVersion]) -> list[ConfigChange]:
             one.changed_at.isoformat(),
             one.changed_by,
             one.reason,
-            _changes(older, flat(one.document)),
+            changes_between(older, newer),
         )
-        for one, older in zip(versions, before, strict=True)
+        for one, (newer, older) in zip(versions, pairwise(documents), strict=True)
     ]
 
 
-def _changes(older: Mapping[str, str], newer: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    names = dict.fromkeys((*newer, *older))
-    pairs = {name: (older.get(name, "none"), newer.get(name, "none")) for name in names}
+def changes_between(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Old and new value in words, by name, of what differs between two versions."""
+    before, after = flat(older), flat(newer)
+    pairs = {name: (before.get(name, "none"), after.get(name, "none")) for name in dict.fromkeys((*after, *before))}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def changes_in_words(changes: Mapping[str, tuple[str, str]]) -> list[str]:
+    """A line a setting: what it was, and what it is."""
+    return [f"{name}: {old or 'none'} → {new or 'none'}" for name, (old, new) in changes.items()]
 
 
 def history_screen(rows: Sequence[ConfigChange]) -> Table | Text:
@@ -92,12 +98,11 @@ def history_screen(rows: Sequence[ConfigChange]) -> Table | Text:
     table.add_column("what", overflow="fold")
     table.add_column("why", overflow="fold")
     for row in rows:
-        what = "; ".join(f"{name}: {old or 'none'} → {new or 'none'}" for name, (old, new) in row.changes.items())
         table.add_row(
             str(row.version),
             row.changed_at[:19].replace("T", " ") + "Z",
             Text(row.changed_by),
-            Text(what),
+            Text("; ".join(changes_in_words(row.changes))),
             Text(said(row.reason)),
         )
     return table

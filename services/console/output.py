@@ -112,10 +112,15 @@ def _bare(url: str) -> str:
     return masked(url).replace(f":{HIDDEN}@", "@")
 
 
+def print_warning(line: str) -> None:
+    """A line that a person needs and a pipe does not, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"perpstream: {line}", style="yellow", markup=False)
+
+
 @cache
 def _say_once(line: str) -> None:
-    """A line that a person needs and a pipe does not, however often the command asks for its servers."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"perpstream: {line}", style="yellow", markup=False)
+    """However often the command asks for its servers."""
+    print_warning(line)
 
 
 def ask(given: Servers, work: Coroutine[Any, Any, T]) -> T:

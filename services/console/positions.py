@@ -1,7 +1,7 @@
 """`perpstream positions`: what the executor holds, and closing, moving, cancelling and entering by hand."""
 
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Symbol = Annotated[str, typer.Argument(help="A perpetual in the venue's spelling, like BTCUSDT")]
 Price = Annotated[str, typer.Argument(help="In quote units")]
+TradeStateName = Literal["entering", "open", "closing", "closed", "refused", "not_entered"]
 
 app = typer.Typer(
     help="Positions: what the executor holds, and what a person may do with it. Commands are signed with your key.",
@@ -33,9 +34,67 @@ def list_(account: AccountName = None, state_dir: StateDir = None, as_json: AsJs
     if as_json:
         print_json(heard)
     else:
-        console().print(positions_screen(heard))
+        screen = console()
+        screen.print(positions_screen(asking.account_name, heard, screen.width))
     if heard is None or not heard.fresh:
         raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: `perpstream positions history`, `perpstream positions history --state refused --last 20`, "
+    "`perpstream positions history --symbol BTCUSDT --json`"
+)
+def history(
+    state: Annotated[TradeStateName | None, typer.Option(help="Only those that are so now")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Of this perpetual alone")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Of this strategy alone")] = None,
+    last: Annotated[int, typer.Option(min=1, max=1000, help="So many lines")] = 50,
+    account: AccountName = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of every signal and wish, the newest first: traded and how it ended, or refused and why."""
+    from functools import partial
+
+    from libs.store.live_questions import LiveRange, live_trades_of
+    from services.console.database import with_engine
+    from services.console.output import console, print_json
+    from services.console.trade_story import history_table
+
+    asked = LiveRange(
+        account=Asking(state_dir, account).account_name,
+        strategy=strategy,
+        symbol=None if symbol is None else symbol.upper(),
+        state=state,
+        most=last,
+    )
+    rows = with_engine(state_dir, partial(live_trades_of, asked=asked))
+    if as_json:
+        print_json(rows)
+    else:
+        console().print(history_table(rows) if rows else f"no trade of account {asked.account} is like that")
+
+
+@app.command(epilog="Examples: `perpstream positions story 5a8f01`, `perpstream positions story 5a8f01 --json`")
+def story(
+    trade: Annotated[str, typer.Argument(help="A trade's id, or its beginning, as `positions history` shows it")],
+    account: AccountName = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything that is kept of a trade: its states, orders, fills and events, in the order of time."""
+    from functools import partial
+
+    from services.console.database import with_engine
+    from services.console.output import console, print_json
+    from services.console.trade_story import story_of, story_screen
+
+    name = Asking(state_dir, account).account_name
+    found = with_engine(state_dir, partial(story_of, account=name, beginning=trade))
+    if as_json:
+        print_json(found)
+    else:
+        console().print(story_screen(found))
 
 
 @app.command(epilog="Example: `perpstream positions sync`")

@@ -102,7 +102,7 @@ def resume(
     epilog="Examples: `perpstream risk flatten BTCUSDT`, `perpstream risk flatten all --yes`, `… flatten all --direct`"
 )
 def flatten(
-    symbol: Annotated[str, typer.Argument(help="A perpetual like BTCUSDT, or all")],
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL|all", help="A perpetual like BTCUSDT, or all")],
     reason: Reason = "",
     direct: Annotated[
         bool, typer.Option("--direct", help="Without guard, Kafka and database: from here, with the account's key")
@@ -116,8 +116,7 @@ def flatten(
     asking = Asking(state_dir, account, reason, as_json)
     what = "all" if symbol.lower() == "all" else symbol.upper()
     if not yes:
-        name = asking.account_name
-        typer.confirm(f"close {'everything' if what == 'all' else what} of account {name} at market?", abort=True)
+        _require_yes(f"close {'everything' if what == 'all' else what} of account {asking.account_name} at market?")
     if direct:
         from services.console.flattening import flatten_here
 
@@ -176,6 +175,19 @@ def seconds_of(text: str) -> int:
     if found is None:
         raise typer.BadParameter(f"{text!r} is no time span: write it like 30m, 2h or 7d", param_hint="--for")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _require_yes(question: str) -> None:
+    """Raises `UserError` unless a person says yes; where nobody can be asked, it tells what a script has to write."""
+    from libs.kit.errors import UserError
+
+    try:
+        sure = typer.confirm(question)
+    except typer.Abort:
+        typer.echo()
+        sure = False
+    if not sure:
+        raise UserError("nothing was sent", todo="answer y, or write --yes, as a script has to")
 
 
 def _state(asking: Asking) -> "AccountState":

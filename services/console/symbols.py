@@ -26,7 +26,7 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     from services.console.following import known
 
     given = servers(state_dir)
-    control = ask(given, known(given.kafka, _configured(state_dir)))
+    control = ask(given, known(given.kafka, configured_symbols(state_dir)))
     names = dict.fromkeys((*control.in_force, *control.words))
     rows = [_row(control, name) | {"trades": state} for name, state in _trades(state_dir, list(names)).items()]
     if as_json:
@@ -44,7 +44,7 @@ def add(symbols: Symbols, reason: Reason = "", state_dir: StateDir = None, as_js
     from services.console.venues import venue_settings
 
     given, wanted = servers(state_dir), Change(_upper(symbols), followed=True, reason=reason)
-    words = ask(given, change(given.kafka, _configured(state_dir), wanted, venue_settings(state_dir)))
+    words = ask(given, change(given.kafka, configured_symbols(state_dir), wanted, venue_settings(state_dir)))
     _say(
         words, wanted.symbols, as_json, "added: each is warmed up now; `perpstream feeds --symbol NAME` shows how it is"
     )
@@ -56,7 +56,7 @@ def remove(symbols: Symbols, reason: Reason = "", state_dir: StateDir = None, as
     from services.console.following import Change, change
 
     given, wanted = servers(state_dir), Change(_upper(symbols), followed=False, reason=reason)
-    words = ask(given, change(given.kafka, _configured(state_dir), wanted))
+    words = ask(given, change(given.kafka, configured_symbols(state_dir), wanted))
     _say(words, wanted.symbols, as_json, "removed: what is stored of each stays")
 
 
@@ -64,7 +64,7 @@ def _upper(symbols: list[str]) -> tuple[str, ...]:
     return tuple(symbol.upper() for symbol in symbols)
 
 
-def _configured(state_dir: StateDir) -> tuple[str, ...]:
+def configured_symbols(state_dir: StateDir) -> tuple[str, ...]:
     """The symbols that the running stack was started with; without one, those of the environment."""
     from libs.kit.settings import SymbolSettings, load_settings
 

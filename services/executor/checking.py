@@ -7,11 +7,13 @@ from libs.exchanges.errors import VenueError
 from libs.exchanges.trading import KeyRights
 from libs.kit.logging import get_logger
 from libs.trading.execution.checklist import AccountFacts, Check, CheckName, Rights, SymbolFacts, checklist
-from services.executor.permission import Permission
+from services.executor.permission import APART, Permission
 from services.executor.ports import Ports
 from services.executor.terms import Terms
 
 EVERY_SECONDS = 60.0
+FEES_SECONDS, MOST_FEES = 6 * 3600.0, 5
+"""The account's rates change with its level, once a day; so many symbols are asked for at once: each costs 20 of weight."""
 _LOGGER = get_logger("executor.checking")
 
 
@@ -24,17 +26,20 @@ class Checking:
     terms: Terms
     production_trouble: Callable[[], str | None]
     _tried: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _fees_asked: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Go through it until cancelled."""
         clock, options = self.ports.clock, self.permission.pages.options
         while True:
             checks = await self.look()
-            failed = [check for check in checks if check.state == "failed"]
+            # What is asked elsewhere, each time anew, is no reason to ask all of this again.
+            failed = [check for check in checks if check.state == "failed" and check.name not in APART]
             if failed and self.permission.checks != checks:
                 _LOGGER.warning("not in order", problems=[f"{check.name}: {check.sentence}" for check in failed])
             self.permission.checks = checks
-            pause = options.reconcile_seconds if failed else EVERY_SECONDS
+            goes_on = await self._read_fees()
+            pause = options.reconcile_seconds if failed or goes_on else EVERY_SECONDS
             await clock.sleep(pause * clock.speed)
 
     async def look(self) -> tuple[Check, ...]:
@@ -67,6 +72,21 @@ class Checking:
             findings=None if compared is None else compared.findings,
             unread=unread,
         )
+
+    async def _read_fees(self) -> bool:
+        """Of symbols that may be traded, those first that were never asked for; whether there are more. Without an answer the
+        usual rates count."""
+        now = self.ports.clock.monotonic()
+        asked = {name: self._fees_asked.get(name, float("-inf")) for name in self._meant()}
+        due = sorted((name for name in asked if now - asked[name] >= FEES_SECONDS), key=lambda name: asked[name])
+        for name in due[:MOST_FEES]:
+            try:
+                await self.terms.read_fees(name)
+                self._fees_asked[name] = now
+            except VenueError as error:
+                _LOGGER.warning("the account's fees cannot be read", symbol=name, why=str(error))
+                return False
+        return len(due) > MOST_FEES
 
     def _meant(self) -> list[str]:
         config = self.permission.config

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from libs.trading.execution.admission import outdated
 from libs.trading.execution.books import Page
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Note, Permits, Place, Wait, next_moves
 from libs.trading.execution.document import OurOrder, Trade
@@ -222,19 +223,20 @@ class Desk:
 
     async def _carried_out(self, errand: Errand, trades: Sequence[Trade]) -> list[Said]:
         if isinstance(errand, Place):
-            if not self._may_send(errand.order):
+            if not all(self._may_send(trade, errand.order) for trade in trades):
                 fact = NeverSent(errand.order.client_id, self._now_ms())
                 return [(trade.trade_id, fact) for trade in trades]
             self.orders_sent.append(self.sender.clock.monotonic())
         return await self.sender.carry_out(errand, trades)
 
-    def _may_send(self, order: OurOrder) -> bool:
+    def _may_send(self, trade: Trade, order: OurOrder) -> bool:
         """Asked right before it leaves: the page may have taken long to be written."""
         if self.pages.seconds_left <= 0:
             return False
         permits = self.permits(self.symbol)
         if order.leg == "entry":
-            return permits.entries and not permits.only_stops
+            is_late = permits.market is not None and outdated(trade, permits.market, self._now_ms()) is not None
+            return permits.entries and not permits.only_stops and not is_late
         return order.leg in STOP_LEGS or not permits.only_stops
 
     async def _until(self, until_ms: int | None) -> None:

@@ -24,9 +24,6 @@ from services.executor.ports import Ports
 from services.executor.telling import Teller
 from services.executor.terms import Terms
 
-TAKER_FEE, MAKER_FEE = Decimal("0.0005"), Decimal("0.0002")
-"""The venue's ordinary rates: what break-even counts with; fees that were paid stand in fills."""
-
 
 def warm_up() -> None:
     """Load what sizes were compiled to, so that the first signal does not wait for it."""
@@ -145,7 +142,8 @@ class Entering:
             return refusal("not_ready", f"{wish.symbol} does not trade at the order venue")
         if self.available is None:
             return refusal("not_ready", "the account's balance is not known yet")
-        terms = EntryTerms(filters, quote.price, self.available, TAKER_FEE, MAKER_FEE)
+        fees = self.terms.fees_of(wish.symbol)
+        terms = EntryTerms(filters, quote.price, self.available, fees.taker, fees.maker)
         found = entered(wish, config, terms, self.naming, clock.now_ms())
         if isinstance(found, Trade) and found.quantity * quote.price > self.terms.known[wish.symbol].most_notional > 0:
             return refusal("over_notional", f"the venue allows {self.terms.known[wish.symbol].most_notional}")

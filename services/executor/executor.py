@@ -13,7 +13,7 @@ from libs.contracts.trading import RiskStateChanged
 from libs.exchanges.user_events import UserEvent
 from libs.kit.logging import get_logger
 from libs.trading.command_check import TrustedKeys
-from libs.trading.execution.books import Kept, Place
+from libs.trading.execution.books import Kept, Page, Place
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import Trade
 from libs.trading.execution.entry import Naming
@@ -75,7 +75,7 @@ class Executor:
     def __post_init__(self) -> None:
         ports, options = self.ports, self.options
         self.pages = Pages(ports.books, ports.outlet, ports.clock, options)
-        self.permission = Permission(self.pages, self.config)
+        self.permission = Permission(self.pages, self.config, ports.market.quote)
         self.terms, self.teller = Terms(ports.venue), Teller(options.account)
         naming = Naming(options.account, options.installation)
         self.entering = Entering(ports, self.permission, self.teller, self.terms, naming, self.desk_of, self.trades)
@@ -143,6 +143,7 @@ class Executor:
         if known is not None and event.event_time_ms < known.event_time_ms <= latest_ms:
             return
         self.permission.guard = event
+        self._keep_break(event)
         if known is None or known.level != event.level:
             for desk in self.desks.values():
                 desk.look()
@@ -187,6 +188,10 @@ class Executor:
         self.entering.ended = set(kept.ended)
         self.obeying.nonces = dict(kept.nonces)
         self.statements.until_ms = kept.statement_until_ms
+        self.permission.broke = kept.guard_broke
+        self.permission.listening_until = self.ports.clock.monotonic() + self.options.guard_listen_seconds
+        if self.permission.guard is not None:
+            self._keep_break(self.permission.guard)
         now_ms = self.ports.clock.now_ms()
         for trade in kept.lately:
             self._rest(trade)
@@ -198,12 +203,23 @@ class Executor:
             self.ports.outlet.publish(self.teller.tell(None, trade).told)
             desk.hear(trade.trade_id, [Restarted(now_ms)])
 
+    def _keep_break(self, event: RiskStateChanged) -> None:
+        """A break and its end are kept in the books: who starts while no broker answers knows of it."""
+        permission, broke = self.permission, event.level == "circuit_break"
+        if self._group is None or self.kept is None or broke == permission.broke:
+            return
+        permission.broke = broke
+        kept = self.teller.broke(event, self.ports.clock.now_ms())
+        self._group.create_task(self.pages.write(Page(events=(kept,))))
+
     def _begun(self, trade: Trade) -> None:
         self.permission.busy.add(trade.symbol)
+        self.reconciling.touch(trade.symbol)
 
     def _ended(self, trade: Trade) -> None:
         self.entering.ended.add(trade.trade_id)
         self.permission.busy.discard(trade.symbol)
+        self.reconciling.touch(trade.symbol)
         self._rest(trade)
 
     def _rest(self, trade: Trade) -> None:

@@ -24,6 +24,8 @@ class Options:
     """How often a position is looked at when nothing is heard of it."""
     reconcile_seconds: float = 10.0
     guard_silent_seconds: float = 10.0
+    guard_listen_seconds: float = 3.0
+    """So long after a start the guard is listened for before anything but a missing stop is sent: it may have broken by then."""
     price_silent_seconds: float = 15.0
     report_seconds: float = 1.0
     trouble_pause_seconds: float = 0.5

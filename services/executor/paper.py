@@ -9,6 +9,7 @@ from libs.contracts.event import Event
 from libs.contracts.identity import digest
 from libs.contracts.signals import SignalScored
 from libs.contracts.trading import ExecutorReported, RiskStateChanged
+from libs.kit.durations import DAY_MS
 from libs.kit.errors import UnreachableError
 from libs.trading.command_check import TrustedKeys
 from libs.trading.commands import ChangeConfig, Command
@@ -20,8 +21,6 @@ from services.executor.intake import Came
 from services.executor.obeying import Effect, Obeying, change_of, refusing
 from services.executor.pages import Pages
 from services.executor.telling import Teller
-
-DAY_MS = 86_400_000
 
 
 @dataclass(slots=True)

@@ -1,10 +1,10 @@
 """What keeps the account from opening anything, now: asked before a size, before a page, and before a request."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from libs.contracts.trading import RiskStateChanged
-from libs.trading.execution.admission import Standing
+from libs.trading.execution.admission import EntryMarket, Quote, Standing
 from libs.trading.execution.checklist import Check
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.decision import Permits
@@ -20,20 +20,29 @@ MOST_AHEAD_SECONDS = 5.0
 Blocked = tuple[RefusalReason, str]
 
 
+def _untold(_symbol: str) -> Quote | None:
+    return None
+
+
 @dataclass(slots=True)
 class Permission:
-    """`guard`: its newest record; `compared`: the last comparison with the venue, None before the first; `checks`: of the
-    checklist, None before the first; `looked`: when the last comparison was complete (monotonic s); `cooling`: until when symbols
-    rest (ms of the venue); `busy`: symbols with a trade that is not over."""
+    """`quote`: the order venue's newest price of a symbol; `guard`: its newest record; `compared`: the last comparison with the
+    venue, None before the first; `checks`: of the checklist, None before the first; `looked`: when the last comparison was
+    complete (monotonic s); `cooling`: until when symbols rest (ms of the venue); `busy`: symbols with a trade that is
+    not over. `broke`: by the books, the guard's last word was a break; `listening_until`: monotonic s, until when a
+    word of the guard that is newer is waited for. Both count until it is heard."""
 
     pages: Pages
     config: LiveConfig
+    quote: Callable[[str], Quote | None] = _untold
     guard: RiskStateChanged | None = None
     compared: Reconciled | None = None
     checks: tuple[Check, ...] | None = None
     looked: float = float("-inf")
     agreed_ms: int = 0
     is_heard: bool = False
+    broke: bool = False
+    listening_until: float = float("-inf")
     cooling: dict[str, int] = field(default_factory=dict)
     busy: set[str] = field(default_factory=set)
 
@@ -49,9 +58,16 @@ class Permission:
 
     def permits(self, symbol: str) -> Permits:
         """What may be sent for a symbol now; what is open goes on being protected and left, whatever the guard says."""
-        only_stops = self.guard is not None and self.guard.level == "circuit_break"
+        only_stops = self._is_broken()
         reason = next((reason for reason, _ in self._blocked()), None) or self._of_symbol(symbol)
-        return Permits(entries=reason is None, only_stops=only_stops, why_not=reason or "")
+        market = EntryMarket(self.quote(symbol), self.config.max_price_gap_bps, self.config.strategies)
+        return Permits(entries=reason is None, only_stops=only_stops, why_not=reason or "", market=market)
+
+    def _is_broken(self) -> bool:
+        """Whether a break stands, or may stand, for all that is known."""
+        if self.guard is not None:
+            return self.guard.level == "circuit_break"
+        return self.broke or self.pages.clock.monotonic() < self.listening_until
 
     def latest_word_ms(self) -> int:
         """The latest time of which a word of the guard may be."""

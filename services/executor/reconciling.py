@@ -20,7 +20,7 @@ from libs.trading.execution.levels import rules_of
 from libs.trading.execution.reconciliation import FindingKey, OurSide, Reconciled
 from libs.trading.execution.strays import Stray
 from services.executor.desk import Desk
-from services.executor.entering import MAKER_FEE, TAKER_FEE, Entering
+from services.executor.entering import Entering
 from services.executor.obeying import Answer
 from services.executor.permission import Permission
 from services.executor.ports import Ports
@@ -30,6 +30,9 @@ SOONEST_SECONDS = 0.5
 """Two comparisons are at least so far apart, and ever further while something goes on asking for them."""
 LONGEST_TROUBLE_SECONDS = 5.0
 """Between two attempts to compare while the venue does not answer: each costs at least a sixtieth of its limit of a minute."""
+WHOLE_SECONDS = 120.0
+"""So often orders of all symbols are read (85 of request weight), else of those in which anything of ours or theirs is known; a
+new order elsewhere is told by the user stream, and is looked for in all of them at once."""
 MOST_LOOKS = 5
 """Of a person's `sync`: where others trade all the time there is always something new, and other commands wait behind it."""
 _LOGGER = get_logger("executor.reconciling")
@@ -49,6 +52,8 @@ class Reconciling:
     suspected: Mapping[FindingKey, int] = field(default_factory=dict)
     _known: frozenset[FindingKey] = frozenset()
     _thorough: bool = True
+    _touched: dict[str, float] = field(default_factory=dict)
+    _whole_at: float = float("-inf")
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -56,6 +61,10 @@ class Reconciling:
         """Compare soon; `thorough` after something may have been missed."""
         self._thorough |= thorough
         self._wanted.set()
+
+    def touch(self, symbol: str) -> None:
+        """A trade of the symbol begins or ends: what rests there is looked at, until all symbols were looked at well after it."""
+        self._touched[symbol] = self.ports.clock.monotonic()
 
     async def run(self) -> None:
         """Compare until cancelled. A venue that does not answer is asked again, ever less often; entries wait for it."""
@@ -89,12 +98,14 @@ class Reconciling:
         """Once, to the end: facts are heard by the desks, orphans are cancelled, what differs is told. Raises `VenueError`."""
         async with self._one_at_a_time:
             thorough, self._thorough = self._thorough, False
+            began, among = self.ports.clock.monotonic(), self._among(thorough)
             try:
-                found = await self._view().compare(self._ours, self.suspected, thorough=thorough)
+                found = await self._view().compare(self._ours, self.suspected, thorough=thorough, among=among)
                 balances = await self.ports.venue.balances()
             except VenueError:
                 self._thorough |= thorough
                 raise
+            self._whole_at = began if among is None else self._whole_at
             self.suspected = found.suspected
             quote = [one.available for one in balances if one.asset in self.ports.market.quote_assets]
             self.entering.available = max(quote, default=None)
@@ -120,6 +131,15 @@ class Reconciling:
         count = "1 difference" if len(lines) == 1 else f"{len(lines)} differences"
         what = count if lines else "books and venue agree"
         return Answer(True, what, lines)
+
+    def _among(self, thorough: bool) -> set[str] | None:
+        """The symbols whose orders are read now; None: all."""
+        now = self.ports.clock.monotonic()
+        if thorough or now - self._whole_at >= WHOLE_SECONDS:
+            return None
+        self._touched = {symbol: at for symbol, at in self._touched.items() if now - at < 2 * WHOLE_SECONDS}
+        known = {trade.symbol for trade in self.trades().values()} | self._touched.keys()
+        return known | {symbol for _, symbol, *_ in (*self.suspected, *self._known) if symbol}
 
     def _view(self) -> AccountView:
         return AccountView(self.ports.venue, self.ports.clock.now_ms, self.ports.market.statuses)
@@ -190,7 +210,8 @@ class Reconciling:
             return
         our = self._ours()
         names = (self.entering.naming.account, our.account_letters, our.installation_letters)
-        trade = adopted_trade(adoption, names, rules_of(filters, TAKER_FEE, MAKER_FEE), self.permission.config)
+        fees = self.entering.terms.fees_of(adoption.symbol)
+        trade = adopted_trade(adoption, names, rules_of(filters, fees.taker, fees.maker), self.permission.config)
         await self.desk_of(adoption.symbol).enter(trade, Page())
 
 

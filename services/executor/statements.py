@@ -17,7 +17,7 @@ from services.executor.pages import Pages
 from services.executor.ports import Ports
 from services.executor.sending import FUNDING
 
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 120.0
 TROUBLE_SECONDS = 4.0
 """After a reading that failed, then ever longer: what it was wanted for, funding of a trade perhaps, is wanted still."""
 SOON_SECONDS = 1.0

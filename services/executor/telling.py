@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from libs.contracts.event import Event
 from libs.contracts.identity import digest
-from libs.contracts.trading import AlertRaised
-from libs.trading.execution.books import LiveEvent
+from libs.contracts.trading import AlertRaised, RiskStateChanged
+from libs.trading.execution.books import GUARD_BROKE, GUARD_WORKS, LiveEvent
 from libs.trading.execution.document import Trade
 from libs.trading.execution.findings import Finding
 from libs.trading.execution.tellings import told
@@ -44,6 +44,12 @@ class Teller:
             detail=f"{finding.symbol or 'account'}: {finding.detail}; {meaning.done}",
             runbook=RUNBOOK,
         )
+
+    def broke(self, said: RiskStateChanged, at_ms: int) -> LiveEvent:
+        """The guard has told of a break, or of its end."""
+        kind = GUARD_BROKE if said.level == "circuit_break" else GUARD_WORKS
+        event_id = digest("guard", self.account, kind, said.break_number, at_ms)
+        return LiveEvent(event_id, kind, at_ms, {"number": said.break_number, "reasons": list(said.reasons)})
 
     def warning(self, title: str, detail: str, at_ms: int) -> AlertRaised:
         """Something else that a person should know at once."""

@@ -1,21 +1,33 @@
 """Leverage and margin type of symbols, as the venue has them and as they are configured; set before an entry, not during one."""
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from libs.exchanges.errors import VenueError
-from libs.exchanges.trading import SymbolTerms, TradingVenue
+from libs.exchanges.trading import FeeRates, SymbolTerms, TradingVenue
 from libs.kit.logging import get_logger
 from libs.trading.execution.config import LiveConfig
 
+USUAL_FEES = FeeRates(taker=Decimal("0.0005"), maker=Decimal("0.0002"))
+"""The venue's rates without a discount: what is counted with until the account's own are known."""
 _LOGGER = get_logger("executor.terms")
 
 
 @dataclass(slots=True)
 class Terms:
-    """`known`: what was read or told last, by symbol."""
+    """`known`: what was read or told last, by symbol; `fees`: the account's rates, where the venue has told them."""
 
     venue: TradingVenue
     known: dict[str, SymbolTerms] = field(default_factory=dict)
+    fees: dict[str, FeeRates] = field(default_factory=dict)
+
+    def fees_of(self, symbol: str) -> FeeRates:
+        """What a fill costs: the account's rates, or the usual ones, which are no less."""
+        return self.fees.get(symbol, USUAL_FEES)
+
+    async def read_fees(self, symbol: str) -> None:
+        """Ask. Raises `VenueError`; what was known stays."""
+        self.fees[symbol] = await self.venue.fee_rates(symbol)
 
     def fits(self, symbol: str, config: LiveConfig) -> bool:
         """Whether the symbol is known to be as configured."""

@@ -12,6 +12,7 @@ from libs.exchanges.pictures import QUOTE_ASSETS
 from libs.exchanges.session import SessionOptions
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import known_instruments
+from libs.kit.durations import MINUTE_MS
 from libs.kit.errors import BadMessage, TryAgain
 from libs.kit.logging import get_logger
 from libs.trading.execution.admission import Quote
@@ -19,7 +20,6 @@ from libs.trading.filters import SymbolFilters
 
 REFRESH_SECONDS = 600.0
 RETRY_SECONDS = 5.0
-MINUTE_MS = 60_000
 FEED = "order_price"
 TRADING = "TRADING"
 _LOGGER = get_logger("executor.market")

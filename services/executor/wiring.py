@@ -32,7 +32,6 @@ LEASE, BOOKS, VENUE, COMPARED, TOPICS = (
     "books and venue were compared",
     "topics",
 )
-_RETRY_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 _LOGGER = get_logger(NAME)
 
@@ -51,12 +50,13 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """One run of the service."""
+    """One run of the service. `retry_seconds`: so long after a broker did not answer it is asked again."""
 
     context: ServiceContext
     settings: Settings
     engine: Engine
     outlet: KafkaOutlet
+    retry_seconds: float = 2.0
 
     @property
     def trusted(self) -> TrustedFolder:
@@ -91,7 +91,7 @@ async def with_topics(wiring: Wiring, executor: Taking) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(wiring.outlet.run(producer))
             letters = DeadLetters(producer, NAME)
-            guard = Route(RISK_STATE, _risk(executor), newest_of=wiring.settings.account.account)
+            guard = Route(RISK_STATE, _RiskTaker(executor), newest_of=wiring.settings.account.account)
             group.create_task(_hear(Intake(bootstrap, {}, letters), [guard], wiring))
             await executor.ready.wait()
             routes = [Route(SIGNAL_SCORED, executor.on_signals), Route(COMMAND, executor.on_commands)]
@@ -109,7 +109,7 @@ async def _connected(wiring: Wiring) -> EventProducer:
         except UnreachableError as error:
             wiring.context.miss(TOPICS, error.advice.what)
             _LOGGER.warning("no broker answers yet; what is open goes on without one", why=error.advice.what)
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(wiring.retry_seconds)
 
 
 async def _hear(intake: Intake, routes: Sequence[Route], wiring: Wiring) -> None:
@@ -124,11 +124,7 @@ async def _hear(intake: Intake, routes: Sequence[Route], wiring: Wiring) -> None
             problem = str(errors.exceptions[0])
             wiring.context.miss(TOPICS, problem)
             _LOGGER.error("topics cannot be read, so nothing is entered and nobody is obeyed", why=problem)
-        await asyncio.sleep(_RETRY_SECONDS)
-
-
-def _risk(executor: Taking) -> "_RiskTaker":
-    return _RiskTaker(executor)
+        await asyncio.sleep(wiring.retry_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from libs.contracts.commands import CommandIssued
+from libs.kit.durations import MINUTE_MS
 from libs.trading.commands import Cancel, ChangeConfig, Close, Command, Enter, MoveStop, Sync
 from libs.trading.execution.books import Page
 from libs.trading.execution.document import Bracket, CloseWish, Trade
@@ -17,7 +18,6 @@ from services.executor.obeying import Answer, Effect, change_of, refusing
 from services.executor.ports import Ports
 
 ENTER_VALID_MS = 10_000
-MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)

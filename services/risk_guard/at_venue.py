@@ -1,11 +1,16 @@
 """The guard of an account at a venue, with everything it takes from outside."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
+from libs.contracts.trading import AlertRaised
+from libs.exchanges import Subscription
 from libs.exchanges.account import Account, open_account
 from libs.exchanges.flatten_audit import forward_audits
 from libs.exchanges.limiter import GUARD
+from libs.exchanges.session import SessionOptions, StreamSession
 from libs.exchanges.venue import keep_clock
 from libs.kit.clock import SystemClock
 from libs.kit.installation import installation_name
@@ -24,6 +29,7 @@ from libs.kit.tasks import run_until
 from services.risk_guard.bus import Bus
 from services.risk_guard.guard import Guard
 from services.risk_guard.market import VenueMarket
+from services.risk_guard.marks import MarkStream
 from services.risk_guard.memory import StateFile
 from services.risk_guard.outlet import GuardOutlet
 from services.risk_guard.ports import GuardParts
@@ -31,6 +37,7 @@ from services.risk_guard.settings import GuardSettings
 
 VENUE, KAFKA = "venue", "kafka"
 WATCH_SECONDS, AUDIT_SECONDS = 0.5, 5.0
+MARKS_SILENT_SECONDS = 5.0
 
 
 async def guard(context: ServiceContext, account: AccountSettings) -> None:
@@ -73,11 +80,18 @@ async def _run(context: ServiceContext, guarding: Guard, account: Account, outle
         context.stopping,
         guarding.run(),
         account.user_stream(guarding).run(),
+        mark_prices(account, guarding).run(),
         keep_clock(account),
         bus.run(),
         _watch(context, guarding),
         _forward(guarding),
     )
+
+
+def mark_prices(account: Account, guarding: Guard) -> StreamSession:
+    """The stream of all mark prices of the order venue: what is opened next has one already."""
+    options = SessionOptions("guard_marks", silence_seconds=MARKS_SILENT_SECONDS)
+    return account.streams.session(Subscription(every_mark_price=True), MarkStream(guarding.on_marks), options)
 
 
 async def _watch(context: ServiceContext, guarding: Guard) -> None:
@@ -88,11 +102,25 @@ async def _watch(context: ServiceContext, guarding: Guard) -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Tells each alert once in this process's life; one that could not be told was not."""
+
+    tell: Callable[[AlertRaised], Awaitable[None]]
+    told: set[str] = field(default_factory=set)
+
+    async def __call__(self, event: AlertRaised) -> None:
+        """Tell it, unless it was. Raises what `tell` raises."""
+        if event.event_id not in self.told:
+            await self.tell(event)
+            self.told.add(event.event_id)
+
+
 async def _forward(guarding: Guard) -> None:
     """Tell what was flattened while no guard was up."""
-    folder = load_settings(AuditSettings).audit_dir
+    folder, tell = load_settings(AuditSettings).audit_dir, Once(guarding.tell_kept)
     while True:
-        # What cannot be kept or renamed now is told later, under the same id.
+        # What cannot be kept now is told later, under the same id; what cannot be renamed was told.
         with suppress(OSError):
-            await forward_audits(folder, guarding.tell_kept)
+            await forward_audits(folder, tell)
         await asyncio.sleep(AUDIT_SECONDS)

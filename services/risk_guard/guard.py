@@ -4,7 +4,7 @@ It needs the venue and nothing else. What others say comes in through `on_…`; 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from libs.contracts.commands import CommandIssued, answered
 from libs.contracts.event import Event
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, RiskLevel, RuleMeasure
+from libs.exchanges import MarkPrice
 from libs.exchanges.flatten import Flattened
 from libs.exchanges.user_events import StreamExpired, UserEvent
 from libs.kit.logging import get_logger
@@ -22,7 +23,7 @@ from libs.kit.tasks import run_all
 from libs.trading.risk.inputs import GuardInputs, seconds
 from libs.trading.risk.policy import Action, Decision, GuardState, decide
 from services.risk_guard.hands import Hands
-from services.risk_guard.memory import MOST_UNSENT, FlattenWish, Memory
+from services.risk_guard.memory import MOST_UNSENT, FlattenWish, Memory, waiting_alerts
 from services.risk_guard.moment import Moment, moment
 from services.risk_guard.obeying import TARGET, obey
 from services.risk_guard.picture import Picture
@@ -99,14 +100,22 @@ class Guard:
         return decision
 
     def on_user_open(self) -> None:
+        self.picture.is_told = True
         self._look_again()
 
     def on_user_events(self, events: Sequence[UserEvent]) -> None:
-        if self.picture.told([one for one in events if not isinstance(one, StreamExpired)], self._at_ms()):
-            self.readings.ask_at_once()
+        known = [one for one in events if not isinstance(one, StreamExpired)]
+        self.readings.ask_for(self.picture.told(known, self._at_ms()))
         self._news.set()
 
+    def on_marks(self, marks: Iterable[MarkPrice]) -> None:
+        """The venue's mark prices, as they come."""
+        self.picture.positions.marks.heard(marks, moment(self.parts.clock))
+        if self.picture.is_open():
+            self._news.set()
+
     def on_user_close(self, reason: str) -> None:
+        self.picture.is_told = False
         get_logger("guard").warning("the user stream is closed", reason=reason)
         self._look_again()
 
@@ -142,6 +151,7 @@ class Guard:
         if accepted and not self._keep():
             self.memory, accepted = before, False
             result = f"it cannot be kept that this was obeyed, so it was not: {self._trouble}"
+        self._give_up([one for one in before.wishes if one not in self.memory.wishes], event)
         if not accepted:
             self._alert("warning", f"the command {event.command} of {event.issued_by[:32]} was refused", str(result))
         if result is not None:
@@ -149,6 +159,18 @@ class Guard:
         self._keep()
         self._told_at_ms = 0
         self.look()
+
+    def _give_up(self, wishes: Sequence[FlattenWish], by: CommandIssued) -> None:
+        """Flattens that another command has ended; whoever has asked for one hears of it."""
+        wanted = {one.symbol for one in self.memory.wishes}
+        for wish in wishes:
+            # Another flatten of the same symbol goes on with the run that there is.
+            is_over = wish.symbol not in wanted
+            if is_over:
+                self.hands.give_up(wish.symbol)
+            what = "given up" if is_over else "gone on with under a later command"
+            words = f"{what}: {by.issued_by} has told the guard to {by.command}"
+            self._tell(answered(wish.command, words, self.parts.clock.now_ms(), accepted=not is_over))
 
     def on_unreadable_command(self, why: str, place: tuple[str, int] | None = None) -> None:
         """A record that is no command."""
@@ -205,11 +227,14 @@ class Guard:
     def _carry_out_wishes(self) -> None:
         for wish in self.memory.wishes:
             if not self.hands.is_running(wish.symbol):
-                why = f"{wish.command.issued_by} has told the guard to: {wish.command.reason}"
+                why = f"{wish.command.issued_by} has told the guard to"
+                why += f": {wish.command.reason}" if wish.command.reason else ""
                 self.hands.flatten(wish.symbol, None, why, lambda done, wish=wish: self._wish_ran(wish, done))  # type: ignore[misc]
 
     def _wish_ran(self, wish: FlattenWish, done: Flattened) -> None:
-        """Answer the first run of it; one that has not done it goes on."""
+        """Answer the run that has done it; one that has not is followed by another. A wish that was given up has its answer."""
+        if wish not in self.memory.wishes:
+            return
         wishes = tuple(one for one in self.memory.wishes if one != wish) if done.flat else self.memory.wishes
         self.memory = msgspec.structs.replace(self.memory, wishes=wishes)
         closed = {f"{symbol}:{side}": str(quantity) for (symbol, side), quantity in done.closed.items()}
@@ -261,7 +286,7 @@ class Guard:
     def _tell(self, event: Event) -> None:
         """What has to reach others even if the broker is away, or this process dies before it has it."""
         if isinstance(event, AlertRaised):
-            self.memory = msgspec.structs.replace(self.memory, alerts=(*self.memory.alerts, event)[-MOST_UNSENT:])
+            self.memory = msgspec.structs.replace(self.memory, alerts=waiting_alerts((*self.memory.alerts, event)))
         else:
             answers = (*self.memory.answers, event)[-MOST_UNSENT:]
             self.memory = msgspec.structs.replace(self.memory, answers=answers)

@@ -41,6 +41,7 @@ class Hands:
     look_again: Callable[[], None]
     rules: dict[str, SymbolRules] = field(default_factory=dict)
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _given_up: set[asyncio.Task[None]] = field(default_factory=set)
     _failures: dict[PositionKey, int] = field(default_factory=dict)
     _stops: int = 0
 
@@ -78,6 +79,13 @@ class Hands:
         """Whether a symbol, or everything, is being flattened."""
         return (EVERYTHING if symbol is None else symbol) in self._running
 
+    def give_up(self, symbol: str | None) -> None:
+        """End a symbol's flattening, or everything's, as a crash would; whoever else wants it closed begins it anew."""
+        if (task := self._running.pop(EVERYTHING if symbol is None else symbol, None)) is not None:
+            task.cancel()
+            self._given_up.add(task)
+            task.add_done_callback(self._given_up.discard)
+
     def closing(self) -> list[str]:
         """What is being flattened, until it has been verified: what is entered there meanwhile would be closed too."""
         names = (name for name, task in self._running.items() if not task.done() and not name.startswith(STOP_WORK))
@@ -85,7 +93,7 @@ class Hands:
 
     async def stop(self) -> None:
         """End what is under way, as a crash would."""
-        tasks = list(self._running.values())
+        tasks = [*self._running.values(), *self._given_up]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -21,6 +21,15 @@ MOST_UNSENT = 500
 MOST_TRADES = 2_000
 
 
+def waiting_alerts(alerts: tuple[AlertRaised, ...]) -> tuple[AlertRaised, ...]:
+    """Those that are kept until they are handed over, the newest `MOST_UNSENT`: critical ones go last, so that a flood of refused
+    commands pushes out none of a break."""
+    surplus = len(alerts) - MOST_UNSENT
+    for one in [each for each in alerts if each.severity != "critical"][: max(0, surplus)]:
+        alerts = tuple(each for each in alerts if each is not one)
+    return alerts[-MOST_UNSENT:]
+
+
 class HeldTrade(msgspec.Struct, frozen=True):
     """What the executor last said of a position it holds. `risk_quote`: 1 R."""
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from libs.exchanges.trading import Balance, IncomeEntry
 from libs.exchanges.user_events import AccountTold
-from libs.trading.risk.baselines import DAY_MS, NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
+from libs.kit.durations import DAY_MS
+from libs.trading.risk.baselines import NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
 from libs.trading.risk.inputs import Figure
 from services.risk_guard.moment import Moment
 
@@ -28,6 +29,8 @@ TRANSFER_REASONS = frozenset(
     )
 )
 TOLD, SAME_TRANSFER_MS = "told", 10_000
+LATE_MS = 2_100
+"""A question may be answered with what was true two seconds ago (reference facts, 9): so long an event is the newer word."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,7 @@ class MoneyBook:
     baselines: Baselines = NO_DAY
     wallet: Decimal | None = None
     wallet_at_ms: int = 0
+    _told_at_ms: int | None = None
     _unexplained: tuple[Decimal, int] | None = None
     changes: int = 0
     _statement: "_Statement | None" = None
@@ -59,14 +63,17 @@ class MoneyBook:
             if not self._is_listed(amount, event.event_ms):
                 self._move(MoneyMoved(event.event_ms, f"{TOLD}:{event.event_ms}:{amount}", amount))
         self.wallet, self.wallet_at_ms, self._unexplained = after, at_ms, None
+        self._told_at_ms = at_ms
 
     def read(self, asked_at_ms: int, balances: Sequence[Balance]) -> None:
-        """The venue's balances. Older than the last word, or without a line of `QUOTE`, which is no balance of 0: they change
-        nothing."""
+        """The venue's balances. Older than the last word, perhaps, or without a line of `QUOTE`, which is no balance of 0:
+        they change nothing."""
         lines = [one.wallet for one in balances if one.asset == QUOTE]
         if asked_at_ms < self.wallet_at_ms or not lines:
             return
         found = sum(lines, Decimal(0))
+        if found != self.wallet and self._told_at_ms is not None and asked_at_ms < self._told_at_ms + LATE_MS:
+            return
         if self.wallet is None or found != self.wallet:
             self._unexplained = found, asked_at_ms
         else:

@@ -20,9 +20,18 @@ MOST_GAP_MS = 5_000
 """A look that comes so much later than the one before says that the guard itself stood still, not that the others did."""
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Symbols whose positions, and symbols whose conditional orders have changed."""
+
+    positions: frozenset[str] = frozenset()
+    stops: frozenset[str] = frozenset()
+
+
 @dataclass(slots=True)
 class Picture:
-    """Folds what is heard; asks nobody. Times named `at` are those of the clock that only grows."""
+    """Folds what is heard; asks nobody. `is_told`: the user stream is open. Times named `at` are those of the clock that only
+    grows."""
 
     limits: RiskLimits
     started_at_ms: int
@@ -31,6 +40,7 @@ class Picture:
     money: MoneyBook = field(default_factory=MoneyBook)
     trades: TradeBook = field(default_factory=TradeBook)
     market: MarketBook = field(default_factory=MarketBook)
+    is_told: bool = False
     _heard_at_ms: int | None = None
     _looked_at_ms: int | None = None
 
@@ -38,23 +48,24 @@ class Picture:
         """Something of the account was read or told."""
         self._heard_at_ms = max(at_ms, self._heard_at_ms or at_ms)
 
-    def told(self, events: Sequence[UserEvent], at_ms: int) -> bool:
-        """Events of the user stream; whether a position or a stop has changed."""
+    def told(self, events: Sequence[UserEvent], at_ms: int) -> "Changed":
+        """Events of the user stream; what they have changed."""
         self.account_heard(at_ms)
-        changed = False
+        positions: set[str] = set()
+        stops: set[str] = set()
         for event in events:
             if isinstance(event, AccountTold):
                 self.money.told(event, at_ms)
                 for position in event.positions:
                     self.positions.told(position, event.event_ms, at_ms)
-                changed = changed or bool(event.positions)
+                    positions.add(position.symbol)
             elif isinstance(event, AlgoTold):
                 self.stops.told(event.algo, at_ms)
                 self.trades.order_seen(event.algo.client_id, at_ms)
-                changed = True
+                stops.add(event.algo.symbol)
             elif isinstance(event, OrderTold):
                 self.trades.order_seen(event.order.client_id, at_ms)
-        return changed
+        return Changed(frozenset(positions), frozenset(stops))
 
     def inputs(self, now: Moment, counts_from_ms: int) -> GuardInputs:
         """What a look sees now."""
@@ -78,9 +89,13 @@ class Picture:
         """Whether anything is open, or nobody knows."""
         return self.positions.asked_at_ms is None or bool(self.positions.open())
 
-    def has_bare(self) -> bool:
-        """Whether a position has no stop, or nobody knows."""
-        return self.positions.has_bare()
+    def is_followed(self, now: Moment) -> bool:
+        """Whether streams tell what is open and what that is worth at this moment."""
+        return self.is_told and self.positions.is_marked(now)
+
+    def has_bare(self, symbol: str | None = None) -> bool:
+        """Whether a position (of that symbol) has no stop, or nobody knows."""
+        return self.positions.has_bare(symbol)
 
     def unproven(self, now: Moment, longest_ms: int) -> list[PositionKey]:
         """Positions of whose stops no list can tell now, and none has for so long."""

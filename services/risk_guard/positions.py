@@ -5,13 +5,14 @@ change where that is later: never from the guard's own first look at it, which m
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from libs.exchanges.trading import Position as VenuePosition
 from libs.exchanges.trading import PositionSide
 from libs.exchanges.user_events import PositionTold
 from libs.trading.risk.inputs import Figure, Position, PositionKey, Side, Unknown, is_covered
+from services.risk_guard.marks import MarkBook
 from services.risk_guard.moment import Moment
 from services.risk_guard.stops import STALE_MS, StopBook
 
@@ -31,6 +32,11 @@ class OpenPosition:
     unrealised: Decimal | None
     updated_ms: int
     seen_at_ms: int
+
+    def at_price(self, mark: Decimal) -> "OpenPosition":
+        """The same at another mark price."""
+        signed = self.quantity if self.key[1] == "long" else -self.quantity
+        return replace(self, mark_price=mark, unrealised=signed * (mark - self.entry_price))
 
     def as_told(self) -> VenuePosition:
         """As a venue tells it."""
@@ -55,6 +61,7 @@ class PositionBook:
 
     first_seen: dict[str, int] = field(default_factory=dict)
     away_since_ms: int | None = None
+    marks: MarkBook = field(default_factory=MarkBook)
     _listed: dict[PositionKey, OpenPosition] = field(default_factory=dict)
     _asked_at_ms: int | None = None
     _told: dict[PositionKey, OpenPosition] = field(default_factory=dict)
@@ -112,7 +119,16 @@ class PositionBook:
             if listed is not None and listed.quantity == told.quantity:
                 continue
             found[key] = told
-        return {key: one for key, one in sorted(found.items()) if one.quantity}
+        return {key: self._at_mark(one) for key, one in sorted(found.items()) if one.quantity}
+
+    def is_marked(self, now: Moment) -> bool:
+        """Whether the mark price of everything that is open is of this moment."""
+        return all(self.marks.is_fresh(symbol, now) for symbol, _ in self.open())
+
+    def _at_mark(self, one: OpenPosition) -> OpenPosition:
+        """At the newest mark price. A price that was heard is that of the list a moment later: as old as the list is all else."""
+        mark = self.marks.since(one.key[0], one.seen_at_ms)
+        return one if mark is None else one.at_price(mark)
 
     def remember(self, now: Moment) -> None:
         """Note the first sight of what is new, and forget what has gone."""
@@ -142,9 +158,9 @@ class PositionBook:
             self.first_seen[name_of(*one.key)] = one.updated_ms
         return [name_of(*one.key) for one in changed]
 
-    def has_bare(self) -> bool:
-        """Whether one of them has no stop, or nobody knows."""
-        return any(self._bare.get(key, True) for key in self.open())
+    def has_bare(self, symbol: str | None = None) -> bool:
+        """Whether one of them (of that symbol) has no stop, or nobody knows."""
+        return any(self._bare.get(key, True) for key in self.open() if symbol in (None, key[0]))
 
     def is_bare(self, key: PositionKey) -> bool:
         """Whether it is known to have no stop."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.trading import ExecutorReported, LiveTradeChanged
-from libs.trading.risk.baselines import DAY_MS
+from libs.kit.durations import DAY_MS
 from libs.trading.risk.inputs import Feed, Figure, PositionKey
 from services.risk_guard.memory import MOST_TRADES, Entered, HeldTrade, TradeEnd
 from services.risk_guard.moment import Moment

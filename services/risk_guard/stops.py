@@ -44,6 +44,10 @@ class StopBook:
             while len(known) > MOST_TOLD:
                 known.pop(next(iter(known)))
 
+    def asked_at_ms(self, symbol: str) -> int | None:
+        """When the newest list of the symbol was asked for; None before the first."""
+        return self._lists[symbol][0] if symbol in self._lists else None
+
     def seen(self, symbol: str) -> StopsSeen | None:
         """What waits there now; None before the first list."""
         if symbol not in self._lists:

@@ -58,6 +58,7 @@ EXCEPTIONS: dict[str, str] = {
                 "profit.py:pnl",
                 "risk.py:flatten",
                 "risk.py:lock",
+                "positions.py:history",
                 "positions.py:close",
                 "positions.py:move_stop",
                 "positions.py:enter",

@@ -35,7 +35,7 @@ from tests.services.processes import ServiceProcess, eventually, lacking
 from tests.support.servers import Broker, Database
 
 PARTITIONS, ACCOUNT = 4, "main"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS, START_SECONDS = 60.0, 300.0
 MARKET_SERVICES = ("trade_ingest", "sequencer", "recorder")
 """They carry the market from the venue through the topics to PostgreSQL, beside what is measured."""
 _KEY = {"key": "bench", "secret": "b" * 64}
@@ -88,7 +88,7 @@ class MoneyHouse:
             async def ready(port: int = port) -> bool:
                 return await lacking(port) == {}
 
-            await eventually(ready, PATIENCE_SECONDS, self.logs)
+            await eventually(ready, START_SECONDS, self.logs)
 
     async def until_entries(self) -> None:
         """Until the executor's newest report allows them."""

@@ -11,6 +11,8 @@ import msgspec
 from libs.kit.durations import DAY_MS
 from libs.store.live_rows import packed
 from libs.trading.execution.books import (
+    GUARD_BROKE,
+    GUARD_WORKS,
     ConfigTaken,
     Kept,
     Lease,
@@ -54,6 +56,11 @@ class MemoryDatabase:
     def documents(self) -> dict[str, Trade]:
         """Every trade that was written, by its id."""
         return {name: msgspec.json.decode(document, type=Trade) for name, document in self.trades.items()}
+
+    def guard_broke(self) -> bool:
+        """Whether the newest event of the guard tells of a break."""
+        told = [one for one in self.events.values() if one.kind in (GUARD_BROKE, GUARD_WORKS)]
+        return bool(told) and max(told, key=lambda one: (one.time_ms, one.event_id)).kind == GUARD_BROKE
 
 
 class MemoryBooks:
@@ -103,6 +110,7 @@ class MemoryBooks:
             {nonce: each.expires_ms for nonce, each in kept.obeyed.items() if each.expires_ms > now_ms - DAY_MS},
             kept.statement_span[1],
             [trade for trade in trades if trade.is_final],
+            kept.guard_broke(),
         )
         await kept.gate("after load")
         return found

@@ -16,6 +16,8 @@ from libs.exchanges.trading import (
     AlgoState,
     Balance,
     Execution,
+    FeeRates,
+    Holdings,
     IncomeEntry,
     KeyRights,
     OrderState,
@@ -26,8 +28,10 @@ from libs.exchanges.trading import (
 )
 from libs.kit.errors import BadMessage
 
+MOST_FEE = Decimal("0.01")
 Row = TypeVar("Row", bound=msgspec.Struct)
 Found = TypeVar("Found")
+PRICE_DIGITS = 8
 
 
 class _Struct(msgspec.Struct, rename="camel"):
@@ -88,6 +92,27 @@ class _Balance(_Struct):
     cross_un_pnl: str
 
 
+class _Asset(_Struct):
+    asset: str
+    wallet_balance: str
+    available_balance: str
+    cross_un_pnl: str
+
+
+class _Held(_Struct):
+    symbol: str
+    position_side: PositionSide
+    position_amt: str
+    unrealized_profit: str
+    notional: str
+    update_time: int
+
+
+class _Account(_Struct):
+    assets: list[_Asset]
+    positions: list[_Held]
+
+
 class _Trade(_Struct):
     id: int
     order_id: int
@@ -119,6 +144,11 @@ class _SymbolConfig(_Struct):
     margin_type: str
     leverage: int
     max_notional_value: str
+
+
+class _CommissionRate(_Struct):
+    maker_commission_rate: str
+    taker_commission_rate: str
 
 
 class _AccountConfig(_Struct):
@@ -253,6 +283,36 @@ def balances(body: bytes) -> list[Balance]:
     return _all(body, _Balance, made)
 
 
+def holdings(body: bytes) -> Holdings:
+    """account v3."""
+
+    def made(row: _Account) -> Holdings:
+        balances = [
+            Balance(one.asset, amount(one.wallet_balance), amount(one.available_balance), amount(one.cross_un_pnl))
+            for one in row.assets
+        ]
+        return Holdings(balances, [_held(one) for one in row.positions])
+
+    return _one(body, _Account, made)
+
+
+def _held(row: _Held) -> Position:
+    """It has no prices: the mark price follows from what the position is worth, the entry price from what it has made."""
+    held, unrealised = amount(row.position_amt), amount(row.unrealized_profit)
+    mark = abs(amount(row.notional) / held) if held else Decimal(0)
+    entry = mark - unrealised / held if held else Decimal(0)
+    return Position(
+        symbol=row.symbol,
+        position_side=row.position_side,
+        amount=held,
+        entry_price=round(entry, PRICE_DIGITS),
+        mark_price=round(mark, PRICE_DIGITS),
+        unrealised=unrealised,
+        liquidation_price=Decimal(0),
+        updated_ms=row.update_time,
+    )
+
+
 def executions(body: bytes) -> list[Execution]:
     """userTrades."""
 
@@ -304,6 +364,19 @@ def symbol_terms(body: bytes, symbol: str) -> SymbolTerms:
         if terms.symbol == symbol:
             return terms
     raise malformed(f"{symbol} is not in it", body)
+
+
+def fee_rates(body: bytes) -> FeeRates:
+    """commissionRate. Raises `MalformedAnswer` for rates beyond 1 % or a taker's below 0: the venue has none, and a size or a
+    break-even stop that is made with them would be absurd."""
+
+    def made(row: _CommissionRate) -> FeeRates:
+        return FeeRates(amount(row.taker_commission_rate), amount(row.maker_commission_rate))
+
+    found = _one(body, _CommissionRate, made)
+    if not 0 <= found.taker <= MOST_FEE or abs(found.maker) > MOST_FEE:
+        raise malformed("no rates of fees", body)
+    return found
 
 
 def account_terms(body: bytes) -> AccountTerms:

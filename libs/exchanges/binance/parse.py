@@ -30,7 +30,7 @@ class AggTradeMessage(msgspec.Struct, tag_field="e", tag="aggTrade", gc=False):
 
 
 class MarkPriceMessage(msgspec.Struct, tag_field="e", tag="markPriceUpdate"):
-    """`<symbol>@markPrice@1s`."""
+    """`<symbol>@markPrice@1s`, and each element of `!markPrice@arr@1s`."""
 
     symbol: str = msgspec.field(name="s")
     event_time: int = msgspec.field(name="E")
@@ -81,6 +81,7 @@ class ControlReply(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(AggTradeMessage | MarkPriceMessage | ForcedOrderMessage).decode
+_decode_list = msgspec.json.Decoder(list[MarkPriceMessage]).decode
 _decode_other = msgspec.json.Decoder(_OtherMessage).decode
 
 
@@ -102,7 +103,7 @@ def parse_batch(payloads: Sequence[bytes]) -> ParsedBatch:
             message = _decode(payload)
         except UNREADABLE as error:
             try:
-                reply = _read_other(payload)
+                reply = None if _is_list(payload, batch) else _read_other(payload)
             except UNREADABLE:
                 malformed.append((payload, str(error)))
             else:
@@ -116,6 +117,15 @@ def parse_batch(payloads: Sequence[bytes]) -> ParsedBatch:
     if trades:
         batch.newest_event_time = max(batch.newest_event_time, trades[-1].event_time)
     return ParsedBatch(batch, replies, malformed)
+
+
+def _is_list(payload: bytes, batch: StreamBatch) -> bool:
+    """`!markPrice@arr@1s`: all symbols of the venue in one message. Raises as decoding does."""
+    if not payload.startswith(b"[{"):
+        return False
+    for message in _decode_list(payload):
+        _add_slow(message, batch)
+    return True
 
 
 def _add_slow(message: AggTradeMessage | MarkPriceMessage | ForcedOrderMessage, batch: StreamBatch) -> None:

@@ -20,11 +20,12 @@ REPLY_SECONDS = 10.0
 
 
 def stream_names(wanted: Subscription) -> list[str]:
-    """Binance's names: `<symbol>@aggTrade` (at most 100 ms late), `<symbol>@markPrice@1s`, `<symbol>@forceOrder`, and
-    `!forceOrder@arr` for all symbols (COIN-M too)."""
+    """Binance's names: `<symbol>@aggTrade` (at most 100 ms late), `<symbol>@markPrice@1s`, `<symbol>@forceOrder`, and for
+    all symbols `!forceOrder@arr` (COIN-M too) and `!markPrice@arr@1s`."""
     kinds = (("aggTrade", wanted.trades), ("markPrice@1s", wanted.mark_prices), ("forceOrder", wanted.forced_orders))
     names = [f"{symbol.lower()}@{kind}" for kind, symbols in kinds for symbol in symbols]
-    return [*names, "!forceOrder@arr"] if wanted.every_forced_order else names
+    every = (("!forceOrder@arr", wanted.every_forced_order), ("!markPrice@arr@1s", wanted.every_mark_price))
+    return [*names, *(name for name, is_wanted in every if is_wanted)]
 
 
 class _Subscriber:

@@ -18,6 +18,8 @@ from libs.exchanges.trading import (
     AlgoState,
     Balance,
     Execution,
+    FeeRates,
+    Holdings,
     IncomeEntry,
     KeyRights,
     MarginType,
@@ -103,6 +105,9 @@ class BinanceTrading:
     async def balances(self) -> list[Balance]:
         return answers.balances(await self._ask("/fapi/v3/balance", 5))
 
+    async def holdings(self) -> Holdings:
+        return answers.holdings(await self._ask("/fapi/v3/account", 5))
+
     async def executions(
         self, symbol: str, *, from_id: int | None = None, since_ms: int | None = None
     ) -> list[Execution]:
@@ -128,6 +133,9 @@ class BinanceTrading:
 
     async def symbol_terms(self, symbol: str) -> SymbolTerms:
         return answers.symbol_terms(await self._ask("/fapi/v1/symbolConfig", 5, symbol=symbol), symbol)
+
+    async def fee_rates(self, symbol: str) -> FeeRates:
+        return answers.fee_rates(await self._ask("/fapi/v1/commissionRate", 20, symbol=symbol))
 
     async def account_terms(self) -> AccountTerms:
         return answers.account_terms(await self._ask("/fapi/v1/accountConfig", 5))

@@ -1,10 +1,11 @@
 """Whether the account may open anything now, and this: the checks that come before a size, each with its own reason."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from libs.trading.execution.config import LiveConfig
+from libs.trading.execution.document import ZERO, Trade
 from libs.trading.execution.wish import EntryWish, Refusal, RefusalReason, refusal
 
 BASIS_POINTS = Decimal(10_000)
@@ -18,6 +19,16 @@ class Quote:
 
     price: Decimal
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryMarket:
+    """What an entry is compared with right before it is sent, be it the first time or after a crash. `quote`: None, nobody has
+    told one; `most_gap_bps`: between the signal's price and that one; `strategies`: those that may trade."""
+
+    quote: Quote | None
+    most_gap_bps: Decimal
+    strategies: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +47,30 @@ class Standing:
 def objection(
     wish: EntryWish, config: LiveConfig, standing: Standing, quote: Quote | None, now_ms: int
 ) -> Refusal | None:
-    """The first reason why it may not be entered now, or None; asked again right before an entry is sent once more."""
+    """The first reason why it may not be entered now, or None."""
     if now_ms > wish.valid_until_ms:
         return refusal("expired")
     for reason, detail in standing.blocked:
         return refusal(reason, detail)
-    return _of_symbol(wish.symbol, config, standing, now_ms) or _of_price(wish, config, quote, now_ms)
+    return _of_symbol(wish.symbol, config, standing, now_ms) or _of_price(
+        wish.symbol, wish.price, quote, config.max_price_gap_bps, now_ms
+    )
+
+
+def outdated(trade: Trade, market: EntryMarket, now_ms: int) -> RefusalReason | None:
+    """Why an entry that was decided on must not be sent now, or None: its strategy was switched off, or the price has gone.
+
+    Time may have passed since, up to the signal's validity: a crash, an order that the venue did not know, a page that was late.
+    """
+    if trade.origin == "signal" and trade.strategy not in market.strategies:
+        return "not_enabled"
+    if trade.signal_price is None:
+        return None
+    against = _of_price(trade.symbol, trade.signal_price, market.quote, market.most_gap_bps, now_ms)
+    if against is not None or market.quote is None or trade.bracket is None:
+        return None if against is None else against.reason
+    sign = 1 if trade.direction == "long" else -1
+    return "stop_passed" if sign * (market.quote.price - trade.bracket.stop) <= ZERO else None
 
 
 def _of_symbol(symbol: str, config: LiveConfig, standing: Standing, now_ms: int) -> Refusal | None:
@@ -60,10 +89,10 @@ def _of_symbol(symbol: str, config: LiveConfig, standing: Standing, now_ms: int)
     return None
 
 
-def _of_price(wish: EntryWish, config: LiveConfig, quote: Quote | None, now_ms: int) -> Refusal | None:
+def _of_price(symbol: str, price: Decimal, quote: Quote | None, most_gap_bps: Decimal, now_ms: int) -> Refusal | None:
     if quote is None or now_ms - quote.at_ms > LONGEST_PRICE_AGE_MS or quote.price <= 0:
-        return refusal("price_unknown", wish.symbol)
-    gap = abs(quote.price - wish.price) / wish.price * BASIS_POINTS
-    if gap > config.max_price_gap_bps:
-        return refusal("price_gap", f"{wish.price} against {quote.price}, {gap:.1f} bps")
+        return refusal("price_unknown", symbol)
+    gap = abs(quote.price - price) / price * BASIS_POINTS
+    if gap > most_gap_bps:
+        return refusal("price_gap", f"{price} against {quote.price}, {gap:.1f} bps")
     return None

@@ -13,6 +13,8 @@ from libs.trading.execution.document import Trade
 
 Place = tuple[str, int]
 """Topic and partition."""
+GUARD_BROKE, GUARD_WORKS = "guard_break", "guard_break_over"
+"""Kinds of events: the guard has told of a circuit break, and of its end."""
 
 
 class LeaseLost(Exception):
@@ -116,7 +118,7 @@ class Kept:
     have not expired yet. `ended`: ids of trades that are over already, of the last days, so that no signal is entered twice.
     `statement_until_ms`: where its next page begins; 0 before the first. `lately`: documents that ended within a day (refused
     ones within minutes), or with a fee that nobody has valued: their symbols may rest still, what was to be told of them may
-    have been lost, and late news of them may still come."""
+    have been lost, and late news of them may still come. `guard_broke`: the newest event of the guard tells of a break."""
 
     trades: Sequence[Trade]
     ended: frozenset[str]
@@ -125,6 +127,7 @@ class Kept:
     nonces: Mapping[str, int]
     statement_until_ms: int = 0
     lately: Sequence[Trade] = ()
+    guard_broke: bool = False
 
 
 class Books(Protocol):

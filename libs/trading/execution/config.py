@@ -41,7 +41,7 @@ class LiveConfig(BaseModel):
     max_positions: int = Field(default=3, ge=1, le=100, description="Open or being entered, at once")
     max_notional: Money = Field(default=Decimal(10_000), description="Of one position, in quote units")
     leverage: Leverage = Field(default=5, description="Set at the venue before an entry")
-    margin_type: MarginType = Field(default="CROSSED")
+    margin_type: MarginType = Field(default="CROSSED", description="CROSSED or ISOLATED, set like the leverage")
     cooldown_seconds: int = Field(default=300, ge=0, le=86_400, description="After a trade's end, per symbol")
     signal_valid_seconds: int = Field(default=15, ge=1, le=600, description="An older signal is not entered any more")
     hold_minutes: int = Field(default=70, ge=1, le=10_080, description="Longest hold, whatever a strategy says")

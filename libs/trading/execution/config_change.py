@@ -54,8 +54,8 @@ def _known(name: str) -> str:
 
 
 def _override(overrides: dict[str, Any], name: str, text: str) -> None:
-    _, symbol, own = name.split(".")
-    if own not in SymbolOverride.model_fields:
+    _, symbol, own = (*name.split("."), "", "")[:3]
+    if name != f"{OVERRIDES}.{symbol}.{own}" or own not in SymbolOverride.model_fields:
         raise CommandInvalid(f"{name}: a symbol has {', '.join(SymbolOverride.model_fields)} of its own")
     values = {key: value for key, value in (overrides.pop(symbol, None) or {}).items() if value is not None}
     values.pop(own, None)

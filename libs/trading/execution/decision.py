@@ -6,6 +6,7 @@ that were wished for; and when nothing is held any more, two reads that agree be
 """
 
 from libs.kit.durations import HOUR_MS
+from libs.trading.execution.admission import outdated
 from libs.trading.execution.document import ZERO, CloseWish, Trade
 from libs.trading.execution.doubts import FILLS_MS, questions
 from libs.trading.execution.exits import (
@@ -39,7 +40,7 @@ from libs.trading.execution.sums import holding_of, last_trade_ms
 __all__ = ["Ask", "Cancel", "Fetch", "Move", "Note", "Permits", "Place", "Wait", "conditional_kind", "next_moves"]
 
 ALL_LEGS = frozenset((*STOP_LEGS, *TARGET_LEGS, "break_even", "trailing", "close", "entry"))
-PASSING = frozenset(("not_ready", "guard_silent"))
+PASSING = frozenset(("not_ready", "guard_silent", "price_unknown"))
 """Reasons that pass by themselves, as right after a start: an entry waits for that as long as its signal is valid."""
 LOOK_AGAIN_MS = 200
 SETTLED_MS = 60_000
@@ -93,7 +94,7 @@ def _why_not_entered(trade: Trade, now_ms: int, permits: Permits) -> str | None:
         return "expired"
     if permits.only_stops or not permits.entries:
         return permits.why_not or "risk_blocked"
-    return None
+    return None if permits.market is None else outdated(trade, permits.market, now_ms)
 
 
 def _open(position: Position, permits: Permits) -> list[Move]:

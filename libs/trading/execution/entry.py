@@ -55,7 +55,7 @@ def entered(wish: EntryWish, config: LiveConfig, terms: EntryTerms, naming: Nami
     quantity = risk / |price - stop|, down to a step: the backtester's rule, at the order venue's price. What the caps forbid is
     refused, not made smaller, so that 1 R means the same in every trade.
     """
-    bracket = on_ticks(wish.bracket, wish.direction, terms.filters.tick)
+    bracket = on_ticks(wish.bracket, terms.filters)
     sign = 1 if wish.direction == "long" else -1
     if sign * (terms.price - bracket.stop) <= 0:
         return refusal("stop_passed", f"{terms.price} against {bracket.stop}")

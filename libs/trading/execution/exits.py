@@ -151,10 +151,13 @@ def _levels(trade: Trade) -> Levels | None:
 
 
 def _held(position: Position, levels: Levels, filters: SymbolFilters) -> Held:
+    """What was closed by hand counts as never entered: the first target sells half of what there is to sell. Once it has sold
+    anything, a close that leaves too little to be split does not undo that it was reached."""
     holding = position.holding
-    first = first_part(holding.entered, filters) if levels.take_profit_1 is not None else ZERO
-    reached = holding.taken >= first if first else position.trade.reached_first
-    return Held(holding.entered, holding.taken, holding.left, reached)
+    entered = max(ZERO, holding.entered - (holding.exited - holding.by_exits))
+    first = first_part(entered, filters) if levels.take_profit_1 is not None else ZERO
+    reached = holding.taken >= first if first else position.trade.reached_first or holding.taken > ZERO
+    return Held(entered, holding.taken, holding.left, reached)
 
 
 def _remaining(trade: Trade, order: OurOrder) -> Decimal | None:

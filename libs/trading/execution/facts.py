@@ -30,7 +30,7 @@ RefusalVerdict = Literal[
     "listen_key",
     "account",
 ]
-"""The words of the port to an account (`libs.exchanges.trading.Verdict`), without "unknown", which is no refusal."""
+"""Why the venue refused, in words of no venue; what each means stands at the port to an account (`libs.exchanges.trading`)."""
 _ORDER_STATUS: dict[str, OrderStatus] = {
     "NEW": "new",
     "PARTIALLY_FILLED": "partially_filled",

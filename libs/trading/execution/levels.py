@@ -1,11 +1,11 @@
 """Where a live position is to be left, on the venue's ticks: from the bracket that its signal meant and what its entry paid."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
 from libs.trading.break_even import RoundTrip, break_even_price
-from libs.trading.execution.document import Bracket, Direction, Rules, Trade, Trailing
+from libs.trading.execution.document import Bracket, Rules, Trade, Trailing
 from libs.trading.execution.protection import Levels
 from libs.trading.filters import SymbolFilters
 
@@ -15,20 +15,15 @@ LEAST_CALLBACK, MOST_CALLBACK = Decimal("0.1"), Decimal(10)
 _HUNDRED = Decimal(100)
 
 
-def stop_on_tick(stop: Decimal, direction: Direction, tick: Decimal) -> Decimal:
-    """The tick at the stop or next to it on the side of the entry: rounding never adds to what is lost at the stop."""
-    rounding = ROUND_CEILING if direction == "long" else ROUND_FLOOR
-    return (stop / tick).to_integral_value(rounding) * tick
-
-
-def on_ticks(bracket: Bracket, direction: Direction, tick: Decimal) -> Bracket:
-    """The bracket in prices that an order may name: the stop towards the entry, targets at the nearest tick."""
+def on_ticks(bracket: Bracket, filters: SymbolFilters) -> Bracket:
+    """The bracket in prices that an order may name: each level at the nearest tick, as on paper and in a backtest, so that a
+    stop is touched by the same trades everywhere."""
     first, second = bracket.take_profit_1, bracket.take_profit_2
     return msgspec.structs.replace(
         bracket,
-        stop=stop_on_tick(bracket.stop, direction, tick),
-        take_profit_1=None if first is None else _nearest(first, tick),
-        take_profit_2=None if second is None else _nearest(second, tick),
+        stop=filters.price_on_tick(bracket.stop),
+        take_profit_1=None if first is None else filters.price_on_tick(first),
+        take_profit_2=None if second is None else filters.price_on_tick(second),
     )
 
 
@@ -82,7 +77,3 @@ def levels_of(trade: Trade, entry_average: Decimal | None) -> Levels | None:
         break_even = break_even_price(trade.direction, price, costs, rules.tick, bracket.take_profit_1)
     callback = None if trade.trailing is None else trade.trailing.callback_percent
     return Levels(bracket.stop, bracket.take_profit_1, bracket.take_profit_2, break_even, callback)
-
-
-def _nearest(price: Decimal, tick: Decimal) -> Decimal:
-    return (price / tick).to_integral_value(ROUND_HALF_EVEN) * tick

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from libs.trading.execution.admission import EntryMarket
 from libs.trading.execution.document import OurOrder
 from libs.trading.execution.facts import Fact
 
@@ -14,11 +15,12 @@ Subject = Literal["fills", "position", "funding"]
 class Permits:
     """What the account may do now. `entries`: nothing forbids one of this symbol; `why_not` one word otherwise. `only_stops`:
     from a break of the guard until its reset nothing is sent but a stop that is missing, and cancellations of what is left of a
-    flat position."""
+    flat position. `market`: what an entry is compared with before it is sent; None: with nothing."""
 
     entries: bool
     only_stops: bool = False
     why_not: str = ""
+    market: EntryMarket | None = None
 
 
 @dataclass(frozen=True, slots=True)

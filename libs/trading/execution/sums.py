@@ -32,12 +32,14 @@ _WISH_REASONS = {"hold_limit": "hold_expired", "break_even_passed": "break_even_
 @dataclass(frozen=True, slots=True)
 class Holding:
     """What the books say is held, base units. `entered` and `exited` by everybody; `taken`: by the first take-profit; `missing`:
-    filled by what the venue said of our orders, and not among the fills yet."""
+    filled by what the venue said of our orders, and not among the fills yet. `by_exits`: of `exited`, what targets and stops of
+    ours have sold; the rest was closed for somebody's wish, or by somebody else."""
 
     entered: Decimal
     exited: Decimal
     taken: Decimal
     missing: Decimal
+    by_exits: Decimal = ZERO
 
     @property
     def left(self) -> Decimal:
@@ -72,14 +74,15 @@ def holding_of(trade: Trade) -> Holding:
             by_order[fill.client_id] = by_order.get(fill.client_id, ZERO) + fill.quantity
         else:
             sums[fill.side] += fill.quantity
-    taken = missing = ZERO
+    taken = missing = by_exits = ZERO
     for order in trade.orders:
         by_fills = by_order.get(order.client_id, ZERO)
         amount = max(order.executed, by_fills)
         sums[order.side] += amount
         missing += amount - by_fills
         taken += amount if order.leg == "take_profit_1" else ZERO
-    return Holding(sums[into], sums[exit_side(trade)], taken, missing)
+        by_exits += amount if order.leg not in ("entry", "close") else ZERO
+    return Holding(sums[into], sums[exit_side(trade)], taken, missing, by_exits)
 
 
 def profit_of_trade(trade: Trade) -> Profit:

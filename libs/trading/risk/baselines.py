@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import msgspec
 
+from libs.kit.durations import DAY_MS
 from libs.trading.risk.inputs import UNKNOWN, Figure
 
-DAY_MS = 86_400_000
 ZERO = Decimal(0)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from libs.contracts.trading import RiskLevel
-from libs.trading.risk.baselines import DAY_MS
+from libs.kit.durations import DAY_MS, MINUTE_MS
 from libs.trading.risk.inputs import (
     MOST_AHEAD_MS,
     GuardInputs,
@@ -26,7 +26,6 @@ from libs.trading.risk.inputs import (
 from libs.trading.risk.limits import RiskLimits
 from libs.trading.risk.rule import ACTIONS, ActionKind, Verdict
 
-MINUTE_MS = 60_000
 MOST_STEP_MS = 10_000
 """What one look adds to the cooldown at most: neither a stopped guard nor a clock that jumps ahead waits for it."""
 UNCLEAR: frozenset[str] = frozenset(("unknown", "break"))

@@ -20,6 +20,8 @@ class StaleReads(RestFault):
     paths: tuple[str, ...] = (
         "/fapi/v3/positionRisk",
         "/fapi/v2/positionRisk",
+        "/fapi/v3/account",
+        "/fapi/v2/account",
         "/fapi/v1/openAlgoOrders",
         "/fapi/v1/algoOrder",
     )

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.money`: many seeds with a table of what was wrong, or one seed with everything that was said."""
+"""`python -m tests.chaos.money`: seeds, deaths at every await, with a table of what was wrong; or one with all that was said."""
 
 import argparse
 import multiprocessing
@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.chaos.money.fleet import be_quiet, replay, run_one
+from tests.chaos.money.fleet import be_quiet, die_once, replay, run_one
+from tests.chaos.money.lives import LIVES, Death, deaths, live
 from tests.chaos.money.run import Verdict
 
-_MOST_SHOWN = 20
+_MOST_SHOWN, _SEEDS = 20, 1000
 
 
 def main() -> int:
@@ -29,29 +30,41 @@ def main() -> int:
             {**os.environ, "PYTHONHASHSEED": "0"},
         )
     asked = _arguments()
+    be_quiet()
     if asked.seed is not None:
-        return _replay(asked.seed, asked.trace)
-    began = time.monotonic()
-    seeds = range(asked.first, asked.first + asked.seeds)
+        return _tell(f"seed {asked.seed}", replay(asked.seed), asked.trace)
+    if asked.life is not None:
+        death = Death(asked.life, asked.role, asked.awaits or 0)
+        return _tell(str(death), live(death, listens=True), asked.trace)
     console = Console()
     with multiprocessing.get_context("spawn").Pool(asked.workers, be_quiet) as pool:
-        told = track(pool.imap_unordered(run_one, seeds), "seeds", total=len(seeds), console=console)
-        return _report(console, told, began)
+        found = 0
+        if asked.awaits is None:
+            began, seeds = time.monotonic(), range(asked.first, asked.first + (asked.seeds or _SEEDS))
+            told = track(pool.imap_unordered(run_one, seeds), "seeds", total=len(seeds), console=console)
+            found |= _report(console, told, began)
+        if asked.awaits is not None or asked.seeds is None:
+            began, stride = time.monotonic(), max(1, asked.awaits or 1)
+            ends = [*deaths("executor", stride), *deaths("guard", stride)]
+            told = track(pool.imap_unordered(die_once, ends), "deaths", total=len(ends), console=console)
+            found |= _report(console, told, began)
+        return found
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.money", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000, help="how many (default 1000)")
+    parser.add_argument("--seeds", type=int, help=f"how many, and no deaths (default {_SEEDS}, and all deaths)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--seed", type=int, help="run this one only, and keep its trace")
-    parser.add_argument("--trace", type=Path, help="where the trace of --seed goes (default: standard output)")
+    parser.add_argument("--awaits", type=int, help="only deaths, at each so-many-th await; with --life: at that one")
+    parser.add_argument("--life", choices=[one.name for one in LIVES], help="this life only, and keep its trace")
+    parser.add_argument("--role", choices=("executor", "guard"), default="executor", help="who dies in --life")
+    parser.add_argument("--trace", type=Path, help="where the trace goes (default: standard output)")
     return parser.parse_args()
 
 
-def _replay(seed: int, file: Path | None) -> int:
-    be_quiet()
-    verdict = replay(seed)
+def _tell(name: str, verdict: Verdict, file: Path | None) -> int:
     text = "\n".join(verdict.trace) + "\n"
     if file is None:
         sys.stdout.write(text)
@@ -59,7 +72,7 @@ def _replay(seed: int, file: Path | None) -> int:
         file.write_text(text)
     for finding in verdict.findings:
         sys.stderr.write(f"{finding.kind}: {finding.what}\n")
-    sys.stderr.write(f"seed {seed}: {verdict.counts}, longest without a stop {verdict.longest_bare_ms} ms\n")
+    sys.stderr.write(f"{name}: {verdict.counts}, longest without a stop {verdict.longest_bare_ms} ms\n")
     return int(bool(verdict.findings))
 
 
@@ -74,23 +87,23 @@ def _report(console: Console, verdicts: Iterable[Verdict], began: float) -> int:
             bad.append(verdict)
             kinds.update({finding.kind for finding in verdict.findings})
     seconds = time.monotonic() - began
-    table = Table(title=f"{count} seeds in {seconds:.0f} s, {len(bad)} with findings")
+    table = Table(title=f"{count} runs in {seconds:.0f} s, {len(bad)} with findings")
     table.add_column("what")
     table.add_column("how many", justify="right")
     for name, number in total.items():
         table.add_row(name, str(number))
     table.add_row("longest without a stop, ms", str(longest))
     for kind, number in kinds.most_common():
-        table.add_row(f"seeds with {kind}", str(number), style="red")
+        table.add_row(f"runs with {kind}", str(number), style="red")
     console.print(table)
-    for verdict in sorted(bad, key=lambda one: one.seed)[:_MOST_SHOWN]:
+    for verdict in sorted(bad, key=lambda one: (one.name, one.seed))[:_MOST_SHOWN]:
         first = verdict.findings[0]
         console.print(
-            f"seed {verdict.seed}: {len(verdict.findings)} findings; first: {first.kind}: {first.what}", markup=False
+            f"{verdict.name}: {len(verdict.findings)} findings; first: {first.kind}: {first.what}", markup=False
         )
     if bad:
-        console.print("all of them: " + " ".join(str(seed) for seed in sorted(verdict.seed for verdict in bad)))
-        console.print("python -m tests.chaos.money --seed N tells one again")
+        console.print("all of them: " + ", ".join(sorted(verdict.name for verdict in bad)), markup=False)
+        console.print("python -m tests.chaos.money with these words tells one again", markup=False)
     return int(bool(bad))
 
 

@@ -55,9 +55,9 @@ class Exchange:
         self.desk = FaultDesk(None, self.seed)
         altered = AlteredMarket(self.market, self.desk)
         self.hub = Hub(altered, self.desk)
-        limits = RequestLimits(self.clock, _WEIGHT_LIMIT)
+        self.limits = RequestLimits(self.clock, _WEIGHT_LIMIT)
         plan = AccountPlan(name=ACCOUNT, balances={"USDT": Decimal(10_000)}, keys=(_KEY,))
-        premises = Premises(altered, self.clock, self.hub, limits, self.desk)
+        premises = Premises(altered, self.clock, self.hub, self.limits, self.desk)
         self.private: PrivateHalf = open_private_half(premises, KeyRing((plan,)), None)
         self.house = self.private.house
         self.house.on_change.append(self._changed)

@@ -6,6 +6,7 @@ import traceback
 import structlog
 
 from tests.chaos.money.findings import Finding
+from tests.chaos.money.lives import Death, live
 from tests.chaos.money.parties import RealParty
 from tests.chaos.money.run import Verdict, run_seed
 
@@ -22,6 +23,14 @@ def run_one(seed: int) -> Verdict:
         return run_seed(seed, RealParty)
     except Exception:
         return Verdict(seed, [Finding("crashed", traceback.format_exc(limit=-4))])
+
+
+def die_once(death: Death) -> Verdict:
+    """The same of a life with a death."""
+    try:
+        return live(death)
+    except Exception:
+        return Verdict(0, [Finding("crashed", traceback.format_exc(limit=-4))], words=death.words)
 
 
 def replay(seed: int) -> Verdict:

@@ -1,10 +1,11 @@
 """What the guard has of this world beside its account: a file that outlives it, and public questions."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from libs.exchanges import MarkPrice
 from libs.exchanges.flatten_orders import MarketLot
 from libs.trading.risk.memory import from_bytes, to_bytes
 from services.exchange_simulator.trading.filters import MOST_MARKET_STEPS, step_of, tick_of
@@ -13,7 +14,7 @@ from services.risk_guard.ports import SymbolRules
 from tests.chaos.money.exchange import ACCOUNT, Exchange
 from tests.chaos.money.processes import Process
 
-ASK_SECONDS = 0.04
+ASK_SECONDS, HEARD_LATE_SECONDS = 0.04, 0.06
 
 
 @dataclass
@@ -74,3 +75,25 @@ class PublicQuestions:
             for symbol in symbols
             if symbol in known
         }
+
+
+async def mark_prices(exchange: Exchange, hear: Callable[[Sequence[MarkPrice]], None]) -> None:
+    """The stream of all mark prices, each whole second, as a process hears it."""
+    while True:
+        await asyncio.sleep(1 - exchange.clock.now_ms() % 1000 / 1000 + HEARD_LATE_SECONDS)
+        now_ms = exchange.clock.now_ms() // 1000 * 1000
+        hear([_mark_price(exchange, symbol, now_ms) for symbol in exchange.market.symbols])
+
+
+def _mark_price(exchange: Exchange, symbol: str, now_ms: int) -> MarkPrice:
+    mark = exchange.house.prices.mark_price(symbol, now_ms).mark
+    return MarkPrice(
+        symbol=symbol,
+        event_time=now_ms,
+        mark_price=mark,
+        index_price=mark,
+        estimated_settle_price=None,
+        mark_price_average=None,
+        funding_rate=None,
+        next_funding_time=0,
+    )

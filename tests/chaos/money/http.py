@@ -63,6 +63,7 @@ class ServerRequest(dict[Any, Any]):
         self.remote, self.content_type = "127.0.0.1", ""
         self.transport = _Cut()
         self.match_info: dict[str, str] = {}
+        self.who = ""
 
     async def read(self) -> bytes:
         """Everything is in the query."""
@@ -124,6 +125,7 @@ class _Exchange:
 
     async def __aenter__(self) -> Answer:
         server, request = self.session.server, self.request
+        request.who = self.session.process.name
         self._said = f"{request.method} {request.path} {_parameters(request)}"
         server.tell(self.session.process.name, f"-> {self._said}")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

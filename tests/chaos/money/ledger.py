@@ -53,8 +53,8 @@ def _is(position: Position, opening: Booked) -> bool:
 
 
 def pieces(account: Account, documents: Mapping[str, Trade]) -> Iterator[Piece]:
-    """Positions of one-way mode, from flat to flat, or to where nothing but a stranger's is left. A fill that goes through zero
-    closes one and begins the next."""
+    """Positions from flat to flat, or to where nothing but a stranger's is left; legs of hedge mode each by itself. A fill that
+    goes through zero closes one and begins the next."""
     walk = _Walk({trade.signal_letters: trade.trade_id for trade in documents.values() if trade.signal_letters})
     adoptions = sorted(
         (opening.time_ms, trade.symbol, trade.trade_id)
@@ -86,7 +86,8 @@ class _Walk:
 
     def take(self, fill: Fill) -> Piece:
         request = fill.order.request
-        symbol, before = request.symbol, self.amounts[request.symbol]
+        symbol = request.symbol if request.position_side == "BOTH" else f"{request.symbol} {request.position_side}"
+        before = self.amounts[symbol]
         self.amounts[symbol] = after = before + SIGN[request.side] * fill.quantity
         tag = read_client_id(request.client_id)
         is_entry = tag is not None and tag.sender == "executor" and tag.leg == "entry"

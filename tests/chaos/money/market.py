@@ -28,25 +28,27 @@ _FUNDING_RATE = "0.00010000"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """When the market plays, ms of the venue's time; one funding is settled at `funding_ms`."""
+    """When the market plays, ms of the venue's time, and of what; one funding is settled at `funding_ms`."""
 
     seed: int
     start_ms: int
     end_ms: int
     funding_ms: int
+    symbols: tuple[str, ...] = SYMBOLS
 
 
 class JumpyMarket:
-    """A `MarketSource` that was made beforehand: all its trades are known, and none is told before its time."""
+    """A `MarketSource` that was made beforehand: all its trades are known, and none is told before its time. `given`: trades of
+    symbols whose prices are not left to chance."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, given: Mapping[str, TradeColumns] | None = None) -> None:
         self._stage = stage
-        self._rules = {symbol: profile_of(symbol).rules for symbol in SYMBOLS}
-        self._trades = {symbol: _path(stage, symbol) for symbol in SYMBOLS}
+        self._rules = {symbol: profile_of(symbol).rules for symbol in stage.symbols}
+        self._trades = {symbol: (given or {}).get(symbol) or _path(stage, symbol) for symbol in stage.symbols}
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        return SYMBOLS
+        return self._stage.symbols
 
     @property
     def rules(self) -> Mapping[str, SymbolRules]:
@@ -81,7 +83,7 @@ class JumpyMarket:
     def window(self, after_ms: int, until_ms: int, wanted: Sequence[int]) -> TradeWindow:
         parts, places = [], []
         for index in wanted:
-            trades = self._trades[SYMBOLS[index]]
+            trades = self._trades[self.symbols[index]]
             first, stop = np.searchsorted(trades.event_ms, (after_ms, until_ms), side="right")
             parts.append(trades.slice(int(first), int(stop)))
             places.append(np.full(int(stop - first), index, np.int32))
@@ -134,7 +136,7 @@ class JumpyMarket:
 
 def _path(stage: Stage, symbol: str) -> TradeColumns:
     """Trades from a minute before the stage on, so that there is a price from the beginning."""
-    chance = np.random.default_rng((stage.seed, SYMBOLS.index(symbol)))
+    chance = np.random.default_rng((stage.seed, stage.symbols.index(symbol)))
     profile = profile_of(symbol)
     rules = profile.rules
     span = stage.end_ms - stage.start_ms + BEFORE_MS

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from libs.contracts.commands import CommandIssued
 from libs.contracts.event import Event
 from libs.contracts.market import FeedStatusChanged
 from libs.contracts.trading import ExecutorReported, LiveTradeChanged, RiskStateChanged
@@ -19,30 +20,30 @@ from services.executor.ports import Ports
 from services.risk_guard.guard import Guard
 from services.risk_guard.ports import GuardParts
 from tests.chaos.money.exchange import ACCOUNT
-from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions
+from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions, mark_prices
 from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Role
 from tests.chaos.money.ports import BusOutlet, Prices, Time
 from tests.chaos.money.processes import Process
 from tests.chaos.money.remote_books import RemoteBooks
-from tests.chaos.money.world import EXECUTOR, RISK, SIGNALS, TRADES, World
+from tests.chaos.money.world import COMMANDS, EXECUTOR, RISK, SIGNALS, TRADES, World
 from tests.fakes.memory_books import MemoryBooks, MemoryDatabase
 
 INSTALLATION = "here"
-PLACE = ("signals of this run", 0)
+PLACE, WORDS_PLACE = ("signals of this run", 0), ("commands of this run", 0)
 
 
-class NoKeys:
-    """Nobody commands."""
+class AnyKey:
+    """Whoever signs is trusted: what signatures are worth is tested elsewhere."""
 
     def problem(self, name: str, payload: bytes, signature: str) -> None:
-        raise AssertionError("there are no commands in a run")
+        return None
 
 
 def config_of(world: World) -> LiveConfig:
     """What may trade; what becomes of strangers' positions is another one in each run."""
     policies: tuple[ForeignPolicy, ...] = ("pause", "ignore", "adopt")
-    policy = world.chance("policy").choice(policies)
+    policy = world.plan.policy if world.plan.policy is not None else world.chance("policy").choice(policies)
     return LiveConfig(
         version=1,
         strategies=(STRATEGY,),
@@ -100,13 +101,14 @@ class RealParty:
         outlet = BusOutlet(world.bus, process, _executor_topic)
         ports = Ports(way, line.account, outlet, Time(line.clock), Prices(world.exchange))
         options = Options(ACCOUNT, "demo", INSTALLATION, process.name)
-        executor = Executor(ports, options, NoKeys(), config_of(world))
+        executor = Executor(ports, options, AnyKey(), config_of(world))
         async with asyncio.TaskGroup() as group:
             group.create_task(executor.run())
             group.create_task(outlet.run())
             group.create_task(line.user_stream(executor).run())
             group.create_task(_risk(world, executor))
             group.create_task(_signals(world, executor))
+            group.create_task(_commands(world, executor))
 
     # --- guard ------------------------------------------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ class RealParty:
             keeper=keeper,
             outlet=outlet,
             clock=line.clock,
-            keys=NoKeys(),
+            keys=AnyKey(),
         )
         guard = Guard(parts, keeper.load())
         outlet.sent = guard.on_sent
@@ -130,8 +132,10 @@ class RealParty:
             group.create_task(guard.run())
             group.create_task(outlet.run())
             group.create_task(line.user_stream(guard).run())
+            group.create_task(mark_prices(world.exchange, guard.on_marks))
             group.create_task(_reports(world, guard))
             group.create_task(_trades(world, guard))
+            group.create_task(_words(world, guard))
             group.create_task(_surroundings(world, guard))
 
 
@@ -155,6 +159,15 @@ async def _trades(world: World, guard: Guard) -> None:
             offset += 1
             if isinstance(event, LiveTradeChanged):
                 guard.on_trade(event, (TRADES, offset))
+
+
+async def _words(world: World, guard: Guard) -> None:
+    offset = guard.memory.offsets.get(COMMANDS, 0)
+    while True:
+        for event in await world.bus.after(COMMANDS, offset):
+            offset += 1
+            if isinstance(event, CommandIssued):
+                guard.on_command(event, (COMMANDS, offset))
 
 
 async def _surroundings(world: World, guard: Guard) -> None:
@@ -194,6 +207,17 @@ async def _signals(world: World, executor: Executor) -> None:
             offset += 1
             records.append((event, Came(PLACE, offset)))
         await executor.on_signals(records)
+
+
+async def _commands(world: World, executor: Executor) -> None:
+    await executor.ready.wait()
+    offset = executor.offsets.get(WORDS_PLACE, 0)
+    while True:
+        records = []
+        for event in await world.bus.after(COMMANDS, offset):
+            offset += 1
+            records.append((event, Came(WORDS_PLACE, offset)))
+        await executor.on_commands(records)
 
 
 async def _risk(world: World, executor: Executor) -> None:

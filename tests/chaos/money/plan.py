@@ -6,8 +6,10 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
 from libs.contracts.signals import SignalScored
+from libs.trading.execution.config import ForeignPolicy
 from services.exchange_simulator.faults.plan import FAULT, AnyFault
 from tests.chaos.money.market import SYMBOLS, JumpyMarket
+from tests.chaos.money.people import Word, deeds_of
 
 Role = Literal["executor", "second", "guard"]
 BlowKind = Literal["kill", "stop", "second", "database", "broker"]
@@ -39,13 +41,17 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Of one run. Faults have their time of the venue in them."""
+    """Of one run. Faults have their time of the venue in them. `calm_ms`: from then on nothing happens any more; `policy`: what
+    is done about strangers' positions, None: another thing in each run."""
 
     seed: int
     start_ms: int
     signals: tuple[Given, ...]
     faults: tuple[AnyFault, ...]
     blows: tuple[Blow, ...]
+    calm_ms: int = CALM_MS
+    policy: ForeignPolicy | None = None
+    words: tuple[Word, ...] = ()
 
 
 def plan_of(seed: int, start_ms: int, market: JumpyMarket) -> Plan:
@@ -55,7 +61,15 @@ def plan_of(seed: int, start_ms: int, market: JumpyMarket) -> Plan:
     moments = [given.at_ms for given in signals]
     faults = [_fault(chance, start_ms, moments, market) for _ in range(chance.choice((0, 1, 2, 3, 5, 8)))]
     blows = [_blow(chance, moments) for _ in range(chance.choice((0, 0, 1, 2, 3, 5)))]
-    return Plan(seed, start_ms, tuple(signals), tuple(faults), tuple(sorted(blows, key=lambda blow: blow.at_ms)))
+    deeds = deeds_of(seed, start_ms, market)
+    return Plan(
+        seed,
+        start_ms,
+        tuple(signals),
+        (*faults, *deeds.faults),
+        tuple(sorted(blows, key=lambda blow: blow.at_ms)),
+        words=deeds.words,
+    )
 
 
 # --- signals ----------------------------------------------------------------------------------------------------------

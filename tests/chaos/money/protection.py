@@ -26,12 +26,12 @@ def covered(account: Account, position: Position) -> bool:
     return total >= abs(position.amount)
 
 
-def is_strangers(account: Account, symbol: str) -> bool:
-    """Whether what is held of the symbol was begun by somebody else's order: from flat, or by turning ours around."""
+def is_strangers(account: Account, position: Position) -> bool:
+    """Whether a position was begun by somebody else's order: from flat, or by turning ours around."""
     amount, strangers = ZERO, False
     for fill in account.book.fills:
         request = fill.order.request
-        if request.symbol != symbol:
+        if (request.symbol, request.position_side) != (position.symbol, position.side):
             continue
         before, amount = amount, amount + SIGN[request.side] * fill.quantity
         if not before or before * amount < 0:
@@ -51,28 +51,30 @@ class Protection:
     findings: list[Finding] = field(default_factory=list)
     longest_ms: int = 0
     excused_ms: dict[str, int] = field(default_factory=dict)
-    _bare: dict[str, int] = field(default_factory=dict)
-    _blamed: dict[str, Decimal] = field(default_factory=dict)
+    _bare: dict[tuple[str, str], int] = field(default_factory=dict)
+    _blamed: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     _last_ms: int = 0
 
     def tick(self, now_ms: int) -> None:
         """Look at all positions; call it at every change and a few times a second."""
         account = self.account()
         passed, self._last_ms = now_ms - self._last_ms if self._last_ms else 0, now_ms
-        held = {position.symbol: position for position in account.held()}
-        for symbol in [symbol for symbol in self._bare if symbol not in held or covered(account, held[symbol])]:
-            del self._bare[symbol]
-            self._blamed.pop(symbol, None)
-        for symbol, position in held.items():
+        held = {(position.symbol, position.side): position for position in account.held()}
+        for key in [key for key in self._bare if key not in held or covered(account, held[key])]:
+            del self._bare[key]
+            self._blamed.pop(key, None)
+        for key, position in held.items():
             if covered(account, position):
                 continue
-            if (excuse := self.excuse(is_strangers(account, symbol))) is not None:
-                self._bare[symbol] = now_ms
+            if (excuse := self.excuse(is_strangers(account, position))) is not None:
+                self._bare[key] = now_ms
                 self.excused_ms[excuse] = self.excused_ms.get(excuse, 0) + passed
                 continue
-            bare_ms = now_ms - self._bare.setdefault(symbol, now_ms)
+            bare_ms = now_ms - self._bare.setdefault(key, now_ms)
             self.longest_ms = max(self.longest_ms, bare_ms)
-            if bare_ms > LONGEST_BARE_MS and symbol not in self._blamed:
-                self._blamed[symbol] = position.amount
-                what = f"{symbol}: {position.amount} without a covering stop for more than {LONGEST_BARE_MS} ms"
+            if bare_ms > LONGEST_BARE_MS and key not in self._blamed:
+                self._blamed[key] = position.amount
+                what = (
+                    f"{position.symbol}: {position.amount} without a covering stop for more than {LONGEST_BARE_MS} ms"
+                )
                 self.findings.append(Finding("bare_position", what, now_ms))

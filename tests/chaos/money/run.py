@@ -5,18 +5,20 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from libs.contracts.trading import ExecutorReported, RiskStateChanged
 from tests.chaos.money.bus import Bus
 from tests.chaos.money.exchange import TICK_MS, Exchange
 from tests.chaos.money.excuses import closes_the_venue, hides_positions
 from tests.chaos.money.findings import Finding
 from tests.chaos.money.judge import Outcome, judge
 from tests.chaos.money.market import JumpyMarket, Stage
-from tests.chaos.money.plan import CALM_MS, LONGEST_MS, Plan, Role, plan_of
+from tests.chaos.money.people import issued
+from tests.chaos.money.plan import LONGEST_MS, Plan, Role, plan_of
 from tests.chaos.money.processes import task_of_a_process
 from tests.chaos.money.protection import Protection
 from tests.chaos.money.trace import Trace
 from tests.chaos.money.virtual_time import Stalled, VirtualClock, run_virtually
-from tests.chaos.money.world import SIGNALS, Blows, Keeper, Party, World, keeper
+from tests.chaos.money.world import COMMANDS, EXECUTOR, RISK, SIGNALS, Blows, Keeper, Party, World, keeper
 
 FUNDING_MS = 90_000
 START_MS = 1_763_712_000_000 - FUNDING_MS
@@ -25,13 +27,22 @@ START_MS = 1_763_712_000_000 - FUNDING_MS
 
 @dataclass
 class Verdict:
-    """`counts`: what happened in the run, so that nobody takes an empty one for a good one."""
+    """`counts`: what happened in the run, so that nobody takes an empty one for a good one; `awaits`: how many of them the last
+    process of each role has come back from; `exits`: why trades were left; `words`: what tells it again, of a seed its number."""
 
     seed: int
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     longest_bare_ms: int = 0
+    awaits: dict[Role, int] = field(default_factory=dict)
+    exits: tuple[str | None, ...] = ()
+    words: str = ""
     trace: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The words that tell it again."""
+        return self.words or f"--seed {self.seed}"
 
 
 Planner = Callable[[int, int, JumpyMarket], Plan]
@@ -39,12 +50,22 @@ Planner = Callable[[int, int, JumpyMarket], Plan]
 
 def run_seed(seed: int, party: Callable[[], Party], *, listens: bool = False, plan: Planner = plan_of) -> Verdict:
     """Run it. `listens`: keep the trace."""
-    random.seed(seed)
+    market = JumpyMarket(stage_of(seed))
+    return run_plan(plan(seed, START_MS, market), market, party, listens=listens)
+
+
+def stage_of(seed: int) -> Stage:
+    """When that seed's market plays."""
+    return Stage(seed, START_MS, START_MS + LONGEST_MS + 60_000, START_MS + FUNDING_MS)
+
+
+def run_plan(plan: Plan, market: JumpyMarket, party: Callable[[], Party], *, listens: bool = False) -> Verdict:
+    """Run what is planned, on that market."""
+    random.seed(plan.seed)
     clock = VirtualClock(START_MS)
-    market = JumpyMarket(Stage(seed, START_MS, START_MS + LONGEST_MS + 60_000, START_MS + FUNDING_MS))
     trace = Trace(clock.now_ms, START_MS, listens)
-    verdict = Verdict(seed, trace=trace.lines)
-    run = _Run(plan(seed, START_MS, market), clock, market, trace, party(), verdict)
+    verdict = Verdict(plan.seed, trace=trace.lines)
+    run = _Run(plan, clock, market, trace, party(), verdict)
     try:
         run_virtually(clock, run.main)
     except Stalled as error:
@@ -77,7 +98,13 @@ class _Run:
         for role in ("executor", "guard"):
             self._start(role)
         blows = Blows(self.world, self.keepers, lambda: self._start("second"))
-        for coroutine in (exchange.run(), self._watch(), self._give_signals(), blows.run(self.plan.start_ms)):
+        for coroutine in (
+            exchange.run(),
+            self._watch(),
+            self._give_signals(),
+            self._speak(),
+            blows.run(self.plan.start_ms),
+        ):
             self._tasks.add(asyncio.create_task(coroutine))
         await self._until_over()
         self._judge()
@@ -93,6 +120,17 @@ class _Run:
             self.trace.tell("engine", f"signal {given.signal.event_id} {given.signal.direction} {given.signal.state}")
             self.world.bus.put(SIGNALS, given.signal)
 
+    async def _speak(self) -> None:
+        bus = self.world.bus
+        for number, word in enumerate(self.plan.words):
+            await asyncio.sleep(max(0, self.plan.start_ms + word.at_ms - self.clock.now_ms()) / 1000)
+            reports = [one for one in bus.log(EXECUTOR) if isinstance(one, ExecutorReported)]
+            states = [one for one in bus.log(RISK) if isinstance(one, RiskStateChanged)]
+            version = reports[-1].config_version if reports else 0
+            event = issued(word, self.clock.now_ms(), (number, version, states[-1].break_number if states else 0))
+            self.trace.tell("somebody", f"{event.command} {event.arguments}")
+            bus.put(COMMANDS, event)
+
     async def _watch(self) -> None:
         while True:
             self.protection.tick(self.clock.now_ms())
@@ -100,7 +138,7 @@ class _Run:
 
     async def _until_over(self) -> None:
         """Calm, every signal told and every document final, twice with some seconds between; or too late."""
-        last_ms = max(CALM_MS, *(given.at_ms for given in self.plan.signals))
+        last_ms = max([self.plan.calm_ms, *(given.at_ms for given in self.plan.signals)])
         await asyncio.sleep((self.plan.start_ms + last_ms - self.clock.now_ms()) / 1000 + 5)
         calm = 0
         while calm < 3 and self.clock.now_ms() < self.plan.start_ms + LONGEST_MS:
@@ -145,6 +183,8 @@ class _Run:
         crashes = [what for one in self.keepers.values() for what in one.crashes]
         verdict.findings += [Finding("crashed", what) for what in crashes]
         verdict.longest_bare_ms = self.protection.longest_ms
+        verdict.awaits = {role: one.process.steps for role, one in self.keepers.items()}
+        verdict.exits = tuple(trade.exit_reason for trade in documents.values())
         states = [trade.state for trade in documents.values()]
         verdict.counts = {
             "signals": len(self._emitted()),

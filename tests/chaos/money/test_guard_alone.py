@@ -12,9 +12,9 @@ from services.risk_guard.guard import Guard
 from services.risk_guard.ports import GuardParts
 from tests.chaos.money.exchange import ACCOUNT, Exchange
 from tests.chaos.money.excuses import closes_the_venue
-from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions
+from tests.chaos.money.guard_ports import GuardFiles, PublicQuestions, mark_prices
 from tests.chaos.money.market import SYMBOLS, JumpyMarket, Stage
-from tests.chaos.money.parties import INSTALLATION, NoKeys
+from tests.chaos.money.parties import INSTALLATION, AnyKey
 from tests.chaos.money.plan import venue_fault
 from tests.chaos.money.processes import Process, task_of_a_process
 from tests.chaos.money.protection import Protection
@@ -94,12 +94,13 @@ class _Alone:
             keeper=keeper,
             outlet=self.told,
             clock=line.clock,
-            keys=NoKeys(),
+            keys=AnyKey(),
         )
         guard = Guard(parts, keeper.load())
         async with asyncio.TaskGroup() as group:
             group.create_task(guard.run())
             group.create_task(line.user_stream(guard).run())
+            group.create_task(mark_prices(self.exchange, guard.on_marks))
 
     async def _watch(self) -> None:
         while True:

@@ -14,7 +14,7 @@ SEED = 11
 
 def quiet(seed: int, start_ms: int, market: JumpyMarket) -> Plan:
     """Signals alone."""
-    return replace(plan_of(seed, start_ms, market), faults=(), blows=())
+    return replace(plan_of(seed, start_ms, market), faults=(), blows=(), words=())
 
 
 def verdict(mistake: Mistake) -> Verdict:

@@ -16,7 +16,7 @@ from tests.chaos.money.processes import Process
 from tests.chaos.money.trace import Trace
 from tests.chaos.money.virtual_time import VirtualClock
 
-SIGNALS, RISK, EXECUTOR, TRADES = "signals", "risk", "executor", "trades"
+SIGNALS, RISK, EXECUTOR, TRADES, COMMANDS = "signals", "risk", "executor", "trades", "commands"
 
 
 @dataclass

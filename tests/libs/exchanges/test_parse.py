@@ -56,6 +56,20 @@ def test_recorded_mark_prices_across_a_funding_are_read_whole() -> None:
     assert parsed.market.newest_event_time == marks[-1].event_time
 
 
+def test_mark_prices_of_all_symbols_come_as_one_list() -> None:
+    payloads = recorded("um_btcusdt_trades_mark_20230405T0000.raw.gz", "markPrice")[:2]
+    together = b"[" + b",".join(payloads).replace(b"BTCUSDT", b"ETHUSDT", 1) + b"]"
+    parsed = parse_batch([together])
+    assert (parsed.malformed, parsed.replies) == ([], [])
+    assert [one.symbol for one in parsed.market.mark_prices] == ["ETHUSDT", "BTCUSDT"]
+    assert parsed.market.mark_prices == [
+        msgspec.structs.replace(one, symbol=symbol)
+        for one, symbol in zip(parse_batch(payloads).market.mark_prices, ("ETHUSDT", "BTCUSDT"), strict=True)
+    ]
+    broken = b'[{"e":"markPriceUpdate"}]'
+    assert [payload for payload, _ in parse_batch([broken]).malformed] == [broken]
+
+
 def test_recorded_trades_as_aggregate_trades_keep_every_field() -> None:
     with gzip.open(RECORDINGS / "um_btcusdt_aggtrades_derived_20240808.csv.gz", "rt") as lines:
         rows = [line.strip().split(",") for line in lines][1:200]

@@ -162,6 +162,33 @@ async def test_twenty_symbols_are_read_and_agree_within_ten_seconds(tmp_path: Pa
         print(f"{TWENTY} symbols: {seconds:.2f} s")
 
 
+async def test_a_look_at_some_symbols_finds_what_a_look_at_all_does(tmp_path: Path) -> None:
+    """Where nothing rests elsewhere but what the list of positions names; and then for less weight."""
+    async with books(tmp_path, 3) as at:
+        first, second, third = at.filters
+        await asyncio.gather(at.enter(first), at.enter(second))
+        price = at.filters[third].price_on_tick(at.prices[third] * Decimal("0.8"))
+        limits = at.filters[third]
+        quantity = (NOTIONAL / price / limits.quantity_step).to_integral_value(ROUND_UP) * limits.quantity_step
+        await at.account.trading.place(NewOrder(third, "BUY", quantity, "somebody-1", price=price))
+        whole = await at.view.picture()
+        assert {one.symbol for one in whole.orders} == {third}
+        assert {one.symbol for one in whole.conditionals} == {first, second}
+        some = await at.view.picture(among={first, second})
+        assert {one.seen.client_id for one in some.resting()} == {one.seen.client_id for one in whole.resting()}
+        assert {one.symbol for one in some.positions} == {first, second}
+        fewer = await at.view.picture(among={first})
+        assert {one.symbol for one in fewer.conditionals} == {first, second}, "a position is reason enough"
+
+
+async def test_a_symbol_that_the_venue_does_not_know_hides_no_other(tmp_path: Path) -> None:
+    async with books(tmp_path, 2) as at:
+        first, _ = at.filters
+        await at.enter(first)
+        found = await at.view.picture(among={first, "GONEUSDT"})
+        assert {one.symbol for one in found.conditionals} == {first}
+
+
 async def test_what_others_did_is_told_apart(tmp_path: Path) -> None:
     async with books(tmp_path) as at:
         symbol = next(iter(at.filters))

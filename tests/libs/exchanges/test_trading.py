@@ -22,7 +22,7 @@ from libs.exchanges.binance.verdicts import CODES, VERDICT_OF, judged
 from libs.exchanges.credentials import Credentials, HmacSigner
 from libs.exchanges.errors import MalformedAnswer, RateLimited, VenueError, VenueUnavailable
 from libs.exchanges.limiter import Limiter
-from libs.exchanges.trading import NewConditional, NewOrder, NotSent, OrderRefused, OutcomeUnknown
+from libs.exchanges.trading import FeeRates, NewConditional, NewOrder, NotSent, OrderRefused, OutcomeUnknown
 from libs.exchanges.user_events import AccountTold, AlgoTold, LeverageTold, OrderTold, StreamExpired, UserEvent
 from libs.kit.clock import VenueClock
 from tests.services.exchange_simulator.running import Running, running
@@ -90,6 +90,24 @@ async def test_an_entry_its_stop_and_its_end(tmp_path: Path) -> None:
         assert await account.executions(SYMBOL, from_id=fills[1].trade_id) == fills[1:]
 
 
+async def test_holdings_are_balances_and_positions_of_one_moment(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.account.place(NewOrder(SYMBOL, "SELL", Decimal("0.013"), "x1-short"))
+        found = await at.account.holdings()
+        [held], [listed] = found.positions, await at.account.positions()
+        assert (held.symbol, held.position_side, held.amount) == (listed.symbol, listed.position_side, listed.amount)
+        assert (held.updated_ms, held.liquidation_price) == (listed.updated_ms, Decimal(0))
+        # The mark price goes on between both questions, the entry price does not.
+        assert abs(held.entry_price - listed.entry_price) < Decimal("0.001")
+        assert abs(held.mark_price / listed.mark_price - 1) < Decimal("0.01")
+        assert abs(held.unrealised - held.amount * (held.mark_price - held.entry_price)) < Decimal("0.0001")
+        assert [(one.asset, one.wallet) for one in found.balances] == [
+            (one.asset, one.wallet) for one in await at.account.balances()
+        ]
+        await at.account.place(NewOrder(SYMBOL, "BUY", Decimal("0.013"), "x1-out", reduce_only=True))
+        assert [one for one in (await at.account.holdings()).positions if one.amount] == []
+
+
 async def test_what_is_not_there_is_none_and_a_second_cancel_is_gone(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         account = at.account
@@ -111,6 +129,7 @@ async def test_terms_are_read_and_set_and_set_again(tmp_path: Path) -> None:
         await at.account.set_margin_type(SYMBOL, "ISOLATED")
         terms = await at.account.symbol_terms(SYMBOL)
         assert (terms.leverage, terms.margin_type) == (7, "ISOLATED")
+        assert await at.account.fee_rates(SYMBOL) == FeeRates(taker=Decimal("0.0005"), maker=Decimal("0.0002"))
         assert not (await at.account.account_terms()).is_hedged
         rights = await at.account.key_rights()
         assert (rights.may_trade, rights.may_withdraw, rights.may_transfer) == (True, False, False)
@@ -381,3 +400,12 @@ def test_a_field_that_does_not_apply_is_empty_and_hides_no_other_order() -> None
     assert found.trigger_price == found.quantity == 0
     with pytest.raises(MalformedAnswer):
         answers.algos(json.dumps([row | {"quantity": " 1_0 "}]).encode())
+
+
+@pytest.mark.parametrize(
+    ("taker", "maker"), [("0.02", "0.0002"), ("-0.0001", "0.0002"), ("0.0005", "-0.5"), ("NaN", "0")]
+)
+def test_rates_of_fees_that_no_venue_has_are_no_answer(taker: str, maker: str) -> None:
+    body = f'{{"symbol":"BTCUSDT","makerCommissionRate":"{maker}","takerCommissionRate":"{taker}"}}'.encode()
+    with pytest.raises(MalformedAnswer):
+        answers.fee_rates(body)

@@ -118,6 +118,7 @@ def test_each_kind_of_message_has_its_stream_name() -> None:
     ]
     everything = Subscription(every_forced_order=True, mark_prices=("BTCUSDT",))
     assert stream_names(everything) == ["btcusdt@markPrice@1s", "!forceOrder@arr"]
+    assert stream_names(Subscription(every_mark_price=True)) == ["!markPrice@arr@1s"]
 
 
 def test_more_streams_than_a_connection_may_carry_are_refused_before_anything_is_opened() -> None:

@@ -65,6 +65,18 @@ def test_another_persons_key_signs_nothing_for_ada(tmp_path: Path, trusted: Trus
     assert trusted.problem("ada", b"x", eve.sign(b"x")) == "wrong_signature"
 
 
+def test_a_private_key_that_is_given_by_mistake_is_not_quoted(tmp_path: Path, trusted: TrustedFolder) -> None:
+    key = new_key(tmp_path / "mine", "ada")
+    private = (tmp_path / "mine/ada.key").read_text()
+    for text in (private, f"ada {private}", f"{key.public[:40]} {private}"):
+        with pytest.raises(ConfigurationError, match=r"private key|no public key") as caught:
+            trusted.trust(text)
+        assert not any(line in str(caught.value) for line in private.splitlines())
+    with pytest.raises(ConfigurationError, match="this is a private key") as caught:
+        trusted.trust(private)
+    assert "give NAME.pub" in str(caught.value)
+
+
 def test_who_is_revoked_counts_no_longer_at_once(tmp_path: Path, trusted: TrustedFolder) -> None:
     key = new_key(tmp_path / "mine", "ada")
     trusted.trust(key.public)

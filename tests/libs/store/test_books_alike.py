@@ -14,6 +14,8 @@ from libs.store import migrate
 from libs.store.engine import Engine, create_engine, write_session
 from libs.store.live import PostgresBooks
 from libs.trading.execution.books import (
+    GUARD_BROKE,
+    GUARD_WORKS,
     Books,
     ConfigTaken,
     Kept,
@@ -49,10 +51,16 @@ STATEMENTS = st.builds(
     st.integers(0, 20),
     st.lists(st.sampled_from([0, 1, 2]), max_size=3),
 )
+EVENTS = st.builds(
+    lambda name, kind, after_ms: LiveEvent(name, kind, NOW_MS + after_ms, {}),
+    st.sampled_from("abcd"),
+    st.sampled_from(["seen", GUARD_BROKE, GUARD_WORKS]),
+    st.integers(0, 2),
+)
 PAGES = st.builds(
     Page,
     st.lists(TRADES, max_size=2),
-    st.lists(st.builds(lambda name: LiveEvent(name, "seen", NOW_MS, {}), st.sampled_from("ab")), max_size=2),
+    st.lists(EVENTS, max_size=2),
     st.lists(COMMANDS, max_size=2),
     st.dictionaries(st.tuples(st.just("topic"), st.integers(0, 1)), st.integers(0, 9), max_size=2),
     st.none()
@@ -104,7 +112,8 @@ def _plain(kept: Kept) -> object:
         (trade.trade_id, trade.state, str(trade.quantity), replaced(trade, account="main")) for trade in kept.trades
     )
     lately = sorted((trade.trade_id, trade.state) for trade in kept.lately)
-    return trades, kept.ended, lately, kept.config, dict(kept.offsets), dict(kept.nonces), kept.statement_until_ms
+    known = (kept.config, dict(kept.offsets), dict(kept.nonces), kept.statement_until_ms, kept.guard_broke)
+    return trades, kept.ended, lately, *known
 
 
 async def _answer(desk: Desk, call: tuple[str, int, Page]) -> object:

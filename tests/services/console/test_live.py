@@ -16,13 +16,14 @@ from libs.store.live import PostgresBooks
 from libs.streaming.admin import ensure_topics
 from libs.trading.commands import ChangeConfig
 from libs.trading.execution.books import Page
-from libs.trading.execution.config import LiveConfig
+from libs.trading.execution.config import LiveConfig, SymbolOverride
 from libs.trading.execution.config_change import changed_config
+from services.console.live_change import Names, doubts
 from tests.libs.store.live_trades import COMMAND
 from tests.services.console.running import call_console
 from tests.support.obeying_service import ObeyingService
 
-pytestmark = pytest.mark.integration
+HERE = Names(frozenset({"v51", "v52"}), frozenset({"BTCUSDT", "ETHUSDT"}))
 
 
 async def keep(database_url: str, config: LiveConfig) -> None:
@@ -64,13 +65,29 @@ async def _executor(
     await asyncio.gather(running, return_exceptions=True)
 
 
+def test_a_name_that_nobody_here_knows_is_told_with_those_that_there_are() -> None:
+    config = LiveConfig(
+        strategies=("v51", "v15"), symbols=("BTCUSDT",), blacklist=("ETHUSD",), overrides={"XUSDT": SymbolOverride()}
+    )
+    assert doubts(config, HERE) == [
+        "v15: not in force (there are v51, v52)",
+        "ETHUSD, XUSDT: not followed (there are BTCUSDT, ETHUSDT)",
+    ]
+    assert doubts(LiveConfig(strategies=("v52",), blacklist=("ETHUSDT",)), HERE) == []
+
+
+@pytest.mark.integration
 async def test_a_change_is_of_the_version_that_was_seen_and_history_tells_who_made_it(
     executor: ObeyingService, database_url: str
 ) -> None:
     shown = await asyncio.to_thread(call_console, "live", "show")
     assert "account main, as shipped: no strategy trades" in shown.stdout
+    never = await asyncio.to_thread(call_console, "live", "history")
+    assert (never.returncode, never.stdout) == (0, "as shipped: no strategy trades\n")
     done = await asyncio.to_thread(call_console, "live", "set", "strategies=v51,v52", "risk_per_trade=20")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "change_config is done")
+    assert done.stdout.splitlines()[-2:] == ["  strategies: none → v51,v52", "  risk_per_trade: 10 → 20"]
+    assert "v51, v52: not in force (there are none)" in done.stderr, "said, and done all the same"
     [first] = executor.obeyed
     assert first == ChangeConfig(0, {"strategies": "v51,v52", "risk_per_trade": "20"})
     assert isinstance(first, ChangeConfig)
@@ -94,12 +111,14 @@ async def test_a_change_is_of_the_version_that_was_seen_and_history_tells_who_ma
     assert "risk_per_trade: 10 → 20 a try" in " ".join(told.split())
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
         ("leverage=500", "leverage must be at most 125"),
         ("hope=1", "hope is no setting"),
         ("version=9", "version is no"),
+        ("overrides.BTCUSDT=3", "a symbol has risk_per_trade"),
     ],
 )
 async def test_a_change_that_cannot_count_is_not_even_sent(executor: ObeyingService, change: str, hint: str) -> None:

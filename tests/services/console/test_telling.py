@@ -118,6 +118,7 @@ async def test_what_is_refused_exits_with_one_and_says_why(desk: Desk) -> None:
 async def test_flatten_asks_first(desk: Desk) -> None:
     done = await desk.run("risk", "flatten", "all")
     assert (done.returncode, desk.guard.obeyed) == (1, [])
+    assert "nothing was sent: answer y, or write --yes" in done.stderr
     assert await end_offset(desk.bootstrap, COMMAND.name, 0) == 0
     assert (await desk.run("risk", "flatten", "all", "--yes")).returncode == 0
     assert (await desk.run("risk", "flatten", "ethusdt", "-y")).returncode == 0
@@ -166,7 +167,7 @@ async def test_status_and_test_say_what_the_guard_says_and_whether_it_lives(desk
 async def test_a_command_on_a_position_is_for_the_trade_that_stands_there_now(desk: Desk) -> None:
     trade = REPORT.held[0]
     done = await desk.run("positions", "list")
-    assert (done.returncode, done.stdout) == (1, "the executor has never spoken\n")
+    assert (done.returncode, done.stdout) == (1, "no executor has ever spoken of account main\n")
     await desk.say(EXECUTOR, REPORT)
     done = await desk.run("positions", "list")
     assert (done.returncode, "BTCUSDT ▼ short open 0.020" in " ".join(done.stdout.split())) == (0, True)

@@ -101,8 +101,8 @@ class Executing:
             await self.ready()
 
     async def signal_lost(self, event: SignalScored) -> None:
-        """One comes to an executor that may do nothing any more: it ends, and sends nothing."""
-        with suppress(BaseExceptionGroup, asyncio.CancelledError, TimeoutError):
+        """One comes to an executor that may do nothing any more: it ends, or takes up nothing any more, and sends nothing."""
+        with suppress(BaseExceptionGroup, asyncio.CancelledError, TimeoutError, RuntimeError):
             await asyncio.wait_for(self.signal(event), 2.0)
 
     async def ready(self) -> None:
@@ -127,10 +127,15 @@ class Executing:
 
     async def trade_refused(self, event: SignalScored, reason: str) -> None:
         """Once what was changed has been heard, the signal ends with this reason."""
-        await asyncio.sleep(0.3)
+        await until(lambda: self._objects(event.symbol) == reason, lambda: str(self.executor.permission.reasons()))
         await self.signal(event)
         trade = await self.trade(event.event_id, lambda found: True)
         assert (trade.state, trade.reason) == ("refused", reason)
+
+    def _objects(self, symbol: str) -> str:
+        """What would be said to an entry now, in one word."""
+        self.check()
+        return self.executor.permission.permits(symbol).why_not
 
     async def trade(self, trade_id: str, enough: Callable[[Trade], bool], seconds: float = 20.0) -> Trade:
         """The trade in the books, once it is so."""
@@ -172,9 +177,10 @@ class Floor:
         books.lease_seconds = options.pop("lease_seconds", books.lease_seconds)
         ports = Ports(books, self.account.trading, heard, AccountTime(self.account.clock), market)
         installation = options.pop("installation", "installation")
+        guard = options.pop("guard", risk())
         given = Options(ACCOUNT, "demo", installation, f"owner-{len(self.executors)}", **(BRISK | options))
         executor = Executor(ports, given, TrustedFolder(self.folder / "trusted"), self.config)
-        found = Executing(self, executor, heard, risk())
+        found = Executing(self, executor, heard, guard)
         found.start(executor.run(), self.account.user_stream(executor).run(), sessions.run())
         self.executors.append(found)
         return found

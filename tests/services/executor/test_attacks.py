@@ -20,7 +20,6 @@ from libs.kit.service import ServiceContext
 from libs.kit.settings import ProcessSettings, load_settings
 from libs.trading.execution.document import CloseWish
 from libs.trading.execution.facts import CloseWished, FundingPaid
-from libs.trading.execution.reconciliation import Reconciled
 from services.executor import wiring
 from services.executor.afterwards import Afterwards
 from services.executor.checking import Checking
@@ -30,14 +29,14 @@ from services.executor.outlet import KafkaOutlet
 from services.executor.pages import Pages
 from services.executor.permission import Permission
 from services.executor.ports import Ports
-from services.executor.reconciling import Reconciling
+from services.executor.reconciling import MOST_LOOKS
 from services.executor.telling import Teller
 from services.executor.terms import Terms
 from services.executor.venue_market import VenueMarket
 from tests.fakes.memory_books import MemoryBooks, MemoryDatabase
 from tests.libs.store.live_trades import TRADE
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import ACCOUNT, CONFIG, Heard, floor, risk, until
+from tests.services.executor.floor import ACCOUNT, CONFIG, SYMBOLS, Floor, Heard, floor, risk, until
 
 
 @dataclass
@@ -62,6 +61,26 @@ class CountingVenue:
     async def executions(self, symbol: str, **given: Any) -> Any:
         self.lists += 1
         return await self.venue.executions(symbol, **given)
+
+
+@dataclass
+class BusyAccount:
+    """Somebody places an order before each look at them, in another symbol than before, where it has gone by then."""
+
+    venue: Any
+    at: Floor
+    looks: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.venue, name)
+
+    async def open_orders(self, symbol: str | None = None) -> Any:
+        self.looks += 1
+        before, now = SYMBOLS if self.looks % 2 else reversed(SYMBOLS)
+        price = self.at.tick(now, self.at.price(now) * Decimal("0.97"))
+        await self.at.venue.fault("outside_cancel", symbol=before)
+        await self.at.venue.fault("outside_order", symbol=now, side="BUY", quantity="0.1", price=str(price))
+        return await self.venue.open_orders(symbol)
 
 
 @dataclass
@@ -183,20 +202,15 @@ async def test_a_break_that_comes_while_a_page_is_written_stops_the_close_in_it(
         assert {fill.side for fill in await at.account.trading.executions(SYMBOL)} == {"BUY"}
 
 
-async def test_a_sync_ends_though_there_is_always_something_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sync_ends_though_there_is_always_something_new(tmp_path: Path) -> None:
     async with floor(tmp_path) as at:
-        one = await at.executor()
+        one = await at.executor(reconcile_seconds=600.0)
         await one.ready()
-
-        async def always_new(_: Reconciling) -> Reconciled:
-            await asyncio.sleep(0)
-            return Reconciled(look_again_ms=at.account.clock.now_ms())
-
-        monkeypatch.setattr(Reconciling, "compare", always_new)
-        answer = await asyncio.wait_for(one.executor.reconciling.synchronise(), 10.0)
+        busy = BusyAccount(at.account.trading, at)
+        one.fuse_venue(busy)
+        answer = await asyncio.wait_for(one.executor.reconciling.synchronise(), 60.0)
         assert answer.accepted
+        assert busy.looks >= MOST_LOOKS
 
 
 async def test_a_burst_of_foreign_fills_reads_the_list_ever_more_seldom(tmp_path: Path) -> None:
@@ -269,10 +283,9 @@ async def test_an_asset_that_nobody_values_does_not_use_the_budget_up() -> None:
     assert 2 <= len(asked) <= 5
 
 
-async def test_a_broker_that_has_lost_records_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "_RETRY_SECONDS", 0.01)
+async def test_a_broker_that_has_lost_records_ends_nothing() -> None:
     context = ServiceContext("executor", load_settings(ProcessSettings))
-    wired = wiring.Wiring(context, cast(Any, None), cast(Any, None), KafkaOutlet())
+    wired = wiring.Wiring(context, cast(Any, None), cast(Any, None), KafkaOutlet(), retry_seconds=0.01)
     intake = LosingIntake()
     task = asyncio.create_task(wiring._hear(cast(Intake, intake), [], wired))
     await until(lambda: intake.looks > 2 or task.done(), lambda: "it does not look again")

@@ -12,9 +12,6 @@ from libs.exchanges.trading import TradingVenue
 from tests.services.exchange_simulator.trader import SYMBOL
 from tests.services.executor.floor import Floor, floor, until
 
-QUICK = {"lease_margin_seconds": 0.2, "renew_seconds": 0.3}
-LEASE_SECONDS = 1.5
-
 
 class Killed(BaseException):
     """The process is gone: nobody catches this."""
@@ -82,7 +79,7 @@ async def test_killed_at_each_point_there_is_one_entry_and_it_is_protected(
     tmp_path: Path, point: str, count: int
 ) -> None:
     async with floor(tmp_path) as at:
-        first = await at.executor(lease_seconds=LEASE_SECONDS, **QUICK)
+        first = await at.executor()
         await first.ready()
         fuse = Fuse(point, count)
         at.database.gate = fuse
@@ -93,7 +90,8 @@ async def test_killed_at_each_point_there_is_one_entry_and_it_is_protected(
         await until(lambda: fuse.is_blown, lambda: f"{fuse}")
         await first.drop()
         sending.cancel()
-        second = await at.executor(lease_seconds=LEASE_SECONDS, **QUICK)
+        at.database.expires = float("-inf")
+        second = await at.executor()
         await second.ready_or_held()
         second.offset = 5
         await second.signal(signal)
@@ -105,15 +103,35 @@ async def test_killed_at_each_point_there_is_one_entry_and_it_is_protected(
         assert len(await at.account.trading.open_orders()) == 2
 
 
+async def test_an_entry_that_was_meant_is_not_sent_once_its_strategy_is_switched_off(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        first = await at.executor()
+        await first.ready()
+        fuse = Fuse("after write")
+        at.database.gate = fuse
+        signal = at.signal()
+        sending = asyncio.create_task(first.signal(signal))
+        await until(lambda: fuse.is_blown, lambda: f"{fuse}")
+        await first.drop()
+        sending.cancel()
+        at.database.expires = float("-inf")
+        at.config = at.config.model_copy(update={"strategies": ("another",)})
+        second = await at.executor()
+        trade = await second.trade("signal-1", lambda found: found.is_final, 40)
+        assert (trade.state, trade.reason) == ("not_entered", "not_enabled")
+        assert await entries_of(at) == 0
+
+
 async def test_a_second_executor_waits_and_a_paused_one_sends_nothing(tmp_path: Path) -> None:
     async with floor(tmp_path) as at:
-        first = await at.executor(lease_seconds=LEASE_SECONDS, **QUICK)
+        first = await at.executor()
         await first.ready()
-        second = await at.executor(lease_seconds=LEASE_SECONDS, **QUICK)
+        second = await at.executor()
         await until(lambda: second.executor.pages.trouble is not None, lambda: "it does not wait")
         assert second.executor.pages.lease is None
         # Its renewals stand still as those of a stopped process do: the database gives the account away.
         first.executor.pages.clock = PausedTime(first.executor.pages.clock)
+        at.database.expires = float("-inf")
         await second.ready()
         await first.signal_lost(at.signal())
         await second.signal(at.signal())

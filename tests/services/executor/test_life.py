@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, OrderChanged
+from libs.exchanges.trading import FeeRates
 from libs.trading.execution.document import Trade
+from services.executor.terms import USUAL_FEES
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import CONFIG, Floor, floor, risk
+from tests.services.executor.floor import CONFIG, Floor, floor, risk, until
 
 TINY = Decimal("1.00001")
 
@@ -188,3 +190,30 @@ async def test_funding_whose_line_could_not_be_read_is_asked_for_again_soon(tmp_
         await one.signal(at.signal())
         trade = await one.trade("signal-1", lambda found: found.funding != 0, 50)
         assert trade.funding_ids
+
+
+async def test_fees_are_the_accounts_own(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor()
+        await one.ready()
+        terms = one.executor.terms
+        await until(lambda: SYMBOL in terms.fees, lambda: "not read", 60)
+        assert terms.fees_of(SYMBOL) == FeeRates(taker=Decimal("0.0005"), maker=Decimal("0.0002"))
+        terms.fees[SYMBOL] = FeeRates(taker=Decimal("0.0003"), maker=Decimal(0))
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: True)
+        assert trade.rules is not None
+        assert (trade.rules.taker_fee, trade.rules.maker_fee) == (Decimal("0.0003"), Decimal(0))
+
+
+async def test_fees_that_nobody_tells_are_the_usual_ones_and_keep_nothing_out(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        silent = {"text": "unavailable", "executed": "no", "paths": ["/fapi/v1/commissionRate"]}
+        await at.venue.fault("unavailable", **silent)
+        one = await at.executor()
+        await one.ready()
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.times.protected_ms > 0)
+        assert trade.rules is not None
+        assert (trade.rules.taker_fee, trade.rules.maker_fee) == (USUAL_FEES.taker, USUAL_FEES.maker)
+        assert one.executor.terms.fees == {}

@@ -89,8 +89,8 @@ async def all_are_protected(at: Floor, trades: dict[str, Trade]) -> bool:
 def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:
     """Whether the case is where its row says that it ends."""
     case, found = CASE_OF[name], findings(at, SYMBOL_OF[name])
-    if "foreign_position" in found and trade_is_over(at, before):
-        # Where the user stream has told the fill first, our trade is over by then, and the other side is a stranger's.
+    if "foreign_position" in found and was_closed_by_others(at, before):
+        # Where the list of fills was read before the second look, our trade is over by then: what is left is a stranger's.
         found.add("side_flipped")
     if not case.found - PASSING - {"foreign_position", "symbol_not_trading"} <= found:
         return False
@@ -102,10 +102,13 @@ def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:
     return trade.state == case.trade and (case.left == 1) == (held_of(trade) == before.quantity)
 
 
-def trade_is_over(at: Floor, before: Trade | None) -> bool:
-    """Whether there was a trade, and it has ended."""
+def was_closed_by_others(at: Floor, before: Trade | None) -> bool:
+    """Whether there was a trade, and somebody else's fill has closed just what it held, before a comparison saw the flip."""
     trade = at.database.documents().get(before.trade_id) if before is not None else None
-    return trade is not None and trade.is_final
+    if before is None or trade is None or not trade.is_final or held_of(trade):
+        return False
+    taken = sum((fill.quantity for fill in trade.fills if fill.by == "person"), Decimal(0))
+    return (trade.exit_reason, taken) == ("person", before.quantity)
 
 
 def story(at: Floor, name: str) -> str:

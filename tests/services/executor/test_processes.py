@@ -40,7 +40,7 @@ from tests.services.ingest_stack import events_of
 from tests.services.processes import ServiceProcess, beside, eventually, lacking
 from tests.support.servers import Broker, Database
 
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 PARTITIONS = 4
 
 
@@ -107,7 +107,7 @@ class House:
             signature="",
         )
         signed = msgspec.structs.replace(unsigned, signature=self.key.sign(signed_bytes(unsigned)))
-        return await CommandDesk(self.bootstrap, COMMAND, COMMAND_RESULT).issue_and_hear(signed, 20.0)
+        return await CommandDesk(self.bootstrap, COMMAND, COMMAND_RESULT).issue_and_hear(signed, 45.0)
 
     async def supervise(self) -> None:
         """What a supervisor does: start it again whenever it has ended."""
@@ -320,7 +320,7 @@ async def test_servers_that_go_away_keep_nobody_from_leaving_a_position(
         assert (await at.command("change_config", base_version="0", strategies=STRATEGY, risk_per_trade="20")).accepted
         await _until_entries(at)
         price, now_ms = Decimal(await trader(venue).price()), venue.simulation.clock.now_ms()
-        await at.say(msgspec.structs.replace(signal(1, price, now_ms), hold_until_ms=now_ms + 12_000))
+        await at.say(msgspec.structs.replace(signal(1, price, now_ms), hold_until_ms=now_ms + 30_000))
         await at.until_state("signal-1", "open", "(document->'times'->>'targets_ms')::bigint > 0")
         async with beside(at.supervise()):
             await asyncio.to_thread(own_kafka.kill)

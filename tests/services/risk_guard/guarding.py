@@ -18,6 +18,7 @@ from libs.exchanges.trading import NewConditional, NewOrder
 from libs.kit.keys import TrustedFolder
 from libs.kit.settings import AccountSettings, VenueSettings
 from libs.trading.risk.limits import RiskLimits
+from services.risk_guard.at_venue import mark_prices
 from services.risk_guard.guard import Guard
 from services.risk_guard.market import VenueMarket
 from services.risk_guard.memory import StateFile
@@ -89,7 +90,8 @@ class Guarding:
         assert isinstance(keeper, StateFile)
         with keeper.owned():
             guard = self.guard = Guard(parts, keeper.load())
-            work = [guard.run(), self.account.user_stream(guard).run()]
+            marks = mark_prices(self.account, guard)
+            work = [guard.run(), self.account.user_stream(guard).run(), marks.run()]
             tasks = [asyncio.create_task(one) for one in work]
             try:
                 yield guard
@@ -123,13 +125,13 @@ class Guarding:
         found = await self.owner.truth()
         return [one for one in found["positions"] if Decimal(one["amount"])]
 
-    async def until_flat(self, seconds: float = 15.0) -> None:
+    async def until_flat(self, seconds: float = 60.0) -> None:
         async def flat() -> bool:
             return not await self.positions()
 
         await eventually(flat, seconds, lambda: "it is not flat")
 
-    async def until_state(self, level: str, seconds: float = 15.0) -> RiskStateChanged:
+    async def until_state(self, level: str, seconds: float = 60.0) -> RiskStateChanged:
         async def reached() -> bool:
             return bool(self.told.states) and self.told.states[-1].level == level
 

@@ -109,8 +109,25 @@ def test_a_flatten_of_a_symbol_that_is_none_ends_with_a_resume(tmp_path: Path) -
         answer = scene.obey(scene.command("resume"))
         assert answer.accepted
         assert answer.details == {"given_up": "BTCUSD is no longer being flattened"}
-        await scene.until(lambda: scene.state.entries_allowed, 16)  # a run that is under way has 15 s
+        assert [(one.command, one.accepted) for one in scene.told.answers] == [("flatten", False), ("resume", True)]
+        assert "ada has told the guard to resume" in scene.told.answers[0].result
+        await scene.until(lambda: scene.state.entries_allowed, 2)
         assert scene.quantity() == QUANTITY
+
+    Scene(tmp_path, RiskLimits()).run(story)
+
+
+def test_who_asked_for_a_flatten_hears_of_a_later_one_of_the_same_symbol(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await in_order(scene)
+        for _ in range(2):
+            scene.guard.on_command(scene.command("flatten", {"symbol": SYMBOL}))  # type: ignore[union-attr]
+        await scene.until(lambda: not scene.quantity(), 3, "flat")
+        await scene.until(lambda: len(scene.told.answers) == 2, 40, "both answers")
+        first, second = scene.told.answers
+        assert (first.accepted, "later command" in first.result) == (True, True)
+        assert (second.accepted, "flat after" in second.result) == (True, True)
+        assert first.command_id != second.command_id
 
     Scene(tmp_path, RiskLimits()).run(story)
 

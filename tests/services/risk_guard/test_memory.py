@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.contracts.trading import AlertRaised
 from libs.kit.errors import ConfigurationError
 from libs.trading.risk.baselines import Baselines
 from libs.trading.risk.memory import from_bytes, to_bytes
 from libs.trading.risk.policy import Cause, GuardState
-from services.risk_guard.memory import Entered, HeldTrade, Memory, StateFile, TradeEnd
+from services.risk_guard.at_venue import Once
+from services.risk_guard.memory import MOST_UNSENT, Entered, HeldTrade, Memory, StateFile, TradeEnd, waiting_alerts
+from services.risk_guard.telling import alert
 
 FULL = Memory(
     account="main",
@@ -63,3 +66,30 @@ def test_one_guard_an_account(tmp_path: Path) -> None:
             pass
     with StateFile(tmp_path, "main").owned():
         pass
+
+
+def test_a_flood_of_warnings_pushes_out_no_critical_alert() -> None:
+    critical, *warnings = [
+        alert("main", "critical" if number == 0 else "warning", ("refused", str(number)), number)
+        for number in range(MOST_UNSENT + 3)
+    ]
+    kept = waiting_alerts((critical, *warnings))
+    assert kept == (critical, *warnings[3:])
+    breaks = tuple(alert("main", "critical", ("break", str(number)), number) for number in range(MOST_UNSENT + 1))
+    assert waiting_alerts(breaks) == breaks[1:]
+
+
+async def test_an_audit_that_cannot_be_renamed_is_told_once_and_one_that_cannot_be_kept_until_it_is() -> None:
+    told: list[AlertRaised] = []
+
+    async def tell(event: AlertRaised) -> None:
+        told.append(event)
+        if len(told) == 1:
+            raise OSError("the disk is full")
+
+    once, event = Once(tell), alert("main", "critical", ("closed", "everything"), 1)
+    with pytest.raises(OSError, match="full"):
+        await once(event)
+    await once(event)
+    await once(event)
+    assert told == [event, event]

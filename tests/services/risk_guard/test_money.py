@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from libs.exchanges.trading import Balance, IncomeEntry
-from libs.trading.risk.baselines import DAY_MS
+from libs.exchanges.user_events import AccountTold
+from libs.kit.durations import DAY_MS
 from libs.trading.risk.inputs import Figure
 from services.risk_guard.moment import Moment
 from services.risk_guard.money import MoneyBook
@@ -48,3 +49,17 @@ def test_what_goes_to_another_wallet_is_no_loss(kind: str) -> None:
     book.see(Figure(Decimal(0), 0), now)
     assert book.realised_today(now).value == 0
     assert book.peak_and_moved(now)[1].value == Decimal(-6000)
+
+
+def test_a_read_right_after_an_event_is_no_newer_word() -> None:
+    """Lists tell what was true up to two seconds ago: the wallet that was told stands, and the statement need not be asked."""
+    book = known()
+    event = AccountTold("ORDER", {"USDT": Decimal(9_900)}, (), NOW_MS + 1_000)
+    book.told(event, 2_000)
+    for asked_at_ms in (2_100, 4_000):
+        book.read(asked_at_ms, usdt("10000"))
+        assert book.balance(Moment(NOW_MS, asked_at_ms)).value == Decimal(9_900)
+    assert not book.wants_statement(Moment(NOW_MS, 4_000))
+    book.read(4_200, usdt("10000"))
+    assert book.balance(Moment(NOW_MS, 4_200)).value is None, "what is still so then has to be explained"
+    assert book.wants_statement(Moment(NOW_MS, 4_200))

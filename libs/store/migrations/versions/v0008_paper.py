@@ -44,8 +44,8 @@ def _create_trades() -> None:
         *_columns(_INSTANT, "market_time", nullable=False),
         _now("recorded_at"),
         sa.PrimaryKeyConstraint("trade_id", name=op.f("paper_trades_pkey")),
-        comment="What became of each emitted signal on paper: ordered, open, closed or not_taken. Quote units; R is `risk`, fixed "
-        "at entry; net = gross - fees - slippage - funding; signal_slippage is the entry against the signal's price.",
+        comment="What became of each emitted signal on paper: ordered, open, closed, not_taken or abandoned. Quote units; R is "
+        "`risk`, fixed at entry; net = gross - fees - slippage - funding; signal_slippage is the entry against the signal's price.",
     )
     op.create_index(op.f("paper_trades_strategy_exit_time_idx"), "paper_trades", ["strategy", "exit_time"])
     op.create_index(op.f("paper_trades_state_signal_time_idx"), "paper_trades", ["state", "signal_time"])

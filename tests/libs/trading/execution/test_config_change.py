@@ -54,6 +54,9 @@ def test_a_change_of_an_older_version_is_refused() -> None:
         ("strategies", "V51", "strategies"),
         ("foreign_policy", "hope", "foreign_policy must be"),
         ("overrides.BTCUSDT.hope", "1", "a symbol has risk_per_trade"),
+        ("overrides.BTCUSDT", "1", "a symbol has risk_per_trade"),
+        ("overrides.BTCUSDT.leverage.twice", "1", "a symbol has risk_per_trade"),
+        ("overrides.", "1", "a symbol has risk_per_trade"),
         ("overrides.BTCUSDT.leverage", "0", "overrides.BTCUSDT.leverage must be at least 1"),
     ],
 )
@@ -66,7 +69,12 @@ def test_the_arguments_of_a_change_say_of_which_version_it_is() -> None:
     assert read_change({"leverage": "3"}, BEFORE) == {"base_version": "4", "leverage": "3"}
 
 
-@given(st.dictionaries(st.sampled_from([*settings_names(), "overrides.BTCUSDT.leverage"]), st.text(max_size=12)))
+NAMES = st.sampled_from([*settings_names(), "overrides.BTCUSDT.leverage"]) | st.text(max_size=12).map(
+    "overrides.{}".format
+)
+
+
+@given(st.dictionaries(NAMES, st.text(max_size=12)))
 def test_any_text_gives_the_next_version_or_a_sentence(changes: dict[str, str]) -> None:
     try:
         after = changed_config(BEFORE, ChangeConfig(4, changes))

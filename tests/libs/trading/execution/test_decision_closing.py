@@ -23,7 +23,7 @@ from libs.trading.execution.facts import (
 )
 from libs.trading.execution.folds import fold, fold_all
 from libs.trading.execution.folds_orders import READ_DELAY_MS
-from tests.libs.trading.execution.carrier import ALLOWED, HOLD_MS, START_MS, VALID_MS
+from tests.libs.trading.execution.carrier import ALLOWED, HOLD_MS, PRICE, START_MS, VALID_MS
 from tests.libs.trading.execution.situations import (
     ONLY_STOPS,
     begun,
@@ -65,8 +65,22 @@ def test_a_part_is_closed_once_and_the_rest_stays_protected() -> None:
     targets = [
         one.quantity or Decimal(0) for leg in ("take_profit_1", "take_profit_2") for one in standing(carrier, leg)
     ]
-    assert sum(targets) == Decimal("0.006")
+    assert targets == [Decimal("0.003"), Decimal("0.003")], "half of what there is to sell"
     assert carrier.trade.state == "open"
+
+
+def test_a_close_after_the_first_target_leaves_break_even_where_it_is() -> None:
+    carrier = held()
+    carrier.venue.trade_at(PRICE + 10)
+    carrier.settle(2_000)
+    assert standing(carrier, "break_even")
+    wish = CloseWish(reason="command", since_ms=carrier.venue.now_ms, quantity=Decimal("0.004"), wish_id="w")
+    carrier.hear(CloseWished(wish))
+    carrier.settle(3_000)
+    assert carrier.venue.position == Decimal("0.001")
+    assert [one.quantity for one in standing(carrier, "take_profit_2")] == [Decimal("0.001")]
+    assert standing(carrier, "break_even")
+    assert not standing(carrier, "take_profit_1")
 
 
 def test_a_large_position_is_closed_in_slices() -> None:

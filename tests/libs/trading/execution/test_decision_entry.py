@@ -1,7 +1,11 @@
 """An entry: once, and never again where it may have been carried out."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 
+from libs.trading.execution.admission import EntryMarket, Quote
 from libs.trading.execution.decision import Ask, Note, Permits, Wait, next_moves
 from libs.trading.execution.document import CloseWish
 from libs.trading.execution.facts import (
@@ -120,3 +124,37 @@ def test_an_entry_waits_for_what_passes_by_itself_while_its_signal_is_valid(reas
     carrier.permits = Permits(entries=True)
     carrier.settle(1_000)
     assert carrier.trade.state == "open"
+
+
+def market(price: str = "100", age_ms: int = 0, *strategies: str) -> EntryMarket:
+    """The order venue's price at the start, `age_ms` old, and strategies that may trade."""
+    return EntryMarket(Quote(Decimal(price), START_MS - age_ms), Decimal(100), strategies or (begun().trade.strategy,))
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (market("101.01"), "price_gap"),
+        (market("98.99"), "price_gap"),
+        (market("100", 0, "another"), "not_enabled"),
+        (replace(market("50"), most_gap_bps=Decimal(10_000)), "stop_passed"),
+    ],
+    ids=["gone up", "gone down", "switched off", "beyond its stop"],
+)
+def test_an_entry_is_compared_with_the_market_before_each_time_that_it_is_sent(now: EntryMarket, reason: str) -> None:
+    carrier = begun()
+    carrier.fates = ["lost"]
+    carrier.step()
+    carrier.permits = Permits(entries=True, market=now)
+    carrier.settle(WINDOW_MS + READ_DELAY_MS + 2_000)
+    assert (carrier.trade.state, carrier.trade.reason) == ("not_entered", reason)
+    assert carrier.venue.sent == []
+
+
+def test_an_entry_waits_for_a_price_that_is_not_told_yet() -> None:
+    carrier = begun()
+    for quote in (None, Quote(Decimal(100), START_MS - 60_000)):
+        carrier.permits = Permits(entries=True, market=EntryMarket(quote, Decimal(100), (carrier.trade.strategy,)))
+        assert [type(move) for move in moves(carrier)] == [Wait]
+    carrier.permits = Permits(entries=True, market=market())
+    assert placed(moves(carrier)) == ["entry"]

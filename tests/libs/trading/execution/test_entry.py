@@ -13,9 +13,12 @@ from libs.contracts.signals import SignalScored
 from libs.trading.execution.admission import LONGEST_PRICE_AGE_MS, Quote, Standing, objection
 from libs.trading.execution.client_ids import read_client_id
 from libs.trading.execution.config import LiveConfig, SymbolOverride
-from libs.trading.execution.document import Trade
+from libs.trading.execution.document import Bracket, Trade
 from libs.trading.execution.entry import EntryTerms, Naming, entered
+from libs.trading.execution.levels import on_ticks
 from libs.trading.execution.wish import REFUSALS, EntryWish, Refusal, RefusalReason, refused, refused_wish, wish_of
+from libs.trading.filters import SymbolFilters
+from libs.trading.signal_columns import signal_columns
 from tests.libs.trading.execution.carrier import FILTERS, PRICE, START_MS, VALID_MS, a_wish
 
 CONFIG = LiveConfig(strategies=("one",), risk_per_trade=Decimal("0.1"), signal_valid_seconds=VALID_MS // 1000)
@@ -216,7 +219,7 @@ def test_a_symbols_own_risk_counts() -> None:
     risk=st.decimals("0.05", "50", places=2),
 )
 def test_no_more_than_one_r_is_lost_at_the_stop(direction: str, stop: Decimal, price: Decimal, risk: Decimal) -> None:
-    """Whatever the rounding: the stop goes to the tick nearer to the entry, the quantity down to a step."""
+    """Whatever the rounding: the stop goes to the nearest tick, the quantity, for that stop, down to a step."""
     wish = a_wish(direction)  # type: ignore[arg-type]
     sign = 1 if direction == "long" else -1
     meant = PRICE - sign * stop
@@ -227,7 +230,26 @@ def test_no_more_than_one_r_is_lost_at_the_stop(direction: str, stop: Decimal, p
     assert trade.bracket is not None
     placed = trade.bracket.stop
     assert placed % FILTERS.tick == 0
-    assert Decimal(0) <= sign * (placed - meant) < FILTERS.tick
+    assert abs(placed - meant) <= FILTERS.tick / 2
     assert sign * (price - placed) > 0
     assert trade.quantity * abs(price - placed) <= risk
     assert trade.quantity % FILTERS.quantity_step == 0
+
+
+@given(
+    level=st.integers(1, 10**9),
+    direction=st.sampled_from(["long", "short"]),
+    tick=st.sampled_from(["0.1", "0.05", "0.5"]),
+)
+def test_a_bracket_stands_on_the_ticks_that_it_has_on_paper(level: int, direction: str, tick: str) -> None:
+    price = Decimal(level).scaleb(-3)
+    filters = SymbolFilters("BTCUSDT", Decimal(tick), Decimal("0.001"))
+    bracket = Bracket(stop=price, take_profit_1=price + 1, take_profit_2=price + 2, hold_until_ms=1)
+    signal = msgspec.structs.replace(
+        SIGNAL, direction=direction, hold_until_ms=1, stop_loss=price, take_profit_1=price + 1, take_profit_2=price + 2
+    )
+    paper = signal_columns([signal], {"BTCUSDT": (2, 3)}, {"BTCUSDT": filters})
+    placed = on_ticks(bracket, filters)
+    levels = [placed.stop, placed.take_profit_1, placed.take_profit_2]
+    columns = (paper.stop, paper.target_1, paper.target_2)
+    assert levels == [Decimal(int(column[0])).scaleb(-2) for column in columns]

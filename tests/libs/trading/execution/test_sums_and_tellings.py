@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from libs.trading.execution.document import CloseWish, Trade
 from libs.trading.execution.facts import CloseWished, ExecutionSeen, Filled, FundingPaid, StopMoved
 from libs.trading.execution.folds import fold
-from libs.trading.execution.levels import levels_of, stop_on_tick, trailing_of
+from libs.trading.execution.levels import levels_of, trailing_of
 from libs.trading.execution.sums import exit_reason_of, profit_of_trade, r_multiple, slippage_bps, unvalued_fees
 from libs.trading.execution.tellings import told, trade_event
 from libs.trading.execution.wish import refusal, refused_wish
@@ -125,11 +125,6 @@ def test_why_a_trade_was_left_says_whose_the_last_fill_was(by: str, reason: str)
 def test_a_trade_that_is_held_has_no_exit_reason() -> None:
     assert exit_reason_of(carried().trade) is None
     assert exit_reason_of(closed()) == "break_even_stop"
-
-
-@pytest.mark.parametrize(("direction", "meant", "placed"), [("long", "90.01", "90.1"), ("short", "110.09", "110.0")])
-def test_a_stop_is_never_further_away_than_it_was_meant(direction: str, meant: str, placed: str) -> None:
-    assert stop_on_tick(Decimal(meant), direction, Decimal("0.1")) == Decimal(placed)  # type: ignore[arg-type]
 
 
 def test_a_trade_without_a_bracket_has_no_levels() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.trading.risk.baselines import DAY_MS, NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
+from libs.kit.durations import DAY_MS
+from libs.trading.risk.baselines import NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
 from libs.trading.risk.inputs import UNKNOWN, Figure
 from libs.trading.risk.memory import from_bytes, to_bytes
 

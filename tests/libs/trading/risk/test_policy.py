@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from libs.trading.risk.baselines import DAY_MS
+from libs.kit.durations import DAY_MS
 from libs.trading.risk.inputs import Figure, GuardInputs, PositionKey, Stop
 from libs.trading.risk.limits import RiskLimits
 from libs.trading.risk.memory import from_bytes, to_bytes

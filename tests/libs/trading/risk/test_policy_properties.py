@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.trading.risk.baselines import DAY_MS
+from libs.kit.durations import DAY_MS
 from libs.trading.risk.inputs import Figure, GuardInputs, Stop
 from libs.trading.risk.limits import RiskLimits
 from libs.trading.risk.memory import from_bytes, to_bytes

@@ -1,0 +1,42 @@
+"""What a person should see of a change of what may trade: each value before and after, and names that nobody here knows."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from libs.trading.execution.config import LiveConfig
+from services.console.asking import Asking
+from services.console.following import known
+from services.console.output import ask, servers
+from services.console.strategy_log import read_standing
+from services.console.symbols import configured_symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Strategies that are in force, and symbols that are followed."""
+
+    strategies: frozenset[str]
+    symbols: frozenset[str]
+
+
+def known_names(asking: Asking) -> Names:
+    """As the topics say now. Raises `UserError` when they cannot be read."""
+    given = servers(asking.state_dir)
+    standing = ask(given, read_standing(given.kafka))
+    control = ask(given, known(given.kafka, configured_symbols(asking.state_dir)))
+    in_force = frozenset(name for name, word in standing.last.items() if word.enabled)
+    return Names(in_force, frozenset(control.in_force))
+
+
+def doubts(config: LiveConfig, names: Names) -> list[str]:
+    """A line for each kind of name that means nothing here: a slip of the pen would enter nothing, or leave nothing out."""
+    symbols = dict.fromkeys((*config.symbols, *config.blacklist, *config.overrides))
+    return [
+        *_unknown("not in force", config.strategies, names.strategies),
+        *_unknown("not followed", symbols, names.symbols),
+    ]
+
+
+def _unknown(what: str, named: Collection[str], there_are: Collection[str]) -> list[str]:
+    found = ", ".join(name for name in named if name not in there_are)
+    return [f"{found}: {what} (there are {', '.join(sorted(there_are)) or 'none'})"] if found else []

@@ -1,0 +1,156 @@
+"""Lives of positions from entry to exit, written by hand, in which a process is killed at one await after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import numpy as np
+
+from libs.contracts.signals import SignalScored
+from libs.trading.execution.config import ForeignPolicy
+from services.exchange_simulator.faults.plan import FAULT
+from services.exchange_simulator.market import TradeColumns
+from services.exchange_simulator.symbols import profile_of
+from tests.chaos.money.market import BEFORE_MS, SYMBOLS, JumpyMarket
+from tests.chaos.money.parties import RealParty
+from tests.chaos.money.plan import STRATEGY, Blow, Given, Plan, Role
+from tests.chaos.money.run import START_MS, Verdict, run_plan, stage_of
+
+ENTRY_MS, CALM_MS = 4_000, 22_000
+SYMBOL = "SOLUSDT"
+DISTANCE = Decimal("0.004")
+"""Of the stop, and of the first target, as a share of the price; the second target is twice as far."""
+_TRADE_EVERY_MS, _LARGE = 150, 100_000
+
+
+@dataclass(frozen=True)
+class Life:
+    """`path`: where the price of `SYMBOL` is at which time (ms of the run), as a share of its first; straight in between.
+    `direction`: of the signal, None: there is none. `ends`: how the trade is over when nobody dies."""
+
+    name: str
+    path: Sequence[tuple[int, str]]
+    direction: str | None = "long"
+    faults: tuple[dict[str, object], ...] = ()
+    policy: ForeignPolicy = "pause"
+    ends: str | None = None
+    seed: int = field(default=1, kw_only=True)
+
+
+_STOPS = ("/fapi/v1/algoOrder",)
+_OUTSIDE: dict[str, object] = {"kind": "outside_order", "symbol": SYMBOL, "side": "BUY", "quantity": "4"}
+LIVES = (
+    Life("targets", ((6_000, "1"), (9_000, "1.005"), (14_000, "1.0095")), ends="take_profit_2"),
+    Life("break_even", ((6_000, "1"), (9_000, "1.0055"), (14_000, "0.998")), ends="break_even_stop"),
+    Life("stopped", ((6_000, "1"), (9_000, "1.006")), "short", ends="stop_loss"),
+    Life(
+        "adoption",
+        ((6_000, "1"), (12_000, "1"), (14_000, "0.98")),
+        None,
+        ({**_OUTSIDE, "at_ms": ENTRY_MS},),
+        "adopt",
+        "stop_loss",
+    ),
+    Life(
+        "guards_stop",
+        ((6_000, "1"), (12_000, "1"), (14_000, "0.95")),
+        None,
+        ({**_OUTSIDE, "at_ms": ENTRY_MS},),
+    ),
+    Life(
+        "break",
+        ((6_050, "1"), (6_100, "0.97")),
+        faults=(
+            {"kind": "outside_cancel", "symbol": SYMBOL, "at_ms": 6_040},
+            {
+                "kind": "unavailable",
+                "text": "internal",
+                "paths": _STOPS,
+                "methods": ("POST",),
+                "at_ms": 6_000,
+                "for_ms": 200,
+            },
+        ),
+        ends="risk_guard",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Of a role's first process, right before so many of its awaits have returned; 0: it lives."""
+
+    life: str
+    role: Role = "executor"
+    awaits: int = 0
+
+    @property
+    def words(self) -> str:
+        """What tells it again."""
+        return f"--life {self.life} --role {self.role} --awaits {self.awaits}"
+
+
+def live(death: Death, *, listens: bool = False) -> Verdict:
+    """One life with one death."""
+    life = next(one for one in LIVES if one.name == death.life)
+    market = JumpyMarket(stage_of(life.seed), {symbol: _path(life, symbol) for symbol in SYMBOLS})
+    plan = _plan(life, market)
+    if death.awaits:
+        plan = replace(plan, blows=(Blow(0, "kill", death.role, awaits=death.awaits),))
+    return replace(run_plan(plan, market, RealParty, listens=listens), words=death.words)
+
+
+def deaths(role: Role, stride: int, first: int = 1) -> list[Death]:
+    """At every `stride`-th await of each life, as many as there are when nobody dies."""
+    found: list[Death] = []
+    for life in LIVES:
+        awaits = live(Death(life.name)).awaits[role]
+        found += [Death(life.name, role, number) for number in range(first, awaits, stride)]
+    return found
+
+
+def _plan(life: Life, market: JumpyMarket) -> Plan:
+    faults = [FAULT.validate_python({**one, "at_ms": START_MS + int(str(one["at_ms"]))}) for one in life.faults]
+    given = (Given(ENTRY_MS + 20, _signal(life, market)),) if life.direction is not None else ()
+    return Plan(life.seed, START_MS, given, tuple(faults), (), CALM_MS, life.policy)
+
+
+def _signal(life: Life, market: JumpyMarket) -> SignalScored:
+    at_ms = START_MS + ENTRY_MS
+    price = market.price(SYMBOL, at_ms)
+    away = price * DISTANCE * (1 if life.direction == "long" else -1)
+    return SignalScored(
+        event_id=f"{STRATEGY}-1-{SYMBOL}-{at_ms}",
+        event_time_ms=at_ms,
+        strategy=STRATEGY,
+        version=1,
+        symbol=SYMBOL,
+        score=90.0,
+        threshold=70.0,
+        direction="long" if life.direction == "long" else "short",
+        state="emitted",
+        reason=None,
+        sentence="Written by hand.",
+        price=price,
+        atr=abs(away),
+        take_profit_1=price + away,
+        take_profit_2=price + away * 2,
+        stop_loss=price - away,
+        hold_until_ms=at_ms + 50_000,
+        contributions=(),
+        inputs={},
+        coverage={},
+    )
+
+
+def _path(life: Life, symbol: str) -> TradeColumns:
+    """A trade every moment, of more than anybody here wants; other symbols stand still."""
+    profile = profile_of(symbol)
+    rules, stage = profile.rules, stage_of(life.seed)
+    times = np.arange(stage.start_ms - BEFORE_MS, stage.end_ms, _TRADE_EVERY_MS, dtype=np.int64)
+    points = life.path if symbol == SYMBOL else ((0, "1"),)
+    shares = np.interp(times - stage.start_ms, [at for at, _ in points], [float(share) for _, share in points])
+    prices = np.round(profile.base_price * shares * rules.price_scale / rules.tick).astype(np.int64) * rules.tick
+    quantities = np.full(len(times), _LARGE * rules.step, np.int64)
+    ids = np.arange(1, len(times) + 1, dtype=np.int64)
+    return TradeColumns(ids, prices, quantities, quantities, ids, ids, times, times, ids % 2 == 0)
