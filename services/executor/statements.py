@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from libs.exchanges.backoff import Backoff
 from libs.exchanges.errors import VenueError
 from libs.exchanges.trading import IncomeEntry
 from libs.kit.durations import DAY_MS
@@ -17,6 +18,8 @@ from services.executor.ports import Ports
 from services.executor.sending import FUNDING
 
 EVERY_SECONDS = 120.0
+TROUBLE_SECONDS = 4.0
+"""After a reading that failed, then ever longer: what it was wanted for, funding of a trade perhaps, is wanted still."""
 SOON_SECONDS = 1.0
 """So long the venue is given to write down what its stream has told."""
 SETTLED_MS = 5 * 60_000
@@ -42,16 +45,19 @@ class Statements:
 
     async def run(self) -> None:
         """Read until cancelled. Its request weight (30) is why it is not read more often."""
-        clock = self.ports.clock
+        clock, trouble = self.ports.clock, Backoff(TROUBLE_SECONDS, EVERY_SECONDS)
         while True:
+            seconds = EVERY_SECONDS
             try:
                 is_behind = await self.read()
             except VenueError as error:
                 _LOGGER.warning("the statement cannot be read", why=str(error))
-                is_behind = False
+                is_behind, seconds = False, trouble.next_seconds()
+            else:
+                trouble.reset()
             if not is_behind:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(EVERY_SECONDS):
+                    async with asyncio.timeout(seconds):
                         await self._wanted.wait()
                 if self._wanted.is_set():
                     await clock.sleep(SOON_SECONDS * clock.speed)

@@ -18,6 +18,7 @@ from libs.kit.errors import BadMessage, UserError
 from libs.streaming.tail import read_tail
 from libs.trading.execution.config import ForeignPolicy, LiveConfig
 from libs.trading.execution.document import Trade
+from services.executor.statements import EVERY_SECONDS
 from tests.chaos.money.excuses import closes_the_venue
 from tests.chaos.money.findings import Finding
 from tests.chaos.money.judge import Outcome, judge
@@ -38,8 +39,8 @@ ACCOUNT = "main"
 LEAD_MS = 1_000
 CALM_LOOKS, LOOK_SECONDS = 4, 3.0
 """Over is what every document says so often in a row: a late repair of the last one is waited for."""
-STATEMENT_MS = 70_000
-"""Funding that no stream has told is in the next reading of the statement, which comes once a minute."""
+STATEMENT_MS = int(EVERY_SECONDS * 1000) + 10_000
+"""Funding that no stream has told is in the next reading of the statement."""
 
 
 @dataclass

@@ -180,6 +180,18 @@ async def test_funding_that_the_stream_did_not_tell_is_read_as_soon_as_the_accou
         assert trade.funding_ids
 
 
+async def test_funding_whose_line_could_not_be_read_is_asked_for_again_soon(tmp_path: Path) -> None:
+    settled_ms = 1_763_740_800_000
+    async with floor(tmp_path, start_time=settled_ms - 9_000) as at:
+        cut = {"paths": ["/fapi/v1/income"], "at_ms": settled_ms - 1_000, "for_ms": 4_000}
+        await at.venue.fault("connection_reset", **cut)
+        one = await at.executor()
+        await one.ready()
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.funding != 0, 50)
+        assert trade.funding_ids
+
+
 async def test_fees_are_the_accounts_own(tmp_path: Path) -> None:
     async with floor(tmp_path) as at:
         one = await at.executor()
