@@ -71,6 +71,11 @@ class Account:
         return BinanceUserStream(self._keyed, address, self.clock, handler, turn=self._turn)
 
 
+def account_credentials(account: AccountSettings) -> Credentials:
+    """The account's key. Raises `ConfigurationError` for a file that is missing, readable by others, or of another form."""
+    return read_credentials(account_folder(account) / KEY_FILE)
+
+
 def order_addresses(account: AccountSettings, venue: VenueSettings) -> OrderAddresses:
     """Where the mode's orders go; addresses that are set win. Raises `ConfigurationError` where they do not fit the mode: no keys
     on paper, no production host in demo, nothing unencrypted in production except on this machine, and no real money on the
@@ -181,7 +186,7 @@ async def open_account(
     production is enabled is not asked here: a doctor and a guard that flattens need it before and after that.
     """
     where = order_addresses(account, venue)
-    credentials = read_credentials(account_folder(account) / KEY_FILE)
+    credentials = account_credentials(account)
     async with aiohttp.ClientSession() as session:
         found = _opened(session, where, credentials, (account, venue, turn))
         asking = found.market_data.at(Priority.GAPS)

@@ -19,6 +19,7 @@ from libs.trading.execution.client_ids import (
     SIGNAL_LETTERS,
     Leg,
     OrderTag,
+    Sender,
     letters_of,
 )
 
@@ -68,6 +69,7 @@ class FlattenIds:
     account: str
     installation: str
     run: str
+    sender: Sender = "guard"
     _used: dict[str, int] = field(default_factory=dict)
 
     def next_id(self, symbol: str, leg: Leg = "close") -> str:
@@ -76,7 +78,7 @@ class FlattenIds:
         self._used[symbol] = number + 1
         lap, generation = divmod(number, MOST_GENERATIONS)
         return OrderTag(
-            sender="guard",
+            sender=self.sender,
             account=letters_of(self.account, ACCOUNT_LETTERS),
             installation=letters_of(self.installation, INSTALLATION_LETTERS),
             signal=letters_of(f"{self.run} {symbol} {lap}", SIGNAL_LETTERS),

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import typer
 
@@ -38,10 +39,20 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def tell(asking: Asking, name: CommandName, arguments: Mapping[str, str] | None = None) -> None:
-    """Say a command, wait for its answer, and print it. Raises `UserError` for one that was refused, and for none in time."""
-    wish = Wish(asking.account_name, name, arguments or {}, asking.reason)
-    command = signed_command(wish, personal_key(), now_ms(), secrets.token_hex(16))
+def tell(
+    asking: Asking,
+    name: CommandName,
+    arguments: Mapping[str, str] | None = None,
+    agreed: Callable[[], None] | None = None,
+) -> None:
+    """Say a command, wait for its answer, and print it. Raises `UserError` for one that was refused, and for none in time.
+    `agreed`: called once it is known that the command may be meant like that; it raises for a person who thinks better of it."""
+    wish, nonce = Wish(asking.account_name, name, arguments or {}, asking.reason), secrets.token_hex(16)
+    command = signed_command(wish, personal_key(), now_ms(), nonce)
+    if agreed is not None:
+        agreed()
+        # A person takes time to answer, and a command is not valid for long.
+        command = signed_command(wish, personal_key(), now_ms(), nonce)
     given = servers(asking.state_dir)
     desk = CommandDesk(given.kafka, COMMAND, COMMAND_RESULT)
     try:

@@ -60,7 +60,7 @@ def flatten_here(asking: Asking, symbol: str | None) -> None:
         account=settings.account, issued_by=own_name(), reason=asking.reason, began_ms=now_ms(), symbols=symbols
     )
     audit_dir, installation = kept_places(asking.state_dir)
-    ids = FlattenIds(settings.account, _installation(installation), f"direct {head.began_ms}")
+    ids = FlattenIds(settings.account, _installation(installation), f"direct {head.began_ms}", sender="direct")
     run = Run(head, ids, audit_dir, on_screen=not asking.as_json)
     ended, audit = asyncio.run(_flatten(settings, venue_settings(asking.state_dir), run))
     if asking.as_json:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from services.console.asking import AccountName, Asking, Reason
+from services.console.consent import Yes, most_at_risk, require_yes
 from services.console.output import AsJson, StateDir
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def set_(
         list[str], typer.Argument(metavar="KEY=VALUE...", help="Lists with commas; `perpstream live show` has the keys")
     ],
     reason: Reason = "",
+    yes: Yes = False,
     account: AccountName = None,
     state_dir: StateDir = None,
     as_json: AsJson = False,
@@ -53,7 +55,7 @@ def set_(
     from libs.trading.commands import ChangeConfig, CommandInvalid
     from libs.trading.execution.config_change import changed_config, read_change
     from services.console.commanding import tell
-    from services.console.live_change import doubts, known_names
+    from services.console.live_change import doubts, known_names, only_lessens
     from services.console.live_table import changes_between, changes_in_words
     from services.console.output import console, print_warning
 
@@ -66,10 +68,20 @@ def set_(
     after = changed_config(config, ChangeConfig(config.version, wanted))
     for line in doubts(after, known_names(asking)):
         print_warning(line)
+    lines = changes_in_words(changes_between(config.model_dump(mode="json"), after.model_dump(mode="json")))
+    if not only_lessens(config, after):
+        question = f"let account {asking.account_name} trade like that?"
+        require_yes(question, yes=yes, effect=lambda: [*lines, *_worst_cases(config, after)])
     tell(asking, "change_config", arguments)
     if not as_json:
-        for line in changes_in_words(changes_between(config.model_dump(mode="json"), after.model_dump(mode="json"))):
+        for line in lines:
             console().print(f"  {line}", markup=False)
+
+
+def _worst_cases(before: "LiveConfig", after: "LiveConfig") -> list[str]:
+    old, new = before.max_positions, after.max_positions
+    amounts = f"{-most_at_risk(before):f} → {-most_at_risk(after):f} in quote units"
+    return [f"{old} → {new} positions: worst case −{old} R → −{new} R ({amounts})"]
 
 
 @app.command(epilog="Examples: `perpstream live history`, `perpstream live history --json`")

@@ -19,6 +19,33 @@ class Names:
     symbols: frozenset[str]
 
 
+LOWER_IS_SAFER = (
+    "risk_per_trade",
+    "max_positions",
+    "max_notional",
+    "leverage",
+    "signal_valid_seconds",
+    "hold_minutes",
+    "max_price_gap_bps",
+)
+HIGHER_IS_SAFER = ("cooldown_seconds", "min_liquidation_gap")
+
+
+def only_lessens(before: LiveConfig, after: LiveConfig) -> bool:
+    """Whether nothing of the change lets the account lose more; what cannot be told does."""
+    compared = {*LOWER_IS_SAFER, *HIGHER_IS_SAFER, "strategies", "symbols", "blacklist", "version"}
+    old, new = before.model_dump(exclude=compared), after.model_dump(exclude=compared)
+    followed = not before.symbols or (bool(after.symbols) and set(after.symbols) <= set(before.symbols))
+    return (
+        old == new
+        and followed
+        and all(getattr(after, name) <= getattr(before, name) for name in LOWER_IS_SAFER)
+        and all(getattr(after, name) >= getattr(before, name) for name in HIGHER_IS_SAFER)
+        and set(after.strategies) <= set(before.strategies)
+        and set(after.blacklist) >= set(before.blacklist)
+    )
+
+
 def known_names(asking: Asking) -> Names:
     """As the topics say now. Raises `UserError` when they cannot be read."""
     given = servers(asking.state_dir)

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from services.console.asking import AccountName, Asking, Reason
+from services.console.consent import Yes, one_more, require_yes
 from services.console.output import AsJson, StateDir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from libs.contracts.commands import CommandName
     from libs.contracts.trading import LiveTradeChanged
 
@@ -140,6 +143,7 @@ def enter(
     take_profit_2: Annotated[str | None, typer.Option(help="Price of the second target")] = None,
     risk: Annotated[str | None, typer.Option(help="1 R in quote units [default: as configured]")] = None,
     reason: Reason = "",
+    yes: Yes = False,
     account: AccountName = None,
     state_dir: StateDir = None,
     as_json: AsJson = False,
@@ -148,7 +152,13 @@ def enter(
     given = {"stop": stop, "take_profit_1": take_profit_1, "take_profit_2": take_profit_2, "risk": risk}
     arguments = {name: value for name, value in given.items() if value is not None}
     whole = {"symbol": symbol.upper(), "direction": direction.lower(), **arguments}
-    _tell(Asking(state_dir, account, reason, as_json), "enter", whole)
+    asking = Asking(state_dir, account, reason, as_json)
+    question = f"enter {symbol.upper()} {direction.lower()} on account {asking.account_name} at market?"
+
+    def agreed() -> None:
+        require_yes(question, yes=yes, effect=lambda: one_more(asking, symbol.upper(), risk))
+
+    _tell(asking, "enter", whole, agreed)
 
 
 @app.command(epilog="Example: `perpstream positions cancel BTCUSDT`")
@@ -193,7 +203,12 @@ def _of_trade(asking: Asking, symbol: str) -> dict[str, str]:
     return {"symbol": symbol, "trade_id": trade.trade_id}
 
 
-def _tell(asking: Asking, name: "CommandName", arguments: dict[str, str] | None = None) -> None:
+def _tell(
+    asking: Asking,
+    name: "CommandName",
+    arguments: dict[str, str] | None = None,
+    agreed: "Callable[[], None] | None" = None,
+) -> None:
     from services.console.commanding import tell
 
-    tell(asking, name, arguments)
+    tell(asking, name, arguments, agreed)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from services.console.asking import AccountName, Asking, Reason
+from services.console.consent import Yes, entries_again, require_yes
 from services.console.output import AsJson, StateDir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from libs.contracts.commands import CommandName
     from services.console.account_state import AccountState
 
 Symbol = Annotated[str, typer.Argument(help="A perpetual in the venue's spelling, like BTCUSDT")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 app = typer.Typer(
@@ -90,12 +92,18 @@ def pause(
     _tell(Asking(state_dir, account, reason, as_json), "pause")
 
 
-@app.command(epilog="Example: `perpstream risk resume`")
+@app.command(epilog="Examples: `perpstream risk resume`, `perpstream risk resume --yes`")
 def resume(
-    reason: Reason = "", account: AccountName = None, state_dir: StateDir = None, as_json: AsJson = False
+    reason: Reason = "",
+    yes: Yes = False,
+    account: AccountName = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """End a pause, and give up a flatten that is not done. A circuit break is ended by `reset`."""
-    _tell(Asking(state_dir, account, reason, as_json), "resume")
+    asking = Asking(state_dir, account, reason, as_json)
+    question = f"allow entries of account {asking.account_name} again?"
+    _tell(asking, "resume", None, lambda: _ask(asking, question, yes=yes))
 
 
 @app.command(
@@ -115,8 +123,7 @@ def flatten(
     """Close at market what is held, and cancel what would open there. `--direct` works when everything else is dead."""
     asking = Asking(state_dir, account, reason, as_json)
     what = "all" if symbol.lower() == "all" else symbol.upper()
-    if not yes:
-        _require_yes(f"close {'everything' if what == 'all' else what} of account {asking.account_name} at market?")
+    require_yes(f"close {'everything' if what == 'all' else what} of account {asking.account_name} at market?", yes=yes)
     if direct:
         from services.console.flattening import flatten_here
 
@@ -127,7 +134,11 @@ def flatten(
 
 @app.command(epilog="Example: `perpstream risk reset --reason 'loss understood'`")
 def reset(
-    reason: Reason = "", account: AccountName = None, state_dir: StateDir = None, as_json: AsJson = False
+    reason: Reason = "",
+    yes: Yes = False,
+    account: AccountName = None,
+    state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """End the circuit break that stands now; a rule that still breaks breaks again at once."""
     from libs.kit.errors import UserError
@@ -137,7 +148,8 @@ def reset(
     if heard is None or heard.said.level != "circuit_break":
         what = "the risk guard has never spoken" if heard is None else "the circuit is not broken"
         raise UserError(what, where=f"account {asking.account_name}", todo="look at `perpstream risk status`")
-    _tell(asking, "reset", {"break_number": str(heard.said.break_number)})
+    question = f"end circuit break {heard.said.break_number} of account {asking.account_name}?"
+    _tell(asking, "reset", {"break_number": str(heard.said.break_number)}, lambda: _ask(asking, question, yes=yes))
 
 
 @app.command(epilog="Examples: `perpstream risk lock BTCUSDT --for 2h`, `perpstream risk lock DOGEUSDT --for 3d`")
@@ -161,12 +173,15 @@ def lock(
 def unlock(
     symbol: Symbol,
     reason: Reason = "",
+    yes: Yes = False,
     account: AccountName = None,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Allow entries in a symbol again."""
-    _tell(Asking(state_dir, account, reason, as_json), "unlock", {"symbol": symbol.upper()})
+    asking = Asking(state_dir, account, reason, as_json)
+    question = f"allow entries in {symbol.upper()} on account {asking.account_name} again?"
+    _tell(asking, "unlock", {"symbol": symbol.upper()}, lambda: _ask(asking, question, yes=yes))
 
 
 def seconds_of(text: str) -> int:
@@ -177,17 +192,8 @@ def seconds_of(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def _require_yes(question: str) -> None:
-    """Raises `UserError` unless a person says yes; where nobody can be asked, it tells what a script has to write."""
-    from libs.kit.errors import UserError
-
-    try:
-        sure = typer.confirm(question)
-    except typer.Abort:
-        typer.echo()
-        sure = False
-    if not sure:
-        raise UserError("nothing was sent", todo="answer y, or write --yes, as a script has to")
+def _ask(asking: Asking, question: str, *, yes: bool) -> None:
+    require_yes(question, yes=yes, effect=lambda: entries_again(asking))
 
 
 def _state(asking: Asking) -> "AccountState":
@@ -198,7 +204,12 @@ def _state(asking: Asking) -> "AccountState":
     return ask(given, account_state(given.kafka, asking.account_name))
 
 
-def _tell(asking: Asking, name: "CommandName", arguments: dict[str, str] | None = None) -> None:
+def _tell(
+    asking: Asking,
+    name: "CommandName",
+    arguments: dict[str, str] | None = None,
+    agreed: "Callable[[], None] | None" = None,
+) -> None:
     from services.console.commanding import tell
 
-    tell(asking, name, arguments)
+    tell(asking, name, arguments, agreed)

@@ -10,7 +10,7 @@ import typer
 
 from infra.local.options import PortName, StackOptions
 from infra.local.settings import stack_settings
-from libs.kit.settings import SymbolSettings, load_settings
+from libs.kit.settings import AccountSettings, SymbolSettings, load_settings
 from services.console.output import AsJson, StateDir, console, print_json, state_dir
 
 Files = Annotated[list[Path] | None, typer.Option("--recording", help="Play a recording; repeat for several files")]
@@ -76,10 +76,20 @@ def up(
     from services.console.strategy_files import read_files, strategies_dir, strategy_files
 
     read_files(strategy_files(strategies_dir()))
+    _check_account()
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
     _run_here(_with_market(options, _symbols(symbols)))
+
+
+def _check_account() -> None:
+    """Nothing is started for an account whose key executor and guard would refuse."""
+    account = load_settings(AccountSettings)
+    if account.execution_mode != "paper":
+        from libs.exchanges.account import account_credentials
+
+        account_credentials(account)
 
 
 def _run_here(options: StackOptions) -> None:

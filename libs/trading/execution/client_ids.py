@@ -11,11 +11,14 @@ from typing import Literal
 
 from libs.contracts.trading import OrderLeg
 
-Sender = Literal["executor", "guard"]
+Sender = Literal["executor", "guard", "direct"]
+"""`direct`: a person who flattens without the guard (`perpstream risk flatten --direct`)."""
 Leg = OrderLeg
 MOST_GENERATIONS = 1000
 ACCOUNT_LETTERS, INSTALLATION_LETTERS, SIGNAL_LETTERS = 4, 6, 12
-_SENDERS: dict[Sender, str] = {"executor": "p1", "guard": "g1"}
+_SENDERS: dict[Sender, str] = {"executor": "p1", "guard": "g1", "direct": "d1"}
+CLOSERS: frozenset[Sender] = frozenset(("guard", "direct"))
+"""Who closes positions of the account, whichever installation has opened them."""
 _LEGS: dict[Leg, str] = {
     "entry": "en",
     "stop": "sl",

@@ -19,7 +19,7 @@ TradeState = Literal["entering", "open", "closing", "closed", "refused", "not_en
 FINAL_STATES: frozenset[TradeState] = frozenset(("closed", "refused", "not_entered"))
 """`refused`: nothing was ever sent for it; `not_entered`: an entry was sent, or meant to be, and nothing of it was filled."""
 FINAL_ORDERS: frozenset[OrderStatus] = frozenset(("filled", "canceled", "rejected", "expired"))
-FillBy = Literal["executor", "guard", "liquidation", "adl", "settlement", "person", "stranger"]
+FillBy = Literal["executor", "guard", "direct", "liquidation", "adl", "settlement", "person", "stranger"]
 TakeProfitType = Literal["limit", "market"]
 ZERO = Decimal(0)
 

@@ -29,6 +29,7 @@ FORCED: tuple[tuple[str, FillBy, FindingName], ...] = (
 _FINDING_OF: dict[FillBy, FindingName] = {
     "executor": "missed_fill",
     "guard": "guard_acted",
+    "direct": "closed_by_hand",
     "liquidation": "liquidated",
     "adl": "deleveraged",
     "settlement": "settled",
@@ -76,7 +77,7 @@ def whose(client_id: str) -> FillBy:
     tag = read_client_id(client_id)
     if tag is None:
         return "person"
-    return "guard" if tag.sender == "guard" else "stranger"
+    return "stranger" if tag.sender == "executor" else tag.sender
 
 
 def attribute(trades: Sequence[Trade], fills: Sequence[ExecutionSeen], names: Mapping[int, str]) -> Attributed:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from libs.trading.execution.client_ids import Leg, OrderTag, read_client_id
+from libs.trading.execution.client_ids import CLOSERS, Leg, OrderTag, read_client_id
 from libs.trading.execution.document import OurOrder, Trade
 from libs.trading.execution.exposure import FORCED, held_of
 from libs.trading.execution.facts import AlgoSeen, Answered, Fact, Intended
@@ -72,7 +72,7 @@ class StrayOrders:
         return SortedOut(found, tuple(facts), tuple(cancels))
 
     def _is_ours(self, tag: OrderTag) -> bool:
-        return tag.account == self.account and (tag.sender == "guard" or tag.installation == self.installation)
+        return tag.account == self.account and (tag.sender in CLOSERS or tag.installation == self.installation)
 
     def _judged(self, one: Rests, seen: VenuePicture, held: frozenset[str]) -> tuple[FindingName, Trade | None] | None:
         """The finding, and the trade that it is about."""
@@ -82,7 +82,7 @@ class StrayOrders:
             return self._of_others(one, beside, seen)
         if not self._is_ours(tag):
             return "other_installation", None
-        if tag.sender == "guard":
+        if tag.sender in CLOSERS:
             return self._of_guard(one, beside, seen, held)
         own = next((trade for trade in self.trades if trade.signal_letters == tag.signal), None)
         if own is not None:

@@ -20,6 +20,7 @@ _EXIT_REASONS: dict[Leg, str] = {
 }
 _BY_OTHERS: dict[FillBy, str] = {
     "guard": "risk_guard",
+    "direct": "flatten_direct",
     "liquidation": "liquidation",
     "adl": "adl",
     "settlement": "settlement",

@@ -46,7 +46,7 @@ REFUSALS: dict[RefusalReason, str] = {
     "not_enabled": "its strategy or symbol is not one that this account may trade",
     "not_supported": "its bracket cannot be sent to the venue as it is meant",
     "expired": "it is older than a signal may be when it is entered",
-    "not_ready": "the executor is not ready to open anything: its checklist or reconciliation is not in order",
+    "not_ready": "the executor is not ready to open anything",
     "risk_blocked": "the risk guard allows no entries",
     "guard_silent": "the risk guard has said nothing for 10 s",
     "foreign": "there are orders or positions on the account that are not ours",

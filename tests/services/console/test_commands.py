@@ -204,3 +204,15 @@ def test_the_symbols_of_a_recording_are_read_from_it(tmp_path: Path) -> None:
     broken.write_bytes(raw.read_bytes()[:20])
     with pytest.raises(ConfigurationError, match="cannot be read"):
         symbols_of([broken])
+
+
+def test_a_key_that_others_may_read_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    key = tmp_path / "accounts" / "main" / "key.json"
+    key.parent.mkdir(parents=True)
+    key.write_text('{"key": "k", "secret": "s"}')
+    key.chmod(0o644)
+    state = tmp_path / "state"
+    where = {"PERPSTREAM_STATE_DIR": str(state), "PERPSTREAM_ACCOUNT_DIR": str(tmp_path / "accounts")}
+    done = run_console("up", "--detach", PERPSTREAM_EXECUTION_MODE="demo", **where)
+    assert (done.returncode, "others may read the API key: its file has mode 644" in done.stderr) == (2, True)
+    assert not (state / "logs").exists()

@@ -84,7 +84,9 @@ async def test_a_change_is_of_the_version_that_was_seen_and_history_tells_who_ma
     assert "account main, as shipped: no strategy trades" in shown.stdout
     never = await asyncio.to_thread(call_console, "live", "history")
     assert (never.returncode, never.stdout) == (0, "as shipped: no strategy trades\n")
-    done = await asyncio.to_thread(call_console, "live", "set", "strategies=v51,v52", "risk_per_trade=20")
+    more = ("live", "set", "strategies=v51,v52", "risk_per_trade=20")
+    assert ((await asyncio.to_thread(call_console, *more)).returncode, executor.obeyed) == (2, [])
+    done = await asyncio.to_thread(call_console, *more, "--yes")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "change_config is done")
     assert done.stdout.splitlines()[-2:] == ["  strategies: none → v51,v52", "  risk_per_trade: 10 → 20"]
     assert "v51, v52: not in force (there are none)" in done.stderr, "said, and done all the same"
@@ -93,7 +95,7 @@ async def test_a_change_is_of_the_version_that_was_seen_and_history_tells_who_ma
     assert isinstance(first, ChangeConfig)
     one = changed_config(LiveConfig(), first)
     await keep(database_url, one)
-    setting = ("live", "set", "overrides.BTCUSDT.leverage=3", "strategies=")
+    setting = ("live", "set", "overrides.BTCUSDT.leverage=3", "strategies=", "--yes")
     assert (await asyncio.to_thread(call_console, *setting)).returncode == 0
     second = executor.obeyed[1]
     assert second == ChangeConfig(1, {"overrides.BTCUSDT.leverage": "3", "strategies": ""})

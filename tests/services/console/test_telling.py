@@ -104,21 +104,23 @@ async def test_what_anybody_wrote_moves_no_cursor_and_is_no_markup(desk: Desk) -
 
 async def test_what_is_refused_exits_with_one_and_says_why(desk: Desk) -> None:
     new_key(desk.folder / "mine", "eve")
-    done = await desk.run("risk", "resume", PERPSTREAM_KEY="eve")
+    done = await desk.run("risk", "resume", "--yes", PERPSTREAM_KEY="eve")
     assert done.returncode == 1
     assert done.stderr.startswith("perpstream: the risk guard refused resume: no key of 'eve' is trusted here")
-    done = await desk.run("risk", "resume", "--json", PERPSTREAM_KEY="eve")
+    done = await desk.run("risk", "resume", "--json", "--yes", PERPSTREAM_KEY="eve")
     assert (done.returncode, json.loads(done.stdout)["accepted"]) == (1, False)
     done = await desk.run("keys", "revoke", "ada")
     assert (done.returncode, done.stdout) == (0, "ada is not trusted any more\n")
-    assert (await desk.run("risk", "resume", PERPSTREAM_KEY="ada")).returncode == 1
+    assert (await desk.run("risk", "resume", "--yes", PERPSTREAM_KEY="ada")).returncode == 1
     assert desk.guard.obeyed == []
 
 
 async def test_flatten_asks_first(desk: Desk) -> None:
     done = await desk.run("risk", "flatten", "all")
-    assert (done.returncode, desk.guard.obeyed) == (1, [])
-    assert "nothing was sent: answer y, or write --yes" in done.stderr
+    assert (done.returncode, desk.guard.obeyed) == (2, [])
+    assert "nothing was sent: a person has to be asked, and here is no terminal: write --yes" in " ".join(
+        done.stderr.split()
+    )
     assert await end_offset(desk.bootstrap, COMMAND.name, 0) == 0
     assert (await desk.run("risk", "flatten", "all", "--yes")).returncode == 0
     assert (await desk.run("risk", "flatten", "ethusdt", "-y")).returncode == 0
@@ -132,7 +134,8 @@ async def test_a_break_is_reset_by_its_number_and_there_has_to_be_one(desk: Desk
     done = await desk.run("risk", "reset")
     assert (done.returncode, "the circuit is not broken" in done.stderr) == (1, True)
     await desk.say(RISK_STATE, msgspec.structs.replace(GUARD, level="circuit_break", break_number=7))
-    assert (await desk.run("risk", "reset", "--reason", "understood")).returncode == 0
+    assert ((await desk.run("risk", "reset")).returncode, desk.guard.obeyed) == (2, [])
+    assert (await desk.run("risk", "reset", "--reason", "understood", "--yes")).returncode == 0
     assert desk.guard.obeyed == [commands.Reset(7)]
 
 
@@ -185,7 +188,8 @@ async def test_a_command_on_a_position_is_for_the_trade_that_stands_there_now(de
 
 async def test_a_person_enters_cancels_and_syncs_by_hand(desk: Desk) -> None:
     entering = ("positions", "enter", "BTCUSDT", "long", "--stop", "60500", "--take-profit-1", "62000", "--risk", "5")
-    assert (await desk.run(*entering)).returncode == 0
+    assert ((await desk.run(*entering)).returncode, desk.executor.obeyed) == (2, [])
+    assert (await desk.run(*entering, "--yes")).returncode == 0
     assert (await desk.run("positions", "cancel", "BTCUSDT")).returncode == 0
     done = await desk.run("positions", "sync")
     assert (done.returncode, done.stdout) == (0, "sync is done\n  nonces: 3\n")

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from libs.trading.execution.decision import Ask, Cancel, Place, Wait, next_moves
@@ -62,6 +63,19 @@ def test_targets_at_market_wait_for_their_price() -> None:
     carrier = held(kind="market")
     first = standing(carrier, "take_profit_1")[0]
     assert (first.trigger, first.price) == (Decimal(110), None)
+
+
+def test_a_target_whose_order_is_overdue_is_not_asked_for_a_second_time() -> None:
+    carrier, later_ms = held(kind="market"), START_MS + 60_000
+    first = standing_id(carrier, "take_profit_1")
+    orders = (
+        msgspec.structs.replace(one, triggered_ms=START_MS + 1_000) if one.client_id == first else one
+        for one in carrier.trade.orders
+    )
+    trade = msgspec.structs.replace(carrier.trade, orders=tuple(orders))
+    found = next_moves(trade, later_ms, carrier.permits)
+    assert "take_profit_1" not in placed(found)
+    assert [move.order.client_id for move in found if isinstance(move, Ask)] == [first]
 
 
 def test_a_target_at_market_that_was_passed_already_is_asked_for_as_a_limit_order() -> None:

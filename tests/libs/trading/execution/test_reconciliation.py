@@ -22,7 +22,7 @@ from tests.libs.trading.execution.matrix import (
     external_position_adopted_with_its_stop,
     orphaned_exits_of_a_flat_symbol,
 )
-from tests.libs.trading.execution.scene import BTC, ETH, HALF, ONE, PRICE, RULES, START_MS, Scene, client_id
+from tests.libs.trading.execution.scene import BTC, ELSEWHERE, ETH, HALF, ONE, PRICE, RULES, START_MS, Scene, client_id
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -53,6 +53,15 @@ def test_a_difference_counts_only_when_a_second_look_has_it() -> None:
     assert first.look_again_ms == scene.now_ms + STALE_MS
     assert not first.adoptions
     assert [one.name for one in scene.step().findings] == ["foreign_position"]
+
+
+def test_in_hedge_mode_nothing_is_adopted_whatever_the_policy() -> None:
+    scene = Scene(is_hedged=True)
+    external_position_adopted(scene)
+    scene.step()
+    found = scene.step()
+    assert "foreign_position" in {one.name for one in found.findings}
+    assert (found.adoptions, scene.trades) == ((), {})
 
 
 def test_two_looks_that_are_too_near_are_one() -> None:
@@ -153,8 +162,13 @@ def test_an_adopted_position_is_closed_by_hand_like_any_other() -> None:
     assert last.is_clean("adopt")
 
 
-WHO = st.sampled_from(("person", "guard", "adl", "own"))
-NAMES = {"person": "by-hand", "guard": client_id("signal-1", "close", sender="guard"), "adl": "adl_autoclose"}
+WHO = st.sampled_from(("person", "guard", "direct", "adl", "own"))
+NAMES = {
+    "person": "by-hand",
+    "guard": client_id("signal-1", "close", sender="guard"),
+    "direct": client_id("signal-1", "close", sender="direct", installation=ELSEWHERE),
+    "adl": "adl_autoclose",
+}
 
 
 @given(st.lists(st.tuples(WHO, st.sampled_from(("BUY", "SELL")), st.integers(1, 30)), max_size=12))

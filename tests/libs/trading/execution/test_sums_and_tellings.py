@@ -111,6 +111,7 @@ def test_slippage_above_zero_is_worse(direction: str, paid: str, bps: str) -> No
     ("by", "reason"),
     [
         ("guard", "risk_guard"),
+        ("direct", "flatten_direct"),
         ("liquidation", "liquidation"),
         ("adl", "adl"),
         ("person", "person"),
