@@ -173,6 +173,7 @@ TIMELINE = Topic(
     tables=(
         "agg_trades",
         "agg_trades_meta",
+        "trade_bars",
         "market_indicators",
         "liquidation_events",
         "liquidation_agg",

@@ -1,5 +1,6 @@
 """Lengths of time in milliseconds, the unit of every instant here."""
 
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 """A UTC day; instants have no leap seconds."""

@@ -108,6 +108,7 @@ live_orders = Table(
     _now("updated_at"),
     PrimaryKeyConstraint("account", "client_order_id"),
     Index(None, "account", "trade_id"),
+    Index(None, "account", "intended_at", "client_order_id"),
     comment="Every order of ours from its intent on, by the id under which the venue knows it; quantity NULL: it closes all.",
 )
 

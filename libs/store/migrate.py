@@ -14,9 +14,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
+from libs.store.bar_tables import metadata
 from libs.store.engine import explained
 from libs.store.partitions import is_partition_name
-from libs.store.people_tables import metadata
 from libs.store.schema_version import current_revision
 
 HEAD = "head"

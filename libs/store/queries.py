@@ -17,21 +17,6 @@ CROSS JOIN LATERAL (SELECT * FROM rate_snapshots r WHERE r.symbol = wanted.symbo
 """)
 _TRADES_HELD = text("SELECT * FROM agg_trades_meta ORDER BY symbol")
 _LAST_TRADE = text("SELECT last_time FROM agg_trades_meta WHERE symbol = :symbol")
-CANDLES = text("""
-WITH buckets AS (
-  SELECT date_bin(make_interval(secs => :seconds), trade_time, timestamptz 'epoch') AS open_time,
-    min(agg_id) AS first_id, max(agg_id) AS last_id, max(price) AS high, min(price) AS low, sum(quantity) AS volume,
-    sum(price * quantity) AS quote_volume,
-    coalesce(sum(quantity) FILTER (WHERE NOT buyer_is_maker), 0) AS buy_volume, count(*) AS agg_trades,
-    sum(last_trade_id - first_trade_id + 1) AS trades
-  FROM agg_trades WHERE symbol = :symbol AND trade_time >= :start AND trade_time < :end GROUP BY 1)
-SELECT buckets.*,
-  (SELECT price FROM agg_trades k WHERE k.symbol = :symbol AND k.agg_id = first_id
-    AND k.trade_time >= :start AND k.trade_time < :end) AS open,
-  (SELECT price FROM agg_trades k WHERE k.symbol = :symbol AND k.agg_id = last_id
-    AND k.trade_time >= :start AND k.trade_time < :end) AS close
-FROM buckets ORDER BY open_time DESC LIMIT :most
-""")
 SIGNALS = """
 SELECT event_id, strategy, version, symbol, event_time, score, threshold, direction, state, reason, sentence, price, atr,
   take_profit_1, take_profit_2, stop_loss, hold_until, content
@@ -64,33 +49,6 @@ class TradesHeld:
     missing_count: int
     late_count: int
     conflict_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class CandleSpan:
-    """Which candles: of `symbol`, `interval_ms` long, trades with `start_ms <= T < end_ms`; the newest `most` of them."""
-
-    symbol: str
-    interval_ms: int
-    start_ms: int
-    end_ms: int
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """One interval that had trades; volumes in base units, `quote_volume` in quote units, `buy_volume` of takers that bought."""
-
-    open_time_ms: int
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    quote_volume: Decimal
-    buy_volume: Decimal
-    agg_trades: int
-    trades: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,36 +130,6 @@ async def last_trade_time(session: ReadSession, symbol: str) -> int | None:
     """The venue time (ms) of the newest trade of a symbol, or None when there is none."""
     found = (await session.connection.execute(_LAST_TRADE, {"symbol": symbol})).scalar_one_or_none()
     return None if found is None else milliseconds(found)
-
-
-async def candles(session: ReadSession, span: CandleSpan) -> list[Candle]:
-    """Candles from aggregate trades, oldest first; intervals without trades are left out.
-
-    Open and close are the first and last trade by aggregate id. Interval edges count from the epoch (UTC).
-    """
-    parameters = {
-        "symbol": span.symbol,
-        "seconds": span.interval_ms / 1000,
-        "start": instant(span.start_ms),
-        "end": instant(span.end_ms),
-        "most": span.most,
-    }
-    rows = (await session.connection.execute(CANDLES, parameters)).all()
-    return [
-        Candle(
-            milliseconds(row.open_time),
-            row.open,
-            row.high,
-            row.low,
-            row.close,
-            row.volume,
-            row.quote_volume,
-            row.buy_volume,
-            row.agg_trades,
-            int(row.trades),
-        )
-        for row in reversed(rows)
-    ]
 
 
 def signal_statement(wanted: SignalFilter) -> tuple[str, dict[str, object]]:

@@ -133,6 +133,7 @@ market_indicators = Table(
     Column("raw", JSONB, nullable=True),
     Column("log_offset", BigInteger, nullable=True),
     Index(None, "symbol", "kind", "event_time"),
+    Index(None, "symbol", "event_time", "event_id"),
     Index("market_indicators_place_idx", "symbol", "effective_at"),
     _brin("market_indicators", "event_time"),
     comment="Slow inputs, one row a fact; raw is what the venue sent. A backtest may use a row from available_at on; assumed: "
@@ -154,6 +155,7 @@ liquidation_events = Table(
     Column("status", Text, nullable=False),
     _instant("effective_at", nullable=True),
     Index(None, "symbol", "side", "trade_time"),
+    Index(None, "symbol", "trade_time", "event_id"),
     Index("liquidation_events_place_idx", "symbol", "effective_at"),
     _brin("liquidation_events", "trade_time"),
     comment="Forced orders as the venue samples them, at most the largest per symbol and second: a lower bound. Side SELL: a "

@@ -1,4 +1,4 @@
-"""Aggregate trades into PostgreSQL: new rows by COPY, known ids compared, and what the table holds kept per symbol.
+"""Aggregate trades into PostgreSQL: new rows by COPY, known ids compared, and what the table holds kept per symbol and bar.
 
 Under the lock of a symbol's `agg_trades_meta` row, an id above its `last_id` cannot be in the table, so such rows go straight in
 by binary COPY (440k rows/s where unnest gives 160k, docs/decisions/0011-store.md). Everything else is laid beside the table
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import asyncpg
 import numpy as np
 
+from libs.kit.durations import HOUR_MS, MINUTE_MS
 from libs.store.copy_format import COLUMNS, HEADER, TRAILER, SymbolTrades, encode_trades
 from libs.store.engine import WriteSession
+from libs.store.trade_bars import add_to_bars, bars_of
 
 _CLAIM_SYMBOLS = "INSERT INTO agg_trades_meta VALUES ($1, NULL, NULL, 0, NULL, NULL, 0, 0, 0) ON CONFLICT DO NOTHING"
 _LOCK_SYMBOLS = "SELECT symbol, last_id FROM agg_trades_meta WHERE symbol = ANY($1) ORDER BY symbol FOR UPDATE"
@@ -43,11 +45,13 @@ counted AS (
   UPDATE agg_trades_meta SET conflict_count = conflict_count + (SELECT count(*) FROM aside) WHERE symbol = $1)
 SELECT agg_id FROM aside ORDER BY agg_id
 """
-_INSERT_UNKNOWN = """
+_INSERT_UNKNOWN = f"""
 WITH added AS (
   INSERT INTO agg_trades SELECT i.* FROM incoming_trades i WHERE i.symbol = $1 AND NOT EXISTS (
     SELECT FROM agg_trades k WHERE k.symbol = $1 AND k.agg_id BETWEEN $2 AND $3 AND k.agg_id = i.agg_id)
-  RETURNING agg_id, trade_time, effective_time)
+  RETURNING *),
+minutes AS ({bars_of("added", MINUTE_MS)}),
+hours AS ({bars_of("added", HOUR_MS)})
 UPDATE agg_trades_meta AS kept SET
   first_id = least(kept.first_id, new.first_id), last_id = greatest(kept.last_id, new.last_id),
   first_time = least(kept.first_time, new.first_time), last_time = greatest(kept.last_time, new.last_time),
@@ -55,7 +59,7 @@ UPDATE agg_trades_meta AS kept SET
 FROM (SELECT min(agg_id) AS first_id, max(agg_id) AS last_id, min(trade_time) AS first_time,
     max(trade_time) AS last_time, count(*) AS row_count, count(effective_time) AS late_count FROM added) AS new
 WHERE kept.symbol = $1 RETURNING new.row_count
-"""
+"""  # noqa: S608 - constants
 _ANY_BETWEEN = "SELECT EXISTS (SELECT FROM agg_trades WHERE symbol = $1 AND agg_id BETWEEN $2 AND $3)"
 # Counted anew from the holes and the rows, so overlapping holes and later repairs cannot make it wrong.
 _COUNT_MISSING = """
@@ -145,6 +149,7 @@ async def write_trades(session: WriteSession, trades: Sequence[SymbolTrades]) ->
             async with session.raw.transaction():
                 await _copy(session, "agg_trades", fresh)
             await _raise_meta(session, fresh)
+            await add_to_bars(session, fresh)
             if older:
                 await count_missing(session, sorted(older))
             written.added = sum(len(group) for group in fresh)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -49,9 +50,18 @@ def _gateway(request: Request) -> Gateway:
 Shared = Annotated[Gateway, Depends(_gateway)]
 
 
+async def kept(request: Request, shared: Gateway, max_age: int, make: Callable[[], Awaitable[BaseModel]]) -> Response:
+    """What `make` makes, or made less than `max_age` seconds ago for the same path and parameters."""
+    asked = f"{request.url.path}?{'&'.join(sorted(request.url.query.split('&')))}"
+    return _send(request, await shared.answers.body(asked, max_age, make), max_age)
+
+
 def answer(request: Request, model: BaseModel, max_age: int) -> Response:
     """The model as JSON with an ETag; 304 without a body when the caller has that version already."""
-    body = model.model_dump_json().encode()
+    return _send(request, model.model_dump_json().encode(), max_age)
+
+
+def _send(request: Request, body: bytes, max_age: int) -> Response:
     headers = {
         "ETag": f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"',
         "Cache-Control": f"private, max-age={max_age}",

@@ -1,21 +1,19 @@
 """The two routes that everybody may ask: whether the installation answers, and the rates of the first symbols."""
 
-import time
-
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from libs.kit.errors import UnreachableError, UserError
 from libs.kit.service import VERSION
 from libs.store import queries
-from services.gateway.asking import Shared, answer
+from services.gateway.asking import Shared, kept
 from services.gateway.models.base import Component, Health
 from services.gateway.models.market import RateAnswer, Rates
 from services.gateway.problems import RESPONSES
 from services.gateway.shared import Gateway
 
 RATES_SYMBOLS = 4
-RATES_CACHE_SECONDS = 3.0
+RATES_CACHE_SECONDS = 3
 router = APIRouter(prefix="/api", responses=RESPONSES)
 
 
@@ -37,10 +35,7 @@ async def health(shared: Shared) -> Response:
 @router.get("/rates", operation_id="getRates", response_model=Rates, tags=["market"])
 async def rates(request: Request, shared: Shared) -> Response:
     """Mark and index price, funding estimate and next funding time of the first four followed symbols; at most 3 s old."""
-    if shared.cached_rates is None or time.monotonic() >= shared.cached_until:
-        shared.cached_rates = await _newest_rates(shared, shared.symbols[:RATES_SYMBOLS])
-        shared.cached_until = time.monotonic() + RATES_CACHE_SECONDS
-    return answer(request, shared.cached_rates, int(RATES_CACHE_SECONDS))
+    return await kept(request, shared, RATES_CACHE_SECONDS, lambda: _newest_rates(shared, shared.symbols[:RATES_SYMBOLS]))
 
 
 async def _newest_rates(shared: Gateway, symbols: tuple[str, ...]) -> Rates:

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from libs.store.engine import Engine, ReadSession, busy, check_reachable, read_session
+from services.gateway.caching import AnswerCache
 from services.gateway.live_rates import LiveRates
-from services.gateway.models.market import Rates
 
 # Database questions that are answered at the same time: the size of the pool. Each ends after 15 s (`read_session`).
 QUESTIONS = 5
@@ -24,8 +24,7 @@ class Gateway:
     watching: Engine
     symbols: tuple[str, ...]
     live: LiveRates = field(default_factory=LiveRates)
-    cached_rates: Rates | None = None
-    cached_until: float = 0.0
+    answers: AnswerCache = field(default_factory=AnswerCache)
     _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(QUESTIONS))
     _checking: "asyncio.Task[str] | None" = None
 
@@ -38,7 +37,8 @@ class Gateway:
         self._follow(tuple(symbol for symbol in self.symbols if symbol not in symbols))
 
     def _follow(self, symbols: tuple[str, ...]) -> None:
-        self.symbols, self.cached_rates = symbols, None
+        self.symbols = symbols
+        self.answers.forget()
 
     @asynccontextmanager
     async def question(self) -> AsyncIterator[ReadSession]:

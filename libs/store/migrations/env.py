@@ -4,8 +4,8 @@ from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.sql.schema import SchemaItem
 
+from libs.store.bar_tables import metadata
 from libs.store.partitions import is_partition_name
-from libs.store.people_tables import metadata
 
 
 def _include(item: SchemaItem, name: str | None, kind: str, reflected: bool, _: SchemaItem | None) -> bool:

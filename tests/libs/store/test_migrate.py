@@ -70,6 +70,7 @@ LATER = {
     "api_tokens",
     "sign_in_failures",
     "audit_log",
+    "trade_bars",
 }
 
 
