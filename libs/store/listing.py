@@ -92,25 +92,30 @@ async def listed(session: ReadSession, listing: Listing, wanted: Wanted) -> list
     found = []
     for row in (await session.connection.execute(text(statement), parameters)).all():
         columns = len(listing.columns)
-        values = dict(_shown(name, value) for name, value in zip(listing.columns, row[:columns], strict=True))
+        values = shown(dict(zip(listing.columns, row[:columns], strict=True)))
         at, *others = row[columns:]
         found.append(Listed(values, ((at - EPOCH) // _MICROSECOND, *others)))
     return found
 
 
-def _shown(name: str, value: Any) -> tuple[str, Any]:
-    if name in INSTANTS:
-        return f"{name}_ms", None if value is None else milliseconds(value)
-    return name, value
+def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as programs are told it: instants in ms under `…_ms`, everything else as it is."""
+    return {
+        f"{name}_ms" if name in INSTANTS else name: milliseconds(value) if isinstance(value, dt.datetime) else value
+        for name, value in row.items()
+    }
 
 
 _INSTANTS = (
     "event_time trade_time effective_at available_at next_funding_time signal_time order_time entry_time exit_time hold_until"
     " readable_time decided_time sent_time answered_time stop_sent_time protected_time targets_time recorded_at updated_at"
-    " intended_at valid_until changed_at fill_time obeyed_at expires_at market_time funding_time"
+    " intended_at valid_until changed_at fill_time obeyed_at expires_at market_time happened_at"
+    " last_at"
 )
 INSTANTS = frozenset(_INSTANTS.split())
 """Every column of an instant that a list shows."""
+NUMBERED = frozenset({"audit_id"})
+"""Columns of an order that are numbers; the others behind the instant are texts."""
 
 SNAPSHOTS = Listing(
     "rate_snapshots",
@@ -188,4 +193,11 @@ LIVE_COMMANDS = Listing(
     order=("obeyed_at", "nonce"),
     time="obeyed_at",
     filters=("account", "command"),
+)
+AUDIT = Listing(
+    "audit_log",
+    "audit_id happened_at who action target before after address request_id session_id token_id",
+    order=("happened_at", "audit_id"),
+    time="happened_at",
+    filters=("who", "action"),
 )

@@ -85,6 +85,7 @@ live_trades = Table(
         "account",
         postgresql_where=text("state <> ALL (ARRAY['closed', 'refused', 'not_entered'])"),
     ),
+    Index(None, "signal_id"),
     Index(None, "account", "exit_time"),
     Index(None, "account", "recorded_at"),
     comment="What became of each signal on an account; document is the whole trade. Quote units; R is initial_risk, fixed at the "

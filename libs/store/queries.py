@@ -17,6 +17,20 @@ CROSS JOIN LATERAL (SELECT * FROM rate_snapshots r WHERE r.symbol = wanted.symbo
 """)
 _TRADES_HELD = text("SELECT * FROM agg_trades_meta ORDER BY symbol")
 _LAST_TRADE = text("SELECT last_time FROM agg_trades_meta WHERE symbol = :symbol")
+# One step of the index a strategy, then one a strategy and symbol.
+LATEST_SIGNALS = text("""
+WITH RECURSIVE known AS (
+  SELECT min(strategy) AS strategy FROM signal_logs
+  UNION ALL SELECT (SELECT min(strategy) FROM signal_logs WHERE strategy > known.strategy) FROM known
+  WHERE known.strategy IS NOT NULL)
+SELECT latest.* FROM known CROSS JOIN unnest(CAST(:symbols AS text[])) AS wanted (symbol)
+CROSS JOIN LATERAL (
+  SELECT event_id, strategy, version, symbol, event_time, score, threshold, direction, state, reason, sentence, price, atr,
+    take_profit_1, take_profit_2, stop_loss, hold_until, content
+  FROM signal_logs s WHERE s.strategy = known.strategy AND s.symbol = wanted.symbol
+  ORDER BY event_time DESC, event_id DESC LIMIT 1) AS latest
+WHERE known.strategy IS NOT NULL ORDER BY latest.event_time DESC, latest.event_id DESC
+""")
 SIGNALS = """
 SELECT event_id, strategy, version, symbol, event_time, score, threshold, direction, state, reason, sentence, price, atr,
   take_profit_1, take_profit_2, stop_loss, hold_until, content
@@ -157,6 +171,11 @@ async def signal_history(session: ReadSession, wanted: SignalFilter) -> list[Log
     """Scored signals, newest first."""
     statement, parameters = signal_statement(wanted)
     return [_signal(row) for row in await session.connection.execute(text(statement), parameters)]
+
+
+async def latest_signals(session: ReadSession, symbols: Sequence[str]) -> list[LoggedSignal]:
+    """The newest signal of each strategy and each of these symbols, newest first."""
+    return [_signal(row) for row in await session.connection.execute(LATEST_SIGNALS, {"symbols": list(symbols)})]
 
 
 def _signal(row: Row[Any]) -> LoggedSignal:

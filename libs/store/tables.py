@@ -254,6 +254,7 @@ signal_logs = Table(
     Index(None, "event_time", "event_id"),
     Index(None, "symbol", "event_time", "event_id"),
     Index(None, "strategy", "event_time", "event_id"),
+    Index(None, "strategy", "symbol", "event_time", "event_id"),
 )
 
 signal_conflicts = Table(

@@ -7,13 +7,23 @@ from starlette.middleware.cors import CORSMiddleware
 from libs.kit.service import VERSION
 from services.gateway import (
     accounts,
+    audit,
     feeds,
+    funding,
+    live,
+    live_story,
     local_viewer,
     market,
     own_sessions,
+    paper,
+    profit,
     public,
+    risk,
     second_factor,
+    server,
+    signal_story,
     signals,
+    strategies,
     trades,
     users,
 )
@@ -23,7 +33,22 @@ from services.gateway.limits import Limit
 from services.gateway.problems import SIGNED_IN_RESPONSES, describe, install
 from services.gateway.shared import Gateway
 
-GROUPS = (market.router, trades.router, signals.router, feeds.router)
+GROUPS = (
+    market.router,
+    trades.router,
+    funding.router,
+    signals.router,
+    signal_story.router,
+    feeds.router,
+    paper.router,
+    live.router,
+    live_story.router,
+    profit.router,
+    risk.router,
+    strategies.router,
+    server.router,
+    audit.router,
+)
 """What is included together: whatever all of these must ask first is said in one place."""
 
 

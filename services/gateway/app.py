@@ -10,13 +10,21 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import generate_latest
 
+from infra.local.settings import StackSettings
 from libs.contracts.topics import SYMBOL_CONTROL
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.hosts import is_loopback
 from libs.kit.logging import get_logger
 from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
-from libs.kit.settings import DatabaseSettings, KafkaSettings, SymbolSettings, VenueSettings, load_settings
+from libs.kit.settings import (
+    AccountSettings,
+    DatabaseSettings,
+    KafkaSettings,
+    SymbolSettings,
+    VenueSettings,
+    load_settings,
+)
 from libs.store.engine import Engine, create_engine
 from libs.store.schema_version import require_current
 from libs.streaming.symbols import SymbolControl
@@ -27,8 +35,9 @@ from services.gateway.factors import Factors
 from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.patience import PatientProtocol
 from services.gateway.secret import derived, gateway_secret
-from services.gateway.settings import AccessSettings, GatewaySettings
+from services.gateway.settings import AccessSettings, GatewaySettings, ServerSettings
 from services.gateway.shared import QUESTIONS, Gateway
+from services.gateway.stack import Stack, named_services
 from services.gateway.standings import Standings
 
 DATABASE = "database"
@@ -136,11 +145,16 @@ async def main(context: ServiceContext) -> None:
     notices = create_engine(database, application="perpstream gateway notices", connections=1)
     try:
         await require_current(engine)
-        live = LiveRates(real_time=load_settings(VenueSettings).venue_speed == 1.0)
+        venue = load_settings(VenueSettings)
+        live = LiveRates(real_time=venue.venue_speed == 1.0)
         configured = load_settings(SymbolSettings).symbols
         # What was added or removed comes as soon as Kafka answers; the database's answers do not wait for that.
         control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, configured)
-        shared = Gateway(engine, watching, configured, live)
+        stack = Stack(
+            load_settings(StackSettings).state_dir, named_services(load_settings(ServerSettings).gateway_services)
+        )
+        account = load_settings(AccountSettings).account
+        shared = Gateway(engine, watching, configured, live, stack=stack, account=account, venue=venue.venue)
         access = create_access(settings, load_settings(AccessSettings), people, notices)
         application = create_api(shared, access)
         add_health(application, context)
@@ -151,6 +165,7 @@ async def main(context: ServiceContext) -> None:
             asyncio.ensure_future(shared.live.follow(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(shared.live.watch(kafka.kafka_bootstrap, context)),
             asyncio.ensure_future(watch_database(context, shared)),
+            asyncio.ensure_future(shared.words.follow(kafka.kafka_bootstrap)),
             asyncio.ensure_future(control.follow(shared)),
             asyncio.ensure_future(access.standings.follow()),
             asyncio.ensure_future(access.standings.tidy(access.at)),

@@ -1,7 +1,8 @@
 """The routes about the proof of data: how each feed is, and which trades are or were missing."""
 
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -13,14 +14,16 @@ from services.gateway.asking import (
     Shared,
     Text,
     TimeMs,
-    answer,
     check_span,
     check_symbol,
     cursor_at,
+    kept,
     read_cursor,
 )
 from services.gateway.models.feeds import FeedAnswer, Feeds, GapAnswer, GapPage
+from services.gateway.paging import CSV_PAGE_ROWS, LISTED, csv_answer, rows_as_csv, wants_csv
 from services.gateway.problems import RESPONSES, BadRequest
+from services.gateway.shared import Gateway
 
 _ID_LIMIT = 1 << 63
 
@@ -45,6 +48,7 @@ class GapQuery:
     end: Annotated[TimeMs | None, Query(alias="to", description="Gaps that begin before this instant, ms")] = None
     limit: Annotated[int, Query(ge=1, le=500), PLAIN] = 100
     cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
+    format: Annotated[Literal["json", "csv"] | None, Query(description="csv is the whole list")] = None
 
 
 router = APIRouter(prefix="/api", responses=RESPONSES)
@@ -54,26 +58,50 @@ router = APIRouter(prefix="/api", responses=RESPONSES)
 async def feeds(request: Request, shared: Shared, asked: Annotated[FeedQuery, Depends()]) -> Response:
     """The last report of each feed and symbol: state, figures, gaps and completeness. A report comes every ten seconds of venue
     time; an old `reported_ms` means that nobody reports any more."""
-    async with shared.question() as session:
-        await check_symbol(shared, session, asked.symbol)
-        found = await feeds_now(session, asked.feed, asked.symbol)
-        if asked.feed is not None and not found and asked.feed not in (known := await known_feeds(session)):
-            raise BadRequest(f"no feed {asked.feed} has reported; known feeds: {', '.join(known) or 'none yet'}")
-    return answer(request, Feeds(feeds=tuple(_feed(row) for row in found)), 1)
+
+    async def found() -> Feeds:
+        async with shared.question() as session:
+            await check_symbol(shared, session, asked.symbol)
+            rows = await feeds_now(session, asked.feed, asked.symbol)
+            if asked.feed is not None and not rows and asked.feed not in (known := await known_feeds(session)):
+                raise BadRequest(f"no feed {asked.feed} has reported; known feeds: {', '.join(known) or 'none yet'}")
+        return Feeds(feeds=tuple(_feed(row) for row in rows))
+
+    return await kept(request, shared, 1, found)
 
 
-@router.get("/gaps", operation_id="getGaps", response_model=GapPage, tags=["data"])
+@router.get("/gaps", operation_id="getGaps", response_model=GapPage, responses=LISTED, tags=["data"])
 async def gaps(request: Request, shared: Shared, asked: Annotated[GapQuery, Depends()]) -> Response:
     """Aggregate ids that the trade streams did not bring and how that ended, newest first; page by `cursor`."""
     check_span(asked.start, asked.end)
     before = None if asked.cursor is None else _place(asked.cursor)
     wanted = GapFilter(asked.symbol, asked.outcome, asked.start, asked.end, before, asked.limit + 1)
-    async with shared.question() as session:
-        await check_symbol(shared, session, asked.symbol)
-        found = await known_gaps(session, wanted)
-    page = found[: asked.limit]
-    following = _cursor(page[-1].place) if len(found) > asked.limit else None
-    return answer(request, GapPage(gaps=tuple(_gap(row) for row in page), next_cursor=following), 1)
+
+    async def found() -> GapPage:
+        async with shared.question() as session:
+            await check_symbol(shared, session, asked.symbol)
+            rows = await known_gaps(session, wanted)
+        page = rows[: asked.limit]
+        following = _cursor(page[-1].place) if len(rows) > asked.limit else None
+        return GapPage(gaps=tuple(_gap(row) for row in page), next_cursor=following)
+
+    if wants_csv(request, asked.format):
+        async with shared.question() as session:
+            await check_symbol(shared, session, asked.symbol)
+        return csv_answer(rows_as_csv(GapAnswer, _pages(shared, wanted)), "gaps")
+    return await kept(request, shared, 1, found)
+
+
+async def _pages(shared: Gateway, wanted: GapFilter) -> AsyncIterator[list[Mapping[str, Any]]]:
+    rest = replace(wanted, most=CSV_PAGE_ROWS)
+    while True:
+        async with shared.question() as session:
+            rows = await known_gaps(session, rest)
+        if rows:
+            yield [asdict(row) for row in rows]
+        if len(rows) < CSV_PAGE_ROWS:
+            return
+        rest = replace(rest, before=rows[-1].place)
 
 
 def _feed(row: FeedNow) -> FeedAnswer:

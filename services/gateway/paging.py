@@ -5,7 +5,7 @@ import binascii
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
-from libs.store.listing import Listed, Listing, Place, Wanted, listed
+from libs.store.listing import NUMBERED, Listed, Listing, Place, Wanted, listed
 from services.gateway.asking import PLAIN, TimeMs, check_span, check_symbol, kept
 from services.gateway.models.base import Answer
 from services.gateway.problems import BadRequest
@@ -40,7 +40,8 @@ class PageQuery:
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of a page; CSV has all"), PLAIN] = 100
     cursor: Annotated[str | None, Query(max_length=400, description="next_cursor of the page before")] = None
     format: Annotated[
-        Literal["json", "csv"] | None, Query(description="Default: what the Accept header prefers; csv is the whole list")
+        Literal["json", "csv"] | None,
+        Query(description="Default: what the Accept header prefers; csv is the whole list"),
     ] = None
 
 
@@ -94,6 +95,15 @@ def csv_answer(lines: AsyncIterator[str], name: str) -> Response:
     """Lines as a file of this name, sent while they come."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(lines, headers=headers, media_type=CSV_TYPE)
+
+
+def csv_of(row: type[Answer], rows: Sequence[Answer], name: str) -> Response:
+    """Rows that are at hand as a file of this name."""
+
+    async def page() -> AsyncIterator[list[Mapping[str, Any]]]:
+        yield [one.model_dump() for one in rows]
+
+    return csv_answer(rows_as_csv(row, page()), name)
 
 
 async def rows_as_csv(row: type[Answer], rows: AsyncIterator[list[Mapping[str, Any]]]) -> AsyncIterator[str]:
@@ -163,9 +173,9 @@ def read_place(cursor: str, listing: Listing) -> Place:
         raise BadRequest(_NOT_OURS)
     at = found[0]
     place = tuple(found)
-    if not isinstance(at, int) or not 0 <= at < _LATEST_US or any(isinstance(one, int) for one in found[1:]):
+    if not isinstance(at, int) or not 0 <= at < _LATEST_US or place_cursor(place) != cursor:
         raise BadRequest(_NOT_OURS)
-    if place_cursor(place) != cursor:
+    if any(isinstance(one, int) != (name in NUMBERED) for name, one in zip(listing.order[1:], found[1:], strict=True)):
         raise BadRequest(_NOT_OURS)
     return place
 

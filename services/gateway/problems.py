@@ -29,6 +29,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+NOT_THERE: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is nothing of that name"}}
 # Beside the ones above, for routes that somebody must be signed in for.
 SIGNED_IN_RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "Nobody is signed in, or no longer"},

@@ -35,7 +35,9 @@ async def health(shared: Shared) -> Response:
 @router.get("/rates", operation_id="getRates", response_model=Rates, tags=["market"])
 async def rates(request: Request, shared: Shared) -> Response:
     """Mark and index price, funding estimate and next funding time of the first four followed symbols; at most 3 s old."""
-    return await kept(request, shared, RATES_CACHE_SECONDS, lambda: _newest_rates(shared, shared.symbols[:RATES_SYMBOLS]))
+    return await kept(
+        request, shared, RATES_CACHE_SECONDS, lambda: _newest_rates(shared, shared.symbols[:RATES_SYMBOLS])
+    )
 
 
 async def _newest_rates(shared: Gateway, symbols: tuple[str, ...]) -> Rates:

@@ -12,6 +12,7 @@ from pydantic_settings import NoDecode
 
 from libs.kit.hosts import is_loopback
 from libs.kit.settings import SettingsGroup
+from services.gateway.stack import named_services
 
 Network = IPv4Network | IPv6Network
 Names = Annotated[tuple[str, ...], NoDecode]
@@ -106,3 +107,20 @@ class AccessSettings(SettingsGroup):
     gateway_sign_ins_per_minute: float = Field(
         default=30.0, gt=0, description="Log-ins, registrations and codes that one address may try; as many at once"
     )
+
+
+class ServerSettings(SettingsGroup):
+    """Whom `/api/server` asks how they are."""
+
+    gateway_services: Names = Field(
+        default=(),
+        description="NAME=URL of health ports, comma separated; unset: the services that `perpstream up` has started",
+    )
+
+    _split_names = field_validator("gateway_services", mode="before")(_split)
+
+    @field_validator("gateway_services")
+    @classmethod
+    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        named_services(value)
+        return value

@@ -1,25 +1,29 @@
-"""The routes about scored signals."""
+"""The routes about scored signals: the history, the newest of each strategy and symbol, and everything of one."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from libs.store import queries
+from libs.store.queries import LoggedSignal
 from services.gateway.asking import (
     PLAIN,
     Shared,
     Text,
     TimeMs,
-    answer,
     check_span,
     check_symbol,
     cursor_at,
+    kept,
     read_cursor,
 )
-from services.gateway.models.signals import SignalAnswer, SignalPage
+from services.gateway.models.signals import LatestSignals, SignalAnswer, SignalPage
+from services.gateway.paging import CSV_PAGE_ROWS, LISTED, csv_answer, rows_as_csv, wants_csv
 from services.gateway.problems import RESPONSES
+from services.gateway.shared import Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,13 @@ class SignalQuery:
     end: Annotated[TimeMs | None, Query(alias="to")] = None
     limit: Annotated[int, Query(ge=1, le=500), PLAIN] = 100
     cursor: Annotated[str | None, Query(max_length=200, description="next_cursor of the page before")] = None
+    format: Annotated[Literal["json", "csv"] | None, Query(description="csv is the whole list")] = None
 
 
-router = APIRouter(prefix="/api", responses=RESPONSES)
+router = APIRouter(prefix="/api/signals", responses=RESPONSES, tags=["signals"])
 
 
-@router.get("/signals/history", operation_id="getSignalsHistory", response_model=SignalPage, tags=["signals"])
+@router.get("/history", operation_id="getSignalsHistory", response_model=SignalPage, responses=LISTED)
 async def signals_history(request: Request, shared: Shared, asked: Annotated[SignalQuery, Depends()]) -> Response:
     """Scored evaluations, newest first, by symbol, strategy, state and time; page by `cursor`."""
     check_span(asked.start, asked.end)
@@ -51,14 +56,53 @@ async def signals_history(request: Request, shared: Shared, asked: Annotated[Sig
         None if asked.cursor is None else read_cursor(asked.cursor),
         asked.limit + 1,
     )
-    async with shared.question() as session:
-        await check_symbol(shared, session, asked.symbol)
-        found = await queries.signal_history(session, wanted)
-    page = found[: asked.limit]
-    more = len(found) > asked.limit
-    rows = tuple(SignalAnswer(**{name: getattr(row, name) for name in row.__slots__}) for row in page)
-    return answer(
-        request,
-        SignalPage(signals=rows, next_cursor=cursor_at(page[-1].event_time_ms, page[-1].event_id) if more else None),
-        1,
-    )
+
+    async def found() -> SignalPage:
+        async with shared.question() as session:
+            await check_symbol(shared, session, asked.symbol)
+            rows = await queries.signal_history(session, wanted)
+        page = rows[: asked.limit]
+        following = cursor_at(page[-1].event_time_ms, page[-1].event_id) if len(rows) > asked.limit else None
+        return SignalPage(signals=tuple(map(signal_answer, page)), next_cursor=following)
+
+    if wants_csv(request, asked.format):
+        async with shared.question() as session:
+            await check_symbol(shared, session, asked.symbol)
+        return csv_answer(rows_as_csv(SignalAnswer, _pages(shared, wanted)), "signals")
+    return await kept(request, shared, 1, found)
+
+
+@router.get("/latest", operation_id="getSignalsLatest", response_model=LatestSignals)
+async def signals_latest(
+    request: Request, shared: Shared, symbol: Annotated[Text | None, Query(max_length=40, examples=["BTCUSDT"])] = None
+) -> Response:
+    """The newest signal of each strategy and followed symbol (or of one symbol), newest first."""
+
+    async def found() -> LatestSignals:
+        async with shared.question() as session:
+            await check_symbol(shared, session, symbol)
+            rows = await queries.latest_signals(session, shared.symbols if symbol is None else (symbol,))
+        return LatestSignals(signals=tuple(map(signal_answer, rows)))
+
+    return await kept(request, shared, 1, found)
+
+
+def signal_answer(row: LoggedSignal) -> SignalAnswer:
+    """A logged signal as programs are told it."""
+    return SignalAnswer(**_fields(row))
+
+
+def _fields(row: LoggedSignal) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__slots__}
+
+
+async def _pages(shared: Gateway, wanted: queries.SignalFilter) -> AsyncIterator[list[Mapping[str, Any]]]:
+    rest = replace(wanted, most=CSV_PAGE_ROWS)
+    while True:
+        async with shared.question() as session:
+            rows = await queries.signal_history(session, rest)
+        if rows:
+            yield [_fields(row) for row in rows]
+        if len(rows) < CSV_PAGE_ROWS:
+            return
+        rest = replace(rest, before=(rows[-1].event_time_ms, rows[-1].event_id))

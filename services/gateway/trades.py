@@ -1,5 +1,6 @@
 """The routes about aggregate trades: what is held, and candles with or without their flows."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Annotated, Any
@@ -8,14 +9,35 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from libs.store import queries
-from services.gateway.asking import PLAIN, Shared, Text, TimeMs, answer, check_span
+from libs.store.candles import (
+    Candle,
+    CandleSpan,
+    PriceCandle,
+    archive_candles,
+    candles,
+    last_archived_time,
+    last_rate_time,
+    rate_candles,
+)
+from libs.store.engine import ReadSession
+from services.gateway.asking import PLAIN, Shared, Text, TimeMs, check_span, check_symbol, kept
 from services.gateway.models.base import INTERVALS, Interval
-from services.gateway.models.trades import CandleAnswer, Candles, SummaryRow, TradesMeta, TradesOfSymbol, TradesSummary
+from services.gateway.models.trades import (
+    Candles,
+    CandleSource,
+    KlineAnswer,
+    SummaryRow,
+    TradesMeta,
+    TradesOfSymbol,
+    TradesSummary,
+)
+from services.gateway.paging import LISTED, csv_of, wants_csv
 from services.gateway.problems import RESPONSES, BadRequest
 from services.gateway.shared import Gateway
 
 MOST_CANDLES = 1500
-_VWAP = Context(prec=12)
+_TWELVE_DIGITS = Context(prec=12)
+_WITH = "^(cvd|vwap)(,(cvd|vwap))?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,74 +50,137 @@ class SpanQuery:
         TimeMs | None, Query(alias="from", description="First instant, ms; default: limit intervals back")
     ] = None
     end: Annotated[
-        TimeMs | None, Query(alias="to", description="Instant after the last, ms; default: newest trade")
+        TimeMs | None, Query(alias="to", description="Instant after the last, ms; default: after the newest interval")
     ] = None
     limit: Annotated[int, Query(ge=1, le=MOST_CANDLES), PLAIN] = 200
+    format: Annotated[str | None, Query(pattern="^(json|csv)$")] = None
 
 
-router = APIRouter(prefix="/api", responses=RESPONSES)
+@dataclass(frozen=True, slots=True)
+class KlineQuery:
+    """From what candles are made, and what is shown beside them, as asked."""
+
+    source: Annotated[
+        CandleSource, Query(description="Aggregate trades, mark prices every two seconds, or bars of imported archives")
+    ] = "trades"
+    also: Annotated[
+        str | None,
+        Query(alias="with", pattern=_WITH, examples=["cvd,vwap"], description="cvd, vwap, or both by a comma"),
+    ] = None
 
 
-@router.get("/trades/meta", operation_id="getTradesMeta", response_model=TradesMeta, tags=["trades"])
+router = APIRouter(prefix="/api", responses=RESPONSES, tags=["trades"])
+
+
+@router.get("/trades/meta", operation_id="getTradesMeta", response_model=TradesMeta)
 async def trades_meta(request: Request, shared: Shared) -> Response:
     """What the database holds of each symbol's aggregate trades, and what is missing."""
-    async with shared.question() as session:
-        held = await queries.trades_held(session)
-    rows = (TradesOfSymbol(**{name: getattr(row, name) for name in row.__slots__}) for row in held)
-    return answer(request, TradesMeta(symbols=tuple(rows)), 1)
+
+    async def found() -> TradesMeta:
+        async with shared.question() as session:
+            held = await queries.trades_held(session)
+        rows = (TradesOfSymbol(**{name: getattr(row, name) for name in row.__slots__}) for row in held)
+        return TradesMeta(symbols=tuple(rows))
+
+    return await kept(request, shared, 1, found)
 
 
-@router.get("/trades/summary", operation_id="getTradesSummary", response_model=TradesSummary, tags=["trades"])
+@router.get("/trades/summary", operation_id="getTradesSummary", response_model=TradesSummary, responses=LISTED)
 async def trades_summary(request: Request, shared: Shared, asked: Annotated[SpanQuery, Depends()]) -> Response:
     """Open, high, low, close, volume, taker flows and VWAP per interval, from aggregate trades."""
-    found = await _candles(shared, asked)
-    rows = (
-        SummaryRow(
+
+    async def found() -> TradesSummary:
+        rows = tuple(map(_summary, await _candles(shared, asked)))
+        return TradesSummary(symbol=asked.symbol, interval=asked.interval, rows=rows)
+
+    if wants_csv(request, asked.format):
+        return csv_of(SummaryRow, (await found()).rows, "trades")
+    return await kept(request, shared, 1, found)
+
+
+@router.get("/kline", operation_id="getKline", response_model=Candles, responses=LISTED)
+async def kline(
+    request: Request, shared: Shared, asked: Annotated[SpanQuery, Depends()], how: Annotated[KlineQuery, Depends()]
+) -> Response:
+    """Candles of one second to one day, from aggregate trades, from mark prices, or from archives' bars."""
+
+    async def found() -> Candles:
+        made = await (_candles(shared, asked) if how.source == "trades" else _prices(shared, asked, how.source))
+        rows = tuple(_klines(made, frozenset((how.also or "").split(","))))
+        return Candles(symbol=asked.symbol, interval=asked.interval, source=how.source, candles=rows)
+
+    if wants_csv(request, asked.format):
+        return csv_of(KlineAnswer, (await found()).candles, "kline")
+    return await kept(request, shared, 1, found)
+
+
+def _klines(made: Sequence[Candle | PriceCandle], also: frozenset[str]) -> Iterable[KlineAnswer]:
+    cvd: Decimal | None = Decimal(0)
+    for row in made:
+        known = cvd is not None and row.buy_volume is not None and row.volume is not None
+        cvd = cvd + 2 * row.buy_volume - row.volume if known else None  # type: ignore[operator]
+        yield KlineAnswer(
             **_candle_fields(row),
-            quote_volume=row.quote_volume,
-            buy_volume=row.buy_volume,
-            sell_volume=row.volume - row.buy_volume,
-            vwap=_vwap(row),
-            agg_trades=row.agg_trades,
-            trades=row.trades,
+            cvd=cvd if "cvd" in also else None,
+            vwap=_vwap(row) if "vwap" in also else None,
         )
-        for row in found
+
+
+def _summary(row: Candle) -> SummaryRow:
+    return SummaryRow(
+        **_candle_fields(row),
+        quote_volume=row.quote_volume,
+        buy_volume=row.buy_volume,
+        sell_volume=row.volume - row.buy_volume,
+        vwap=row.close if (vwap := _vwap(row)) is None else vwap,
+        agg_trades=row.agg_trades,
+        trades=row.trades,
     )
-    return answer(request, TradesSummary(symbol=asked.symbol, interval=asked.interval, rows=tuple(rows)), 1)
 
 
-@router.get("/kline", operation_id="getKline", response_model=Candles, tags=["trades"])
-async def kline(request: Request, shared: Shared, asked: Annotated[SpanQuery, Depends()]) -> Response:
-    """Candles of one second to one day, from aggregate trades."""
-    found = await _candles(shared, asked)
-    rows = tuple(CandleAnswer(**_candle_fields(row)) for row in found)
-    return answer(request, Candles(symbol=asked.symbol, interval=asked.interval, candles=rows), 1)
-
-
-def _candle_fields(row: queries.Candle) -> dict[str, Any]:
+def _candle_fields(row: Candle | PriceCandle) -> dict[str, Any]:
     names = ("open_time_ms", "open", "high", "low", "close", "volume")
     return {name: getattr(row, name) for name in names}
 
 
-def _vwap(row: queries.Candle) -> Decimal:
-    return _VWAP.divide(row.quote_volume, row.volume) if row.volume else row.close
+def _vwap(row: Candle | PriceCandle) -> Decimal | None:
+    if not row.volume or row.quote_volume is None:
+        return None
+    return _TWELVE_DIGITS.divide(row.quote_volume, row.volume)
 
 
-async def _candles(shared: Gateway, asked: SpanQuery) -> list[queries.Candle]:
-    interval_ms = INTERVALS[asked.interval]
+async def _candles(shared: Gateway, asked: SpanQuery) -> list[Candle]:
     async with shared.question() as session:
         newest = await queries.last_trade_time(session, asked.symbol)
-        if newest is None and asked.symbol not in shared.symbols:
-            known = {*shared.symbols, *(row.symbol for row in await queries.trades_held(session))}
-            raise BadRequest(f"{asked.symbol} is unknown here; known symbols: {', '.join(sorted(known))}")
-        if newest is None:
+        if (span := await _span(shared, session, asked, newest)) is None:
             return []
-        end = asked.end if asked.end is not None else newest + 1
-        last_open = (end - 1) // interval_ms * interval_ms
-        start = asked.start if asked.start is not None else max(0, last_open - (asked.limit - 1) * interval_ms)
-        check_span(start, end)
-        if (end - start) // interval_ms > MOST_CANDLES:
-            raise BadRequest(
-                f"from and to span more than {MOST_CANDLES} intervals of {asked.interval}: ask for less, or longer intervals"
-            )
-        return await queries.candles(session, queries.CandleSpan(asked.symbol, interval_ms, start, end, asked.limit))
+        return await candles(session, span)
+
+
+async def _prices(shared: Gateway, asked: SpanQuery, source: CandleSource) -> list[PriceCandle]:
+    async with shared.question() as session:
+        if source == "rates":
+            newest = await last_rate_time(session, asked.symbol, shared.live.latest_believable_ms())
+            span = await _span(shared, session, asked, newest)
+            return [] if span is None else await rate_candles(session, span)
+        newest = await last_archived_time(session, asked.symbol, asked.interval)
+        span = await _span(shared, session, asked, newest)
+        return [] if span is None else await archive_candles(session, span, asked.interval)
+
+
+async def _span(shared: Gateway, session: ReadSession, asked: SpanQuery, newest: int | None) -> CandleSpan | None:
+    """The span to look at; None where nothing of the symbol is stored. Raises `BadRequest`."""
+    if newest is None:
+        await check_symbol(shared, session, asked.symbol)
+        return None
+    interval_ms = INTERVALS[asked.interval]
+    # To the end of its interval: whole bars, not the trades of its last minute.
+    end = asked.end if asked.end is not None else (newest // interval_ms + 1) * interval_ms
+    last_open = (end - 1) // interval_ms * interval_ms
+    start = asked.start if asked.start is not None else max(0, last_open - (asked.limit - 1) * interval_ms)
+    check_span(start, end)
+    if (end - start) // interval_ms > MOST_CANDLES:
+        raise BadRequest(
+            f"from and to span more than {MOST_CANDLES} intervals of {asked.interval}: ask for less, or longer intervals"
+        )
+    return CandleSpan(asked.symbol, interval_ms, start, end, asked.limit)

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import Field
 
 from services.gateway.models.base import Answer
+from services.gateway.models.live import LiveTradeAnswer
+from services.gateway.models.paper import PaperTradeAnswer
 
 
 class SignalAnswer(Answer):
@@ -36,3 +38,55 @@ class SignalPage(Answer):
 
     signals: tuple[SignalAnswer, ...]
     next_cursor: str | None = Field(examples=["MTcyMzA3NTIxNTAwMDo1YjBjMGY1ZQ"])
+
+
+class LatestSignals(Answer):
+    """The newest of each strategy and symbol, newest first."""
+
+    signals: tuple[SignalAnswer, ...]
+
+
+class GateAnswer(Answer):
+    """Whether the evaluation became a signal, and what held it back."""
+
+    passed: bool = Field(examples=[False])
+    reason: str | None = Field(examples=["cooldown"])
+    score: float = Field(examples=[78.0])
+    threshold: float = Field(examples=[75.0])
+    ungated_score: float | None = Field(
+        examples=[None], description="What the score would have been without the gate that kept it below the threshold"
+    )
+
+
+class ConfigurationAnswer(Answer):
+    """The configuration that counted, with its first place in the timeline of the symbol."""
+
+    activated_by: str = Field(examples=["perpstream up"])
+    recorded_at_ms: int = Field(examples=[1_723_075_200_000])
+    watermark_ms: int | None = Field(examples=[1_723_075_199_000], description="Null: the symbol had none yet")
+    definition: dict[str, Any] = Field(examples=[{"name": "v51", "version": 1, "threshold": 75}])
+
+
+class SignalStory(Answer):
+    """A signal explained: the event as it was (`signal`), its parts for reading, the evaluation that it was made from, the
+    configuration that counted, the signals around it, and the trades that it led to."""
+
+    event_id: str = Field(examples=["5b0c0f5e0a7c4f0e8d21"])
+    strategy: str = Field(examples=["v51"])
+    version: int = Field(examples=[1])
+    symbol: str = Field(examples=["BTCUSDT"])
+    event_time_ms: int = Field(examples=[1_723_075_215_000])
+    sentence: str = Field(examples=["long: CVD rises in all three windows, price above VWAP"])
+    signal: dict[str, Any] = Field(examples=[{"event_id": "5b0c0f5e0a7c4f0e8d21", "score": 81.5, "state": "emitted"}])
+    contributions: tuple[dict[str, Any], ...] = Field(
+        examples=[[{"factor": "cvd", "value": 0.9, "weight": 0.35, "contribution": 0.315}]]
+    )
+    inputs: dict[str, Any] = Field(examples=[{"cvd_5m": "12.5", "open_interest": "81234.5"}])
+    coverage: dict[str, float] = Field(examples=[{"5m": 1.0, "4h": 0.82}])
+    gate: GateAnswer
+    evaluation: dict[str, Any] | None = Field(examples=[{"price": "60000.10", "slow_inputs": []}])
+    configuration: ConfigurationAnswer | None
+    before_id: str | None = Field(examples=["5b0c0f5e0a7c4f0e8d20"], description="Of the same strategy and symbol")
+    after_id: str | None = Field(examples=[None])
+    paper_trades: tuple[PaperTradeAnswer, ...]
+    live_trades: tuple[LiveTradeAnswer, ...] = Field(description="Of every account")

@@ -1,10 +1,13 @@
 """What the API says of aggregate trades and candles, with examples."""
 
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import Field
 
 from services.gateway.models.base import Answer, Interval
+
+CandleSource = Literal["trades", "rates", "klines"]
 
 
 class TradesOfSymbol(Answer):
@@ -38,12 +41,32 @@ class CandleAnswer(Answer):
     volume: Decimal = Field(examples=["12.345"], description="Base units")
 
 
+class KlineAnswer(Answer):
+    """One interval; what its source does not know is null."""
+
+    open_time_ms: int = Field(examples=[1_723_075_200_000])
+    open: Decimal = Field(examples=["60000.10"])
+    high: Decimal = Field(examples=["60010.00"])
+    low: Decimal = Field(examples=["59990.50"])
+    close: Decimal = Field(examples=["60005.00"])
+    volume: Decimal | None = Field(examples=["12.345"], description="Base units; null of mark prices")
+    cvd: Decimal | None = Field(
+        default=None,
+        examples=["-3.21"],
+        description="With cvd: bought less sold by takers, summed from the first candle on",
+    )
+    vwap: Decimal | None = Field(
+        default=None, examples=["60003.28"], description="With vwap: of this candle; null without trades"
+    )
+
+
 class Candles(Answer):
-    """Candles from aggregate trades, oldest first; intervals without trades are left out."""
+    """Candles, oldest first; intervals without trades are left out."""
 
     symbol: str = Field(examples=["BTCUSDT"])
     interval: Interval = Field(examples=["1m"])
-    candles: tuple[CandleAnswer, ...]
+    source: CandleSource = Field(examples=["trades"])
+    candles: tuple[KlineAnswer, ...]
 
 
 class SummaryRow(CandleAnswer):

@@ -28,7 +28,10 @@ FROM trade_bars WHERE window_ms = 60000 GROUP BY 1, 3
 _PAGED = (
     ("paper_trades", "recorded_at", "trade_id"),
     ("paper_trades", "strategy", "recorded_at", "trade_id"),
+    ("paper_trades", "signal_id"),
+    ("live_trades", "signal_id"),
     ("live_orders", "account", "intended_at", "client_order_id"),
+    ("signal_logs", "strategy", "symbol", "event_time", "event_id"),
     ("market_indicators", "symbol", "event_time", "event_id"),
     ("liquidation_events", "symbol", "trade_time", "event_id"),
 )
