@@ -44,4 +44,5 @@ async def database_facts(session: ReadSession, most: int = 10) -> DatabaseFacts:
     """The facts of now, with the `most` largest tables."""
     facts = (await session.connection.execute(_FACTS)).one()
     tables = (await session.connection.execute(_LARGEST, {"most": most})).all()
-    return DatabaseFacts(*facts, tuple(TableSize(*row) for row in tables))
+    largest = tuple(TableSize(*row) for row in tables)
+    return DatabaseFacts(facts.version, facts.size_bytes, facts.revision, facts.connections, largest)

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -233,7 +233,7 @@ def _today(shared: Gateway) -> dt.datetime:
     return instant(shared.words.clock.now_ms() // DAY_MS * DAY_MS)
 
 
-def _who_allows(shared: Gateway, account: str) -> dict[str, object]:
+def _who_allows(shared: Gateway, account: str) -> dict[str, Any]:
     executor, guard = shared.words.executors.get(account), shared.words.risk.get(account)
     beats = {"executor": heartbeat(shared, executor), "guard": heartbeat(shared, guard)}
     reasons = [f"the {name.replace('guard', 'risk guard')} is silent" for name, beat in beats.items() if beat.silent]

@@ -8,7 +8,6 @@ from fastapi.responses import Response
 
 from libs.store.activation_questions import ActivationWord, activation_words
 from libs.store.queries import latest_signals
-from libs.trading.strategy import StrategyInvalid, read_strategy
 from services.gateway.asking import PLAIN, Shared, Text, kept
 from services.gateway.models.strategies import ActivationAnswer, Strategies, StrategyAnswer, StrategyHistory
 from services.gateway.problems import NOT_THERE, RESPONSES, NotFound
@@ -53,20 +52,18 @@ async def history(
 
 
 def _strategy(word: ActivationWord, latest_ms: int | None) -> StrategyAnswer:
-    try:
-        read = read_strategy(word.definition.encode(), word.strategy)
-    except StrategyInvalid:
-        read = None
+    definition = _definition(word)
+    threshold, factors = definition.get("threshold"), definition.get("factors")
     return StrategyAnswer(
         strategy=word.strategy,
         version=word.version,
         enabled=word.enabled,
-        refuses_all=read is not None and not read.enabled,
+        refuses_all=definition.get("enabled") is False,
         activated_by=word.activated_by,
         recorded_at_ms=word.recorded_ms,
-        threshold=None if read is None else read.threshold,
-        factors=None if read is None else len(read.factors),
-        definition=_definition(word),
+        threshold=threshold if isinstance(threshold, int | float) else None,
+        factors=len(factors) if isinstance(factors, list | dict) else None,
+        definition=definition,
         latest_signal_ms=latest_ms,
     )
 

@@ -117,13 +117,18 @@ async def kline(
 def _klines(made: Sequence[Candle | PriceCandle], also: frozenset[str]) -> Iterable[KlineAnswer]:
     cvd: Decimal | None = Decimal(0)
     for row in made:
-        known = cvd is not None and row.buy_volume is not None and row.volume is not None
-        cvd = cvd + 2 * row.buy_volume - row.volume if known else None  # type: ignore[operator]
+        delta = _delta(row)
+        cvd = None if cvd is None or delta is None else cvd + delta
         yield KlineAnswer(
             **_candle_fields(row),
             cvd=cvd if "cvd" in also else None,
             vwap=_vwap(row) if "vwap" in also else None,
         )
+
+
+def _delta(row: Candle | PriceCandle) -> Decimal | None:
+    """What takers bought less what they sold; None where the source does not tell."""
+    return None if row.volume is None or row.buy_volume is None else 2 * row.buy_volume - row.volume
 
 
 def _summary(row: Candle) -> SummaryRow:

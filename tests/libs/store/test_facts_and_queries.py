@@ -18,11 +18,9 @@ from libs.store import queries
 from libs.store.engine import read_session, write_session
 from libs.store.instants import instant, milliseconds
 from libs.store.market_facts import Placed, write_market_facts
-from libs.store.partitions import Month, create_partitions
 from libs.store.signals import Stored, write_signals
-from libs.store.trades import Conflict, write_trades
+from libs.store.trades import Conflict
 from tests.golden.samples import EVENTS
-from tests.libs.store.test_trades import trades
 from tests.services.recorder.test_recorder import scored
 from tests.services.recorder.timelines import START_MS, liquidation, mark_price
 
@@ -226,24 +224,6 @@ async def _plan(engine: AsyncEngine, statement: str, parameters: dict[str, Any])
         await session.connection.execute(text("SET LOCAL enable_seqscan = off"))
         rows = await session.connection.execute(text(f"EXPLAIN {statement}"), parameters)
         return "\n".join(rows.scalars())
-
-
-async def test_candles_read_one_month_by_its_time_index(engine: AsyncEngine) -> None:
-    async with write_session(engine) as session:
-        await create_partitions(session, [Month(2024, 8), Month(2024, 9)])
-    for part in range(10):
-        async with write_session(engine) as session:
-            await write_trades(session, [trades(part * 2000, 2000, symbol=f"S{number}USDT") for number in range(5)])
-    async with write_session(engine) as session:
-        await session.raw.execute("SELECT brin_summarize_new_values('agg_trades_y2024m08_trade_time_idx')")
-        await session.raw.execute("ANALYZE agg_trades")
-    parameters = {"symbol": "S0USDT", "seconds": 1.0, "most": 100}
-    parameters |= {"start": instant(START_MS + 50_000), "end": instant(START_MS + 60_000)}
-    plan = await _plan(engine, queries.CANDLES.text, parameters)
-    assert "agg_trades_y2024m08_trade_time_idx" in plan
-    assert "agg_trades_y2024m08_pkey" in plan
-    assert "agg_trades_y2024m09" not in plan
-    assert "Seq Scan" not in plan
 
 
 async def test_signal_history_walks_an_index_in_its_order(engine: AsyncEngine) -> None:

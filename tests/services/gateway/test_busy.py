@@ -23,7 +23,9 @@ async def _ask_while_locked(gateway: Caller, url: str) -> list[Answer]:
     await connection.execute("BEGIN; LOCK TABLE agg_trades_meta IN ACCESS EXCLUSIVE MODE")
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(ASKED) as callers:
-        asked = [loop.run_in_executor(callers, gateway.get, "/api/kline?symbol=BTCUSDT") for _ in range(ASKED)]
+        # Each another question: those who ask the same share one.
+        paths = [f"/api/kline?symbol=BTCUSDT&limit={number + 1}" for number in range(ASKED)]
+        asked = [loop.run_in_executor(callers, gateway.get, path) for path in paths]
         answers = []
         for each in asyncio.as_completed(asked, timeout=10):
             answers.append(await each)
