@@ -57,6 +57,7 @@ paper_trades = Table(
     Index(None, "strategy", "exit_time"),
     Index(None, "state", "signal_time"),
     Index(None, "signal_id"),
+    Index(None, "exit_time"),
     Index(None, "recorded_at", "trade_id"),
     Index(None, "strategy", "recorded_at", "trade_id"),
     comment="What became of each emitted signal on paper: ordered, open, closed or not_taken. Quote units; R is `risk`, fixed at "

@@ -133,6 +133,20 @@ def create_access(settings: GatewaySettings, rules: AccessSettings, people: Engi
     return Access(people, tokens, Standings(people, notices), factors, settings, rules)
 
 
+def create_shared(engine: Engine, watching: Engine) -> Gateway:
+    """What the routes share, as the settings say."""
+    venue, services = load_settings(VenueSettings), load_settings(ServerSettings).gateway_services
+    return Gateway(
+        engine,
+        watching,
+        load_settings(SymbolSettings).symbols,
+        LiveRates(real_time=venue.venue_speed == 1.0),
+        stack=Stack(load_settings(StackSettings).state_dir, named_services(services)),
+        account=load_settings(AccountSettings).account,
+        venue=venue.venue,
+    )
+
+
 async def main(context: ServiceContext) -> None:
     """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
     settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
@@ -145,16 +159,9 @@ async def main(context: ServiceContext) -> None:
     notices = create_engine(database, application="perpstream gateway notices", connections=1)
     try:
         await require_current(engine)
-        venue = load_settings(VenueSettings)
-        live = LiveRates(real_time=venue.venue_speed == 1.0)
-        configured = load_settings(SymbolSettings).symbols
+        shared = create_shared(engine, watching)
         # What was added or removed comes as soon as Kafka answers; the database's answers do not wait for that.
-        control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, configured)
-        stack = Stack(
-            load_settings(StackSettings).state_dir, named_services(load_settings(ServerSettings).gateway_services)
-        )
-        account = load_settings(AccountSettings).account
-        shared = Gateway(engine, watching, configured, live, stack=stack, account=account, venue=venue.venue)
+        control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, shared.symbols)
         access = create_access(settings, load_settings(AccessSettings), people, notices)
         application = create_api(shared, access)
         add_health(application, context)

@@ -62,6 +62,14 @@ class TradeQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderQuery:
+    """Filters of orders, as asked."""
+
+    trade_id: TradeId = None
+    symbol: Symbol = None
+
+
+@dataclass(frozen=True, slots=True)
 class CurveQuery:
     """Which exits, as asked."""
 
@@ -177,17 +185,11 @@ async def trades(
 
 @router.get("/orders", operation_id="getLiveOrders", response_model=LiveOrderPage, responses=LISTED)
 async def orders(
-    request: Request,
-    shared: Shared,
-    page: Page,
-    account: AccountQuery = None,
-    trade_id: TradeId = None,
-    symbol: Symbol = None,
+    request: Request, shared: Shared, page: Page, asked: Annotated[OrderQuery, Depends()], account: AccountQuery = None
 ) -> Response:
     """Every order of ours from its intent on, newest first; page by `cursor`."""
     name = await known_account(shared, account)
-    equal = {"account": name, "trade_id": trade_id, "symbol": symbol}
-    return await send_list(request, shared, _ORDERS, Asked(page, equal))
+    return await send_list(request, shared, _ORDERS, Asked(page, {"account": name, **asdict(asked)}))
 
 
 @router.get("/events", operation_id="getLiveEvents", response_model=LiveEventPage, responses=LISTED)

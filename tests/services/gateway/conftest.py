@@ -30,11 +30,13 @@ from libs.store.trade_batches import FrameRows, group_by_symbol
 from libs.store.trades import write_trades
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
+from tests.services.gateway.stored import api, filled, shared
 from tests.services.processes import ServiceProcess
 from tests.services.recorder.test_recorder import scored
 from tests.services.recorder.timelines import START_MS, frame, liquidation, mark_price
 from tests.support.servers import Broker, Database
 
+__all__ = ["api", "filled", "shared"]
 START_SECONDS = 150.0
 
 

@@ -29,6 +29,7 @@ _PAGED = (
     ("paper_trades", "recorded_at", "trade_id"),
     ("paper_trades", "strategy", "recorded_at", "trade_id"),
     ("paper_trades", "signal_id"),
+    ("paper_trades", "exit_time"),
     ("live_trades", "signal_id"),
     ("live_orders", "account", "intended_at", "client_order_id"),
     ("signal_logs", "strategy", "symbol", "event_time", "event_id"),
