@@ -89,7 +89,7 @@ async def measure(database: Database, url: str) -> None:
             for name, way in (("without", without), ("with", add_to_bars)):
                 trades.add_to_bars = way  # type: ignore[assignment]
                 began = time.perf_counter(), time.process_time(), processor_seconds(database.pid)
-                await write(engine, shape, f"{name[:4].upper()}{shape[0]}X{shape[1]}T{turn}S")
+                await write(engine, shape, f"{name.upper()}{shape[0]}X{shape[1]}T{turn}S")
                 one = spent[name]
                 one.wall += time.perf_counter() - began[0]
                 one.own += time.process_time() - began[1]
