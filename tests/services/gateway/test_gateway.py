@@ -73,6 +73,8 @@ def test_candles_are_those_of_the_trades(gateway: Caller) -> None:
         "low": str(min(prices)),
         "close": str(prices[-1]),
         "volume": str(volume),
+        "cvd": None,
+        "vwap": None,
     }
     assert (second["open_time_ms"], second["open"]) == (START_MS + 1000, "60008.04")
     newest = gateway.get("/api/kline?symbol=BTCUSDT&interval=1s&limit=1").json["candles"]
