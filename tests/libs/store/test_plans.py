@@ -127,7 +127,7 @@ async def test_a_page_of_a_list_walks_an_index(
     assert index in plan
     assert "Seq Scan" not in plan
     names = [(BEGAN_MS + 3_600_000) * 1000, *(1 if name in listing.NUMBERED else "x" for name in asked.order[1:])]
-    following, parameters = asked.statement(Wanted(equal, before=tuple(names)))  # type: ignore[arg-type]
+    following, parameters = asked.statement(Wanted(equal, before=tuple(names)))
     assert "Seq Scan" not in await _plan(engine_there, following, parameters)
 
 

@@ -37,7 +37,7 @@ from tests.services.recorder.timelines import START_MS, frame, liquidation, mark
 from tests.support.servers import Broker, Database
 
 __all__ = ["api", "filled", "shared"]
-START_SECONDS = 180.0
+START_SECONDS = 150.0
 
 
 @dataclass(frozen=True, slots=True)
