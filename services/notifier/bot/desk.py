@@ -8,7 +8,7 @@ from typing import Protocol
 
 from libs.contracts.commands import CommandAnswered
 from libs.kit.clock import Clock
-from libs.kit.errors import UnreachableError, UserError
+from libs.kit.errors import ConfigurationError, UnreachableError, UserError
 from libs.kit.logging import get_logger
 from libs.store.chat_commands import ChatStep, Step, note_chat
 from libs.store.engine import Engine
@@ -61,7 +61,8 @@ class Issuer(Protocol):
     """Says commands; `services.notifier.bot.issuing` signs and publishes them."""
 
     async def issue(self, what: Meant, reason: str) -> CommandAnswered:
-        """Say it and wait for the answer. Raises `UserError` when it was not said, or nobody knows what became of it."""
+        """Say it and wait for the answer. Raises `ConfigurationError` when it was not said, another `UserError` when nobody
+        knows what became of it."""
         ...
 
 
@@ -130,6 +131,9 @@ class ChatDesk:
         reason = f"Discord: {person.name} ({person.identity}) in {person.place}"
         try:
             answer = await self.issuer.issue(found.what, reason)
+        except ConfigurationError as error:
+            await self._note(_step(person, found.command, found.what.arguments, "refused", str(error.advice)))
+            return f"Nothing was done: {error.advice.what} ({error.advice.todo})."
         except UserError as error:
             await self._note(_step(person, found.command, found.what.arguments, "unknown", str(error.advice)))
             return f"It is not known whether this was done: {error.advice.what} ({error.advice.todo})."

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from libs.contracts.commands import CommandAnswered, answered
 from libs.kit.clock import ManualClock
-from libs.kit.errors import ConfigurationError, UnreachableError
+from libs.kit.errors import ConfigurationError, UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine
 from libs.trading.commands import COMMANDS, RISK_REDUCING, read_command
@@ -32,7 +32,7 @@ class Writing:
     """Answers every question and obeys every command; keeps them."""
 
     issued: list[tuple[Meant, str]] = field(default_factory=list)
-    trouble: UnreachableError | None = None
+    trouble: UserError | None = None
 
     async def answer(self, command: str, typed: Mapping[str, str]) -> str:
         return f"answer to {command}"
@@ -135,6 +135,10 @@ async def test_what_nobody_knows_is_said_so(chat: ChatDesk, told: Writing) -> No
     reply = await chat.ask(TRADER, "pause", {})
     assert reply.confirm is not None
     assert "It is not known whether this was done" in (await chat.press(TRADER, reply.confirm, confirmed=True)).text
+    told.trouble = ConfigurationError("the key notifier cannot be read", todo="perpstream keys new")
+    again = await chat.ask(TRADER, "pause", {})
+    assert again.confirm is not None
+    assert "Nothing was done" in (await chat.press(TRADER, again.confirm, confirmed=True)).text
 
 
 async def test_a_database_that_is_away_does_not_keep_anybody_from_flattening(told: Writing, desk: Desk) -> None:
