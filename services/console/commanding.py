@@ -3,7 +3,6 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import typer
 
