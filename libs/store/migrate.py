@@ -14,7 +14,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.errors import ConfigurationError
-from libs.store.bar_tables import metadata
 from libs.store.engine import explained
 from libs.store.notice_tables import metadata
 from libs.store.partitions import is_partition_name

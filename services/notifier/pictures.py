@@ -8,8 +8,8 @@ from libs.kit.logging import get_logger
 from libs.notify.chart import Bar, draw
 from libs.notify.chart import Picture as Drawing
 from libs.notify.facts import Picture
+from libs.store.candles import CandleSpan, candles
 from libs.store.engine import Engine, QuestionTooSlow, read_session
-from libs.store.queries import CandleSpan, candles
 
 HOURS = 4
 STEP_MS = 300_000
