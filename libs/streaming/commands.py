@@ -67,11 +67,12 @@ class CommandReader:
 
 @dataclass(frozen=True, slots=True)
 class CommandDesk:
-    """Where a person says commands, and hears what became of them: the two topics of that, at one broker."""
+    """Where commands are said, and what became of them is heard: the two topics of that, at one broker. `service`: who says."""
 
     bootstrap: str
     commands: Topic
     answers: Topic
+    service: str = "console"
 
     async def issue(self, command: CommandIssued) -> int:
         """Append a command, and return its offset once Kafka has it.
@@ -79,7 +80,7 @@ class CommandDesk:
         Raises `UnreachableError` before anything is sent, then `CommandNotAcknowledged`.
         """
         failures: list[str] = []
-        producer = EventProducer(self.bootstrap, service="console", on_failure=failures.append)
+        producer = EventProducer(self.bootstrap, service=self.service, on_failure=failures.append)
         await producer.start()
         acknowledged = await producer.send(self.commands, command, key=command.target, partition=PARTITION)
         try:

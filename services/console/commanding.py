@@ -3,16 +3,15 @@
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import typer
 
-from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName, command_id, signed_bytes
+from libs.contracts.commands import CommandAnswered, CommandName
 from libs.contracts.topics import COMMAND, COMMAND_RESULT
 from libs.kit.errors import ConfigurationError, UnreachableError, UserError
-from libs.kit.keys import PersonalKey
 from libs.streaming.commands import CommandDesk
-from libs.trading.commands import COMMANDS, CommandInvalid, read_command
+from libs.trading.command_signing import Wish, signed_command
+from libs.trading.commands import CommandInvalid
 from services.console.asking import Asking
 from services.console.key_choice import personal_key
 from services.console.output import ask, console, print_json, servers
@@ -23,42 +22,6 @@ PATIENCE_SECONDS = 15.0
 LONG_SECONDS: Mapping[CommandName, float] = {"flatten": 30.0, "sync": 45.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A command before it is anybody's."""
-
-    account: str
-    name: CommandName
-    arguments: Mapping[str, str]
-    reason: str = ""
-
-
-def signed_command(wish: Wish, key: PersonalKey, now_ms: int, nonce: str) -> CommandIssued:
-    """The command of this person, valid from `now_ms` (ms, UTC) for as long as its kind may be. Raises `ConfigurationError` for
-    arguments that no service would take."""
-    row = COMMANDS[wish.name]
-    command = CommandIssued(
-        event_id=command_id(key.name, nonce),
-        event_time_ms=now_ms,
-        account=wish.account,
-        target=row.target,
-        command=wish.name,
-        arguments=dict(wish.arguments),
-        reason=wish.reason,
-        issued_by=key.name,
-        issued_at_ms=now_ms,
-        expires_at_ms=now_ms + row.most_valid_ms,
-        nonce=nonce,
-        signature="",
-    )
-    try:
-        read_command(command)
-    except CommandInvalid as error:
-        raise ConfigurationError(str(error), todo=f"see the command's --help ({wish.name})") from None
-    fields = {name: getattr(command, name) for name in command.__struct_fields__ if name != "signature"}
-    return CommandIssued(**fields, signature=key.sign(signed_bytes(command)))
-
-
 def now_ms() -> int:
     """The clock of this machine, ms (UTC): what the services compare with theirs."""
     return time.time_ns() // 1_000_000
@@ -67,7 +30,10 @@ def now_ms() -> int:
 def tell(asking: Asking, name: CommandName, arguments: Mapping[str, str] | None = None) -> None:
     """Say a command, wait for its answer, and print it. Raises `UserError` for one that was refused, and for none in time."""
     wish = Wish(asking.account_name, name, arguments or {}, asking.reason)
-    command = signed_command(wish, personal_key(), now_ms(), secrets.token_hex(16))
+    try:
+        command = signed_command(wish, personal_key(), now_ms(), secrets.token_hex(16))
+    except CommandInvalid as error:
+        raise ConfigurationError(str(error), todo=f"see the command's --help ({name})") from None
     given = servers(asking.state_dir)
     desk = CommandDesk(given.kafka, COMMAND, COMMAND_RESULT)
     try:

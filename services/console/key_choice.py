@@ -5,11 +5,14 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from infra.local.options import command_keys_dir
+from infra.local.options import command_keys_dir, gateway_keys_dir
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.keys import PersonalKey, TrustedFolder, key_names, new_key, read_key
 from libs.kit.settings import CommandKeySettings, PersonalKeySettings, load_settings
 from services.console.output import state_dir
+
+GATEWAY = "gateway"
+"""The name of the gateway's key: nobody else's may be called so."""
 
 
 def own_name() -> str:
@@ -46,6 +49,18 @@ def trusted_folder(folder: Path | None) -> TrustedFolder:
     if "command_keys" in settings.model_fields_set:
         return TrustedFolder(settings.command_keys)
     return TrustedFolder(command_keys_dir(state_dir(folder)))
+
+
+def trust_gateway(folder: Path | None, *, even_where_named: bool = False) -> None:
+    """Make the gateway's own key before its first start, and trust it: what it says, it says for people who have signed in.
+
+    Only with the key itself, so that a gateway whose key was revoked stays out. A folder of PERPSTREAM_COMMAND_KEYS is somebody's
+    own, and written only where they say so. What does not work is left, as for an operator.
+    """
+    if not even_where_named and "command_keys" in load_settings(CommandKeySettings).model_fields_set:
+        return
+    with suppress(UserError, OSError):
+        trusted_folder(folder).trust(new_key(gateway_keys_dir(state_dir(folder)), GATEWAY).public)
 
 
 def trust_operator(folder: Path) -> None:
