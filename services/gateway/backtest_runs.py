@@ -78,7 +78,7 @@ class BacktestRuns:
             asked |= {"output": str(folder / _REPORT), "progress": str(folder / _PROGRESS)}
             (folder / _REQUEST).write_text(json.dumps(asked))
             process = await self._spawn(folder)
-            said = {"pid": process.pid, "since": _since(process.pid), "by": by, "started_ms": _now_ms()}
+            said: dict[str, Any] = {"pid": process.pid, "since": _since(process.pid), "by": by, "started_ms": _now_ms()}
             said["request"] = {**request, "strategies": [str(each.get("name", "")) for each in definitions]}
             _write(folder / _RUN, said)
             reaping = asyncio.create_task(process.wait())

@@ -1,8 +1,8 @@
 """How long a price is on its way through the gateway's stream, and what each client costs (a table).
 
 `python -m tests.bench.bench_stream [clients] [seconds]`: ten updates a second, each sent to every client, over real sockets of
-one machine. The clients are a process of their own. Times are from the moment when the fact was put into the memory until the client
-has the message; 100 ms of them are the pause between two messages to a client.
+one machine. The clients are a process of their own. Times are from when the fact was put into the memory until the client has
+the message; 100 ms of them are the pause between two messages to a client.
 """
 
 import asyncio
