@@ -76,7 +76,7 @@ async def cancel(request: Request, person: Trader, backtest_id: Id) -> BacktestA
     response_class=FileResponse,
     responses={
         200: {
-            "description": "The report: docs/backtesting.md says what its figures are",
+            "description": "The report",
             "content": {"application/json": {}},
         }
     },
