@@ -152,6 +152,12 @@ def create_shared(engine: Engine, watching: Engine) -> Gateway:
     )
 
 
+def create_issuer(bootstrap: str, access: Access, shared: Gateway) -> Issuer:
+    """Who says commands for people. Raises `ConfigurationError` for a key that cannot be used."""
+    desk = CommandDesk(bootstrap, COMMAND, COMMAND_RESULT, service="gateway")
+    return Issuer(desk, issuer_key(access.limits.gateway_state_dir), shared.words)
+
+
 async def main(context: ServiceContext) -> None:
     """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
     settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
@@ -168,10 +174,7 @@ async def main(context: ServiceContext) -> None:
         # What was added or removed comes as soon as Kafka answers; the database's answers do not wait for that.
         control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, shared.symbols)
         access = create_access(settings, load_settings(AccessSettings), people, notices)
-        key = issuer_key(access.limits.gateway_state_dir)
-        desk = CommandDesk(kafka.kafka_bootstrap, COMMAND, COMMAND_RESULT, service="gateway")
-        application = create_api(shared, access, Issuer(desk, key, shared.words))
-        streams = application.state.streams.feed
+        application = create_api(shared, access, create_issuer(kafka.kafka_bootstrap, access, shared))
         add_health(application, context)
         listener = listen(settings)
         host, port = listener.getsockname()[:2]
@@ -182,8 +185,7 @@ async def main(context: ServiceContext) -> None:
             asyncio.ensure_future(watch_database(context, shared)),
             asyncio.ensure_future(shared.words.follow(kafka.kafka_bootstrap)),
             asyncio.ensure_future(control.follow(shared)),
-            asyncio.ensure_future(streams.follow(kafka.kafka_bootstrap)),
-            asyncio.ensure_future(streams.tell(shared.live)),
+            asyncio.ensure_future(application.state.streams.feed.run(kafka.kafka_bootstrap, shared.live)),
             asyncio.ensure_future(application.state.trail.pay(people)),
             asyncio.ensure_future(access.standings.follow()),
             asyncio.ensure_future(access.standings.tidy(access.at)),

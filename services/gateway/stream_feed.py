@@ -75,6 +75,12 @@ class StreamFeed:
             self.channels["trades"].put(key, Item(text_of(bar), bar.symbol))
         return {"trades"} if bars else set()
 
+    async def run(self, bootstrap: str, live: LiveRates) -> None:
+        """Follow, and tell whether Kafka is heard, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.follow(bootstrap))
+            group.create_task(self.tell(live))
+
     async def follow(self, bootstrap: str) -> None:
         """Read for ever; a broker that is away is waited for."""
         recent = [topic.name for topic in RECENT]
