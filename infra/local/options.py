@@ -151,8 +151,7 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
         or str(notifier_keys_dir(options.state_dir)),
         "PERPSTREAM_GATEWAY_HOST": HOST,
         "PERPSTREAM_GATEWAY_PORT": endpoints.gateway_url.rpartition(":")[2],
-        "PERPSTREAM_GATEWAY_STATE_DIR": os.environ.get("PERPSTREAM_GATEWAY_STATE_DIR")
-        or str(options.state_dir.absolute() / "gateway"),
+        "PERPSTREAM_GATEWAY_STATE_DIR": str(gateway_state_dir(options.state_dir)),
         # With simulated money there is nothing to keep from who sits at this machine; with a real account there is.
         "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true" if options.venue == "simulator" else "false",
         "PERPSTREAM_STOP_DEADLINE_SECONDS": "4.5",
@@ -176,6 +175,16 @@ def command_keys_dir(state_dir: Path) -> Path:
 def notifier_keys_dir(state_dir: Path) -> Path:
     """Where a stack keeps the key that signs what its chat bot says."""
     return state_dir.absolute() / "notifier"
+
+
+def gateway_state_dir(state_dir: Path) -> Path:
+    """Where a stack's gateway keeps its secret and its key; a variable that is set stays."""
+    return Path(os.environ.get("PERPSTREAM_GATEWAY_STATE_DIR") or state_dir.absolute() / "gateway")
+
+
+def gateway_keys_dir(state_dir: Path) -> Path:
+    """Where the gateway looks for the key that signs what it says for people."""
+    return gateway_state_dir(state_dir) / "keys"
 
 
 def simulated_account_places(state_dir: Path) -> dict[str, str]:

@@ -42,6 +42,8 @@ MetricName = Literal[
     "perpstream_coverage_ratio",
     "perpstream_watermark_age_seconds",
     "perpstream_http_request_seconds",
+    "perpstream_stream_clients",
+    "perpstream_stream_messages_total",
     "perpstream_simulator_clients",
     "perpstream_producer_buffered_records",
     "perpstream_drift_rows",
@@ -224,6 +226,8 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     MetricSpec("perpstream_coverage_ratio", "gauge", "ratio", ("symbol", "window"), "Known share of a window."),
     MetricSpec("perpstream_watermark_age_seconds", "gauge", "seconds", ("symbol",), "Venue time minus watermark."),
     MetricSpec("perpstream_http_request_seconds", "histogram", "seconds", ("path", "status"), "Gateway request time."),
+    MetricSpec("perpstream_stream_clients", "gauge", "connections", (), "Open streams of the gateway."),
+    MetricSpec("perpstream_stream_messages_total", "counter", "messages", (), "What the gateway's streams have sent."),
     MetricSpec("perpstream_simulator_clients", "gauge", "connections", ("path",), "Open WebSocket clients."),
     MetricSpec(
         "perpstream_producer_buffered_records",

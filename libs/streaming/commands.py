@@ -67,8 +67,7 @@ class CommandReader:
 
 @dataclass(frozen=True, slots=True)
 class CommandDesk:
-    """Where a person says commands, and hears what became of them: the two topics of that, at one broker. `service`: through
-    which way in."""
+    """Where commands are said, and what became of them is heard: the two topics of that, at one broker. `service`: who says."""
 
     bootstrap: str
     commands: Topic

@@ -1,8 +1,10 @@
 """Making a command: checked as whoever obeys it checks it, and signed by its issuer; for every way in that people have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from libs.contracts.commands import CommandIssued, CommandName, command_id, signed_bytes
 from libs.trading.commands import COMMANDS, read_command
@@ -27,7 +29,7 @@ class Wish:
 
     account: str
     name: CommandName
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
 
@@ -50,5 +52,4 @@ def signed_command(wish: Wish, signer: Signer, now_ms: int, nonce: str) -> Comma
         signature="",
     )
     read_command(command)
-    fields = {name: getattr(command, name) for name in command.__struct_fields__ if name != "signature"}
-    return CommandIssued(**fields, signature=signer.sign(signed_bytes(command)))
+    return msgspec.structs.replace(command, signature=signer.sign(signed_bytes(command)))

@@ -25,7 +25,8 @@ class BacktestRequest(BaseModel):
     `recordings`: the files of one recording.
 
     `strategies`: files; without any, those that the source has recorded. `warm_up_hours` are read before `start`, and their
-    signals are not counted. `filters`: a file with the exchange's answer to exchangeInfo.
+    signals are not counted. `filters`: a file with the exchange's answer to exchangeInfo. `progress`: a file that says how far it
+    is, for whoever watches from another process.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -44,6 +45,7 @@ class BacktestRequest(BaseModel):
     costs: Costs = Costs()
     rules: PortfolioRules = PortfolioRules()
     output: Path = Path("backtests/latest")
+    progress: Path | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

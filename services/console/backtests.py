@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from libs.streaming.strategies.files import strategies_dir, strategy_files
 from services.console import backtest_sweeps, drift_results
 from services.console.backtest_options import (
     AllowGaps,
@@ -30,7 +31,6 @@ from services.console.backtest_options import (
     become_backtester,
 )
 from services.console.output import AsJson, StateDir
-from services.console.strategy_files import strategies_dir, strategy_files
 
 app = typer.Typer(
     help="Backtests: the live engine over stored data, an account behind it, and a report.",

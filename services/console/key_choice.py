@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from infra.local.options import command_keys_dir, notifier_keys_dir
+from infra.local.options import command_keys_dir, gateway_keys_dir, notifier_keys_dir
 from libs.contracts.commands import CommandName
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.keys import PersonalKey, TrustedFolder, key_names, new_key, read_key
@@ -14,6 +14,8 @@ from libs.trading.commands import COMMANDS, RISK_REDUCING
 from services.console.output import state_dir
 
 NOTIFIER_KEY = "notifier"
+GATEWAY = "gateway"
+"""The name of the gateway's key: nobody else's may be called so."""
 
 
 def own_name() -> str:
@@ -86,6 +88,18 @@ def trust_notifier(folder: Path) -> None:
         return
     with suppress(UserError, OSError):
         trusted_folder(folder).trust(new_key(keys_dir, NOTIFIER_KEY).public, RISK_REDUCING)
+
+
+def trust_gateway(folder: Path | None, *, even_where_named: bool = False) -> None:
+    """Make the gateway's own key before its first start, and trust it: what it says, it says for people who have signed in.
+
+    Only with the key itself, so that a gateway whose key was revoked stays out. A folder of PERPSTREAM_COMMAND_KEYS is somebody's
+    own, and written only where they say so. What does not work is left, as for an operator.
+    """
+    if not even_where_named and "command_keys" in load_settings(CommandKeySettings).model_fields_set:
+        return
+    with suppress(UserError, OSError):
+        trusted_folder(folder).trust(new_key(gateway_keys_dir(state_dir(folder)), GATEWAY).public)
 
 
 def trust_operator(folder: Path) -> None:

@@ -86,6 +86,15 @@ def trust(
     console().print(f"{name} is trusted from now on{limit}", markup=False)
 
 
+@app.command("gateway", epilog="Example: `perpstream keys gateway`")
+def trust_the_gateway(state_dir: StateDir = None) -> None:
+    """Make the gateway's key if there is none, and let the services obey it: once, so that a revoked one stays out."""
+    from services.console.key_choice import trust_gateway
+
+    trust_gateway(state_dir, even_where_named=True)
+    console().print("the gateway's key is there; whether it is trusted, `perpstream keys list` says", markup=False)
+
+
 @app.command(epilog="Example: `perpstream keys revoke eve`")
 def revoke(
     name: Annotated[str, typer.Argument(help="The name of a trusted key, as `keys list` has it")],

@@ -14,10 +14,10 @@ from libs.store.market_source import claim_source
 from libs.store.migrate import upgrade
 from libs.store.partitions import create_partitions, months_ahead
 from libs.streaming.admin import ensure_topics
-from services.console.activation import By, activate_folder
+from libs.streaming.strategies.activation import By, activate_folder
+from libs.streaming.strategies.files import strategies_dir
+from libs.streaming.strategies.log import AT_START
 from services.console.output import guarded
-from services.console.strategy_files import strategies_dir
-from services.console.strategy_log import AT_START
 
 
 async def _migrate(settings: DatabaseSettings, market: str | None) -> str:

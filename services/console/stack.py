@@ -73,7 +73,7 @@ def up(
         state_dir=state_dir(state_folder),
     )
     options.validate()
-    from services.console.strategy_files import read_files, strategies_dir, strategy_files
+    from libs.streaming.strategies.files import read_files, strategies_dir, strategy_files
 
     read_files(strategy_files(strategies_dir()))
     _check_account()
@@ -95,10 +95,11 @@ def _check_account() -> None:
 def _run_here(options: StackOptions) -> None:
     """Until it is stopped; whoever starts a stack for the first time may also tell it what to do."""
     from infra.local.stack import Preparation, run_stack
-    from services.console.key_choice import trust_notifier, trust_operator
+    from services.console.key_choice import trust_gateway, trust_notifier, trust_operator
 
     trust_operator(options.state_dir)
     trust_notifier(options.state_dir)
+    trust_gateway(options.state_dir)
     preparation = Preparation("prepare", (sys.executable, "-m", "services.console.preparation"))
     asyncio.run(run_stack(options, stack_settings(), (preparation,)))
 

@@ -10,9 +10,9 @@ from services.console.output import AsJson, StateDir, ask, console, print_json, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.console.activation import By, Plan
-    from services.console.strategy_answers import Verdict
-    from services.console.strategy_log import Standing
+    from libs.streaming.strategies.activation import By, Plan
+    from libs.streaming.strategies.answers import Verdict
+    from libs.streaming.strategies.log import Standing
 
 app = typer.Typer(
     help="Strategies: the files that say how signals are scored, what is in force, and why a signal came or not.",
@@ -22,7 +22,7 @@ app = typer.Typer(
 
 
 def _names() -> list[str]:
-    from services.console.strategy_files import strategy_names
+    from libs.streaming.strategies.files import strategy_names
 
     return strategy_names()
 
@@ -39,8 +39,8 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
 @app.command("list", epilog="Examples: `perpstream strategy list`, `perpstream strategy list --json`")
 def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Show each strategy: its version in force, since when, by whom, and whether its file says the same."""
-    from services.console.strategy_files import strategies_dir
-    from services.console.strategy_log import read_standing
+    from libs.streaming.strategies.files import strategies_dir
+    from libs.streaming.strategies.log import read_standing
     from services.console.strategy_state import rows
     from services.console.strategy_table import told
 
@@ -59,8 +59,8 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 def validate(files: Files = None, state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """Check strategy files; beside a running stack, also whether each has a version of its own. Exit code 2 when one is wrong."""
     from libs.kit.errors import ConfigurationError
+    from libs.streaming.strategies.files import read_texts, strategies_dir, strategy_files
     from libs.trading.strategy import StrategyInvalid
-    from services.console.strategy_files import read_texts, strategies_dir, strategy_files
     from services.console.strategy_state import CheckedRow, validated
 
     texts = read_texts(files or strategy_files(strategies_dir()))
@@ -87,7 +87,7 @@ def validate(files: Files = None, state_dir: StateDir = None, as_json: AsJson = 
 def _standing_if_asked(state_dir: StateDir) -> "Standing | None":
     """What is in force, where a stack runs or a broker is named; None without: files can be checked on a train."""
     from libs.kit.settings import KafkaSettings, load_settings
-    from services.console.strategy_log import read_standing
+    from libs.streaming.strategies.log import read_standing
 
     named = "kafka_bootstrap" in load_settings(KafkaSettings).model_fields_set
     if state_dir is None and not named and running(None) is None:
@@ -110,9 +110,9 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Show what files would change in what is in force, field by field. Exit code 1 when they differ, 2 when one is wrong."""
-    from services.console.activation import Files as ActivatedFiles
-    from services.console.strategy_files import read_texts, strategies_dir
-    from services.console.strategy_log import read_standing
+    from libs.streaming.strategies.activation import Files as ActivatedFiles
+    from libs.streaming.strategies.files import read_texts, strategies_dir
+    from libs.streaming.strategies.log import read_standing
     from services.console.strategy_state import chosen_files, diffs, lines_of
 
     given = servers(state_dir)
@@ -150,8 +150,8 @@ def activate(
     """
     import getpass
 
-    from services.console.activation import By
-    from services.console.strategy_log import publish_and_hear, read_standing
+    from libs.streaming.strategies.activation import By
+    from libs.streaming.strategies.log import publish_and_hear, read_standing
 
     given, by = servers(state_dir), By(getpass.getuser(), reason, by_hand=True)
     plan = _plan(files, withdraw, ask(given, read_standing(given.kafka)), by)
@@ -184,7 +184,7 @@ def _tell(verdicts: "Mapping[str, Verdict]") -> None:
 def _require_taken(plan: "Plan", verdicts: "Mapping[str, Verdict]") -> None:
     """Raises `UserError` with what the engine has refused."""
     from libs.kit.errors import UserError
-    from services.console.strategy_answers import RESTART
+    from libs.streaming.strategies.answers import RESTART
 
     refused = [event for event in plan.news if verdicts[event.strategy].state == "refused"]
     if refused:
@@ -194,10 +194,10 @@ def _require_taken(plan: "Plan", verdicts: "Mapping[str, Verdict]") -> None:
 
 def _plan(files: list[Path] | None, withdraw: str | None, standing: "Standing", by: "By") -> "Plan":
     from libs.kit.errors import ConfigurationError
+    from libs.streaming.strategies.activation import Files as ActivatedFiles
+    from libs.streaming.strategies.activation import plan_of, withdrawal
+    from libs.streaming.strategies.files import read_texts, strategies_dir, strategy_files
     from libs.trading.strategy import StrategyInvalid
-    from services.console.activation import Files as ActivatedFiles
-    from services.console.activation import plan_of, withdrawal
-    from services.console.strategy_files import read_texts, strategies_dir, strategy_files
     from services.console.strategy_state import unknown_strategy
 
     if withdraw is not None:

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from infra.local.options import ROOT
+from libs.streaming.strategies.files import SCHEMA_FILE
 from libs.trading.strategy import strategy_schema
 from services.console.output import guarded
-from services.console.strategy_files import SCHEMA_FILE
 
 SCHEMA = ROOT / "strategies" / SCHEMA_FILE
 

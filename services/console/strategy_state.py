@@ -7,12 +7,12 @@ from typing import Literal
 import msgspec
 
 from libs.kit.errors import ConfigurationError, UserError
+from libs.streaming.strategies.activation import By, Files, file_problems, plan_of
+from libs.streaming.strategies.answers import RESTART, Verdict
+from libs.streaming.strategies.files import check_files, strategy_files
+from libs.streaming.strategies.log import Standing, Word
 from libs.trading.differences import Difference, differences
 from libs.trading.strategy import Strategy
-from services.console.activation import By, Files, file_problems, plan_of
-from services.console.strategy_answers import RESTART, Verdict
-from services.console.strategy_files import check_files, strategy_files
-from services.console.strategy_log import Standing, Word
 
 FileState = Literal["same", "differs", "new", "no file", "invalid", "blocked"]
 """`blocked`: it is a strategy, and it does not come into force, for the reason that stands beside."""

@@ -24,10 +24,10 @@ from libs.store.signal_story import (
     signals_beginning,
 )
 from libs.streaming.records import LogReader
+from libs.streaming.strategies.log import Standing, definition_digest, read_standing
 from libs.trading.gates import GateResult, gate_results
 from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
 from services.console.output import Servers, StateDir, ask, servers
-from services.console.strategy_log import Standing, definition_digest, read_standing
 
 _MOST_NAMED = 4
 _ID = re.compile(r"[0-9a-f]{1,20}")

@@ -20,10 +20,10 @@ from libs.kit.tasks import run_until
 from libs.streaming.connection import CONNECT_SECONDS, BrokerError
 from libs.streaming.liveness import KAFKA, refused
 from libs.streaming.producer import EventProducer
-from services.console.activation import FOLDER, By, Files, Plan, plan_of
-from services.console.strategy_answers import RESTART
-from services.console.strategy_files import read_texts, strategies_dir, strategy_files
-from services.console.strategy_log import NotAcknowledged, publish_and_hear, read_standing
+from libs.streaming.strategies.activation import FOLDER, By, Files, Plan, plan_of
+from libs.streaming.strategies.answers import RESTART
+from libs.streaming.strategies.files import read_texts, strategies_dir, strategy_files
+from libs.streaming.strategies.log import NotAcknowledged, publish_and_hear, read_standing
 
 NAME = "strategy_watch"
 COMPARED = "files compared with what is in force"

@@ -1,5 +1,7 @@
 """The application: every group of routes is a module of its own; those of `public` are everybody's, the others are not."""
 
+from pathlib import Path
+
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
@@ -8,9 +10,12 @@ from libs.kit.service import VERSION
 from services.gateway import (
     accounts,
     audit,
+    backtests,
+    commands,
     feeds,
     funding,
     live,
+    live_commands,
     live_story,
     local_viewer,
     market,
@@ -19,19 +24,25 @@ from services.gateway import (
     profit,
     public,
     risk,
+    risk_commands,
     second_factor,
     server,
     signal_story,
     signals,
     strategies,
+    strategy_changes,
+    stream,
     trades,
     users,
 )
 from services.gateway.access import Access, needs
+from services.gateway.backtest_runs import BacktestRuns
 from services.gateway.guard import Guard
+from services.gateway.issuing import Issuer
 from services.gateway.limits import Limit
 from services.gateway.problems import SIGNED_IN_RESPONSES, describe, install
 from services.gateway.shared import Gateway
+from services.gateway.trail import Trail
 
 GROUPS = (
     market.router,
@@ -56,6 +67,10 @@ PEOPLE = (local_viewer.router, accounts.router, own_sessions.router, second_fact
 """Accounts and sign-ins: each of these routes says itself who may ask it."""
 
 
+TELLING = (commands.router, risk_commands.router, live_commands.router, strategy_changes.router, backtests.router)
+"""What people tell services: each of these routes says itself who may, and what it needs beside."""
+
+
 def _guard(application: FastAPI, access: Access) -> None:
     """What is added last is met first."""
     if access.rules.gateway_cors_origins:
@@ -63,16 +78,16 @@ def _guard(application: FastAPI, access: Access) -> None:
             CORSMiddleware,
             allow_origins=access.rules.gateway_cors_origins,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
-            allow_headers=("Authorization", "Content-Type", "If-None-Match"),
-            expose_headers=("ETag", "Retry-After", "X-Request-Id"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"),
+            expose_headers=("ETag", "Location", "Retry-After", "X-Request-Id"),
         )
     each, guesses = access.limits.gateway_requests_per_second, access.limits.gateway_sign_ins_per_minute
     requests = Limit(each, 2 * each)
     application.add_middleware(Guard, rules=access.rules, requests=requests, guesses=Limit(guesses / 60, guesses))
 
 
-def create_api(shared: Gateway | None, access: Access | None = None) -> FastAPI:
-    """The application; without `shared` it can only describe itself (for the OpenAPI document)."""
+def create_api(shared: Gateway | None, access: Access | None = None, issuer: Issuer | None = None) -> FastAPI:
+    """The application; without `shared` it can only describe itself (for the OpenAPI document), without `issuer` only read."""
     application = FastAPI(
         title="Perpstream",
         version=VERSION,
@@ -83,11 +98,17 @@ def create_api(shared: Gateway | None, access: Access | None = None) -> FastAPI:
         redoc_url=None,
     )
     application.state.gateway, application.state.access = shared, access
+    application.state.streams, application.state.issuer, application.state.trail = stream.Streams(), issuer, Trail()
+    state_dir = Path() if access is None else access.limits.gateway_state_dir
+    application.state.backtests = BacktestRuns(state_dir / "backtests")
     application.include_router(public.router)
     for group in PEOPLE:
         application.include_router(group)
+    for group in TELLING:
+        application.include_router(group)
     for group in GROUPS:
         application.include_router(group, dependencies=[needs("read")], responses=SIGNED_IN_RESPONSES)
+    application.include_router(stream.router)
     application.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
     install(application)
     if access is not None:

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import generate_latest
 
 from infra.local.settings import StackSettings
-from libs.contracts.topics import SYMBOL_CONTROL
+from libs.contracts.topics import COMMAND, COMMAND_RESULT, SYMBOL_CONTROL
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.hosts import is_loopback
 from libs.kit.logging import get_logger
@@ -27,11 +27,13 @@ from libs.kit.settings import (
 )
 from libs.store.engine import Engine, create_engine
 from libs.store.schema_version import require_current
+from libs.streaming.commands import CommandDesk
 from libs.streaming.symbols import SymbolControl
 from services.gateway.access import Access
 from services.gateway.access_tokens import AccessTokens
 from services.gateway.api import create_api
 from services.gateway.factors import Factors
+from services.gateway.issuing import Issuer, issuer_key
 from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.patience import PatientProtocol
 from services.gateway.secret import derived, gateway_secret
@@ -39,6 +41,7 @@ from services.gateway.settings import AccessSettings, GatewaySettings, ServerSet
 from services.gateway.shared import QUESTIONS, Gateway
 from services.gateway.stack import Stack, named_services
 from services.gateway.standings import Standings
+from services.gateway.stream_client import MOST_MESSAGE_BYTES
 
 DATABASE = "database"
 LISTENING = "listening"
@@ -113,6 +116,8 @@ def http_config(application: FastAPI) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         timeout_graceful_shutdown=3,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # it would be done anew for each of those who get the same
     )
 
 
@@ -147,6 +152,12 @@ def create_shared(engine: Engine, watching: Engine) -> Gateway:
     )
 
 
+def create_issuer(bootstrap: str, access: Access, shared: Gateway) -> Issuer:
+    """Who says commands for people. Raises `ConfigurationError` for a key that cannot be used."""
+    desk = CommandDesk(bootstrap, COMMAND, COMMAND_RESULT, service="gateway")
+    return Issuer(desk, issuer_key(access.limits.gateway_state_dir), shared.words)
+
+
 async def main(context: ServiceContext) -> None:
     """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
     settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
@@ -163,7 +174,7 @@ async def main(context: ServiceContext) -> None:
         # What was added or removed comes as soon as Kafka answers; the database's answers do not wait for that.
         control = SymbolControl(kafka.kafka_bootstrap, SYMBOL_CONTROL, shared.symbols)
         access = create_access(settings, load_settings(AccessSettings), people, notices)
-        application = create_api(shared, access)
+        application = create_api(shared, access, create_issuer(kafka.kafka_bootstrap, access, shared))
         add_health(application, context)
         listener = listen(settings)
         host, port = listener.getsockname()[:2]
@@ -174,6 +185,8 @@ async def main(context: ServiceContext) -> None:
             asyncio.ensure_future(watch_database(context, shared)),
             asyncio.ensure_future(shared.words.follow(kafka.kafka_bootstrap)),
             asyncio.ensure_future(control.follow(shared)),
+            asyncio.ensure_future(application.state.streams.feed.run(kafka.kafka_bootstrap, shared.live)),
+            asyncio.ensure_future(application.state.trail.pay(people)),
             asyncio.ensure_future(access.standings.follow()),
             asyncio.ensure_future(access.standings.tidy(access.at)),
         ]

@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "rate": ("bench_stack", "rate", "--seconds", "120"),
     "delay": ("bench_stack", "delay"),
     "execution": ("bench_execution",),
+    "stream": ("bench_stream",),
     "workers": ("bench_workers",),
     "warm": ("bench_warm_worker",),
 }

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.options import Endpoints, StackOptions, service_environment
+from infra.local.options import Endpoints, StackOptions, gateway_keys_dir, service_environment
 from libs.kit.errors import ConfigurationError
 from libs.kit.keys import TrustedFolder, key_names, new_key, read_key
-from services.console.key_choice import own_name, personal_key, trust_notifier, trust_operator, trusted_folder
+from services.console.key_choice import (
+    own_name,
+    personal_key,
+    trust_gateway,
+    trust_notifier,
+    trust_operator,
+    trusted_folder,
+)
 
 
 @pytest.fixture(name="mine", autouse=True)
@@ -40,6 +47,33 @@ def test_a_person_who_was_taken_out_stays_out(tmp_path: Path) -> None:
     trusted_folder(tmp_path).revoke(own_name())
     trust_operator(tmp_path)
     assert not works(trusted_folder(tmp_path))
+
+
+def gateway_works(state: Path) -> bool:
+    """Whether services obey the key that the gateway of this stack finds."""
+    key = read_key(gateway_keys_dir(state), "gateway")
+    return trusted_folder(state).problem("gateway", b"x", key.sign(b"x")) is None
+
+
+def test_the_gateway_of_a_new_stack_may_say_what_people_tell_it_until_it_is_taken_out(tmp_path: Path) -> None:
+    trust_gateway(tmp_path)
+    assert gateway_works(tmp_path)
+    endpoints = Endpoints("127.0.0.1:1", "postgresql://x", None, "http://x:1", "http://x:2")
+    services = service_environment(StackOptions(state_dir=tmp_path), endpoints)
+    assert Path(services["PERPSTREAM_GATEWAY_STATE_DIR"]) == gateway_keys_dir(tmp_path).parent
+    trusted_folder(tmp_path).revoke("gateway")
+    trust_gateway(tmp_path)
+    assert not gateway_works(tmp_path)
+
+
+def test_a_folder_that_somebody_named_trusts_the_gateway_only_when_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PERPSTREAM_COMMAND_KEYS", str(tmp_path / "desk"))
+    trust_gateway(tmp_path)
+    assert not (tmp_path / "desk").exists()
+    trust_gateway(tmp_path, even_where_named=True)
+    assert gateway_works(tmp_path)
 
 
 def test_a_folder_that_somebody_named_is_left_alone(

@@ -12,12 +12,12 @@ from infra.local.options import ROOT
 from libs.contracts.control import StrategyActivated, StrategyAnswered
 from libs.kit.errors import ConfigurationError
 from libs.streaming.admin import ensure_topics
+from libs.streaming.strategies.activation import FOLDER, By, Files, Plan, activate_folder, plan_of, withdrawal
+from libs.streaming.strategies.answers import answers_of
+from libs.streaming.strategies.files import read_files, read_texts, strategy_files
+from libs.streaming.strategies.log import AT_START, Standing, standing_of
 from libs.trading.factors import all_factors
 from libs.trading.strategy import StrategyInvalid
-from services.console.activation import FOLDER, By, Files, Plan, activate_folder, plan_of, withdrawal
-from services.console.strategy_answers import answers_of
-from services.console.strategy_files import read_files, read_texts, strategy_files
-from services.console.strategy_log import AT_START, Standing, standing_of
 from services.console.strategy_state import diffs, lines_of, rows
 
 BY_FOLDER, BY_HAND = By(FOLDER), By("ada", "a test", by_hand=True)

@@ -22,12 +22,12 @@ from libs.store.migrate import upgrade
 from libs.store.signals import Stored, write_signals
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
+from libs.streaming.strategies.activation import By, activation_of
 from libs.trading.engine.core import Evaluation
 from libs.trading.engine.features import indicator_event
 from libs.trading.factor import Situation
 from libs.trading.scoring import Memory, judge, short_score, signal_event
 from libs.trading.strategy import Strategy
-from services.console.activation import By, activation_of
 from services.console.app import app
 from services.console.output import guarded
 from tests.fakes.answering_engine import answering

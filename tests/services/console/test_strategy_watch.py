@@ -11,7 +11,7 @@ from infra.local.ports import free_port
 from libs.contracts.control import StrategyActivated
 from libs.contracts.topics import ALERT, STRATEGY_CONTROL
 from libs.streaming.admin import ensure_topics
-from services.console.activation import FOLDER
+from libs.streaming.strategies.activation import FOLDER
 from tests.services.console.test_strategies import edit, folder
 from tests.services.ingest_stack import events_of
 from tests.services.processes import ServiceProcess, eventually, lacking

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from infra.local.ports import free_port
+from libs.contracts.topics import COMMAND, COMMAND_RESULT
 from libs.kit.codes import random_id
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
@@ -24,11 +25,13 @@ from libs.store.audit import Actor
 from libs.store.engine import Engine, create_engine, write_session
 from libs.store.people import Role
 from libs.store.people_admin import By, make_invite
+from libs.streaming.commands import CommandDesk
 from services.gateway.access import Access
 from services.gateway.access_tokens import AccessTokens
 from services.gateway.api import create_api
 from services.gateway.app import http_config, listen
 from services.gateway.factors import Factors
+from services.gateway.issuing import Issuer, issuer_key
 from services.gateway.passwords import Passwords
 from services.gateway.secret import derived, gateway_secret
 from services.gateway.settings import AccessSettings, GatewaySettings
@@ -38,6 +41,7 @@ from tests.services.processes import eventually
 
 PASSWORD = "a long enough password"
 OPERATOR = Actor("the operator")
+NO_BROKER = "127.0.0.1:1"
 
 
 class CountingHasher(PasswordHasher):
@@ -111,6 +115,8 @@ class House:
     engine: Engine
     clock: Clock
     hasher: CountingHasher
+    shared: Gateway
+    issuer: Issuer
     _sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     def device(self, token: str | None = None) -> Device:
@@ -160,13 +166,19 @@ async def _is_up(server: uvicorn.Server, access: Access) -> bool:
 
 @asynccontextmanager
 async def open_house(
-    database_url: str, folder: Path, rules: GatewaySettings | None = None, limits: AccessSettings | None = None
+    database_url: str,
+    folder: Path,
+    rules: GatewaySettings | None = None,
+    limits: AccessSettings | None = None,
+    bootstrap: str = NO_BROKER,
 ) -> AsyncIterator[House]:
-    """A gateway that runs in this event loop; `limits` without any unless given."""
+    """A gateway that runs in this event loop; `limits` without any unless given, `bootstrap`: where commands go."""
     settings = DatabaseSettings(database_url=database_url)
     engine, people, notices = (create_engine(settings, connections=count) for count in (3, 3, 1))
     await migrate.upgrade(engine)
-    limits = limits or AccessSettings(gateway_requests_per_second=1e6, gateway_sign_ins_per_minute=1e6)
+    limits = limits or AccessSettings(
+        gateway_requests_per_second=1e6, gateway_sign_ins_per_minute=1e6, gateway_state_dir=folder
+    )
     secret, clock, hasher = gateway_secret(folder), Clock(), CountingHasher()
     access = Access(
         people,
@@ -180,11 +192,14 @@ async def open_house(
     )
     shared = Gateway(engine, engine, ("BTCUSDT",))
     port = free_port()
-    application = create_api(shared, access)
+    issuer = Issuer(
+        CommandDesk(bootstrap, COMMAND, COMMAND_RESULT, service="gateway"), issuer_key(folder), shared.words
+    )
+    application = create_api(shared, access, issuer)
     server = uvicorn.Server(http_config(application))
     listener = listen(GatewaySettings(gateway_port=port))
     serving = [asyncio.create_task(server.serve(sockets=[listener])), asyncio.create_task(access.standings.follow())]
-    house = House(f"http://127.0.0.1:{port}", access, application, engine, clock, hasher)
+    house = House(f"http://127.0.0.1:{port}", access, application, engine, clock, hasher, shared, issuer)
     try:
         await eventually(partial(_is_up, server, access), 60, lambda: "the gateway is not up")
         yield house

@@ -14,8 +14,8 @@ from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.streaming.connection import CONNECT_SECONDS, BrokerError
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import LogReader
+from libs.streaming.strategies.answers import ANSWER_SECONDS, Answers, Verdict, answers_end, await_answers, read_answers
 from libs.trading.strategy import Strategy, StrategyInvalid, read_strategy
-from services.console.strategy_answers import ANSWER_SECONDS, Answers, Verdict, answers_end, await_answers, read_answers
 
 AT_START = "perpstream up"
 # Who stands in records that were written before records named their file.
@@ -108,11 +108,11 @@ async def read_standing(bootstrap: str) -> Standing:
     return standing
 
 
-async def publish(bootstrap: str, news: Sequence[StrategyActivated]) -> None:
+async def publish(bootstrap: str, news: Sequence[StrategyActivated], service: str = "console") -> None:
     """Append these and wait until Kafka has them; raises `UnreachableError` before anything is sent, then `NotAcknowledged`."""
     if not news:
         return
-    producer = EventProducer(bootstrap, service="console")
+    producer = EventProducer(bootstrap, service=service)
     await producer.start()
     for event in news:
         await producer.send(STRATEGY_CONTROL, event, key=event.strategy, partition=0)
@@ -124,13 +124,15 @@ async def publish(bootstrap: str, news: Sequence[StrategyActivated]) -> None:
         ) from None
 
 
-async def publish_and_hear(bootstrap: str, news: Sequence[StrategyActivated]) -> Mapping[str, Verdict]:
+async def publish_and_hear(
+    bootstrap: str, news: Sequence[StrategyActivated], service: str = "console"
+) -> Mapping[str, Verdict]:
     """Append these, and what the engines make of them, by strategy; raises like `publish`. Who cannot be heard is unanswered."""
     if not news:
         return {}
     async with LogReader(bootstrap) as log:
         before = await answers_end(log)
-    await publish(bootstrap, news)
+    await publish(bootstrap, news, service)
     try:
         async with asyncio.timeout(
             ANSWER_SECONDS + CONNECT_SECONDS

@@ -8,11 +8,11 @@ import msgspec
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.identity import digest
+from libs.streaming.strategies.answers import RESTART, Answers, Verdict
+from libs.streaming.strategies.files import Checked, check_files, read_texts, strategy_files
+from libs.streaming.strategies.log import Standing, Word, definition_digest, publish, read_standing
 from libs.trading.differences import differences
 from libs.trading.strategy import Strategy
-from services.console.strategy_answers import RESTART, Answers, Verdict
-from services.console.strategy_files import Checked, check_files, read_texts, strategy_files
-from services.console.strategy_log import Standing, Word, definition_digest, publish, read_standing
 
 FOLDER = "strategies folder"
 

@@ -1,0 +1,1 @@
+"""What strategies are in force: files, the log that says so, the engines' answers, and what a file would change."""

@@ -1,0 +1,99 @@
+"""The running minute of each symbol from trades as they come: a cumulative figure, so that whoever takes less loses nothing."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from libs.contracts.frames import FrameGate, TradeColumns
+from libs.contracts.market import AggTradeFrame, SymbolSlice
+from services.gateway.stream_messages import MinuteBar
+
+MINUTE_MS = 60_000
+
+
+@dataclass(slots=True)
+class _Bar:
+    start_ms: int
+    partial: bool
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int = 0
+    buy_volume: int = 0
+    trades: int = 0
+    quantity: int = 0
+    buyer_is_maker: bool = False
+    time_ms: int = 0
+    last_id: int = 0
+
+
+@dataclass(slots=True)
+class Bars:
+    """Adds frames up, each trade once. One gate per partition: a producer's epochs count there."""
+
+    _gates: dict[int, FrameGate] = field(default_factory=dict)
+    _bars: dict[str, _Bar] = field(default_factory=dict)
+
+    def take(self, frame: AggTradeFrame) -> list[MinuteBar]:
+        """The bars that the frame changes, in order, at most one a symbol and minute. Raises `BadMessage` for a bad frame."""
+        rows = self._gates.setdefault(frame.partition, FrameGate()).accept(frame)
+        if rows is None or not len(rows):
+            return []
+        found = []
+        for index, part in enumerate(frame.slices):
+            mask = rows.symbol_index == index
+            if mask.any():
+                found += self._add(part, rows.select(mask))
+        return found
+
+    def _add(self, part: SymbolSlice, rows: TradeColumns) -> list[MinuteBar]:
+        minutes = rows.time // MINUTE_MS
+        found = []
+        for minute in np.unique(minutes).tolist():
+            bar = self._add_minute(part.symbol, minute * MINUTE_MS, rows.select(minutes == minute))
+            if bar is not None:
+                found.append(_shown(part, bar))
+        return found
+
+    def _add_minute(self, symbol: str, start_ms: int, rows: TradeColumns) -> _Bar | None:
+        bar = self._bars.get(symbol)
+        if bar is not None and start_ms < bar.start_ms:
+            return None  # a late trade of a minute that has been told
+        first = int(rows.price[0])
+        if bar is None or start_ms > bar.start_ms:
+            bar = self._bars[symbol] = _Bar(start_ms, bar is None, first, first, first, first)
+        bar.high, bar.low = max(bar.high, int(rows.price.max())), min(bar.low, int(rows.price.min()))
+        bar.close, bar.quantity = int(rows.price[-1]), int(rows.quantity[-1])
+        bar.volume += int(rows.quantity.sum())
+        bar.buy_volume += int(rows.quantity[rows.buyer_is_maker == 0].sum())
+        bar.trades += len(rows)
+        bar.buyer_is_maker = bool(rows.buyer_is_maker[-1])
+        bar.time_ms, bar.last_id = int(rows.trade_time[-1]), int(rows.agg_id[-1])
+        return bar
+
+
+def _shown(part: SymbolSlice, bar: _Bar) -> MinuteBar:
+    def price(value: int) -> str:
+        return f"{Decimal(value).scaleb(-part.price_decimals):f}"
+
+    def quantity(value: int) -> str:
+        return f"{Decimal(value).scaleb(-part.quantity_decimals):f}"
+
+    return MinuteBar(
+        symbol=part.symbol,
+        start_ms=bar.start_ms,
+        time_ms=bar.time_ms,
+        open=price(bar.open),
+        high=price(bar.high),
+        low=price(bar.low),
+        close=price(bar.close),
+        volume=quantity(bar.volume),
+        buy_volume=quantity(bar.buy_volume),
+        trades=bar.trades,
+        quantity=quantity(bar.quantity),
+        side="SELL" if bar.buyer_is_maker else "BUY",
+        last_id=bar.last_id,
+        partial=bar.partial,
+    )

@@ -1,0 +1,175 @@
+"""From a record of a topic to what the stream's clients get: one table of channels, topics and shapes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+
+from libs.contracts.commands import CommandAnswered
+from libs.contracts.event import Event
+from libs.contracts.market import FeedStatusChanged, LiquidationObserved, MarkPriceObserved, TradeGapChanged
+from libs.contracts.signals import IndicatorComputed, SignalScored
+from libs.contracts.topics import (
+    ALERT,
+    COMMAND_RESULT,
+    EXECUTOR,
+    FEEDSTATUS,
+    LIQUIDATION,
+    MARKPRICE,
+    ORDER,
+    PAPER,
+    POSITION,
+    RISK_STATE,
+    SIGNAL_INDICATOR,
+    SIGNAL_SCORED,
+    TRADE,
+    Topic,
+)
+from libs.contracts.trading import (
+    AlertRaised,
+    ExecutorReported,
+    LiveTradeChanged,
+    OrderChanged,
+    PaperTradeChanged,
+    PositionChanged,
+    RiskStateChanged,
+)
+from services.gateway.stream_memory import Channel, Item, Listed, Newest
+from services.gateway.stream_messages import ChannelName, Feed, Following, MinuteBar, Price, Risk
+
+_encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+def text_of(value: Any) -> str:
+    """A value as JSON; money is decimal text."""
+    return _encoder.encode(value).decode()
+
+
+class Fact(NamedTuple):
+    """What goes into a channel, and under which key."""
+
+    channel: ChannelName
+    key: str
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How events of a kind become facts. `key` None: each stands for itself. `shape`: what of it is sent."""
+
+    channel: ChannelName
+    key: Callable[[Any], str] | None = None
+    shape: Callable[[Any], Any] = lambda event: event
+
+
+def _price(event: MarkPriceObserved) -> Price:
+    return Price(
+        symbol=event.symbol,
+        time_ms=event.event_time_ms,
+        mark_price=str(event.mark_price),
+        index_price=str(event.index_price),
+        funding_rate=None if event.funding_rate is None else str(event.funding_rate),
+        next_funding_ms=event.next_funding_time_ms,
+    )
+
+
+def _feed(event: FeedStatusChanged) -> Feed:
+    return Feed(
+        feed=event.feed,
+        symbol=event.symbol,
+        state=event.state,
+        detail=event.detail,
+        reported_ms=event.event_time_ms,
+        last_event_ms=event.last_event_time_ms,
+        events_per_second=event.events_per_second,
+        delay_ms=event.delay_ms,
+        gaps_open=event.gaps_open,
+        gaps_filled=event.gaps_filled,
+    )
+
+
+def _risk(event: RiskStateChanged) -> Risk:
+    return Risk(
+        account=event.account,
+        time_ms=event.event_time_ms,
+        level=event.level,
+        entries_allowed=event.entries_allowed,
+        reasons=event.reasons,
+        daily_pnl_r=str(event.daily_pnl_r),
+        break_number=event.break_number,
+        paused=event.paused,
+        locks=event.locks,
+        measures=event.measures,
+    )
+
+
+ROWS: Mapping[type[Event], Row] = {
+    MarkPriceObserved: Row("prices", lambda event: event.symbol, _price),
+    LiquidationObserved: Row("liquidations"),
+    IndicatorComputed: Row("indicators", lambda event: event.symbol),
+    SignalScored: Row("signals"),
+    PaperTradeChanged: Row("paper"),
+    OrderChanged: Row("orders"),
+    LiveTradeChanged: Row("live"),
+    PositionChanged: Row("positions", lambda event: f"{event.account}:{event.symbol}"),
+    ExecutorReported: Row("executor", lambda event: event.account),
+    RiskStateChanged: Row("risk", lambda event: event.account, _risk),
+    FeedStatusChanged: Row("feeds", lambda event: f"{event.feed}:{event.symbol}", _feed),
+    TradeGapChanged: Row("gaps"),
+    AlertRaised: Row("alerts"),
+    CommandAnswered: Row("commands"),
+}
+"""Trades are summed up to bars first (`stream_bars`), and `status` is the gateway's own."""
+SHAPES: Mapping[ChannelName, Any] = {
+    "prices": Price,
+    "trades": MinuteBar,
+    "liquidations": LiquidationObserved,
+    "indicators": IndicatorComputed,
+    "signals": SignalScored,
+    "paper": PaperTradeChanged,
+    "orders": OrderChanged,
+    "live": LiveTradeChanged,
+    "positions": PositionChanged,
+    "executor": ExecutorReported,
+    "risk": Risk,
+    "feeds": Feed,
+    "gaps": TradeGapChanged,
+    "alerts": AlertRaised,
+    "commands": CommandAnswered,
+    "status": Following,
+}
+"""What an item of each channel is."""
+RECENT: tuple[Topic, ...] = (
+    MARKPRICE,
+    LIQUIDATION,
+    SIGNAL_INDICATOR,
+    SIGNAL_SCORED,
+    PAPER,
+    ORDER,
+    TRADE,
+    EXECUTOR,
+    RISK_STATE,
+    FEEDSTATUS,
+    ALERT,
+    COMMAND_RESULT,
+)
+"""Read from some records before their end."""
+WHOLE: tuple[Topic, ...] = (POSITION,)
+"""Read from the beginning: the newest of a quiet key may stand anywhere."""
+
+
+def fact_of(event: Event) -> Fact | None:
+    """What clients get of an event; None for one that none of them asks for."""
+    row = ROWS.get(type(event))
+    if row is None:
+        return None
+    symbol, strategy = getattr(event, "symbol", None), getattr(event, "strategy", None)
+    key = event.event_id if row.key is None else row.key(event)
+    return Fact(row.channel, key, Item(text_of(row.shape(event)), symbol, strategy))
+
+
+def new_channels() -> dict[ChannelName, Channel]:
+    """Every channel, empty: lists for what must not be dropped silently, the newest by key for the others."""
+    listed = {row.channel for row in ROWS.values() if row.key is None}
+    return {name: Listed() if name in listed else Newest() for name in SHAPES}
