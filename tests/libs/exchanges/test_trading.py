@@ -292,17 +292,6 @@ async def test_an_order_without_an_answer_is_unknown_and_found_or_not_by_its_id(
         assert len(await at.account.executions(SYMBOL)) == (executed == "yes")
 
 
-@pytest.mark.parametrize(("symbol", "asked"), [(None, 1), (SYMBOL, 4)])
-async def test_the_dear_list_of_all_symbols_is_asked_for_once_while_connections_are_cut(
-    symbol: str | None, asked: int, tmp_path: Path
-) -> None:
-    async with desk(tmp_path) as at:
-        number = await at.venue.fault("connection_reset", paths=["/fapi/v1/openOrders"])
-        with pytest.raises(VenueUnavailable):
-            await at.account.open_orders(symbol)
-        assert len(await at.venue.ledger(number, "connection_reset")) == asked
-
-
 @pytest.mark.parametrize("text", ["unavailable", "internal", "throttled"])
 async def test_the_other_kinds_of_503_were_not_carried_out(text: str, tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
