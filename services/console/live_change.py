@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from libs.streaming.strategies.log import read_standing
 from libs.trading.execution.config import LiveConfig
 from services.console.asking import Asking
 from services.console.following import known
 from services.console.output import ask, servers
-from services.console.strategy_log import read_standing
 from services.console.symbols import configured_symbols
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from libs.exchanges.errors import VenueUnavailable
-from tests.libs.exchanges.test_trading import SYMBOL, desk
+from tests.libs.exchanges.test_trading import desk
+from tests.services.exchange_simulator.trader import SYMBOL
 
 
 @pytest.mark.parametrize(("symbol", "asked"), [(None, 1), (SYMBOL, 4)])

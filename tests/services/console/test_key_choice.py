@@ -52,7 +52,7 @@ def test_a_person_who_was_taken_out_stays_out(tmp_path: Path) -> None:
 def gateway_works(state: Path) -> bool:
     """Whether services obey the key that the gateway of this stack finds."""
     key = read_key(gateway_keys_dir(state), "gateway")
-    return trusted_folder(state).problem("gateway", b"x", key.sign(b"x")) is None
+    return trusted_folder(state).problem("gateway", b"x", key.sign(b"x"), "pause") is None
 
 
 def test_the_gateway_of_a_new_stack_may_say_what_people_tell_it_until_it_is_taken_out(tmp_path: Path) -> None:

@@ -287,6 +287,9 @@ class StandingClock:
     def now_ms(self) -> int:
         return 0
 
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nobody waits by this clock")
+
 
 async def test_a_program_reduces_risk_and_never_raises_it(desk: Desk) -> None:
     _, device = await desk.someone("trader", proven=True)

@@ -148,7 +148,12 @@ async def test_a_client_that_does_not_read_costs_no_memory_and_goes_on_with_the_
     async with listening(device) as listener:
         await listener.say(type="subscribe", id="p", channel="prices")
         await listener.hear("snapshot")
-        transport = listener.socket.get_extra_info("transport") or listener.socket._response.connection.transport
+        transport = listener.socket.get_extra_info("transport")
+        if transport is None:
+            connection = listener.socket._response.connection
+            assert connection is not None
+            transport = connection.transport
+        assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
         for number in range(400):  # 20 MB, more than sockets hold
             put(house, "prices", "BTCUSDT", f'{{"n":{number},"body":"{body}"}}')
