@@ -92,7 +92,15 @@ def _users(topic: Topic) -> set[str]:
     code = {
         path: text for path, text in texts.items() if re.search(r"^from libs\.contracts(\.topics)? import", text, re.M)
     }
-    found = {path.relative_to(ROOT).parts[1] for path, text in code.items() if re.search(rf"\b{constant}\b", text)}
+    used = {path: text for path, text in code.items() if re.search(rf"\b{constant}\b", text)}
+    # What is said of strategies, and answered, is read and said by one package for all who import it.
+    if topic in (topics.STRATEGY_CONTROL, topics.STRATEGY_ANSWER):
+        used |= {
+            path: text
+            for path, text in texts.items()
+            if re.search(r"^ *from libs\.streaming\.strategies\b", text, re.M)
+        }
+    found = {path.relative_to(ROOT).parts[1] for path in used}
     return found | ({"sequencer"} if topic in topics.SEQUENCED else set())
 
 

@@ -58,6 +58,8 @@ EXCEPTIONS: dict[str, str] = {
                 "profit.py:pnl",
                 "risk.py:flatten",
                 "risk.py:lock",
+                "risk.py:unlock",
+                "live.py:set_",
                 "positions.py:history",
                 "positions.py:close",
                 "positions.py:move_stop",
