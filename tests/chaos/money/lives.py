@@ -60,11 +60,13 @@ LIVES = (
     Life(
         "break",
         ((6_050, "1"), (6_100, "0.97")),
+        # While the venue hangs over the new stop, the guard hears what the position is worth.
         faults=(
             {"kind": "outside_cancel", "symbol": SYMBOL, "at_ms": 6_040},
             {
-                "kind": "unavailable",
-                "text": "internal",
+                "kind": "no_answer",
+                "executed": "no",
+                "seconds": 4.0,
                 "paths": _STOPS,
                 "methods": ("POST",),
                 "at_ms": 6_000,
