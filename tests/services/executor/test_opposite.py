@@ -9,7 +9,10 @@ import pytest
 from libs.contracts.signals import SignalScored
 from libs.trading.execution.document import CloseWish
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import Executing, Floor, floor
+from tests.services.executor.floor import CONFIG, Executing, Floor, floor
+
+PATIENT = CONFIG.model_copy(update={"signal_valid_seconds": 600})
+"""So that the first signal is entered on a slow machine too."""
 
 
 def against(at: Floor, **changes: Any) -> SignalScored:
@@ -44,13 +47,15 @@ async def long_trade(at: Floor, age_ms: int = 0) -> Executing:
     ],
 )
 async def test_what_is_open_is_closed_though_the_signal_is_not_entered(tmp_path: Path, case: str, reason: str) -> None:
-    async with floor(tmp_path) as at:
+    async with floor(tmp_path, PATIENT) as at:
         one = await long_trade(at, 5_000)
-        changes = {"blacklisted": {"blacklist": (SYMBOL,)}, "switched_off": {"strategies": ()}}.get(case, {})
+        by_case: dict[str, dict[str, Any]] = {
+            "blacklisted": {"blacklist": (SYMBOL,)},
+            "switched_off": {"strategies": ()},
+            "expired": {"signal_valid_seconds": 1},
+        }
         permission = one.executor.permission
-        permission.config = permission.config.model_copy(update=changes)
-        if case == "expired":
-            permission.config = permission.config.model_copy(update={"signal_valid_seconds": 1})
+        permission.config = permission.config.model_copy(update=by_case.get(case, {}))
         age_ms = 2_000 if case == "expired" else 0
         await one.signal(against(at, event_time_ms=at.account.clock.now_ms() - age_ms))
         refused = await one.trade("signal-2", lambda found: True)
@@ -72,7 +77,7 @@ async def test_what_is_open_is_closed_though_the_signal_is_not_entered(tmp_path:
     ids=lambda changes: next(iter(changes.values())),
 )
 async def test_what_is_not_against_it_leaves_it_open(tmp_path: Path, changes: dict[str, Any]) -> None:
-    async with floor(tmp_path) as at:
+    async with floor(tmp_path, PATIENT) as at:
         one = await long_trade(at)
         await one.signal(against(at, **changes))
         await one.trade("signal-2", lambda found: found.is_final)
@@ -80,15 +85,15 @@ async def test_what_is_not_against_it_leaves_it_open(tmp_path: Path, changes: di
 
 
 async def test_a_signal_from_before_the_trades_own_closes_nothing(tmp_path: Path) -> None:
-    async with floor(tmp_path) as at:
+    async with floor(tmp_path, PATIENT) as at:
         one = await long_trade(at)
-        await one.signal(against(at, event_time_ms=at.account.clock.now_ms() - 60_000))
+        await one.signal(against(at, event_time_ms=at.account.clock.now_ms() - 700_000))
         assert (await one.trade("signal-2", lambda found: True)).reason == "expired"
         assert at.database.documents()["signal-1"].closes == ()
 
 
 async def test_the_close_is_in_the_books_before_the_signal_is(tmp_path: Path) -> None:
-    async with floor(tmp_path) as at:
+    async with floor(tmp_path, PATIENT) as at:
         one = await long_trade(at)
         closes_first: list[tuple[CloseWish, ...]] = []
 
