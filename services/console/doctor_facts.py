@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from libs.exchanges import Ticker
 from libs.exchanges.account import Account, open_account, production_trouble
 from libs.exchanges.budget import Priority
 from libs.exchanges.decimals import finite_decimal
@@ -21,12 +22,14 @@ from libs.trading.execution.checklist import AccountFacts, CheckName, Rights, Sy
 from libs.trading.execution.client_ids import ACCOUNT_LETTERS, INSTALLATION_LETTERS, letters_of
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.findings import Finding
-from libs.trading.execution.reconciliation import OurSide
+from libs.trading.execution.reconciliation import FindingKey, OurSide, Reconciled
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 ANSWER_SECONDS = 15.0
+MOST_LOOKS = 5
+"""Where others trade all the time, something always differs: after so many looks what is found counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class Patient:
     symbols: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class DataPrices:
+    """Last prices of the venue that signals come from; `age_ms` None: it does not say when they were so."""
+
+    prices: Mapping[str, Decimal]
+    age_ms: int | None
+
+
 @dataclass(slots=True)
 class Examination:
     """One visit. What cannot be read is written down by the check that it is for, and the others go on."""
@@ -48,7 +59,7 @@ class Examination:
 
     async def facts(self, engine: "AsyncEngine") -> tuple[AccountFacts, LiveConfig]:
         """Everything that the checklist wants, and what may trade. Raises `UserError` where the account cannot be opened."""
-        books, data = await self._books(engine), await self._data_prices()
+        books, data = await self._books(engine), await self._data_side()
         config = books.config if books is not None else LiveConfig()
         try:
             async with asyncio.timeout(ANSWER_SECONDS) as patience:
@@ -62,7 +73,7 @@ class Examination:
                 todo="check the address and the network; on the simulator, `perpstream up`",
             ) from None
 
-    async def _asked(self, account: Account, books: BooksNow | None, data: Mapping[str, Decimal]) -> AccountFacts:
+    async def _asked(self, account: Account, books: BooksNow | None, data: DataPrices) -> AccountFacts:
         config = books.config if books is not None else LiveConfig()
         names = sorted(name for name in {*self.patient.symbols, *config.symbols} if config.may_trade(name))
         error_ms = await self._read("clock", _clock_error(account))
@@ -98,18 +109,19 @@ class Examination:
         found: BooksNow | None = await self._read("reconciliation", books_now(engine, self.patient.account.account))
         return found
 
-    async def _data_prices(self) -> dict[str, Decimal]:
+    async def _data_side(self) -> DataPrices:
         """Last prices of the venue that signals come from."""
 
-        async def ask() -> dict[str, Decimal]:
+        async def ask() -> DataPrices:
             async with open_venue(self.patient.venue) as venue:
-                return _prices(await venue.market_data.at(Priority.GAPS, ANSWER_SECONDS).last_prices())
+                market = venue.market_data.at(Priority.GAPS, ANSWER_SECONDS)
+                now_ms = (await market.read_clock()).venue_ms
+                return data_prices(await market.last_prices(), now_ms)
 
-        return await self._read("prices", asyncio.wait_for(ask(), ANSWER_SECONDS)) or {}
+        found: DataPrices | None = await self._read("prices", asyncio.wait_for(ask(), ANSWER_SECONDS))
+        return found or DataPrices({}, None)
 
-    async def _symbols(
-        self, account: Account, names: Iterable[str], data: Mapping[str, Decimal]
-    ) -> dict[str, SymbolFacts]:
+    async def _symbols(self, account: Account, names: Iterable[str], data: DataPrices) -> dict[str, SymbolFacts]:
         market = account.market_data.at(Priority.GAPS, ANSWER_SECONDS)
         wanted = list(names)
         instruments = await self._read("filters", known_instruments(market, wanted)) or {}
@@ -125,14 +137,14 @@ class Examination:
                 leverage=terms.leverage if terms is not None else None,
                 margin_type=terms.margin_type if terms is not None else None,
                 is_open=name in held,
-                data_price=data.get(name),
-                data_price_age_ms=0,
+                data_price=data.prices.get(name),
+                data_price_age_ms=data.age_ms,
                 order_price=prices.get(name),
             )
         return found
 
     async def _findings(self, account: Account, books: BooksNow) -> tuple[Finding, ...] | None:
-        """Two looks where the first one found something: what is late news is gone at the second."""
+        """A second look where the first one found something: what is late news is gone then."""
         ours = OurSide(
             account_letters=letters_of(self.patient.account.account, ACCOUNT_LETTERS),
             installation_letters=letters_of(self.patient.installation, INSTALLATION_LETTERS),
@@ -142,15 +154,34 @@ class Examination:
         )
         view = AccountView(account.trading, account.clock.now_ms)
 
-        async def look() -> tuple[Finding, ...]:
-            found = await view.compare(lambda: ours, {}, thorough=True)
-            while found.look_again_ms is not None:
-                await account.clock.sleep((found.look_again_ms - account.clock.now_ms() + 1) / 1000)
-                found = await view.compare(lambda: ours, found.suspected, thorough=True)
-            return found.findings
+        async def look(suspected: Mapping[FindingKey, int]) -> Reconciled:
+            return await view.compare(lambda: ours, suspected, thorough=True)
 
-        answer: tuple[Finding, ...] | None = await self._read("reconciliation", look())
+        async def wait_until(at_ms: int) -> None:
+            await account.clock.sleep((at_ms - account.clock.now_ms() + 1) / 1000)
+
+        answer: tuple[Finding, ...] | None = await self._read("reconciliation", sure_findings(look, wait_until))
         return answer
+
+
+async def sure_findings(
+    look: Callable[[Mapping[FindingKey, int]], Awaitable[Reconciled]], wait_until: Callable[[int], Awaitable[None]]
+) -> tuple[Finding, ...]:
+    """What is found once nothing new is suspected, or after `MOST_LOOKS`. `look` is given what was suspected before."""
+    found = await look({})
+    for _ in range(MOST_LOOKS - 1):
+        if found.look_again_ms is None:
+            break
+        await wait_until(found.look_again_ms)
+        found = await look(found.suspected)
+    return found.findings
+
+
+def data_prices(tickers: Mapping[str, Ticker], now_ms: int) -> DataPrices:
+    """`now_ms`: the venue's time right before they were asked for. A symbol that is rarely traded has a good price all the same:
+    so the age is that of the newest trade of the whole venue, which says whether it still lives."""
+    newest_ms = max((ticker.time for ticker in tickers.values()), default=0)
+    return DataPrices(_prices(tickers), max(0, now_ms - newest_ms) if newest_ms else None)
 
 
 async def _clock_error(account: Account) -> int:

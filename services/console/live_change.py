@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from libs.streaming.strategies.log import read_standing
 from libs.trading.execution.config import LiveConfig
+from libs.trading.risk.rule import plain
+from libs.trading.risk.rules.hold_time import RULE
 from services.console.asking import Asking
 from services.console.following import known
 from services.console.output import ask, servers
@@ -56,11 +58,22 @@ def known_names(asking: Asking) -> Names:
 
 
 def doubts(config: LiveConfig, names: Names) -> list[str]:
-    """A line for each kind of name that means nothing here: a slip of the pen would enter nothing, or leave nothing out."""
+    """A line for each kind of name that means nothing here: a slip of the pen would enter nothing, or leave nothing out; and
+    for a hold that the guard, as shipped, ends before."""
     symbols = dict.fromkeys((*config.symbols, *config.blacklist, *config.overrides))
     return [
         *_unknown("not in force", config.strategies, names.strategies),
         *_unknown("not followed", symbols, names.symbols),
+        *_longer_than_the_guard(config.hold_minutes),
+    ]
+
+
+def _longer_than_the_guard(minutes: int) -> list[str]:
+    limit = RULE.defaults.breach
+    if limit is None or minutes < limit:
+        return []
+    return [
+        f"hold_minutes {minutes}: the guard closes after {plain(limit)} min, unless its PERPSTREAM_RISK_LIMITS say otherwise"
     ]
 
 

@@ -113,11 +113,11 @@ class Entering:
                 await self.permission.pages.pause_in_trouble()
 
     async def _decided(self, signal: SignalScored, readable_ms: int) -> Trade:
+        await self._leave_opposite(signal)
         now_ms, account = self.ports.clock.now_ms(), self.naming.account
         wish = wish_of(signal, self.permission.config, now_ms)
         if isinstance(wish, Refusal):
             return refused(signal, account, wish, now_ms)
-        self._leave_opposite(signal)
         try:
             found = await self.decide(wish)
         except ArithmeticError as error:  # Numbers that nobody can calculate with, as a price of 0.
@@ -158,15 +158,17 @@ class Entering:
         quote = self.ports.market.quote(wish.symbol)
         return objection(wish, self.permission.config, self.permission.standing(), quote, clock.now_ms())
 
-    def _leave_opposite(self, signal: SignalScored) -> None:
-        """A signal against what is open may close it, where its strategy says so; it is not entered all the same."""
-        if signal.on_opposite_signal != "close":
+    async def _leave_opposite(self, signal: SignalScored) -> None:
+        """A signal against what is open closes it, where its strategy says so: also one that is too old to be entered, or of
+        what may not trade any more, because its strategy has turned all the same. Not one from before the trade's own.
+
+        The close is in the books before the signal is: whoever dies between the two decides on the signal again.
+        """
+        if signal.on_opposite_signal != "close" or signal.direction == "none":
             return
-        for trade in self.trades().values():
-            if (
-                trade.symbol == signal.symbol
-                and trade.direction != signal.direction
-                and trade.strategy == signal.strategy
-            ):
+        for trade in list(self.trades().values()):
+            is_against = trade.symbol == signal.symbol and trade.direction != signal.direction
+            is_later = signal.event_time_ms > trade.times.signal_ms
+            if is_against and is_later and trade.strategy == signal.strategy:
                 wish = CloseWish(reason="opposite_signal", since_ms=self.ports.clock.now_ms(), wish_id=signal.event_id)
-                self.desk_of(signal.symbol).hear(trade.trade_id, [CloseWished(wish)])
+                await self.desk_of(signal.symbol).change(trade.trade_id, [CloseWished(wish)], Page())

@@ -5,8 +5,9 @@ fails that it was not made for: starting again is how it recovers.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from libs.contracts.event import Event
 from libs.contracts.trading import RiskStateChanged
@@ -83,7 +84,7 @@ class Executor:
             ports, self.permission, self.entering, self.teller, self.desk_of, self.trades, self.ready
         )
         wishes = Wishes(ports, self.entering, self.desk_of, self.trades, self.reconciling.synchronise)
-        self.obeying = Obeying(self.pages, self.keys, wishes.effect_of, self._configured)
+        self.obeying = Obeying(self.pages, self.teller, self.keys, wishes.effect_of, self._configured, self._spawn)
         self.afterwards = Afterwards(self.pages, self.teller, self.desk_of, self.trades, self.worth)
         self.statements = Statements(ports, self.pages, self.afterwards)
         self.hearing = Hearing(
@@ -229,6 +230,10 @@ class Executor:
             ended_ms = trade.history[-1].time_ms + self.permission.config.cooldown_seconds * 1000
             cooling = self.permission.cooling
             cooling[trade.symbol] = max(ended_ms, cooling.get(trade.symbol, 0))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None, "the executor runs"
+        self._group.create_task(work)
 
     def _configured(self, config: LiveConfig) -> None:
         self.permission.config = config

@@ -1,7 +1,8 @@
 """Commands of people: checked, kept with their nonces before anything follows from them, and answered."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from libs.contracts.commands import CommandIssued, answered
 from libs.contracts.event import Event
@@ -14,6 +15,7 @@ from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.config_change import changed_config
 from services.executor.intake import Came
 from services.executor.pages import Pages
+from services.executor.telling import Teller
 
 KEPT_AFTER_EXPIRY_MS = DAY_MS
 
@@ -55,13 +57,16 @@ def change_of(config: LiveConfig, command: ChangeConfig) -> Effect:
 
 @dataclass(slots=True)
 class Obeying:
-    """`effect_of`: what a command that counts does; `configured`: called with a new configuration that is kept; `nonces`: of
-    commands that counted, with their expiry (ms)."""
+    """`effect_of`: what a command that counts does; `configured`: called with a new configuration that is kept; `spawn`: begins
+    what runs beside, so that a long comparison keeps no command waiting; None: it is waited for. `nonces`: of commands that
+    counted, with their expiry (ms)."""
 
     pages: Pages
+    teller: Teller
     keys: TrustedKeys
     effect_of: Callable[[CommandIssued, Command], Awaitable[Effect]]
     configured: Callable[[LiveConfig], None]
+    spawn: Callable[[Coroutine[Any, Any, None]], None] | None = None
     nonces: dict[str, int] = field(default_factory=dict)
 
     async def take(self, records: Sequence[tuple[Event | None, Came]]) -> None:
@@ -87,7 +92,15 @@ class Obeying:
         await (effect.write or self.pages.write)(page)
         if effect.config is not None:
             self.configured(effect.config)
-        self._answer(event, effect.answer if effect.afterwards is None else await effect.afterwards())
+        if effect.afterwards is None:
+            self._answer(event, effect.answer)
+        elif self.spawn is None:
+            await self._answer_later(event, effect.afterwards)
+        else:
+            self.spawn(self._answer_later(event, effect.afterwards))
+
+    async def _answer_later(self, event: CommandIssued, afterwards: Callable[[], Awaitable[Answer]]) -> None:
+        self._answer(event, await afterwards())
 
     async def _refuse(self, event: CommandIssued, why: CommandRefused, offsets: Mapping[Place, int]) -> None:
         """It changes nothing, and is reported; its nonce stays free, because anybody could have written it."""
@@ -97,7 +110,8 @@ class Obeying:
             time_ms=self.pages.clock.wall_ms(),
             detail={"command": event.command, "by": event.issued_by[:64], "why": why.why, "sentence": why.sentence},
         )
-        await self.pages.write(Page(events=(kept,), offsets=dict(offsets)))
+        alert = self.teller.command_refused(event, why.sentence, kept)
+        await self.pages.write(Page(events=(kept,), offsets=dict(offsets)), [alert])
         self._answer(event, Answer(False, why.sentence, {"why": why.why}))
 
     def _answer(self, event: CommandIssued, answer: Answer) -> None:

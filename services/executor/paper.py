@@ -38,7 +38,7 @@ class PaperExecutor:
     _number: int = 0
 
     def __post_init__(self) -> None:
-        self.obeying = Obeying(self.pages, self.keys, self._effect_of, self._configured)
+        self.obeying = Obeying(self.pages, self.teller, self.keys, self._effect_of, self._configured)
 
     async def run(self) -> None:
         """Wait for the lease, read the books, then work until cancelled. Raises `LeaseLost`."""

@@ -34,7 +34,7 @@ WHOLE_SECONDS = 120.0
 """So often orders of all symbols are read (85 of request weight), else of those in which anything of ours or theirs is known; a
 new order elsewhere is told by the user stream, and is looked for in all of them at once."""
 MOST_LOOKS = 5
-"""Of a person's `sync`: where others trade all the time there is always something new, and other commands wait behind it."""
+"""Of a person's `sync`: where others trade all the time there is always something new, and the person waits for the answer."""
 _LOGGER = get_logger("executor.reconciling")
 
 

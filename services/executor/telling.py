@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from libs.contracts.commands import CommandIssued
 from libs.contracts.event import Event
 from libs.contracts.identity import digest
 from libs.contracts.trading import AlertRaised, RiskStateChanged
@@ -50,6 +51,18 @@ class Teller:
         kind = GUARD_BROKE if said.level == "circuit_break" else GUARD_WORKS
         event_id = digest("guard", self.account, kind, said.break_number, at_ms)
         return LiveEvent(event_id, kind, at_ms, {"number": said.break_number, "reasons": list(said.reasons)})
+
+    def command_refused(self, command: CommandIssued, why: str, kept: LiveEvent) -> AlertRaised:
+        """Somebody has said what does not count: a forger, a repetition, or a command that came too late."""
+        return AlertRaised(
+            event_id=digest("command_refused", self.account, kept.event_id),
+            event_time_ms=kept.time_ms,
+            severity="warning",
+            source="executor",
+            title=f"{self.account}: the command {command.command} of {command.issued_by[:32]} was refused",
+            detail=why,
+            runbook=RUNBOOK,
+        )
 
     def warning(self, title: str, detail: str, at_ms: int) -> AlertRaised:
         """Something else that a person should know at once."""

@@ -8,6 +8,8 @@ from libs.trading.commands import COMMANDS, ChangeConfig
 from libs.trading.execution.checklist import CHECKS
 from libs.trading.execution.findings import MEANINGS, Scope
 from libs.trading.execution.wish import REFUSALS
+from libs.trading.risk.rules import all_rules
+from tests.architecture.risk_rules_page import row_without_words
 from tests.architecture.settings_page import ROOT
 
 PAGE = ROOT / "docs/trading.md"
@@ -49,11 +51,18 @@ def checks() -> Iterator[str]:
     yield from (f"| {name.replace('_', ' ')} | {wants} |" for name, wants in CHECKS.items())
 
 
+def risk_rules() -> Iterator[str]:
+    """What the guard looks at, and does; in short."""
+    yield "| rule | warning | break | a break means |\n|---|---|---|---|"
+    yield from map(row_without_words, all_rules())
+
+
 BLOCKS: dict[str, Callable[[], Iterator[str]]] = {
     "refusals": refusals,
     "findings": findings,
     "commands": commands,
     "checks": checks,
+    "risk rules": risk_rules,
 }
 
 

@@ -54,9 +54,14 @@ def _limit(rule: Rule, limit: Decimal | None) -> str:
 
 def _row(rule: Rule) -> str:
     about = (inspect.getdoc(sys.modules[f"libs.trading.risk.rules.{rule.name}"]) or "").replace("\n", " ")
+    return f"{row_without_words(rule)} {about} |"
+
+
+def row_without_words(rule: Rule) -> str:
+    """Its name, its shipped thresholds, and what a break does."""
     action = ACTION_WORDS[rule.action] + (", *stays*" if rule.latches else "")
     limits = f"{_limit(rule, rule.defaults.warning)} | {_limit(rule, rule.defaults.breach)}"
-    return f"| `{rule.name}` | {limits} | {action} | {about} |"
+    return f"| `{rule.name}` | {limits} | {action} |"
 
 
 def _settings() -> Iterator[str]:

@@ -15,7 +15,8 @@ LONGEST_PRICE_AGE_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The order venue's last price (quote units per base unit), and when it was so (ms, venue's clock)."""
+    """The order venue's mark price (quote units per base unit), and when it was so (ms, venue's clock): told each second, also
+    of a contract that nobody trades just then. The gap is between it and the last price that a signal was made at."""
 
     price: Decimal
     at_ms: int

@@ -76,6 +76,12 @@ def test_a_name_that_nobody_here_knows_is_told_with_those_that_there_are() -> No
     assert doubts(LiveConfig(strategies=("v52",), blacklist=("ETHUSDT",)), HERE) == []
 
 
+def test_a_hold_that_the_guard_ends_before_is_told() -> None:
+    assert doubts(LiveConfig(strategies=("v52",), hold_minutes=70), HERE) == []
+    [line] = doubts(LiveConfig(strategies=("v52",), hold_minutes=120), HERE)
+    assert "the guard closes after 71 min" in line
+
+
 @pytest.mark.integration
 async def test_a_change_is_of_the_version_that_was_seen_and_history_tells_who_made_it(
     executor: ObeyingService, database_url: str

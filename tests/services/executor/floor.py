@@ -179,7 +179,7 @@ class Floor:
         installation = options.pop("installation", "installation")
         guard = options.pop("guard", risk())
         given = Options(ACCOUNT, "demo", installation, f"owner-{len(self.executors)}", **(BRISK | options))
-        executor = Executor(ports, given, TrustedFolder(self.folder / "trusted"), self.config)
+        executor = Executor(ports, given, TrustedFolder(self.folder / "trusted"), self.config, worth=market.worth)
         found = Executing(self, executor, heard, guard)
         found.start(executor.run(), self.account.user_stream(executor).run(), sessions.run())
         self.executors.append(found)

@@ -1,6 +1,8 @@
 """What people say to the executor: obeyed once, by the same checks as signals, and answered; anything else changes nothing."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -9,14 +11,17 @@ from typing import Any
 import msgspec
 
 from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName, command_id, signed_bytes
+from libs.contracts.trading import AlertRaised
+from libs.exchanges.trading import TradingVenue
 from libs.kit.clock import SystemClock
 from libs.kit.keys import PersonalKey, TrustedFolder, new_key
 from libs.trading.commands import Close, MoveStop
+from libs.trading.execution.books import Page
 from libs.trading.execution.document import Trade
 from services.executor.intake import Came
 from services.executor.wishes import Wishes
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import ACCOUNT, CONFIG, Executing, Floor, floor
+from tests.services.executor.floor import ACCOUNT, CONFIG, Executing, Floor, floor, until
 
 
 @asynccontextmanager
@@ -51,10 +56,42 @@ def said(key: PersonalKey, number: int, name: CommandName, **arguments: str) -> 
 
 
 async def obeyed(one: Executing, event: CommandIssued) -> CommandAnswered:
-    """The answer to it."""
+    """The answer to it, which may come after it was taken."""
+    known = len(answers_to(one, event))
+    await taken(one, event)
+    await until(lambda: len(answers_to(one, event)) > known, lambda: f"no answer to {event.command}")
+    return answers_to(one, event)[-1]
+
+
+async def taken(one: Executing, event: CommandIssued) -> None:
+    """It has been read, and what follows from it at once is done."""
     one.offset += 1
     await one.executor.on_commands([(event, Came(("commands", 0), one.offset))])
-    return one.heard.of(CommandAnswered)[-1]
+
+
+async def seconds_of(work: Awaitable[None]) -> float:
+    began = time.monotonic()
+    await work
+    return time.monotonic() - began
+
+
+class HeldBalances:
+    """The port to an account on which no comparison comes to its end until it may."""
+
+    def __init__(self, venue: TradingVenue) -> None:
+        self._venue, self.asked, self.go_on = venue, asyncio.Event(), asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def balances(self) -> Any:
+        self.asked.set()
+        await self.go_on.wait()
+        return await self._venue.balances()
+
+
+def answers_to(one: Executing, event: CommandIssued) -> list[CommandAnswered]:
+    return [answer for answer in one.heard.of(CommandAnswered) if answer.command_id == event.event_id]
 
 
 async def test_a_part_is_closed_then_the_rest(tmp_path: Path) -> None:
@@ -125,6 +162,9 @@ async def test_what_is_not_signed_repeated_or_late_changes_nothing(tmp_path: Pat
         assert one.executor.permission.config.max_positions == 5
         kinds = [event.kind for event in one.floor.database.events.values()]
         assert kinds.count("command_refused") == 3
+        alerts = {alert.event_id: alert for alert in one.heard.of(AlertRaised) if "was refused" in alert.title}
+        assert [alert.severity for alert in alerts.values()] == ["warning"] * 3
+        assert sum("stranger" in alert.title for alert in alerts.values()) == 1
 
 
 async def test_a_nonce_and_a_configuration_outlive_the_process(tmp_path: Path) -> None:
@@ -137,6 +177,24 @@ async def test_a_nonce_and_a_configuration_outlive_the_process(tmp_path: Path) -
         await second.ready()
         assert second.executor.permission.config.max_positions == 5
         assert (await obeyed(second, good)).details == {"why": "replayed"}
+
+
+async def test_a_change_is_in_force_within_a_second_and_waits_for_no_comparison(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        venue = HeldBalances(at.account.trading)
+        one.fuse_venue(venue)
+        sync = said(key, 1, "sync")
+        await asyncio.wait_for(taken(one, sync), 60)
+        await venue.asked.wait()
+        round_trip = await seconds_of(one.executor.pages.write(Page()))
+        change = said(key, 2, "change_config", base_version="0", max_positions="5")
+        took = await seconds_of(taken(one, change))
+        assert one.executor.permission.config.max_positions == 5
+        assert took < 1 + 10 * round_trip
+        assert [answer.accepted for answer in answers_to(one, change)] == [True]
+        assert answers_to(one, sync) == []
+        venue.go_on.set()
+        await until(lambda: bool(answers_to(one, sync)), lambda: "the comparison has no end")
 
 
 async def test_sync_says_what_differs(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ async def _restarted(scene: Scene, case: Case) -> None:
         assert (scene.state.level, scene.state.break_number) == ("circuit_break", number)
     if case.acts == "block":
         assert scene.quantity()
+        assert not any(state.entries_allowed for state in scene.told.states[before:]), "it blocks after the restart too"
 
 
 async def _ended(scene: Scene, case: Case) -> None:

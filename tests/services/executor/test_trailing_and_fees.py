@@ -1,0 +1,54 @@
+"""What a strategy or an account has of its own, at the simulated venue: a trailing stop, and fees that are paid in BNB."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from libs.kit.durations import MINUTE_MS
+from services.exchange_simulator.private.keys import AccountPlan, ApiKey
+from tests.services.exchange_simulator.trader import SYMBOL
+from tests.services.executor.floor import SYMBOLS, floor
+
+
+async def test_a_trailing_stop_rests_at_the_venue_once_the_first_target_is_filled(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor()
+        await one.ready()
+        price = at.price()
+        signal = at.signal(take_profit_1=price, trailing_distance=price * Decimal("0.0504"))
+        await one.signal(signal)
+        trade = await one.trade(
+            "signal-1", lambda found: any((one.leg, one.status) == ("trailing", "new") for one in found.orders), 60
+        )
+        assert any(fill.leg == "take_profit_1" for fill in trade.fills)
+        [ours] = [order for order in trade.orders if order.leg == "trailing"]
+        resting = {order.client_id: order for order in await at.account.trading.open_conditionals()}
+        assert resting[ours.client_id].kind == "TRAILING_STOP_MARKET"
+        told = await at.person.ok("GET", "/fapi/v1/openAlgoOrders", symbol=SYMBOL)
+        assert [Decimal(one["callbackRate"]) for one in told if one["clientAlgoId"] == ours.client_id] == [Decimal(5)]
+        assert [order.close_position for order in resting.values()].count(True) == 1
+
+
+async def test_a_fee_in_bnb_counts_what_it_was_worth_when_it_was_paid(tmp_path: Path) -> None:
+    plan = AccountPlan(
+        name="main",
+        balances={"USDT": Decimal(10_000), "BNB": Decimal(5)},
+        pays_in_bnb=True,
+        keys=(ApiKey(key="k" * 64, secret="s" * 64),),
+    )
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(f"[{plan.model_dump_json()}]")
+    accounts.chmod(0o600)
+    async with floor(tmp_path, symbols=(*SYMBOLS, "BNBUSDT"), accounts=accounts) as at:
+        one = await at.executor()
+        await one.ready()
+        await one.signal(at.signal())
+        trade = await one.trade(
+            "signal-1", lambda found: bool(found.fills) and all(fill.fee_quote is not None for fill in found.fills), 60
+        )
+        fill = trade.fills[0]
+        assert (trade.symbol, fill.fee_asset) == (SYMBOL, "BNB")
+        minute = fill.time_ms // MINUTE_MS * MINUTE_MS
+        [bar] = await at.account.market_data.klines("BNBUSDT", "1m", minute, minute, 1)
+        assert fill.fee_quote is not None
+        assert abs(fill.fee_quote / (fill.fee * Decimal(bar.close)) - 1) < Decimal("0.01")
+        assert abs(fill.fee_quote / (fill.quantity * fill.price * Decimal("0.00045")) - 1) < Decimal("0.05")
