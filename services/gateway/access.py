@@ -89,7 +89,7 @@ class Access:
 
     def count(self, person: Person, connection: HTTPConnection) -> None:
         """Raises `TooMany` for a person that asks too often, from however many addresses."""
-        if wait := wait_for(self._asked, person.user_id, connection):
+        if wait := wait_for(self._asked, person.user_id, connection, self.rules.gateway_cors_origins):
             raise TooMany(wait)
 
     def at(self) -> dt.datetime:

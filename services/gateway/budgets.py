@@ -1,5 +1,7 @@
 """The budgets that pay for a request: what pages of other sites ask is counted apart, and what reduces risk has a reserve."""
 
+from collections.abc import Collection
+
 from starlette.requests import HTTPConnection
 
 from services.gateway.limits import Limit
@@ -10,13 +12,14 @@ REDUCES_RISK = frozenset(
 )
 
 
-def wait_for(limit: Limit, caller: str, connection: HTTPConnection) -> float:
-    """0 when this request of the caller may be carried out now, which is counted; else after how many seconds.
+def wait_for(limit: Limit, caller: str, connection: HTTPConnection, invited: Collection[str] = ()) -> float:
+    """0 when this request of the caller may be carried out now, which is counted; else after how many seconds. `invited`: other
+    origins whose pages may call us.
 
     A page that a person has open somewhere else sends from their address, and from another port of this machine with their
     cookie: it must not use up what they need to flatten.
     """
-    if from_elsewhere(connection):
+    if from_elsewhere(connection) and connection.headers.get("origin") not in invited:
         return limit.wait(f"{caller} from elsewhere")
     wait = limit.wait(caller)
     if wait and connection.scope.get("method") == "POST" and connection.scope["path"] in REDUCES_RISK:

@@ -150,6 +150,14 @@ def test_a_page_elsewhere_uses_up_nothing_of_the_persons(headers: dict[str, str]
     assert [bool(wait_for(limit, "ada", ours)) for _ in range(3)] == [False, False, True]
 
 
+def test_a_page_of_an_origin_that_is_named_can_flatten_whatever_others_ask() -> None:
+    limit, named = Limit(1, 2, lambda: 0.0), ("https://desk.example",)
+    while not wait_for(limit, "ada", _asks("/api/rates", "GET", origin="https://evil.example"), named):
+        pass
+    flatten = _asks("/api/risk/flatten", origin=named[0], sec_fetch_site="cross-site")
+    assert [bool(wait_for(limit, "ada", flatten, named)) for _ in range(5)] == [False] * 4 + [True]
+
+
 @pytest.mark.parametrize("path", sorted(REDUCES_RISK))
 def test_what_reduces_risk_has_a_reserve_that_nothing_else_uses_up(path: str) -> None:
     limit = Limit(1, 2, lambda: 0.0)
