@@ -156,9 +156,10 @@ class TrustedFolder:
             return f"the folder of trusted keys cannot be used: {self.folder}: {reason}"
         return None
 
-    def trust(self, public: str, only: Sequence[str] | None = None) -> str:
-        """Trust the owner of this public line, for the purposes of `only`, else of the line, else for everything; returns the
-        name. Raises `UserError` where somebody else has that name, `ConfigurationError` for text that is no such line, and a
+    def trust(self, public: str, only: Sequence[str] | None = None, *, everything: bool = False) -> str:
+        """Trust the owner of this public line, for the purposes of `only`, else of the line, else for those that this key is
+        trusted for already, else, and where `everything` is said, for everything; returns the name. Raises `UserError` where
+        somebody else has that name, `ConfigurationError` for text that is no such line, a limit that cannot be read, and a
         folder that cannot be written."""
         parts = public.split()
         line = " ".join(parts[:3] if only is None else (*parts[:3], f"{_ONLY}{','.join(only)}"))
@@ -178,10 +179,8 @@ class TrustedFolder:
             ) from None
         path = self.folder / f"{name}{PUBLIC}"
         try:
-            if path.exists() and path.read_text().split()[:2] != parts[:2]:
-                raise UserError(
-                    f"another key of {name} is trusted", where=str(path), todo=f"perpstream keys revoke {name}"
-                )
+            if path.exists():
+                line = _again(path, line, everything=everything)
             self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             _write(path, f"{line}\n".encode(), 0o644, os.O_TRUNC)
         except OSError as error:
@@ -197,6 +196,22 @@ class TrustedFolder:
             raise UserError(f"{name} is not trusted", where=str(path), todo="perpstream keys list") from None
         except OSError as error:
             raise _unwritable(self.folder, error) from None
+
+
+def _again(path: Path, line: str, *, everything: bool) -> str:
+    """What to keep of a line for a name that is trusted already: its limit stays unless another one, or none, is asked for."""
+    before, name = path.read_text(), path.stem
+    if before.split()[:2] != line.split()[:2]:
+        raise UserError(f"another key of {name} is trusted", where=str(path), todo=f"perpstream keys revoke {name}")
+    if everything or _purposes(line) is not None:
+        return line
+    try:
+        limit = _purposes(before)
+    except ValueError:
+        raise ConfigurationError(
+            f"for what {name} is trusted cannot be read", where=str(path), todo="say --only or --everything"
+        ) from None
+    return line if limit is None else f"{line} {_ONLY}{','.join(sorted(limit))}"
 
 
 def _public(text: str) -> Ed25519PublicKey:

@@ -48,7 +48,7 @@ class Flatten:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """No entries in a symbol until then."""
+    """No entries in a symbol until then; a longer lock stays, and only `unlock` shortens it."""
 
     symbol: str
     until_ms: int

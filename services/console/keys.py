@@ -73,16 +73,22 @@ def list_(state_dir: StateDir = None, as_json: AsJson = False) -> None:
 def trust(
     public: Annotated[str, typer.Argument(help="A file with a public line, - for standard input, or a key of yours")],
     only: Annotated[
-        str | None, typer.Option(help="For these commands alone, like pause,flatten [default: what the line says]")
+        str | None,
+        typer.Option(help="For these commands alone, like pause,flatten [default: as the line says, else as before]"),
     ] = None,
+    everything: Annotated[bool, typer.Option("--everything", help="Lift the limit of a key that had one")] = False,
     state_dir: StateDir = None,
 ) -> None:
     """Let the services obey the owner of this public key, in everything or in some commands only."""
+    from libs.kit.errors import ConfigurationError
     from services.console.key_choice import commands_named, trusted_folder
 
-    allowed = None if only is None else commands_named(only)
-    name = trusted_folder(state_dir).trust(_public_line(public), allowed)
-    limit = "" if allowed is None else f", for {', '.join(allowed)} only"
+    if only is not None and everything:
+        raise ConfigurationError("some commands only, or everything?", where="--everything", todo="leave one of them")
+    allowed, trusted = None if only is None else commands_named(only), trusted_folder(state_dir)
+    name = trusted.trust(_public_line(public), allowed, everything=everything)
+    limits = trusted.limits(name)
+    limit = "" if limits is None else f", for {', '.join(limits)} only"
     console().print(f"{name} is trusted from now on{limit}", markup=False)
 
 

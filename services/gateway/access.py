@@ -22,6 +22,7 @@ from libs.store.api_tokens import token_used
 from libs.store.engine import Engine, write_session
 from libs.store.people import Role, Standing
 from services.gateway.access_tokens import API_TOKEN_PREFIX, AccessTokens
+from services.gateway.budgets import wait_for
 from services.gateway.caller import address_of
 from services.gateway.factors import Factors
 from services.gateway.limits import Limit, TooMany
@@ -86,9 +87,9 @@ class Access:
         each = self.limits.gateway_requests_per_second
         self._asked = Limit(each, 2 * each)
 
-    def count(self, person: Person) -> None:
+    def count(self, person: Person, connection: HTTPConnection) -> None:
         """Raises `TooMany` for a person that asks too often, from however many addresses."""
-        if wait := self._asked.wait(person.user_id):
+        if wait := wait_for(self._asked, person.user_id, connection, self.rules.gateway_cors_origins):
             raise TooMany(wait)
 
     def at(self) -> dt.datetime:
@@ -205,7 +206,7 @@ async def _person(
 ) -> Person:
     access = access_of(request)
     person = await access.person(request)
-    access.count(person)
+    access.count(person, request)
     require_scopes(person, needed.scopes)
     return person
 

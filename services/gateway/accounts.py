@@ -10,11 +10,11 @@ from libs.store.api_tokens import end_tokens
 from libs.store.audit import Change, write_audit
 from libs.store.engine import WriteSession, read_session, write_session
 from libs.store.one_time_codes import Taking, take_code
-from libs.store.people import NewUser, User, add_user, user_named, user_of
+from libs.store.people import NewUser, User, add_user, locked_user, user_named, user_of
 from libs.store.people_changes import set_password
 from libs.store.user_sessions import Ending, Refreshed, Refreshing, end_session, end_sessions, refresh
 from services.gateway.access import Access, Forbidden, Person, SignedInPerson, Unauthenticated, access_of
-from services.gateway.attempts import attempt, require_password
+from services.gateway.attempts import attempt, require_password, require_unchanged
 from services.gateway.auditing import actor_of, stranger
 from services.gateway.local_viewer import LOCAL_VIEWER
 from services.gateway.models.people import (
@@ -39,6 +39,7 @@ from services.gateway.signing_in import (
 )
 
 router = APIRouter(prefix="/api/auth", tags=["account"], responses=SIGNING_IN_RESPONSES)
+_WRONG = "name or password is wrong"
 _NO_CODE = "this code opens nothing: it is unknown, used, revoked or over"
 
 
@@ -87,14 +88,25 @@ async def login(request: Request, asked: Login) -> Response:
     password = asked.password.get_secret_value()
     fits = await access.passwords.fits(None if user is None else user.password_hash, password)
     if user is None or not fits or user.banned_at is not None:
-        raise Unauthenticated("name or password is wrong")
+        raise Unauthenticated(_WRONG)
     await guess.succeeded()
     async with write_session(access.engine) as session:
+        await _require_still(session, access, user, password)
         await _renew_hash(session, access, user, password)
         opened = await opened_session(session, request, user.user_id, SESSION_LENGTH)
         after = {"session": opened.session_id}
         await write_audit(session, stranger(request, name, user.user_id), Change("session.open", name, None, after))
     return signed_in(request, opened, asked.given_to)
+
+
+async def _require_still(session: WriteSession, access: Access, user: User, password: str) -> None:
+    """A ban, or another password, while the first one was looked at would end the sessions that are there, and not this one.
+    A hash that was only renewed beside us fits as well."""
+    now = await locked_user(session, user.user_id)
+    if now is None or now.banned_at is not None:
+        raise Unauthenticated(_WRONG)
+    if now.password_hash != user.password_hash and not await access.passwords.fits(now.password_hash, password):
+        raise Unauthenticated(_WRONG)
 
 
 async def _renew_hash(session: WriteSession, access: Access, user: User, password: str) -> None:
@@ -177,6 +189,7 @@ async def change_password(request: Request, person: SignedInPerson, asked: Passw
     user = await require_password(request, person, asked.old_password)
     password_hash = await access.passwords.hashed(password)
     async with write_session(access.engine) as session:
+        await require_unchanged(session, user)
         await set_password(session, user.user_id, password_hash)
         ending = Ending(access.at(), "the password was changed")
         count = await end_sessions(session, user.user_id, ending, kept=person.session_id)

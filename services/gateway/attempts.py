@@ -4,11 +4,13 @@ from fastapi import Request
 from pydantic import SecretStr
 
 from libs.kit.logging import get_logger
-from libs.store.engine import read_session, write_session
-from libs.store.people import User, user_of
+from libs.store.engine import WriteSession, read_session, write_session
+from libs.store.people import User, locked_user, user_of
 from libs.store.sign_in_failures import begin_attempt, forgive, take_back
 from services.gateway.access import Forbidden, Person, access_of
 from services.gateway.limits import TooMany
+
+_WRONG = "the password is wrong"
 
 
 class Attempt:
@@ -52,6 +54,14 @@ async def require_password(request: Request, person: Person, password: SecretStr
         user = await user_of(session, person.user_id)
     password_hash = None if user is None else user.password_hash
     if not await access.passwords.fits(password_hash, password.get_secret_value()) or user is None:
-        raise Forbidden("the password is wrong")
+        raise Forbidden(_WRONG)
     await guess.succeeded()
     return user
+
+
+async def require_unchanged(session: WriteSession, user: User) -> None:
+    """Keep the account of `require_password` as it is until this transaction ends. Raises `Forbidden` where it was banned, or got
+    another password, since it was looked at: whoever did that wanted what is on its way to fail."""
+    now = await locked_user(session, user.user_id)
+    if now is None or now.banned_at is not None or now.password_hash != user.password_hash:
+        raise Forbidden(_WRONG)

@@ -44,7 +44,8 @@ class Factors:
                 todo="restore its file `secret`, or perpstream admin reset-password NAME --second-factor",
             ) from None
         totp, step = pyotp.TOTP(secret, interval=STEP_SECONDS), int(now) // STEP_SECONDS
-        found = [step + by for by in _OFFSETS if hmac.compare_digest(totp.generate_otp(step + by), code)]
+        given = code.encode()  # as text, what is not ASCII is compared with nothing and raises
+        found = [step + by for by in _OFFSETS if hmac.compare_digest(totp.generate_otp(step + by).encode(), given)]
         return found[0] if found else None
 
     def _box(self) -> Fernet:

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 from libs.kit.codes import random_id
 from libs.kit.hosts import host_of, is_loopback
 from libs.kit.metrics import histogram
+from services.gateway.budgets import wait_for
 from services.gateway.caller import address_of
 from services.gateway.limits import Limit
 from services.gateway.problems import problem
@@ -49,7 +50,7 @@ _BEHIND_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 
 @dataclass(slots=True)
 class Guard:
-    """An ASGI application around the API. `requests` and `guesses` are per address."""
+    """An ASGI application around the API. `requests` and `guesses` are per address, and budget (budgets.py)."""
 
     application: ASGIApp
     rules: GatewaySettings
@@ -82,9 +83,9 @@ class Guard:
                 "this name is not served: call http://127.0.0.1 or localhost, or add it to PERPSTREAM_GATEWAY_HOSTS",
             )
         address = address_of(connection, self.rules.proxies)
-        wait = self.requests.wait(address)
+        wait = wait_for(self.requests, address, connection, self.rules.gateway_cors_origins)
         if not wait and connection.scope["path"] in GUESSES:
-            wait = self.guesses.wait(address)
+            wait = wait_for(self.guesses, address, connection, self.rules.gateway_cors_origins)
         if wait:
             return Refusal(429, "too many requests: ask again later", {"Retry-After": str(int(wait) + 1)})
         if _length(connection) > MOST_BODY_BYTES:

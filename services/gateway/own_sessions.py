@@ -15,7 +15,7 @@ from libs.store.people import Standing
 from libs.store.user_sessions import Ending, SessionRow, end_session, sessions_of
 from services.gateway.access import SCOPES_OF_ROLE, AnyPerson, Forbidden, SignedInPerson, access_of
 from services.gateway.access_tokens import API_TOKEN_PREFIX
-from services.gateway.attempts import require_password
+from services.gateway.attempts import require_password, require_unchanged
 from services.gateway.auditing import actor_of
 from services.gateway.local_viewer import LOCAL_VIEWER
 from services.gateway.models.people import (
@@ -123,6 +123,7 @@ async def make_token(request: Request, person: SignedInPerson, asked: NewToken) 
     expires_at = at + dt.timedelta(days=asked.days)
     kept = KeptToken(random_id()[:16], user.user_id, asked.name, hashed(text), scopes, at, expires_at)
     async with write_session(access.engine) as session:
+        await require_unchanged(session, user)
         await add_token(session, kept)
         after = {"name": asked.name, "scopes": scopes, "expires_at": expires_at}
         await write_audit(session, actor_of(request, person), Change("token.make", kept.token_id, None, after))

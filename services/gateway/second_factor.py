@@ -11,7 +11,7 @@ from libs.store.people import User, locked_user
 from libs.store.people_changes import confirm_second_factor, set_second_factor, use_recovery_code, use_step
 from libs.store.user_sessions import prove
 from services.gateway.access import Access, Forbidden, Person, SignedInPerson, access_of
-from services.gateway.attempts import attempt, require_password
+from services.gateway.attempts import attempt, require_password, require_unchanged
 from services.gateway.auditing import actor_of
 from services.gateway.factors import PROOF_SECONDS, RECOVERY_CODES
 from services.gateway.models.people import (
@@ -40,6 +40,7 @@ async def set_up(request: Request, person: SignedInPerson, asked: PasswordAgain)
         raise Conflict("a second factor is in force: remove it first")
     secret, uri = access.factors.new(user.name)
     async with write_session(access.engine) as session:
+        await require_unchanged(session, user)
         await set_second_factor(session, user.user_id, access.factors.sealed(secret))
         await write_audit(session, actor_of(request, person), Change("second_factor.set_up", user.name))
     return NewFactor(secret=secret, uri=uri)

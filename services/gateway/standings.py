@@ -1,7 +1,8 @@
 """The memory of who may do what: asked of the database once, and forgotten the moment PostgreSQL tells of a change.
 
-While its notices are not heard, everything is asked anew. Only while the database does not answer at all, who was known in
-the last minutes stays known, so that a person who is signed in can still reduce risk; nobody can be banned in that time either.
+While its notices are not heard, everything is asked anew. Only while the database does not answer, or hangs, who was known in
+the last minutes stays known, so that a person who is signed in can still reduce risk;
+a ban in that time counts once it answers.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 from libs.kit.errors import UnreachableError
 from libs.kit.logging import get_logger
-from libs.store.engine import Engine, read_session, write_session
+from libs.store.engine import Engine, QuestionTooSlow, place, read_session, write_session
 from libs.store.people import Standing, standing_of_session, standing_of_token
 from libs.store.people_notices import follow_people
 from libs.store.sign_in_failures import remove_old_failures
@@ -22,6 +23,8 @@ from services.gateway.access_tokens import ACCESS_SECONDS
 
 _ASKED_AGAIN_SECONDS = 30.0
 _ANSWER_MS = 5_000
+# Who is known waits no longer for a database that hangs; who is not has nothing to gain from less.
+_PATIENCE_SECONDS, _PATIENCE_OF_STRANGERS_SECONDS = 2.0, 10.0
 _MOST_KNOWN = 10_000
 _LISTEN_AGAIN_SECONDS = 1.0
 _TIDIED_SECONDS = 3600.0
@@ -65,15 +68,24 @@ class Standings:
         if known is not None and self._listening and self.now() - known.since < _ASKED_AGAIN_SECONDS:
             return known.standing
         before = self._changes
+        lasting = known if known is not None and self.now() - known.since < ACCESS_SECONDS else None
         try:
-            found = await self._ask(key)
+            found = await self._answer(key, _PATIENCE_OF_STRANGERS_SECONDS if lasting is None else _PATIENCE_SECONDS)
         except UnreachableError:
-            if known is None or self.now() - known.since >= ACCESS_SECONDS:
+            if lasting is None:
                 raise
-            return known.standing
+            return lasting.standing
         if before == self._changes:  # else the answer may be older than what has just been told
             self._remember(key, found)
         return found
+
+    async def _answer(self, key: Key, seconds: float) -> Standing | None:
+        """What the database says within this time. Raises `UnreachableError` where it says nothing."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._ask(key)
+        except (TimeoutError, QuestionTooSlow):
+            raise UnreachableError("the database hangs", where=place(self.engine), todo="ask again later") from None
 
     async def _ask(self, key: Key) -> Standing | None:
         async with read_session(self.engine, _ANSWER_MS) as session:

@@ -1,5 +1,6 @@
 """What a person's command makes of what the guard remembers: nothing at all unless it is signed, in time, and said once."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -42,8 +43,7 @@ def _carried_out(memory: Memory, command: Command, event: CommandIssued, now_ms:
     if isinstance(command, Resume):
         return _resumed(memory)
     if isinstance(command, Lock):
-        locks = memory.locks | {command.symbol: command.until_ms}
-        return Obeyed(change(memory, locks=locks), True, f"{command.symbol} is not entered until then", {})
+        return _locked(memory, command)
     if isinstance(command, Unlock):
         locks = {symbol: until for symbol, until in memory.locks.items() if symbol != command.symbol}
         was = "may be entered again" if command.symbol in memory.locks else "was not locked"
@@ -53,6 +53,17 @@ def _carried_out(memory: Memory, command: Command, event: CommandIssued, now_ms:
     if isinstance(command, Flatten):
         return _flattens(memory, command, event, now_ms)
     return Obeyed(memory, False, f"the guard does not obey {event.command}", {})
+
+
+def _locked(memory: Memory, command: Lock) -> Obeyed:
+    """A lock that lasts longer stays: keys that may lock but not unlock must not let entries in earlier."""
+    until_ms = max(command.until_ms, memory.locks.get(command.symbol, 0))
+    until = dt.datetime.fromtimestamp(until_ms / 1000, dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    words = f"{command.symbol} is not entered until {until}"
+    if until_ms > command.until_ms:
+        words += ": it was locked for longer already, which only an unlock ends"
+    after = msgspec.structs.replace(memory, locks=memory.locks | {command.symbol: until_ms})
+    return Obeyed(after, True, words, {"until_ms": str(until_ms)})
 
 
 def _resumed(memory: Memory) -> Obeyed:

@@ -145,7 +145,22 @@ def test_a_key_that_is_limited_counts_for_these_purposes_only(tmp_path: Path, tr
     trusted.trust((trusted.folder / "bot.pub").read_text())
     assert trusted.limits("bot") == ("flatten", "pause"), "the line carries its limit"
     trusted.trust(key.public)
+    assert trusted.limits("bot") == ("flatten", "pause"), "trusting it again lifts no limit by the way"
+    trusted.trust(key.public, ["pause"])
+    assert trusted.limits("bot") == ("pause",)
+    trusted.trust(key.public, everything=True)
     assert trusted.limits("bot") is None
+
+
+def test_a_limit_that_cannot_be_read_is_not_lifted_by_the_way(tmp_path: Path, trusted: TrustedFolder) -> None:
+    key = new_key(tmp_path / "mine", "bot")
+    trusted.trust(key.public)
+    (trusted.folder / "bot.pub").write_text(f"{key.public} onyl=pause\n")
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        trusted.trust(key.public)
+    assert trusted.problem("bot", b"x", key.sign(b"x"), "pause") == "keys_unreadable"
+    trusted.trust(key.public, ["pause"])
+    assert trusted.limits("bot") == ("pause",)
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,7 @@ async def test_a_person_enters_cancels_and_syncs_by_hand(desk: Desk) -> None:
         (("positions", "close", "BTCUSDT", "--part", "x%"), "neither a share like 50% nor a quantity"),
         (("keys", "new", "../ada"), "is no name of a key"),
         (("keys", "trust", "nowhere.pub"), "the public key cannot be read"),
+        (("keys", "trust", "ada", "--only", "pause", "--everything"), "some commands only, or everything?"),
         (("live", "set", "leverage"), "is not KEY=VALUE"),
         (("live", "set", "leverage=1", "leverage=2"), "leverage is named twice"),
     ],

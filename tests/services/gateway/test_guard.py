@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import HTTPConnection
 
+from services.gateway.api import create_api
+from services.gateway.budgets import REDUCES_RISK, wait_for
 from services.gateway.caller import believed
 from services.gateway.guard import MOST_BODY_BYTES
 from services.gateway.limits import Limit
@@ -130,6 +133,55 @@ async def test_who_asks_too_often_is_told_when_to_come_back(module_database_url:
         assert statuses.count(429) > 20
         refused = next(answer for answer in answers if answer.status == 429)
         assert refused.headers["content-type"] == "application/problem+json"
+
+
+def _asks(path: str, method: str = "POST", **headers: str) -> HTTPConnection:
+    sent = {"host": "localhost:1"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    raw = [(name.encode(), value.encode()) for name, value in sent.items()]
+    return HTTPConnection({"type": "http", "method": method, "path": path, "headers": raw})
+
+
+@pytest.mark.parametrize("headers", [{"origin": "https://evil.example"}, {"sec_fetch_site": "same-site"}])
+def test_a_page_elsewhere_uses_up_nothing_of_the_persons(headers: dict[str, str]) -> None:
+    limit = Limit(1, 2, lambda: 0.0)
+    foreign = _asks("/api/risk/flatten", **headers)
+    assert [bool(wait_for(limit, "ada", foreign)) for _ in range(4)] == [False, False, True, True]
+    ours = _asks("/api/rates", "GET", origin="http://localhost:1", sec_fetch_site="same-origin")
+    assert [bool(wait_for(limit, "ada", ours)) for _ in range(3)] == [False, False, True]
+
+
+def test_a_page_of_an_origin_that_is_named_can_flatten_whatever_others_ask() -> None:
+    limit, named = Limit(1, 2, lambda: 0.0), ("https://desk.example",)
+    while not wait_for(limit, "ada", _asks("/api/rates", "GET", origin="https://evil.example"), named):
+        pass
+    flatten = _asks("/api/risk/flatten", origin=named[0], sec_fetch_site="cross-site")
+    assert [bool(wait_for(limit, "ada", flatten, named)) for _ in range(5)] == [False] * 4 + [True]
+
+
+@pytest.mark.parametrize("path", sorted(REDUCES_RISK))
+def test_what_reduces_risk_has_a_reserve_that_nothing_else_uses_up(path: str) -> None:
+    limit = Limit(1, 2, lambda: 0.0)
+    while not wait_for(limit, "ada", _asks("/api/rates", "GET")):
+        pass
+    assert wait_for(limit, "ada", _asks("/api/risk/unlock"))
+    assert wait_for(limit, "ada", _asks(path, "GET"))
+    assert [bool(wait_for(limit, "ada", _asks(path))) for _ in range(3)] == [False, False, True]
+
+
+def test_the_reserve_is_of_routes_that_there_are() -> None:
+    paths = create_api(None).openapi()["paths"]
+    found = {paths[path]["post"]["operationId"] for path in REDUCES_RISK}
+    assert found == {"postPause", "postFlatten", "postLock", "postClose", "postCancel"}
+
+
+async def test_a_flood_from_elsewhere_holds_no_person_up(module_database_url: str, tmp_path: Path) -> None:
+    limits = AccessSettings(gateway_requests_per_second=3, gateway_sign_ins_per_minute=60)
+    async with open_house(module_database_url, tmp_path, None, limits) as house:
+        _, device = await house.person("trader")
+        flood = [device.get("/api/auth/me", Origin="http://127.0.0.1:1") for _ in range(200)]
+        statuses = [answer.status for answer in await asyncio.gather(*flood)]
+        assert 429 in statuses
+        assert (await device.get("/api/auth/me")).status == 200
 
 
 @given(

@@ -61,6 +61,12 @@ async def test_a_code_counts_once_and_old_ones_never(house: House) -> None:
     assert (await device.post("/api/auth/second-factor/proof", {"code": _code(house, app)})).status == 200
 
 
+async def test_a_code_that_is_not_ascii_is_a_wrong_code(house: House) -> None:
+    _, device = await house.person("admin")
+    await house.enrol(device)
+    assert (await device.post("/api/auth/second-factor/proof", {"code": "12345\u0666"})).status == 403
+
+
 async def test_a_clock_that_is_half_a_minute_off_is_understood(house: House) -> None:
     _, device = await house.person("admin")
     app = await house.enrol(device)

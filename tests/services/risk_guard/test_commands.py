@@ -63,6 +63,21 @@ def test_a_lock_is_told_and_ends_by_itself_or_by_a_person(tmp_path: Path) -> Non
     Scene(tmp_path, RiskLimits()).run(story)
 
 
+def test_a_lock_shortens_no_longer_one(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await in_order(scene)
+        until_ms = scene.clock.now_ms() + 3_600_000
+        for asked_ms in (until_ms, until_ms - 3_590_000):
+            answer = scene.obey(scene.command("lock", {"symbol": "SOLUSDT", "until_ms": str(asked_ms)}))
+            assert (answer.accepted, answer.details) == (True, {"until_ms": str(until_ms)})
+        assert "locked for longer already" in answer.result
+        await scene.until(lambda: scene.state.locks == {"SOLUSDT": until_ms}, 2)
+        assert scene.obey(scene.command("unlock", {"symbol": "SOLUSDT"})).accepted
+        await scene.until(lambda: not scene.state.locks, 2)
+
+    Scene(tmp_path, RiskLimits()).run(story)
+
+
 def test_a_person_flattens_one_symbol_and_then_everything(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         await in_order(scene)
