@@ -7,9 +7,12 @@ import time
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
-import structlog
-
+from libs.kit.lean import without
 from libs.kit.secrets import HIDDEN, masked, sounds_secret
+
+# It would take rich, where it finds it, for tracebacks in colour that we never print: 3 MB in each of fifteen processes.
+with without("rich"):
+    import structlog
 
 LogFormat = Literal["console", "json"]
 _NOISY = (
