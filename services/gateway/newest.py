@@ -91,8 +91,9 @@ class Newest:
         while True:
             try:
                 await self._read(bootstrap)
-            except (UserError, BrokerError) as error:
-                get_logger("gateway").debug("words are not heard", why=str(error))
+            except* (UserError, BrokerError) as found:  # the readers' task group puts theirs into a group
+                why = "; ".join(str(error) for error in found.exceptions)
+                get_logger("gateway").debug("words are not heard", why=why)
             self.following = False
             await asyncio.sleep(_RETRY_SECONDS)
 
