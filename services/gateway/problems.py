@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
@@ -18,6 +19,7 @@ from services.gateway.limits import TooMany
 from services.gateway.models.base import Problem
 
 MEDIA_TYPE = "application/problem+json"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The request makes no sense here"},
     422: {"model": Problem, "description": "A parameter has a wrong form"},
@@ -123,7 +125,15 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = f"there is no {request.url.path} here; see /docs" if error.status_code == 404 else str(error.detail)
-    return problem(request, error.status_code, detail, error.headers)
+    also = {**(error.headers or {}), "Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return problem(request, error.status_code, detail, also)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of a path; the router names those of the first route that has the path, and others may have it too."""
+    routes = request.app.router.routes
+    fits = ((method, route.matches({**request.scope, "method": method})[0]) for method in _METHODS for route in routes)
+    return ", ".join(dict.fromkeys(method for method, match in fits if match is Match.FULL))
 
 
 async def _on_user_error(request: Request, error: Exception) -> Response:

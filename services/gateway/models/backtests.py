@@ -34,12 +34,12 @@ class BacktestAsked(Asked):
     end: Moment = Field(examples=["2026-11-08T00:00:00Z"])
     strategies: Annotated[tuple[Definition, ...], Field(max_length=10)] = ()
     view: Literal["as-seen", "repaired"] = "as-seen"
-    warm_up_hours: float = Field(default=36, ge=0, le=240, allow_inf_nan=False)
-    allow_gaps: bool = False
-    ideal: bool = Field(default=False, description="Without fees, slippage, latency, funding and filters")
+    warm_up_hours: float = Field(default=36, strict=True, ge=0, le=240, allow_inf_nan=False)
+    allow_gaps: bool = Field(default=False, strict=True)
+    ideal: bool = Field(default=False, strict=True, description="Without fees, slippage, latency, funding and filters")
     risk_per_trade: Number = "100"
     starting_balance: Number = "10000"
-    max_positions: int = Field(default=4, ge=1, le=100)
+    max_positions: int = Field(default=4, strict=True, ge=1, le=100)
 
     @model_validator(mode="after")
     def _span(self) -> "BacktestAsked":

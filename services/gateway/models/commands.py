@@ -53,7 +53,7 @@ class LockAsked(Command):
     """No entries in a symbol for a while."""
 
     symbol: SymbolName
-    seconds: int = Field(ge=1, le=LONGEST_LOCK_SECONDS, examples=[7200])
+    seconds: int = Field(strict=True, ge=1, le=LONGEST_LOCK_SECONDS, examples=[7200])
 
 
 class SymbolAsked(Command):
@@ -65,7 +65,7 @@ class SymbolAsked(Command):
 class ResetAsked(Command):
     """End the circuit break of that number."""
 
-    break_number: int = Field(ge=0, le=10**9, examples=[3])
+    break_number: int = Field(strict=True, ge=0, le=10**9, examples=[3])
 
 
 class CloseAsked(SymbolAsked):
@@ -106,7 +106,7 @@ SettingText = Annotated[str, Field(max_length=4000), AfterValidator(_printable)]
 class ConfigChange(Command):
     """Changes from one version to the next: all of them or none. Lists with commas; `none` takes a symbol's own value away."""
 
-    base_version: int = Field(ge=0, le=10**12, examples=[7], description="The version that you looked at")
+    base_version: int = Field(strict=True, ge=0, le=10**12, examples=[7], description="The version that you looked at")
     changes: dict[SettingName, SettingText] = Field(
         min_length=1, max_length=100, examples=[{"risk_per_trade": "5", "overrides.BTCUSDT.leverage": "3"}]
     )

@@ -179,7 +179,7 @@ class NewToken(PasswordAgain):
         examples=[["read"]],
         description="trade: also what reduces risk, never what raises it",
     )
-    days: int = Field(default=90, ge=1, le=366, description="Good for so many days")
+    days: int = Field(default=90, strict=True, ge=1, le=366, description="Good for so many days")
 
 
 class TokenAnswer(Answer):
@@ -233,7 +233,7 @@ class NewInvite(Asked):
     """An invite to make."""
 
     role: Role = Field(default="viewer", description="Of the account that it makes")
-    hours: int = Field(default=72, ge=1, le=24 * 30, description="Good for so many hours")
+    hours: int = Field(default=72, strict=True, ge=1, le=24 * 30, description="Good for so many hours")
 
 
 class InviteAnswer(Answer):
