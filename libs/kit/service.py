@@ -23,6 +23,7 @@ from libs.kit.errors import UserError
 from libs.kit.gate import wait_at_gate
 from libs.kit.hosts import host_of, is_loopback
 from libs.kit.logging import configure_logging, get_logger
+from libs.kit.memory import give_back_memory
 from libs.kit.metrics import REGISTRY, gauge
 from libs.kit.settings import ProcessSettings, load_settings
 
@@ -43,6 +44,7 @@ class ServiceContext:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     conditions: dict[str, str | None] = field(default_factory=dict)
     details: dict[str, object] = field(default_factory=dict)
+    was_ready: bool = False
 
     def expect(self, *conditions: str) -> None:
         """Declare conditions that must become true before the service is ready."""
@@ -53,6 +55,9 @@ class ServiceContext:
         """The condition holds now."""
         self.conditions[condition] = None
         gauge("perpstream_ready").labels(self.name).set(self.ready)
+        if self.ready and not self.was_ready:
+            self.was_ready = True
+            give_back_memory()
 
     def miss(self, condition: str, why: str) -> None:
         """The condition does not hold (any more); `why` is shown by /readyz."""
