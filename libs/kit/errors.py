@@ -50,6 +50,10 @@ class UserError(Exception):
         self.advice = Advice(what, where, todo)
         super().__init__(str(self.advice))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that it comes whole out of another process."""
+        return self.__class__.__new__, (self.__class__, *self.args), self.__dict__
+
 
 class ConfigurationError(UserError):
     """A setting, file or argument is wrong; nothing was started."""

@@ -27,14 +27,8 @@ from services.console.entry import root
 from services.console.output import AsJson, console, print_json
 
 app = root()
-app.command(epilog="Examples: `perpstream up`, `perpstream up --watch`, `perpstream up --detach --symbols BTCUSDT`")(
-    stack.up
-)
-app.command(epilog="Example: `perpstream down`")(stack.down)
-app.command(epilog="Examples: `perpstream status`, `perpstream status --json`")(stack.status)
-app.command(epilog="Examples: `perpstream watch`, `perpstream watch --once`")(stack.watch)
+stack.add_to(app)
 app.command(epilog="Examples: `perpstream feeds`, `perpstream feeds --feed trades --json`")(feeds.feeds)
-app.command(epilog="Example: `perpstream smoke`")(stack.smoke)
 app.add_typer(topics.app, name="topics")
 app.add_typer(database.app, name="db")
 app.add_typer(data.app, name="data")

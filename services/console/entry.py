@@ -9,6 +9,8 @@ from services.console.output import guarded
 
 QUICK = ("risk", "positions", "keys", "live", "notify")
 """Groups that stand alone in a module of their name."""
+STACK = ("up", "down", "status", "watch", "smoke")
+"""Commands of the stack; the process of the first stays, and so would what the others import."""
 
 
 def root() -> typer.Typer:
@@ -31,6 +33,9 @@ def main() -> None:
     if named in QUICK:
         app = root()
         app.add_typer(import_module(f"services.console.{named}").app, name=named)
+    elif named in STACK:
+        app = root()
+        import_module("services.console.stack").add_to(app)
     else:
         app = import_module("services.console.app").app
     sys.exit(guarded(app))

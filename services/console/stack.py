@@ -2,7 +2,11 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
@@ -73,18 +77,36 @@ def up(
         state_dir=state_dir(state_folder),
     )
     options.validate()
-    from libs.streaming.strategies.files import read_files, strategies_dir, strategy_files
-
-    read_files(strategy_files(strategies_dir()))
-    _check_account()
+    _in_a_child(_before_start)
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
     _run_here(_with_market(options, _symbols(symbols)))
 
 
+def _in_a_child(work: Callable[[], None]) -> None:
+    """What it imports is not kept for as long as the stack runs. Raises what it raises."""
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        pool.submit(work).result()
+
+
+def _before_start() -> None:
+    """Nothing is started with a strategy file that engines would refuse, or for an account whose key executor and guard would."""
+    from libs.streaming.strategies.files import read_files, strategies_dir, strategy_files
+
+    read_files(strategy_files(strategies_dir()))
+    _check_account()
+
+
+def _trust_ours(folder: Path) -> None:
+    from services.console.key_choice import trust_gateway, trust_notifier, trust_operator
+
+    trust_operator(folder)
+    trust_notifier(folder)
+    trust_gateway(folder)
+
+
 def _check_account() -> None:
-    """Nothing is started for an account whose key executor and guard would refuse."""
     account = load_settings(AccountSettings)
     if account.execution_mode != "paper":
         from libs.exchanges.account import account_credentials
@@ -95,11 +117,8 @@ def _check_account() -> None:
 def _run_here(options: StackOptions) -> None:
     """Until it is stopped; whoever starts a stack for the first time may also tell it what to do."""
     from infra.local.stack import Preparation, run_stack
-    from services.console.key_choice import trust_gateway, trust_notifier, trust_operator
 
-    trust_operator(options.state_dir)
-    trust_notifier(options.state_dir)
-    trust_gateway(options.state_dir)
+    _in_a_child(partial(_trust_ours, options.state_dir))
     preparation = Preparation("prepare", (sys.executable, "-m", "services.console.preparation"))
     asyncio.run(run_stack(options, stack_settings(), (preparation,)))
 
@@ -159,6 +178,16 @@ def smoke(
 
     if not run_smoke(_symbols(symbols) or (), timeout, keep):
         raise typer.Exit(1)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give `app` these commands."""
+    started = "Examples: `perpstream up`, `perpstream up --watch`, `perpstream up --detach --symbols BTCUSDT`"
+    app.command(epilog=started)(up)
+    app.command(epilog="Example: `perpstream down`")(down)
+    app.command(epilog="Examples: `perpstream status`, `perpstream status --json`")(status)
+    app.command(epilog="Examples: `perpstream watch`, `perpstream watch --once`")(watch)
+    app.command(epilog="Example: `perpstream smoke`")(smoke)
 
 
 def _symbols(text: str | None) -> tuple[str, ...] | None:

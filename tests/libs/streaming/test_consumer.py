@@ -6,6 +6,7 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -114,38 +115,43 @@ async def test_a_paused_zombie_cannot_write_what_its_successor_has_written(
     with child(CHILD, arguments, tmp_path) as zombie, child(CHILD, arguments, tmp_path) as other:
         await zombie.wrote("assigned")
         await other.wrote("assigned")
-        await put(kafka_bootstrap, topic, [b"x"] * 20_000)
-        await until(lambda: _some_rows(seen))
-        owner, successor = (zombie, other) if len(zombie.lines()) > len(other.lines()) else (other, zombie)
-        owner.send_signal(signal.SIGSTOP)
-        stopped_at = (await rows_of(seen))[0]
-        assert stopped_at < 20_000, "too fast to be caught: nothing was tested"
+        put_in_all, stopped_at = 0, 0
+        while stopped_at == put_in_all:
+            # Whoever has read everything before it could be stopped goes on, and gets more.
+            for process in (zombie, other):
+                process.send_signal(signal.SIGCONT)
+            await put(kafka_bootstrap, topic, [b"x"] * 20_000)
+            put_in_all += 20_000
+            await until(partial(_more_rows, seen, stopped_at))
+            owner, successor = (zombie, other) if len(zombie.lines()) > len(other.lines()) else (other, zombie)
+            owner.send_signal(signal.SIGSTOP)
+            stopped_at = (await rows_of(seen))[0]
 
         async def taken_over() -> bool:
             return (await rows_of(seen))[0] > stopped_at
 
         await until(taken_over, 40)
         owner.send_signal(signal.SIGCONT)
-        await until(lambda: _all_rows(seen), 40)
+        await until(partial(_all_rows, seen, put_in_all), 40)
         await put(kafka_bootstrap, topic, [b"x"])
 
         async def one_more() -> bool:
-            return (await rows_of(seen))[1] == 20_001
+            return (await rows_of(seen))[1] == put_in_all + 1
 
         await until(one_more)
         successor.send_signal(signal.SIGTERM)
         owner.send_signal(signal.SIGTERM)
         await successor.ended()
         await owner.ended()
-    assert await rows_of(seen) == (20_001, 20_001)
+    assert await rows_of(seen) == (put_in_all + 1, put_in_all + 1)
 
 
-async def _some_rows(seen: "asyncpg.Connection[asyncpg.Record]") -> bool:
-    return (await rows_of(seen))[0] > 0
+async def _more_rows(seen: "asyncpg.Connection[asyncpg.Record]", than: int) -> bool:
+    return (await rows_of(seen))[0] > than
 
 
-async def _all_rows(seen: "asyncpg.Connection[asyncpg.Record]") -> bool:
-    return (await rows_of(seen))[1] >= 20_000
+async def _all_rows(seen: "asyncpg.Connection[asyncpg.Record]", count: int) -> bool:
+    return (await rows_of(seen))[1] >= count
 
 
 async def test_a_conflict_without_a_revocation_ends_the_consumer(kafka_bootstrap: str) -> None:

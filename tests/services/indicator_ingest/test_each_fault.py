@@ -24,6 +24,7 @@ from services.indicator_ingest.outlet import Outlet
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.ingest_stack import venue_settings
 from tests.services.processes import beside, eventually
+from tests.support.patient_time import run_patiently
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 SPEED = 20.0
@@ -245,7 +246,7 @@ def lived_through(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Af
 
         return await asyncio.gather(*(one(case) for case in CASES), return_exceptions=True)
 
-    found = asyncio.run(all_of_them(tmp_path_factory.mktemp("marks")))
+    found = run_patiently(all_of_them(tmp_path_factory.mktemp("marks")))
     return {case.name: one for case, one in zip(CASES, found, strict=True)}
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from services.indicator_ingest.schedules import SCHEDULES
 from tests.services.indicator_ingest.poll_faults import PATHS, PERIODS, ROWS, Group, Key, Outcome, feed_of, live_through
+from tests.support.patient_time import run_patiently
 
 HOUR_MS = 3_600_000
 AT_ONCE = 4
@@ -45,7 +46,7 @@ class Outcomes:
 
     def of(self, group: str, fault: str) -> Outcome:
         if (group, fault) not in self.known:
-            found = asyncio.run(self._live_through(group))
+            found = run_patiently(self._live_through(group))
             self.known |= {(group, name): one for name, one in zip(FAULTS, found, strict=True)}
         outcome = self.known[group, fault]
         if isinstance(outcome, BaseException):

@@ -11,6 +11,7 @@ import pytest
 
 from libs.contracts.market import MarketIndicatorObserved
 from tests.services.indicator_ingest.poll_faults import Group, Outcome, live_through
+from tests.support.patient_time import run_patiently
 
 # The pauses between tries are real seconds, and the two prices five seconds of the venue apart at most: so it is slow.
 SPEED = 2.0
@@ -47,7 +48,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
         every = (live_through(folder / name, PREMIUM, fault) for name, fault in FAULTS.items())
         return await asyncio.gather(*every, return_exceptions=True)
 
-    return dict(zip(FAULTS, asyncio.run(live_through_all(tmp_path_factory.mktemp("premium"))), strict=True))
+    return dict(zip(FAULTS, run_patiently(live_through_all(tmp_path_factory.mktemp("premium"))), strict=True))
 
 
 def found(outcomes: Outcomes, name: str) -> Outcome:

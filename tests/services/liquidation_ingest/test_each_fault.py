@@ -26,6 +26,7 @@ from services.liquidation_ingest.settings import LiquidationSettings
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.ingest_stack import venue_settings
 from tests.services.processes import beside, eventually
+from tests.support.patient_time import run_patiently
 
 OURS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT")
 FOREIGN = ("ADAUSDT", "LINKUSDT")
@@ -359,7 +360,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Aftermath | Bas
     async def all_of_them(folder: Path) -> list[Aftermath | BaseException]:
         return await asyncio.gather(*(one(folder / case.name, case) for case in QUIET), return_exceptions=True)
 
-    found = asyncio.run(all_of_them(tmp_path_factory.mktemp("quiet")))
+    found = run_patiently(all_of_them(tmp_path_factory.mktemp("quiet")))
     return {case.name: outcome for case, outcome in zip(QUIET, found, strict=True)}
 
 
