@@ -5,10 +5,11 @@ Requests run beside the loop, so that one that hangs keeps nobody from hearing o
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from libs.contracts.event import Event
 from libs.trading.execution.admission import outdated
 from libs.trading.execution.books import Page
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Note, Permits, Place, Wait, next_moves
@@ -16,7 +17,7 @@ from libs.trading.execution.document import OurOrder, Trade
 from libs.trading.execution.exits import STOP_LEGS
 from libs.trading.execution.facts import CancelRefused, Fact, Intended, NeverSent, Sending, Unclear
 from libs.trading.execution.folds import fold
-from services.executor.pages import Pages
+from services.executor.pages import Pages, merged
 from services.executor.sending import Errand, Said, Sender
 from services.executor.telling import Teller
 
@@ -30,10 +31,22 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 _Key = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one step writes (`page`, None: nothing), tells and begins; `until_ms`: when to look again."""
+
+    page: Page | None
+    told: Sequence[Event]
+    changed: Sequence[Trade]
+    errands: Sequence[Errand]
+    until_ms: int | None
+
+
 @dataclass(slots=True)
 class Desk:
     """`trades`: those that are not over, by id. `permits`: what may be done now. `begun`: called with a trade that is taken up,
     `ended`: with one that is over, once that is written. `spawn`: begins what runs beside; what fails there ends the executor.
+    `lock`: one step at a time.
     """
 
     sender: Sender
@@ -52,7 +65,7 @@ class Desk:
     _not_before: dict[_Key, float] = field(default_factory=dict)
     _rests: dict[_Key, float] = field(default_factory=dict)
     _wants_fills: bool = False
-    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def symbol(self) -> str:
@@ -85,10 +98,14 @@ class Desk:
             self._news.clear()
             await self._until(await self.step())
 
-    async def enter(self, trade: Trade, page: Page) -> None:
-        """Take up a trade whose entry is meant; it stands in the books, with what else `page` holds, when this returns."""
+    def take_up(self, trade: Trade) -> None:
+        """A trade whose entry is meant; whoever is decided on next counts it. The next step writes and begins it."""
         self.trades[trade.trade_id] = trade
         self.begun(trade)
+
+    async def enter(self, trade: Trade, page: Page) -> None:
+        """Take up a trade; it stands in the books, with what else `page` holds, when this returns."""
+        self.take_up(trade)
         await self.step(page)
 
     async def change(self, trade_id: str, facts: Sequence[Fact], page: Page) -> None:
@@ -98,16 +115,40 @@ class Desk:
 
     async def step(self, page: Page | None = None) -> int | None:
         """Fold, decide, write, begin to send. When to look again (ms of the venue), None: when something is heard."""
-        async with self._lock:
-            self._fold_inbox()
-            errands, until_ms = self._planned()
-            await self._write(page)
-            for errand in errands:
-                self._begin(errand)
-            if self._wants_fills and self.trades and self._is_free(Fetch("fills")):
-                self._wants_fills = False
-                self._begin(Fetch("fills"))
-            return until_ms
+        async with self.lock:
+            sheet = self.sheet(page)
+            if sheet.page is not None:
+                await self.pages.write(sheet.page, sheet.told)
+            self.written(sheet)
+            return sheet.until_ms
+
+    def sheet(self, page: Page | None = None) -> "Sheet":
+        """Fold and decide. Whoever asks holds the lock until the sheet is written."""
+        self._fold_inbox()
+        errands, until_ms = self._planned()
+        changed = [trade for trade in self.trades.values() if self._written.get(trade.trade_id) is not trade]
+        if not changed and page is None:
+            return Sheet(None, (), (), errands, until_ms)
+        page = page or Page()
+        told, events = [], list(page.events)
+        for trade in changed:
+            said = self.teller.tell(self._written.get(trade.trade_id), trade)
+            told += said.told
+            events += said.kept
+        return Sheet(replace(page, trades=(*page.trades, *changed), events=events), told, changed, errands, until_ms)
+
+    def written(self, sheet: "Sheet") -> None:
+        """It stands in the books: what it says is begun."""
+        for trade in sheet.changed:
+            self._written[trade.trade_id] = trade
+            if trade.is_final:
+                del self.trades[trade.trade_id], self._written[trade.trade_id]
+                self.ended(trade)
+        for errand in sheet.errands:
+            self._begin(errand)
+        if self._wants_fills and self.trades and self._is_free(Fetch("fills")):
+            self._wants_fills = False
+            self._begin(Fetch("fills"))
 
     def _fold_inbox(self) -> None:
         heard, self._inbox = self._inbox, []
@@ -169,23 +210,6 @@ class Desk:
     def _is_free(self, errand: Errand) -> bool:
         now, keys = self.sender.clock.monotonic(), (_key(errand), _rest_key(errand))
         return keys[0] not in self._errands and all(self._not_before.get(key, 0.0) <= now for key in keys)
-
-    async def _write(self, page: Page | None) -> None:
-        changed = [trade for trade in self.trades.values() if self._written.get(trade.trade_id) is not trade]
-        if not changed and page is None:
-            return
-        page = page or Page()
-        told, events = [], list(page.events)
-        for trade in changed:
-            said = self.teller.tell(self._written.get(trade.trade_id), trade)
-            told += said.told
-            events += said.kept
-        await self.pages.write(replace(page, trades=(*page.trades, *changed), events=events), told)
-        for trade in changed:
-            self._written[trade.trade_id] = trade
-            if trade.is_final:
-                del self.trades[trade.trade_id], self._written[trade.trade_id]
-                self.ended(trade)
 
     def _begin(self, errand: Errand) -> None:
         key = _key(errand)
@@ -252,6 +276,20 @@ class Desk:
 
     def _now_ms(self) -> int:
         return self.sender.clock.now_ms()
+
+
+async def write_together(desks: Iterable[Desk], pages: Pages, page: Page) -> None:
+    """What was taken up at these desks stands in the books, in one transaction with `page`, when this returns."""
+    async with AsyncExitStack() as locks:
+        # In one order, so that no two wait for each other.
+        ordered = sorted(desks, key=lambda desk: desk.symbol)
+        for desk in ordered:
+            await locks.enter_async_context(desk.lock)
+        sheets = [(desk, desk.sheet()) for desk in ordered]
+        both = [(sheet.page, sheet.told) for _, sheet in sheets if sheet.page is not None]
+        await pages.write(merged([page, *(one for one, _ in both)]), [event for _, told in both for event in told])
+        for desk, sheet in sheets:
+            desk.written(sheet)
 
 
 def _key(errand: Errand) -> _Key:

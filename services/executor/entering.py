@@ -17,7 +17,7 @@ from libs.trading.execution.facts import CloseWished
 from libs.trading.execution.wish import EntryWish, Refusal, refusal, refused, refused_wish, unusable, wish_of
 from libs.trading.filters import SymbolFilters
 from libs.trading.sizing import Stake, position_size
-from services.executor.desk import Desk
+from services.executor.desk import Desk, write_together
 from services.executor.intake import Came
 from services.executor.permission import Permission
 from services.executor.ports import Ports
@@ -30,6 +30,15 @@ def warm_up() -> None:
     one = Decimal(1)
     filters = SymbolFilters("WARMUP", tick=Decimal("0.1"), quantity_step=Decimal("0.001"))
     position_size(Stake(one, Decimal(100)), Decimal(100), Decimal(99), filters)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Of signals that came together: refused trades, symbols with trades that were taken up, and how far it goes."""
+
+    refusals: list[Trade] = field(default_factory=list)
+    symbols: set[str] = field(default_factory=set)
+    offsets: dict[Place, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -50,28 +59,39 @@ class Entering:
     async def take(self, records: Sequence[tuple[Event | None, Came]]) -> None:
         """Signals of one partition, in order. When this returns, each of them is in the books."""
         readable_ms = self.ports.clock.now_ms()
-        refusals: list[Trade] = []
-        offsets: dict[Place, int] = {}
+        batch = _Batch()
         for event, came in records:
-            offsets[came.place] = came.next_offset
             if not isinstance(event, SignalScored) or event.state != "emitted" or self._is_unusable(event):
+                batch.offsets[came.place] = came.next_offset
                 continue
-            if await self._is_known(event):
-                continue
-            found = await self._decided(event, readable_ms)
-            if found.is_final:
-                refusals.append(found)
-                continue
-            # With the trade: its place, and everything before it. Only then anything is sent. Nothing is waited for between the
-            # decision and this: whoever is decided on meanwhile would be let into the same symbol.
-            page, told = self._page_of(refusals, Page(offsets=offsets))
-            await self.desk_of(found.symbol).enter(found, page)
-            self._kept(refusals, told)
-            refusals, offsets = [], {}
-        if refusals:
-            await self.keep_refused(refusals, Page(offsets=offsets))
+            if not self.terms.fits(event.symbol, self.permission.config):
+                # The venue is asked first, and who is decided on does not wait for that.
+                await self._written(batch)
+            if not await self._is_known(event):
+                found = await self._decided(event, readable_ms)
+                if found.is_final:
+                    batch.refusals.append(found)
+                else:
+                    # Nothing is waited for since the decision: whoever is decided on meanwhile would be let into the symbol.
+                    self.desk_of(found.symbol).take_up(found)
+                    batch.symbols.add(found.symbol)
+            batch.offsets[came.place] = came.next_offset
+        await self._written(batch)
+
+    async def _written(self, batch: "_Batch") -> None:
+        """The batch is in the books, trades with their place and everything before it, in one transaction; only then anything is
+        sent. It is empty then."""
+        if batch.symbols:
+            page, told = self._page_of(batch.refusals, Page(offsets=dict(batch.offsets)))
+            await write_together([self.desk_of(symbol) for symbol in batch.symbols], self.permission.pages, page)
+            self._kept(batch.refusals, told)
+        elif batch.refusals:
+            await self.keep_refused(batch.refusals, Page(offsets=dict(batch.offsets)))
         else:
-            self.permission.pages.remember(offsets)
+            self.permission.pages.remember(batch.offsets)
+        batch.symbols.clear()
+        batch.refusals.clear()
+        batch.offsets.clear()
 
     async def keep_refused(self, trades: Sequence[Trade], page: Page) -> None:
         """Trades that were over from their beginning, with what else is to be written."""

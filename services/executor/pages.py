@@ -76,7 +76,7 @@ class Pages:
             together, self._queue = self._queue, []
             try:
                 places, self._places = Page(offsets=self._places), {}
-                await self._until_written(_merged([places, *(each.page for each in together)]))
+                await self._until_written(merged([places, *(each.page for each in together)]))
             except BaseException:
                 for each in together:
                     each.written.cancel()
@@ -137,7 +137,7 @@ class Pages:
         await self.clock.sleep(seconds * self.clock.speed)
 
 
-def _merged(pages: Sequence[Page]) -> Page:
+def merged(pages: Sequence[Page]) -> Page:
     """One page of several: the later document of a trade, the farther offset of a place, the newest configuration."""
     trades: dict[str, Trade] = {}
     offsets: dict[Place, int] = {}

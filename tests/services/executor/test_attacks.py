@@ -263,13 +263,13 @@ async def test_funding_is_in_the_books_before_its_line_counts_as_read(tmp_path: 
 
 
 async def test_an_asset_that_nobody_values_does_not_use_the_budget_up() -> None:
-    asked: list[str] = []
+    asked: list[float] = []
+    clock = QuickTime()
 
-    async def worth(asset: str, at_ms: int) -> Decimal | None:
-        asked.append(asset)
+    async def worth(_asset: str, _at_ms: int) -> Decimal | None:
+        asked.append(clock.seconds)
         raise VenueError("no such symbol")
 
-    clock = QuickTime()
     database = MemoryDatabase(clock.monotonic)
     options = Options(ACCOUNT, "demo", "installation", "owner")
     pages = Pages(MemoryBooks(database, ACCOUNT, clock.monotonic), Heard(), clock, options)
@@ -280,7 +280,7 @@ async def test_an_asset_that_nobody_values_does_not_use_the_budget_up() -> None:
     task = asyncio.create_task(afterwards.run())
     await until(lambda: clock.seconds > 600, lambda: "it does not run")
     task.cancel()
-    assert 2 <= len(asked) <= 5
+    assert 2 <= len([at for at in asked if at <= 600]) <= 5
 
 
 async def test_a_broker_that_has_lost_records_ends_nothing() -> None:

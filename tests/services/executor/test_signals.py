@@ -9,7 +9,7 @@ import msgspec
 from libs.contracts.trading import AlertRaised
 from services.executor.intake import Came
 from tests.services.exchange_simulator.trader import SYMBOL
-from tests.services.executor.floor import floor
+from tests.services.executor.floor import SYMBOLS, floor, until
 from tests.services.executor.test_commands import commanded, obeyed, said
 
 
@@ -48,3 +48,27 @@ async def test_a_person_does_not_get_into_a_symbol_while_a_signals_refusals_are_
         answer = await command
         assert (answer.accepted, answer.details) == (False, {"why": "position_open"})
         assert [trade.trade_id for trade in one.executor.trades().values()] == ["signal-2"]
+
+
+async def test_signals_that_come_together_are_in_the_books_together_and_before_any_order(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor()
+        await one.ready()
+        symbols = SYMBOLS[:2]
+        await until(lambda: all(at.quoted(symbol) for symbol in symbols), lambda: "no price")
+        for symbol in symbols:
+            assert await one.executor.entering.terms.bring(symbol, at.config)
+        stood: list[set[str]] = []
+
+        async def gate(_moment: str) -> None:
+            stood.append({name for name in at.database.documents() if name.startswith("signal-")})
+
+        at.database.gate = gate
+        events = [
+            at.signal(n, symbol=symbol, price=at.price(symbol)) for n, symbol in enumerate((*symbols, symbols[0]))
+        ]
+        await one.executor.on_signals([(event, Came(("signals", 0), n)) for n, event in enumerate(events, 1)])
+        assert {len(names) for names in stood} == {0, len(events)}
+        assert at.database.documents()["signal-2"].reason == "position_open"
+        for number in (0, 1):
+            await one.trade(f"signal-{number}", lambda found: found.times.protected_ms > 0)
