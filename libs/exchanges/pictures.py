@@ -101,8 +101,8 @@ def position_held(position: Position) -> PositionHeld:
 class AccountView:
     """Looks at one account. `now_ms`: the venue's clock. `statuses`: the venue's words for symbols, as far as they are known.
 
-    A look costs 85 of request weight, one `among` some symbols 5 and 2 for each of them; a thorough one 10 more and 5 for each
-    symbol that is held. Raises what questions of the port raise.
+    A look costs 85 of request weight, one `among` some symbols 5 and 2 for each of them, with `all_conditionals` 45 and 1 for
+    each; a thorough one 10 more and 5 for each symbol that is held. Raises what questions of the port raise.
     """
 
     venue: TradingVenue
@@ -116,10 +116,11 @@ class AccountView:
         *,
         thorough: bool = False,
         among: Collection[str] | None = None,
+        all_conditionals: bool = False,
     ) -> Reconciled:
         """Look, and ask for what a comparison wants until it wants nothing. `ours` is read when all is asked: what was heard
-        meanwhile is in it. `among`: as for `picture`."""
-        picture = await self.picture(thorough=thorough, among=among)
+        meanwhile is in it. `among`, `all_conditionals`: as for `picture`."""
+        picture = await self.picture(thorough=thorough, among=among, all_conditionals=all_conditionals)
         found = reconcile(ours(), picture, suspected, thorough=thorough)
         for _ in range(MOST_ROUNDS):
             if found.wanted.is_nothing:
@@ -128,17 +129,21 @@ class AccountView:
             found = reconcile(ours(), picture, suspected, thorough=thorough)
         return found
 
-    async def picture(self, *, thorough: bool = False, among: Collection[str] | None = None) -> VenuePicture:
+    async def picture(
+        self, *, thorough: bool = False, among: Collection[str] | None = None, all_conditionals: bool = False
+    ) -> VenuePicture:
         """One look: orders before positions, so that an order that fills between the two is missed by neither. `thorough`: with
         the account's modes, and leverage and margin type of what is held. `among`: only of these symbols orders are read, and of
         those that the list of positions names, as it does where anything rests that is not conditional (reference facts, 6.4);
-        None: of all."""
+        None: of all. `all_conditionals`: conditional orders are read of all symbols all the same: nothing names theirs."""
+        waiting_in = None if all_conditionals else among
         orders_ms, orders = self.now_ms(), await self._listed(self.venue.open_orders, among)
-        conditionals_ms, conditionals = self.now_ms(), await self._listed(self.venue.open_conditionals, among)
+        conditionals_ms, conditionals = self.now_ms(), await self._listed(self.venue.open_conditionals, waiting_in)
         positions_ms, positions = self.now_ms(), await self.venue.positions()
         if among is not None and (others := {one.symbol for one in positions}.difference(among)):
             orders += await self._listed(self.venue.open_orders, others)
-            conditionals += await self._listed(self.venue.open_conditionals, others)
+            if not all_conditionals:
+                conditionals += await self._listed(self.venue.open_conditionals, others)
         found = VenuePicture(
             positions=tuple(position_held(one) for one in positions if one.amount),
             positions_ms=positions_ms,

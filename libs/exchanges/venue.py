@@ -135,17 +135,25 @@ async def first_instruments(
     return found | (await first_answer(lambda: known_instruments(asking, added), where) if added else {})
 
 
-async def known_instruments(market_data: MarketData, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """What the venue says of those that it has; a warning names each of the others. Raises `VenueError`."""
+def _warn(symbol: str, error: UserError) -> None:
+    # Where the name stands is not said: it may be of a setting, of the account's configuration, or of a person's command.
+    why, todo = error.advice.what, error.advice.todo
+    get_logger("venue").warning("a symbol cannot be followed", symbol=symbol, why=why, todo=todo)
+
+
+async def known_instruments(
+    market_data: MarketData, symbols: Sequence[str], tell: Callable[[str, UserError], None] = _warn
+) -> dict[str, Instrument]:
+    """What the venue says of those that it has; `tell` hears of each of the others. Raises `VenueError`."""
     try:
         return await market_data.instruments(symbols)
     except UserError as error:
         if len(symbols) == 1:
-            get_logger("venue").warning("a symbol cannot be followed", symbol=symbols[0], error=str(error))
+            tell(symbols[0], error)
             return {}
     found: dict[str, Instrument] = {}
     for symbol in symbols:
-        found |= await known_instruments(market_data, [symbol])
+        found |= await known_instruments(market_data, [symbol], tell)
     return found
 
 

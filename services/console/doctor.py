@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from libs.kit.settings import AccountSettings, SymbolSettings, load_settings
-from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running
+from services.console.output import EXIT_FAILED, AsJson, StateDir, console, print_json, running, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +92,7 @@ def _patient(account: str | None, mode: str | None, state_dir: StateDir) -> "Pat
         venue=venue_settings(state_dir),
         installation=installation_name(path) if path.exists() else "",
         symbols=symbols,
+        kafka=servers(state_dir).kafka,
     )
 
 

@@ -18,11 +18,13 @@ from libs.exchanges.venue import known_instruments, open_venue
 from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.kit.settings import AccountSettings, VenueSettings
 from libs.store.live_documents import BooksNow, books_now
+from libs.streaming.strategies.log import Standing, read_standing
 from libs.trading.execution.checklist import AccountFacts, CheckName, Rights, SymbolFacts
 from libs.trading.execution.client_ids import ACCOUNT_LETTERS, INSTALLATION_LETTERS, letters_of
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.findings import Finding
 from libs.trading.execution.reconciliation import FindingKey, OurSide, Reconciled
+from services.console.strategy_state import State, states
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,12 +36,14 @@ MOST_LOOKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """Whom the doctor looks at. `installation`: the name in this machine's file, "" without one; `symbols`: those followed."""
+    """Whom the doctor looks at. `installation`: the name in this machine's file, "" without one; `symbols`: those followed;
+    `kafka`: the broker that says which strategies are in force."""
 
     account: AccountSettings
     venue: VenueSettings
     installation: str
     symbols: tuple[str, ...]
+    kafka: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Examination:
             else None,
             symbols=await self._symbols(account, names, data),
             findings=await self._findings(account, books) if books is not None else None,
+            strategies=await self._strategies() if config.strategies else None,
         )
         return replace(facts, unread=self.unread)
 
@@ -109,6 +114,11 @@ class Examination:
         found: BooksNow | None = await self._read("reconciliation", books_now(engine, self.patient.account.account))
         return found
 
+    async def _strategies(self) -> dict[str, State] | None:
+        question = asyncio.wait_for(read_standing(self.patient.kafka), ANSWER_SECONDS)
+        standing: Standing | None = await self._read("strategies_in_force", question)
+        return states(standing) if standing is not None else None
+
     async def _data_side(self) -> DataPrices:
         """Last prices of the venue that signals come from."""
 
@@ -124,7 +134,12 @@ class Examination:
     async def _symbols(self, account: Account, names: Iterable[str], data: DataPrices) -> dict[str, SymbolFacts]:
         market = account.market_data.at(Priority.GAPS, ANSWER_SECONDS)
         wanted = list(names)
-        instruments = await self._read("filters", known_instruments(market, wanted)) or {}
+        unknown: dict[str, str] = {}
+
+        def miss(name: str, error: UserError) -> None:
+            unknown[name] = f"{error.advice.what}: {error.advice.todo}"
+
+        instruments = await self._read("filters", known_instruments(market, wanted, miss)) or {}
         prices = _prices(await self._read("prices", market.last_prices()) or {})
         held = {one.symbol for one in await self._read("terms", account.trading.positions()) or () if one.amount}
         found = {}
@@ -140,6 +155,7 @@ class Examination:
                 data_price=data.prices.get(name),
                 data_price_age_ms=data.age_ms,
                 order_price=prices.get(name),
+                unknown=unknown.get(name, ""),
             )
         return found
 

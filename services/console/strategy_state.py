@@ -134,6 +134,11 @@ def _row(
     )
 
 
+def states(standing: Standing) -> dict[str, State]:
+    """The state of every strategy that the log has ever named."""
+    return {name: _state(word, standing.verdict(name)) for name, word in standing.last.items()}
+
+
 def _state(word: Word | None, verdict: Verdict | None) -> State:
     if word is None or verdict is None:
         return "not in force"

@@ -17,7 +17,7 @@ from libs.kit.settings import (
 from libs.store.engine import check_reachable, create_engine
 from libs.store.schema_version import require_current
 from services.executor.outlet import KafkaOutlet
-from services.executor.wiring import BOOKS, COMPARED, LEASE, NAME, TOPICS, VENUE, Settings, Wiring
+from services.executor.wiring import BOOKS, COMPARED, LEASE, NAME, STATEMENT, TOPICS, VENUE, Settings, Wiring
 
 
 async def main(context: ServiceContext) -> None:
@@ -31,7 +31,7 @@ async def main(context: ServiceContext) -> None:
         symbols=load_settings(SymbolSettings).symbols,
         installation=installation_name(load_settings(InstallationSettings).installation_file),
     )
-    context.expect(LEASE, BOOKS, VENUE, COMPARED, TOPICS)
+    context.expect(LEASE, BOOKS, VENUE, COMPARED, STATEMENT, TOPICS)
     engine = create_engine(load_settings(DatabaseSettings), application=f"perpstream {NAME}")
     try:
         await check_reachable(engine)

@@ -47,9 +47,9 @@ def _no_trouble() -> str | None:
 
 @dataclass(slots=True)
 class Executor:
-    """`ready` is set when books and venue have been compared for the first time: then signals may come. `keys`: whose commands
-    count; `production_trouble`: why the account's owner has not enabled production; `worth`: what an asset was worth that is not
-    the quote's; None: nobody can tell.
+    """`ready` is set when books and venue have been compared for the first time (`compared`), and the statement was read after
+    that: then signals may come. `keys`: whose commands count; `production_trouble`: why the account's owner has not enabled
+    production; `worth`: what an asset was worth that is not the quote's; None: nobody can tell.
     """
 
     ports: Ports
@@ -58,6 +58,7 @@ class Executor:
     config: LiveConfig = field(default_factory=LiveConfig)
     production_trouble: Callable[[], str | None] = _no_trouble
     worth: Worth | None = None
+    compared: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     pages: Pages = field(init=False)
     permission: Permission = field(init=False)
@@ -81,12 +82,12 @@ class Executor:
         naming = Naming(options.account, options.installation)
         self.entering = Entering(ports, self.permission, self.teller, self.terms, naming, self.desk_of, self.trades)
         self.reconciling = Reconciling(
-            ports, self.permission, self.entering, self.teller, self.desk_of, self.trades, self.ready
+            ports, self.permission, self.entering, self.teller, self.desk_of, self.trades, self.compared
         )
         wishes = Wishes(ports, self.entering, self.desk_of, self.trades, self.reconciling.synchronise)
         self.obeying = Obeying(self.pages, self.teller, self.keys, wishes.effect_of, self._configured, self._spawn)
         self.afterwards = Afterwards(self.pages, self.teller, self.desk_of, self.trades, self.worth)
-        self.statements = Statements(ports, self.pages, self.afterwards)
+        self.statements = Statements(ports, self.pages, self.afterwards, self.ready)
         self.hearing = Hearing(
             self.desks,
             self.permission,
@@ -116,7 +117,7 @@ class Executor:
 
     async def _read_statements(self) -> None:
         """Not before fills that were missed are booked: a line of the statement is told once, to whoever held the symbol."""
-        await self.ready.wait()
+        await self.compared.wait()
         await self.statements.run()
 
     async def on_signals(self, records: Sequence[tuple[Event | None, Came]]) -> None:

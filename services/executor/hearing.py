@@ -75,13 +75,12 @@ class Hearing:
             self.compare()
 
     def _algo(self, event: AlgoTold) -> None:
-        """A conditional that names its order may place what was told of that order before."""
+        """A conditional that names its order may place what was told of that order before. One that no trade knows is looked
+        into, also in a symbol that was never traded: no list is read there before long."""
         algo = event.algo
         desk = self.desks.get(algo.symbol)
-        if desk is None:
-            return
-        for trade in desk.trades.values():
-            if any(one.client_id == algo.client_id for one in trade.orders):
+        for trade in desk.trades.values() if desk is not None else ():
+            if desk is not None and any(one.client_id == algo.client_id for one in trade.orders):
                 desk.hear(trade.trade_id, [Answered(algo.client_id, algo_seen(algo), event.event_ms)])
                 if algo.order_id is not None:
                     self._replay(algo.order_id, trade, algo.client_id)

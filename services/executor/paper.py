@@ -57,6 +57,11 @@ class PaperExecutor:
             self.ready.set()
 
     @property
+    def compared(self) -> asyncio.Event:
+        """There is no account to be compared with, and no statement: the books are all."""
+        return self.ready
+
+    @property
     def offsets(self) -> Mapping[Place, int]:
         """Where reading goes on."""
         return self.kept.offsets if self.kept is not None else {}

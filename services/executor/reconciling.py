@@ -30,9 +30,11 @@ SOONEST_SECONDS = 0.5
 """Two comparisons are at least so far apart, and ever further while something goes on asking for them."""
 LONGEST_TROUBLE_SECONDS = 5.0
 """Between two attempts to compare while the venue does not answer: each costs at least a sixtieth of its limit of a minute."""
-WHOLE_SECONDS = 120.0
-"""So often orders of all symbols are read (85 of request weight), else of those in which anything of ours or theirs is known; a
-new order elsewhere is told by the user stream, and is looked for in all of them at once."""
+CONDITIONALS_SECONDS = 60.0
+"""So often conditional orders of all symbols are read (40 of request weight), else of those in which anything of ours or theirs
+is known. A new order elsewhere is told by the user stream and looked for in all symbols at once; where that news was lost, the
+list of positions names the symbol of any other kind of order at the next comparison (reference facts, 6.4)."""
+TOUCHED_SECONDS = 240.0
 MOST_LOOKS = 5
 """Of a person's `sync`: where others trade all the time there is always something new, and the person waits for the answer."""
 _LOGGER = get_logger("executor.reconciling")
@@ -53,7 +55,7 @@ class Reconciling:
     _known: frozenset[FindingKey] = frozenset()
     _thorough: bool = True
     _touched: dict[str, float] = field(default_factory=dict)
-    _whole_at: float = float("-inf")
+    _conditionals_at: float = float("-inf")
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -63,7 +65,7 @@ class Reconciling:
         self._wanted.set()
 
     def touch(self, symbol: str) -> None:
-        """A trade of the symbol begins or ends: what rests there is looked at, until all symbols were looked at well after it."""
+        """A trade of the symbol begins or ends: what rests there is looked at for a while."""
         self._touched[symbol] = self.ports.clock.monotonic()
 
     async def run(self) -> None:
@@ -98,14 +100,17 @@ class Reconciling:
         """Once, to the end: facts are heard by the desks, orphans are cancelled, what differs is told. Raises `VenueError`."""
         async with self._one_at_a_time:
             thorough, self._thorough = self._thorough, False
-            began, among = self.ports.clock.monotonic(), self._among(thorough)
+            began, among = self.ports.clock.monotonic(), None if thorough else self._among()
+            everywhere = among is None or began - self._conditionals_at >= CONDITIONALS_SECONDS
             try:
-                found = await self._view().compare(self._ours, self.suspected, thorough=thorough, among=among)
+                found = await self._view().compare(
+                    self._ours, self.suspected, thorough=thorough, among=among, all_conditionals=everywhere
+                )
                 balances = await self.ports.venue.balances()
             except VenueError:
                 self._thorough |= thorough
                 raise
-            self._whole_at = began if among is None else self._whole_at
+            self._conditionals_at = began if everywhere else self._conditionals_at
             self.suspected = found.suspected
             quote = [one.available for one in balances if one.asset in self.ports.market.quote_assets]
             self.entering.available = max(quote, default=None)
@@ -132,12 +137,10 @@ class Reconciling:
         what = count if lines else "books and venue agree"
         return Answer(True, what, lines)
 
-    def _among(self, thorough: bool) -> set[str] | None:
-        """The symbols whose orders are read now; None: all."""
+    def _among(self) -> set[str]:
+        """The symbols in which anything is known, whose orders are read each time."""
         now = self.ports.clock.monotonic()
-        if thorough or now - self._whole_at >= WHOLE_SECONDS:
-            return None
-        self._touched = {symbol: at for symbol, at in self._touched.items() if now - at < 2 * WHOLE_SECONDS}
+        self._touched = {symbol: at for symbol, at in self._touched.items() if now - at < TOUCHED_SECONDS}
         known = {trade.symbol for trade in self.trades().values()} | self._touched.keys()
         return known | {symbol for _, symbol, *_ in (*self.suspected, *self._known) if symbol}
 

@@ -26,16 +26,22 @@ SETTLED_MS = 5 * 60_000
 """The venue tells some lines late: younger ones than this are read again."""
 FIRST_MS = 7 * DAY_MS
 MOST_MS = DAY_MS
+MOST_AT_START = 8
+"""Stretches that are read before the first message: a week, and what is left of a day. Whoever was away longer reads on beside
+the signals."""
+LONGEST_AT_START_SECONDS = 5.0
+"""Between two attempts while signals wait for the statement."""
 _LOGGER = get_logger("executor.statements")
 
 
 @dataclass(slots=True)
 class Statements:
-    """`until_ms`: up to when every line is in the books; 0: none is."""
+    """`until_ms`: up to when every line is in the books; 0: none is. `read_at_start` is set once it was read after a start."""
 
     ports: Ports
     pages: Pages
     afterwards: Afterwards
+    read_at_start: asyncio.Event
     until_ms: int = 0
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -45,16 +51,22 @@ class Statements:
 
     async def run(self) -> None:
         """Read until cancelled. Its request weight (30) is why it is not read more often."""
-        clock, trouble = self.ports.clock, Backoff(TROUBLE_SECONDS, EVERY_SECONDS)
+        clock, left = self.ports.clock, MOST_AT_START
+        at_start = Backoff(self.pages.options.trouble_pause_seconds, LONGEST_AT_START_SECONDS)
+        trouble = Backoff(TROUBLE_SECONDS, EVERY_SECONDS)
         while True:
             seconds = EVERY_SECONDS
             try:
                 is_behind = await self.read()
             except VenueError as error:
                 _LOGGER.warning("the statement cannot be read", why=str(error))
-                is_behind, seconds = False, trouble.next_seconds()
+                is_behind = False
+                seconds = (trouble if self.read_at_start.is_set() else at_start).next_seconds()
             else:
                 trouble.reset()
+                left -= 1
+                if left <= 0 or not is_behind:
+                    self.read_at_start.set()
             if not is_behind:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):

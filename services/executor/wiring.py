@@ -25,11 +25,12 @@ from services.executor.outlet import KafkaOutlet
 from services.executor.pages import Pages
 
 NAME = "executor"
-LEASE, BOOKS, VENUE, COMPARED, TOPICS = (
+LEASE, BOOKS, VENUE, COMPARED, STATEMENT, TOPICS = (
     "the account's lease",
     "the books can be written",
     "venue",
     "books and venue were compared",
+    "the statement was read",
     "topics",
 )
 _LOOK_SECONDS = 0.5
@@ -67,6 +68,8 @@ class Wiring:
 class Taking(Protocol):
     """An executor, on paper or at a venue."""
 
+    @property
+    def compared(self) -> asyncio.Event: ...
     @property
     def ready(self) -> asyncio.Event: ...
     @property
@@ -150,6 +153,7 @@ async def watch_readiness(wiring: Wiring, executor: Taking) -> None:
             context.miss(BOOKS, pages.trouble)
         elif pages.lease is not None:
             context.fulfil(BOOKS)
-        if executor.ready.is_set():
-            context.fulfil(COMPARED)
+        for known, name in ((executor.compared, COMPARED), (executor.ready, STATEMENT)):
+            if known.is_set():
+                context.fulfil(name)
         await asyncio.sleep(_LOOK_SECONDS)

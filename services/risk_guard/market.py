@@ -11,6 +11,7 @@ from libs.exchanges.decimals import finite_decimal
 from libs.exchanges.errors import MalformedAnswer
 from libs.exchanges.flatten_orders import market_lot
 from libs.exchanges.venue import known_instruments
+from libs.exchanges.worth import worth_by_minute
 from libs.kit.clock import Clock
 from libs.kit.errors import BadMessage
 from services.risk_guard.ports import SymbolRules
@@ -35,6 +36,9 @@ class VenueMarket:
         now_ms, answered = self.clock.now_ms(), time.monotonic()
         since_ms = int((answered - (reading.asked + reading.answered) / 2) * 1000)
         return Decimal(now_ms - since_ms - reading.venue_ms)
+
+    async def worth(self, asset: str, since_ms: int, until_ms: int) -> Mapping[int, Decimal]:
+        return await worth_by_minute(self._asking(), asset, since_ms, until_ms)
 
     async def rules(self, symbols: Sequence[str]) -> Mapping[str, SymbolRules]:
         if not symbols:

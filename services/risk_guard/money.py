@@ -10,12 +10,13 @@ from decimal import Decimal
 
 from libs.exchanges.trading import Balance, IncomeEntry
 from libs.exchanges.user_events import AccountTold
+from libs.exchanges.worth import QUOTE
 from libs.kit.durations import DAY_MS
 from libs.trading.risk.baselines import NO_DAY, Baselines, EquitySeen, MoneyMoved, figures, fold
 from libs.trading.risk.inputs import Figure
+from services.risk_guard.fees import FeeBook
 from services.risk_guard.moment import Moment
 
-QUOTE = "USDT"
 TRANSFER_KINDS = frozenset(
     (
         *("TRANSFER", "INTERNAL_TRANSFER", "CROSS_COLLATERAL_TRANSFER", "STRATEGY_UMFUTURES_TRANSFER"),
@@ -35,7 +36,8 @@ LATE_MS = 2_100
 
 @dataclass(slots=True)
 class MoneyBook:
-    """Amounts in `QUOTE`. `baselines` is remembered over restarts."""
+    """Amounts in `QUOTE`. `baselines` is remembered over restarts. `fees`: those in other assets, which the wallet does not tell;
+    `_others`: wallets of other assets, that say when one of those was not heard of."""
 
     baselines: Baselines = NO_DAY
     wallet: Decimal | None = None
@@ -43,15 +45,20 @@ class MoneyBook:
     _told_at_ms: int | None = None
     _unexplained: tuple[Decimal, int] | None = None
     changes: int = 0
+    fees: FeeBook = field(default_factory=FeeBook)
+    _others: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
+    _missed: bool = False
     _statement: "_Statement | None" = None
     _listed: set[tuple[int, Decimal]] = field(default_factory=set)
 
     def wants_statement(self, now: Moment) -> bool:
         """Whether the statement has to be read before the wallet counts, or the day's result is known."""
-        return self._unexplained is not None or self._statement is None or self._statement.day != now.now_ms // DAY_MS
+        is_old = self._statement is None or self._statement.day != now.now_ms // DAY_MS
+        return is_old or self._missed or self._unexplained is not None
 
     def told(self, event: AccountTold, at_ms: int) -> None:
         """An event with the wallet after a change, and its reason."""
+        self._others |= {asset: (amount, at_ms + LATE_MS) for asset, amount in event.wallets.items() if asset != QUOTE}
         after = event.wallets.get(QUOTE)
         if after is None:
             return
@@ -68,6 +75,7 @@ class MoneyBook:
     def read(self, asked_at_ms: int, balances: Sequence[Balance]) -> None:
         """The venue's balances. Older than the last word, perhaps, or without a line of `QUOTE`, which is no balance of 0:
         they change nothing."""
+        self._read_others(asked_at_ms, balances)
         lines = [one.wallet for one in balances if one.asset == QUOTE]
         if asked_at_ms < self.wallet_at_ms or not lines:
             return
@@ -81,7 +89,10 @@ class MoneyBook:
 
     def stated(self, day: int, entries: Iterable[IncomeEntry]) -> None:
         """The statement from the beginning of UTC day `day` up to now; `changes` has not changed since the wallet was read."""
-        lines = [one for one in entries if one.asset == QUOTE and one.time_ms // DAY_MS == day]
+        today = [one for one in entries if one.time_ms // DAY_MS == day]
+        self.fees.stated(day, today)
+        self._missed = False
+        lines = [one for one in today if one.asset == QUOTE]
         for line in sorted(lines, key=lambda one: one.time_ms):
             if line.kind in TRANSFER_KINDS:
                 self._listed.add((line.time_ms, line.amount))
@@ -114,11 +125,13 @@ class MoneyBook:
         return Figure(balance.value + unrealised.value, max(ages, default=None))
 
     def realised_today(self, now: Moment) -> Figure:
-        """What the day's trading has made of the wallet: results, fees and funding in `QUOTE`, without transfers."""
-        balance, statement = self.balance(now), self._statement
-        if balance.value is None or statement is None or statement.day != now.now_ms // DAY_MS:
+        """What the day's trading has made of the wallet: results, fees and funding in `QUOTE`, without transfers; less what fees
+        in other assets were worth. Unknown while one of those cannot be valued."""
+        day = now.now_ms // DAY_MS
+        balance, statement, fees = self.balance(now), self._statement, self.fees.paid(day)
+        if balance.value is None or statement is None or statement.day != day or fees is None:
             return Figure()
-        return Figure(statement.made + balance.value - statement.wallet, balance.age_ms)
+        return Figure(statement.made + balance.value - statement.wallet - fees, balance.age_ms)
 
     def peak_and_moved(self, now: Moment) -> tuple[Figure, Figure]:
         """The day's highest equity and what was moved, as old as the last equity."""
@@ -127,6 +140,14 @@ class MoneyBook:
             return peak, moved
         age_ms = now.at_ms - self.wallet_at_ms
         return Figure(peak.value, age_ms), Figure(moved.value, age_ms)
+
+    def _read_others(self, asked_at_ms: int, balances: Sequence[Balance]) -> None:
+        """A wallet of another asset that has changed without a word of it: the statement says whether that was a fee."""
+        for one in balances:
+            known, from_ms = self._others.get(one.asset, (one.wallet, asked_at_ms))
+            if one.asset != QUOTE and asked_at_ms >= from_ms:
+                self._missed |= one.wallet != known
+                self._others[one.asset] = one.wallet, asked_at_ms
 
     def _move(self, moved: MoneyMoved) -> None:
         self.baselines = fold(self.baselines, moved)

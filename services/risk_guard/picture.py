@@ -65,6 +65,8 @@ class Picture:
                 stops.add(event.algo.symbol)
             elif isinstance(event, OrderTold):
                 self.trades.order_seen(event.order.client_id, at_ms)
+                if event.execution is not None:
+                    self.money.fees.told(event.execution)
         return Changed(frozenset(positions), frozenset(stops))
 
     def inputs(self, now: Moment, counts_from_ms: int) -> GuardInputs:

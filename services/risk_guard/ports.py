@@ -33,6 +33,10 @@ class OrderMarket(Protocol):
         """How far our clock is ahead of the venue's."""
         ...
 
+    async def worth(self, asset: str, since_ms: int, until_ms: int) -> Mapping[int, Decimal]:
+        """What an asset was worth in the minutes of that time, as far as it was traded: as `worth_by_minute` says."""
+        ...
+
     async def rules(self, symbols: Sequence[str]) -> Mapping[str, SymbolRules]:
         """The rules of those that the venue has."""
         ...

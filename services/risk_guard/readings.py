@@ -25,6 +25,8 @@ HOLDINGS_SECONDS, UNFOLLOWED_SECONDS, EVENT_SECONDS = 3.0, 0.6, 0.5
 BARE_SECONDS, UNTOLD_SECONDS, STOPS_SECONDS = 1.0, 2.0, 3.0
 STATEMENT_SECONDS, UNEXPLAINED_SECONDS = 300.0, 4.0
 PRICES_SECONDS, SKEW_SECONDS, RULES_SECONDS = 4.0, 30.0, 900.0
+FEES_SECONDS, FEE_REST_SECONDS, LONGEST_FEE_REST_SECONDS = 1.0, 1.0, 60.0
+"""An asset whose worth nobody tells now is asked for again after so long, and ever later."""
 AGAIN_SECONDS, SOON_SECONDS, TURN_SECONDS, LEAST_SECONDS = 0.5, 0.1, 0.2, 0.001
 PATIENCE_SECONDS = 2.5
 """An answer that takes longer is of another time."""
@@ -44,6 +46,8 @@ class Readings:
     _stops: asyncio.Event = field(default_factory=asyncio.Event)
     _money: asyncio.Event = field(default_factory=asyncio.Event)
     _rules: asyncio.Event = field(default_factory=asyncio.Event)
+    _fees: asyncio.Event = field(default_factory=asyncio.Event)
+    _fee_rests: dict[str, tuple[int, float]] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
 
     def ask_at_once(self) -> None:
@@ -59,6 +63,8 @@ class Readings:
             self._holdings.set()
         if self._changed:
             self._stops.set()
+        if self.picture.money.fees.unvalued():
+            self._fees.set()
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -69,6 +75,7 @@ class Readings:
             self._again("statement", self._read_statement, self._statement_pause, self._money),
             self._again("prices", self._read_prices, self._prices_pause, never),
             self._again("clock", self._read_clock, lambda: SKEW_SECONDS, never),
+            self._again("fees", self._value_fees, lambda: FEES_SECONDS, self._fees),
             self._again("rules", self._read_rules, lambda: RULES_SECONDS, self._rules),
         )
 
@@ -163,6 +170,28 @@ class Readings:
         entries = await self.parts.venue.income(day * DAY_MS, self._now().now_ms)
         if money.changes == changes:
             money.stated(day, entries)
+            self._fees.set()
+
+    async def _value_fees(self) -> None:
+        """What fees in other assets were worth when they were paid; those of a whole day are one question."""
+        fees = self.picture.money.fees
+        for asset, (first_ms, last_ms) in fees.unvalued().items():
+            now_ms, prices, why = self._now().at_ms, {}, "nobody trades it"
+            until_ms, rest = self._fee_rests.get(asset, (0, FEE_REST_SECONDS / 2))
+            if now_ms < until_ms:
+                continue
+            try:
+                prices = dict(await self.parts.market.worth(asset, first_ms, last_ms))
+            except VenueError as error:
+                why = str(error)
+            fees.valued(asset, prices)
+            if asset not in fees.unvalued():
+                self._fee_rests.pop(asset, None)
+                continue
+            rest = min(2 * rest, LONGEST_FEE_REST_SECONDS)
+            self._fee_rests[asset] = now_ms + int(rest * 1000), rest
+            if not prices:
+                get_logger("readings").warning("a fee cannot be valued now", asset=asset, why=why, again_after=rest)
 
     async def _read_prices(self) -> None:
         """They are compared with mark prices of what is open."""

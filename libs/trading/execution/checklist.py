@@ -22,6 +22,7 @@ CheckName = Literal[
     "reconciliation",
     "prices",
     "strategies",
+    "strategies_in_force",
 ]
 CHECKS: dict[CheckName, str] = {
     "production": "in production, the account's owner has enabled it on this machine, by a file beside the key",
@@ -35,11 +36,15 @@ CHECKS: dict[CheckName, str] = {
     "reconciliation": "account and books agree, but for what is told and harmless",
     "prices": "the venue that signals come from and the one that orders go to have the same prices, within max_price_gap_bps",
     "strategies": "some strategy may trade; none is a warning",
+    "strategies_in_force": "each strategy that may trade is in force; the doctor alone asks, as one that is not sends no signals",
 }
 """What each line wants."""
 MOST_CLOCK_ERROR_MS = 500
 STALE_PRICE_MS = 10_000
 TEN_THOUSAND = Decimal(10_000)
+IN_FORCE, NO_STRATEGY = "in force", "no strategy has this name"
+NEVER_ENTER = frozenset((NO_STRATEGY, "withdrawn", "disabled"))
+"""Of a strategy in such a state no signal ever comes, or each is refused by its own file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Rights:
 @dataclass(frozen=True, slots=True)
 class SymbolFacts:
     """A symbol as the order venue has it; None where it was not told. Prices: the last ones of the venue that signals come from
-    and of the one that orders go to, with their ages (ms)."""
+    and of the one that orders go to, with their ages (ms). `unknown`: what to say where the venue has no such symbol."""
 
     status: str | None = None
     filters: SymbolFilters | None = None
@@ -75,13 +80,15 @@ class SymbolFacts:
     data_price: Decimal | None = None
     data_price_age_ms: int | None = None
     order_price: Decimal | None = None
+    unknown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
     """The account as it was found; None: it could not be read. `clock_error_ms`: our reading of the venue's clock against a fresh
     answer of it. `production_trouble`: why its owner's file does not enable production, None where it does. `findings`: of a
-    reconciliation, None before the first. `unread`: why something could not be read, by the check's name."""
+    reconciliation, None before the first. `strategies`: their states by name ("in force", or another word), None where nobody
+    asked. `unread`: why something could not be read, by the check's name."""
 
     mode: Literal["demo", "production"]
     production_trouble: str | None = None
@@ -92,6 +99,7 @@ class AccountFacts:
     rights: Rights | None = None
     symbols: Mapping[str, SymbolFacts] = field(default_factory=dict)
     findings: tuple[Finding, ...] | None = None
+    strategies: Mapping[str, str] | None = None
     unread: Mapping[CheckName, str] = field(default_factory=dict)
 
 
@@ -109,6 +117,7 @@ def checklist(facts: AccountFacts, config: LiveConfig) -> tuple[Check, ...]:
         _reconciliation(facts, config),
         _prices(facts, config),
         _strategies(config),
+        *_in_force(facts, config),
     )
 
 
@@ -241,7 +250,9 @@ def _filters(facts: AccountFacts, config: LiveConfig) -> Check:
 
 def _filter_problems(name: str, facts: AccountFacts, config: LiveConfig) -> Iterable[str]:
     known = facts.symbols.get(name, SymbolFacts())
-    if known.filters is None:
+    if known.unknown:
+        yield known.unknown
+    elif known.filters is None:
         yield f"{name}: the venue tells no limits"
     elif known.status != "TRADING":
         yield f"{name} does not trade: {known.status or 'no status'}"
@@ -322,3 +333,29 @@ def _strategies(config: LiveConfig) -> Check:
             "`perpstream live set strategies=NAME` lets one, when you want",
         )
     return Check("strategies", "passed", f"may trade: {', '.join(config.strategies)}")
+
+
+def _in_force(facts: AccountFacts, config: LiveConfig) -> Iterable[Check]:
+    """No line where nobody asked, as in the executor: a strategy that is not in force must not hold up the others."""
+    if not config.strategies:
+        return
+    if facts.strategies is None:
+        if "strategies_in_force" in facts.unread:
+            yield _unknown(facts, "strategies_in_force", "which strategies are in force")
+        return
+    words = {name: facts.strategies.get(name, NO_STRATEGY) for name in config.strategies}
+    never = [f"{name}: {word}" for name, word in words.items() if word in NEVER_ENTER]
+    doubtful = [f"{name}: {word}" for name, word in words.items() if word not in (*NEVER_ENTER, IN_FORCE)]
+    there_are = ", ".join(sorted(name for name, word in facts.strategies.items() if word == IN_FORCE)) or "none"
+    if never:
+        yield Check(
+            "strategies_in_force",
+            "failed",
+            f"{_joined(never)}; nothing is entered of that",
+            f"`perpstream live set strategies=NAMES` with those in force ({there_are}), or `perpstream strategy activate`",
+        )
+    elif doubtful:
+        todo = "`perpstream strategy list` says why; the engines may hold on to what they took before"
+        yield Check("strategies_in_force", "warning", _joined(doubtful), todo)
+    else:
+        yield Check("strategies_in_force", "passed", f"in force: {', '.join(words)}")

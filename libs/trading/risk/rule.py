@@ -130,7 +130,9 @@ def _measured(about: str, position: PositionKey | None, measure: Callable[[], De
 def _verdict(rule: Rule, measured: Measured, thresholds: Thresholds) -> Verdict:
     name = f"{rule.words} of {measured.about}" if measured.about else rule.words
     if measured.value is None:
-        return Verdict(rule.name, "unknown", f"{name} cannot be told: {measured.why}", position=measured.position)
+        unknown = f"{name} is not known"
+        sentence = measured.why if measured.why.startswith(unknown) else f"{unknown}: {measured.why}"
+        return Verdict(rule.name, "unknown", sentence, position=measured.position)
     level: VerdictLevel = "normal"
     if _reaches(rule, measured.value, thresholds.breach):
         level = "break"

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 from libs.exchanges import MarkPrice
 from libs.exchanges.flatten_orders import MarketLot
+from libs.exchanges.worth import minute_of
+from libs.kit.durations import MINUTE_MS
 from libs.trading.risk.memory import from_bytes, to_bytes
 from services.exchange_simulator.trading.filters import MOST_MARKET_STEPS, step_of, tick_of
 from services.risk_guard.memory import Memory
@@ -64,6 +66,15 @@ class PublicQuestions:
     async def clock_skew_ms(self) -> Decimal:
         await self._ask()
         return Decimal(0)
+
+    async def worth(self, asset: str, since_ms: int, until_ms: int) -> Mapping[int, Decimal]:
+        await self._ask()
+        market, symbol = self.exchange.market, f"{asset}USDT"
+        minutes = range(minute_of(since_ms), minute_of(until_ms) + 1, MINUTE_MS) if symbol in market.symbols else ()
+        return {
+            minute: market.price(symbol, min(minute + MINUTE_MS - 1, self.exchange.clock.now_ms()))
+            for minute in minutes
+        }
 
     async def rules(self, symbols: Sequence[str]) -> Mapping[str, SymbolRules]:
         await self._ask()

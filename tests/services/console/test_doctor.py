@@ -13,6 +13,10 @@ import pytest
 from libs.kit.settings import DatabaseSettings
 from libs.store import migrate
 from libs.store.engine import create_engine
+from libs.store.live import PostgresBooks
+from libs.streaming.admin import ensure_topics
+from libs.trading.execution.books import Page
+from libs.trading.execution.config import LiveConfig
 from tests.services.console.running import run_console
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.exchange_simulator.trader import trader
@@ -132,3 +136,40 @@ async def test_on_paper_and_without_a_key_one_line_says_what_to_do(tmp_path: Pat
         assert nobody.returncode == 2
         assert nobody.stderr.count("\n") == 1
         assert "the file of the API key cannot be read" in nobody.stderr
+
+
+async def keep(database_url: str, config: LiveConfig) -> None:
+    engine = create_engine(DatabaseSettings(database_url=database_url), connections=1)
+    try:
+        await migrate.upgrade(engine)
+        found = PostgresBooks(engine, "main")
+        lease = await found.acquire("executor")
+        assert lease is not None
+        await found.write(lease, Page(config=config))
+    finally:
+        await engine.dispose()
+
+
+@pytest.mark.integration
+async def test_names_of_the_configuration_that_mean_nothing_are_told_as_such(
+    tmp_path: Path, database_url: str, empty_kafka: str
+) -> None:
+    """A strategy that nobody has is no strategy that may trade, and a symbol of `live set` stands in no variable."""
+    await ensure_topics(empty_kafka, 1)
+    await keep(database_url, LiveConfig(version=1, strategies=("nosuch",), symbols=("BTCUSDT", "BTCUSDD")))
+    async with simulator(tmp_path) as venue:
+        more = {"PERPSTREAM_KAFKA_BOOTSTRAP": empty_kafka}
+        done = await doctor(venue, tmp_path, database_url, **more)
+        assert (done.returncode, done.stderr) == (1, ""), done.stderr
+        assert "strategies in force" in done.stdout
+        assert "PERPSTREAM_SYMBOLS" not in done.stdout
+        _, found = await states(venue, tmp_path, database_url, **more)
+        assert found["strategies_in_force"]["state"] == "failed"
+        assert found["strategies_in_force"]["sentence"].startswith("nosuch: no strategy has this name")
+        assert "perpstream live set strategies=" in found["strategies_in_force"]["todo"]
+        assert found["filters"]["state"] == "warning"
+        assert found["filters"]["sentence"].startswith("the venue has no symbol BTCUSDD: did you mean BTCUSDT")
+        silent = {"PERPSTREAM_KAFKA_BOOTSTRAP": "127.0.0.1:9"}
+        done = await doctor(venue, tmp_path, database_url, **silent)
+        assert (done.returncode, done.stderr) == (1, ""), done.stderr
+        assert "which strategies are in force is not known" in done.stdout

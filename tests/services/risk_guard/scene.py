@@ -104,6 +104,9 @@ class VirtualPrices:
     async def clock_skew_ms(self) -> Decimal:
         return self.skew_ms
 
+    async def worth(self, asset: str, since_ms: int, until_ms: int) -> Mapping[int, Decimal]:
+        return {}
+
     async def rules(self, symbols: Sequence[str]) -> Mapping[str, SymbolRules]:
         return {}
 

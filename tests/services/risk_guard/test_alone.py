@@ -4,7 +4,11 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+from libs.exchanges.worth import minute_of, worth_by_minute
 from libs.trading.execution.client_ids import read_client_id
+from services.exchange_simulator.private.keys import AccountPlan, ApiKey
+from services.risk_guard.guard import Guard
+from services.risk_guard.moment import moment
 from tests.services.processes import eventually
 from tests.services.risk_guard.guarding import SYMBOL, Guarding, guarding
 
@@ -96,3 +100,42 @@ async def test_in_hedge_mode_both_sides_get_their_stop_and_are_closed(tmp_path: 
                 ("SHORT", "SELL"),
                 ("SHORT", "BUY"),
             }
+
+
+async def test_fees_in_bnb_are_a_loss_of_the_day(tmp_path: Path) -> None:
+    """Nothing of it is in the wallet: what is bought is sold again for the same, but for the fee."""
+    plan = AccountPlan(
+        name="main",
+        balances={"USDT": Decimal(10_000), "BNB": Decimal(5)},
+        pays_in_bnb=True,
+        keys=(ApiKey(key="k" * 64, secret="s" * 64),),
+    )
+    accounts = tmp_path / "accounts.json"
+    accounts.write_text(f"[{plan.model_dump_json()}]")
+    accounts.chmod(0o600)
+    symbols = (SYMBOL, "BNBUSDT")
+    async with guarding(tmp_path, symbols=symbols, accounts=accounts) as at:
+        async with at.guarded() as guard:
+            await at.until_state("warning")
+            await at.enter()
+            await at.enter(side="SELL")
+            fills = await at.account.trading.executions(SYMBOL)
+            assert {one.fee_asset for one in fills} == {"BNB"}
+            bars = await worth_by_minute(at.account.market_data, "BNB", fills[0].time_ms, fills[-1].time_ms)
+            fees = sum((one.fee * bars[minute_of(one.time_ms)] for one in fills), Decimal(0))
+            expected = sum((one.realised for one in fills), Decimal(0)) - fees
+            await eventually(lambda: _has_realised(at, guard, expected), 60, lambda: str(_realised(at, guard)))
+            assert fees > Decimal("0.5")
+        # Nothing of it is in the file: the statement says it again.
+        async with at.guarded() as again:
+            await eventually(lambda: _has_realised(at, again, expected), 60, lambda: str(_realised(at, again)))
+
+
+def _realised(at: Guarding, guard: Guard) -> Decimal | None:
+    return guard.picture.money.realised_today(moment(at.account.clock)).value
+
+
+async def _has_realised(at: Guarding, guard: Guard, expected: Decimal) -> bool:
+    """Within a hundredth: the minute of a fee may run on while it is valued."""
+    found = _realised(at, guard)
+    return found is not None and abs(found - expected) < Decimal("0.01")

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from libs.exchanges.trading import Balance, IncomeEntry
+from libs.exchanges.trading import Balance, Execution, IncomeEntry
 from libs.exchanges.user_events import AccountTold
-from libs.kit.durations import DAY_MS
+from libs.exchanges.worth import minute_of
+from libs.kit.durations import DAY_MS, MINUTE_MS
 from libs.trading.risk.inputs import Figure
 from services.risk_guard.moment import Moment
 from services.risk_guard.money import MoneyBook
@@ -63,3 +64,77 @@ def test_a_read_right_after_an_event_is_no_newer_word() -> None:
     book.read(4_200, usdt("10000"))
     assert book.balance(Moment(NOW_MS, 4_200)).value is None, "what is still so then has to be explained"
     assert book.wants_statement(Moment(NOW_MS, 4_200))
+
+
+def fill(trade_id: int, fee: str, time_ms: int = NOW_MS, asset: str = "BNB") -> Execution:
+    return Execution(
+        trade_id=trade_id,
+        order_id=1,
+        symbol="BTCUSDT",
+        side="BUY",
+        position_side="BOTH",
+        price=Decimal(90_000),
+        quantity=Decimal(1),
+        fee=Decimal(fee),
+        fee_asset=asset,
+        realised=Decimal(0),
+        is_maker=False,
+        time_ms=time_ms,
+    )
+
+
+def commission(trade_id: int, amount: str, time_ms: int = NOW_MS) -> IncomeEntry:
+    return IncomeEntry("COMMISSION", "BTCUSDT", Decimal(amount), "BNB", time_ms, 77, str(trade_id), "")
+
+
+def realised(book: MoneyBook) -> Decimal | None:
+    return book.realised_today(Moment(NOW_MS + 1_000, 2_000)).value
+
+
+def test_a_fee_in_another_asset_is_lost_at_what_it_was_worth_in_its_minute() -> None:
+    book = known()
+    book.fees.told(fill(1, "0.5"))
+    assert realised(book) is None, "a loss that nobody can count allows nothing"
+    assert book.fees.unvalued() == {"BNB": (NOW_MS, NOW_MS)}
+    book.fees.valued("BNB", {minute_of(NOW_MS): Decimal(600)})
+    assert (realised(book), book.fees.unvalued()) == (Decimal(-300), {})
+    later_ms = NOW_MS + MINUTE_MS
+    book.fees.told(fill(2, "0.1", later_ms))
+    assert realised(book) == Decimal(-360), "until its own minute is known the newest price counts"
+    book.fees.valued("BNB", {minute_of(later_ms): Decimal(700)})
+    assert realised(book) == Decimal(-370)
+
+
+def test_a_fee_counts_once_whoever_tells_it_and_is_known_again_after_a_restart() -> None:
+    lines = [commission(1, "-0.5"), commission(2, "-0.25"), commission(3, "-9", NOW_MS - DAY_MS)]
+    for told in ([fill(1, "0.5"), fill(1, "0.5")], []):
+        book = known()
+        for one in told:
+            book.fees.told(one)
+        book.stated(DAY, lines)
+        book.fees.valued("BNB", {minute_of(NOW_MS): Decimal(600)})
+        assert realised(book) == Decimal("-450")
+
+
+def test_a_fee_in_the_quote_asset_is_in_its_wallet_already() -> None:
+    book = known()
+    book.fees.told(fill(1, "12", asset="USDT"))
+    assert realised(book) == 0
+    book.fees.told(fill(2, "12", asset="USDC"))
+    assert realised(book) == Decimal(-12)
+
+
+def test_a_wallet_of_another_asset_that_nobody_has_spoken_of_has_the_statement_read() -> None:
+    book = known()
+
+    def read(at_ms: int, amount: str) -> bool:
+        book.read(at_ms, [*usdt("10000"), Balance("BNB", Decimal(amount), Decimal(amount), Decimal(0))])
+        return book.wants_statement(Moment(NOW_MS, at_ms))
+
+    assert not read(2_000, "5")
+    book.told(AccountTold("ORDER", {"USDT": Decimal(10_000), "BNB": Decimal(4)}, (), NOW_MS), 3_000)
+    assert not read(4_000, "5"), "older than what was told, perhaps"
+    assert not read(6_000, "4")
+    assert read(7_000, "3")
+    book.stated(DAY, [])
+    assert not read(8_000, "3")

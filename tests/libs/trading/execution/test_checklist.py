@@ -134,3 +134,36 @@ def test_foreign_things_are_only_told_where_the_account_lives_with_them() -> Non
 def test_no_strategy_is_a_warning_and_no_hindrance() -> None:
     assert state(GOOD, "strategies", LiveConfig()) == "warning"
     assert is_in_order(checklist(GOOD, LiveConfig()))
+
+
+@pytest.mark.parametrize(
+    ("strategies", "expected", "word"),
+    [
+        ({"v51": "in force", "v52": "withdrawn"}, "passed", "in force: v51"),
+        ({"v52": "in force"}, "failed", "v51: no strategy has this name"),
+        ({"v51": "withdrawn"}, "failed", "v51: withdrawn"),
+        ({"v51": "disabled"}, "failed", "v51: disabled"),
+        ({"v51": "unanswered"}, "warning", "v51: unanswered"),
+    ],
+)
+def test_a_strategy_that_can_never_enter_is_named(strategies: dict[str, str], expected: str, word: str) -> None:
+    facts = replace(GOOD, strategies=strategies)
+    assert state(facts, "strategies_in_force") == expected
+    [check] = [one for one in checklist(facts, CONFIG) if one.name == "strategies_in_force"]
+    assert word in check.sentence
+    if expected == "failed":
+        assert ", ".join(name for name, one in strategies.items() if one == "in force") in check.todo
+
+
+def test_whoever_does_not_ask_for_strategies_is_not_held_up_by_them() -> None:
+    """The executor: one unknown name must not keep the signals of the others from being entered."""
+    assert "strategies_in_force" not in [one.name for one in checklist(GOOD, CONFIG)]
+    unread = replace(GOOD, unread={"strategies_in_force": "no broker answers"})
+    assert state(unread, "strategies_in_force") == "failed"
+    assert "strategies_in_force" not in [one.name for one in checklist(unread, LiveConfig())]
+
+
+def test_a_symbol_that_the_venue_does_not_have_is_told_in_its_words() -> None:
+    facts = replace(GOOD, symbols={BTC: SYMBOL, "BTCUSD": SymbolFacts(unknown="the venue has no symbol BTCUSD")})
+    [check] = [one for one in checklist(facts, CONFIG) if one.name == "filters"]
+    assert (check.state, check.sentence) == ("warning", "the venue has no symbol BTCUSD")

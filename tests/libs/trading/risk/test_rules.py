@@ -137,7 +137,7 @@ def test_every_rule_stands_in_the_tables() -> None:
 def test_what_is_no_number_of_now_is_unknown(rule: str, path: str, bad: Figure) -> None:
     found = verdict(rule, changed(IN_ORDER, path, bad))
     assert (found.level, found.action, found.latches) == ("unknown", "block_entries", False)
-    assert "cannot be told" in found.sentence
+    assert "is not known" in found.sentence
 
 
 @pytest.mark.parametrize("bad", [None, -1_001])
@@ -233,7 +233,7 @@ def test_a_sentence_says_the_numbers() -> None:
     assert found.sentence == "today's loss is 6.25 R (warning at 3, break at 6)"
     found = verdict("price_gap", changed(IN_ORDER, "positions.mark_price", figure(1, 12_345)))
     assert found.sentence == (
-        "the gap between last and mark price of BTCUSDT long cannot be told: the mark price is 12.3 s old"
+        "the gap between last and mark price of BTCUSDT long is not known: the mark price is 12.3 s old"
     )
 
 
