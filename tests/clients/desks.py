@@ -114,10 +114,10 @@ async def official_desk(venue: Running) -> AsyncIterator[Desk]:
     )
 
     def note(message: Any) -> None:
-        event = message.actual_instance
-        if isinstance(event, OrderTradeUpdate):
+        event: Any = message.actual_instance
+        if isinstance(message.actual_instance, OrderTradeUpdate):
             heard.put_nowait(Told("order", str(event.o.i), event.o.X))
-        elif isinstance(event, AlgoUpdate):
+        elif isinstance(message.actual_instance, AlgoUpdate):
             heard.put_nowait(Told("algo", str(event.o.aid), event.o.X))
 
     desk = OfficialDesk(client.rest_api, heard)
