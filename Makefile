@@ -64,7 +64,7 @@ chaos: setup ## Break executor and guard a thousand times and judge; ARGS=proces
 
 clients: | $(UV) ## Read the simulator and trade on it with three client libraries, in an environment of their own (.venv-clients)
 	@UV_PROJECT_ENVIRONMENT=.venv-clients $(UV) sync --quiet --locked --no-dev --group clients --python "$$($(FIND_PYTHON))"
-	@.venv-clients/bin/python -m pytest tests/clients $(ARGS)
+	@.venv-clients/bin/python -m pytest --confcutdir=tests/clients tests/clients $(ARGS)
 
 check: .venv/.installed ## Format, lint, types, layers and generated documents
 	@echo "ruff format"; $(BIN)/ruff format --check $(CODE)

@@ -1,7 +1,6 @@
 """One seed with real processes, from empty servers to its verdict."""
 
 import asyncio
-import json
 import random
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -10,12 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from libs.contracts.codec import decode
-from libs.contracts.topics import EXECUTOR
-from libs.contracts.trading import ExecutorReported
 from libs.kit.clock import SystemClock
-from libs.kit.errors import BadMessage, UserError
-from libs.streaming.tail import read_tail
+from libs.kit.errors import UserError
 from libs.trading.execution.config import ForeignPolicy, LiveConfig
 from libs.trading.execution.document import Trade
 from services.executor.statements import EVERY_SECONDS
@@ -26,16 +21,15 @@ from tests.chaos.money.market import SYMBOLS
 from tests.chaos.money.plan import STRATEGY, Blow, Plan, Role
 from tests.chaos.money.protection import Protection
 from tests.chaos.money.run import Verdict
+from tests.chaos.processes.environment import ACCOUNT, environment, until_entries, write_key
 from tests.chaos.processes.exchange import WARM_UP_MS, account_of, begin_play, exchange, house_of, watched
 from tests.chaos.processes.keeper import EXPECTED, Keeper
 from tests.chaos.processes.log import FaultLog
 from tests.chaos.processes.plan import LONGEST_MS, TROUBLE_MS, plan_of
-from tests.chaos.processes.servers import PARTITIONS, Books, Servers
+from tests.chaos.processes.servers import Books, Servers
 from tests.chaos.processes.surroundings import give_signals, surroundings
 from tests.services.exchange_simulator.running import Running
-from tests.services.processes import eventually
 
-ACCOUNT = "main"
 LEAD_MS = 1_000
 CALM_LOOKS, LOOK_SECONDS = 4, 3.0
 """Over is what every document says so often in a row: a late repair of the last one is waited for."""
@@ -69,23 +63,7 @@ class ProcessRun:
 
     def environment(self) -> Mapping[str, str]:
         """The same installation for all of them."""
-        folder, url = self.folder, self.venue.url
-        return {
-            "PERPSTREAM_EXECUTION_MODE": "demo",
-            "PERPSTREAM_ACCOUNT_DIR": str(folder / "accounts"),
-            "PERPSTREAM_BINANCE_REST_URL": url,
-            "PERPSTREAM_BINANCE_WEBSOCKET_URL": url.replace("http", "ws", 1),
-            "PERPSTREAM_BINANCE_SPOT_REST_URL": url,
-            "PERPSTREAM_REQUESTS_DIR": str(folder / "requests"),
-            "PERPSTREAM_KAFKA_BOOTSTRAP": self.servers.broker.bootstrap,
-            "PERPSTREAM_MARKET_PARTITIONS": str(PARTITIONS),
-            "PERPSTREAM_DATABASE_URL": self.books.url,
-            "PERPSTREAM_COMMAND_KEYS": str(folder / "trusted"),
-            "PERPSTREAM_RISK_STATE_DIR": str(folder / "state"),
-            "PERPSTREAM_INSTALLATION_FILE": str(folder / "installation"),
-            "PERPSTREAM_AUDIT_DIR": str(folder / "audit"),
-            "PERPSTREAM_SYMBOLS": ",".join(SYMBOLS),
-        }
+        return environment(self.folder, self.venue.url, self.servers.broker.bootstrap, self.books.url)
 
     def excuse(self, is_strangers: bool) -> str | None:
         """Why a position without a stop is nobody's fault now. These are all excuses that there are."""
@@ -119,11 +97,11 @@ async def run_seed(seed: int, servers: Servers, folder: Path) -> Verdict:
     log = FaultLog(folder / "faults.jsonl", SystemClock().now_ms())
     verdict = Verdict(seed)
     async with servers.fresh(ACCOUNT, config_of(seed)) as books, exchange(seed, folder / "venue") as (venue, market):
-        _write_key(folder, venue)
+        write_key(folder, {"key": venue.api_key.key, "secret": venue.api_key.secret})
         run = ProcessRun(seed, servers, folder, venue, books, log)
         protection = Protection(lambda: account_of(venue), run.excuse)
         async with _processes(run), surroundings(servers.broker.bootstrap) as producer:
-            await _until_ready(run)
+            await until_entries(servers.broker.bootstrap, WARM_UP_MS / 1000)
             log.start_ms = SystemClock().now_ms() + LEAD_MS
             begin_play(seed, market, venue.simulation.clock.now_ms(), log.start_ms)
             plan = plan_of(seed, log.start_ms, market)
@@ -171,13 +149,6 @@ def emitted(plan: Plan) -> list[str]:
     return list(dict.fromkeys(one.signal.event_id for one in plan.signals if one.signal.state == "emitted"))
 
 
-def _write_key(folder: Path, venue: Running) -> None:
-    home = folder / "accounts" / ACCOUNT
-    home.mkdir(parents=True)
-    (home / "key.json").write_text(json.dumps({"key": venue.api_key.key, "secret": venue.api_key.secret}))
-    (home / "key.json").chmod(0o600)
-
-
 @asynccontextmanager
 async def _processes(run: ProcessRun) -> AsyncIterator[None]:
     """Executor and guard, kept up until the end; then nothing of the run goes on."""
@@ -193,22 +164,6 @@ async def _processes(run: ProcessRun) -> AsyncIterator[None]:
             for task in run.tasks:
                 with suppress(asyncio.CancelledError):
                     await task
-
-
-async def _until_ready(run: ProcessRun) -> None:
-    """Until the executor says that something may be opened."""
-    why: tuple[str, ...] = ("it has not said anything",)
-
-    async def ready() -> bool:
-        nonlocal why
-        found = await read_tail(run.servers.broker.bootstrap, EXECUTOR.name, 0, 1)
-        with suppress(BadMessage, IndexError):
-            said = decode(found[-1].value, found[-1].headers, EXECUTOR.events)
-            assert isinstance(said, ExecutorReported)
-            why = said.reasons
-        return not why
-
-    await eventually(ready, WARM_UP_MS / 1000, lambda: f"nothing may be opened: {why}")
 
 
 async def _deal_blows(run: ProcessRun, plan: Plan) -> None:
