@@ -33,6 +33,7 @@ from libs.kit.clock import SystemClock
 from libs.streaming.tail import read_tail
 from tests.bench.money_house import ACCOUNT, MARKET_SERVICES, MoneyHouse, money_house, servers, start
 from tests.services.processes import eventually
+from tests.support.signals import emitted
 
 SYMBOLS = (
     "BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKUSDT", "AVAXUSDT", "LTCUSDT",
@@ -124,29 +125,7 @@ class Signals:
 
 def _signal(event_id: str, symbol: str, price: Decimal, sign: int) -> SignalScored:
     """Of now, with a stop and targets that are not reached meanwhile."""
-    now_ms = SystemClock().now_ms()
-    return SignalScored(
-        event_id=event_id,
-        event_time_ms=now_ms,
-        strategy=STRATEGY,
-        version=1,
-        symbol=symbol,
-        score=80.0,
-        threshold=70.0,
-        direction="long" if sign > 0 else "short",
-        state="emitted",
-        reason=None,
-        sentence="",
-        price=price,
-        atr=None,
-        take_profit_1=price * (1 + sign * Decimal("0.03")),
-        take_profit_2=price * (1 + sign * Decimal("0.06")),
-        stop_loss=price * (1 - sign * Decimal("0.02")),
-        hold_until_ms=now_ms + HOUR_MS,
-        contributions=(),
-        inputs={},
-        coverage={},
-    )
+    return emitted(event_id, symbol, price, SystemClock().now_ms(), sign, strategy=STRATEGY)
 
 
 @dataclass(frozen=True, slots=True)

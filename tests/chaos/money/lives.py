@@ -15,6 +15,7 @@ from tests.chaos.money.market import BEFORE_MS, SYMBOLS, JumpyMarket
 from tests.chaos.money.parties import RealParty
 from tests.chaos.money.plan import STRATEGY, Blow, Given, Plan, Role
 from tests.chaos.money.run import START_MS, Verdict, run_plan, stage_of
+from tests.support.signals import emitted
 
 ENTRY_MS, CALM_MS = 4_000, 22_000
 SYMBOL = "SOLUSDT"
@@ -121,27 +122,18 @@ def _signal(life: Life, market: JumpyMarket) -> SignalScored:
     at_ms = START_MS + ENTRY_MS
     price = market.price(SYMBOL, at_ms)
     away = price * DISTANCE * (1 if life.direction == "long" else -1)
-    return SignalScored(
-        event_id=f"{STRATEGY}-1-{SYMBOL}-{at_ms}",
-        event_time_ms=at_ms,
+    return emitted(
+        f"{STRATEGY}-1-{SYMBOL}-{at_ms}",
+        SYMBOL,
+        price,
+        at_ms,
         strategy=STRATEGY,
-        version=1,
-        symbol=SYMBOL,
-        score=90.0,
-        threshold=70.0,
         direction="long" if life.direction == "long" else "short",
-        state="emitted",
-        reason=None,
-        sentence="Written by hand.",
-        price=price,
         atr=abs(away),
         take_profit_1=price + away,
         take_profit_2=price + away * 2,
         stop_loss=price - away,
         hold_until_ms=at_ms + 50_000,
-        contributions=(),
-        inputs={},
-        coverage={},
     )
 
 

@@ -10,6 +10,7 @@ from libs.trading.execution.config import ForeignPolicy
 from services.exchange_simulator.faults.plan import FAULT, AnyFault
 from tests.chaos.money.market import SYMBOLS, JumpyMarket
 from tests.chaos.money.people import Word, deeds_of
+from tests.support.signals import emitted
 
 Role = Literal["executor", "second", "guard"]
 BlowKind = Literal["kill", "stop", "second", "database", "broker"]
@@ -97,27 +98,20 @@ def signal_of(chance: random.Random, number: int, now_ms: int, market: JumpyMark
     distance = price * Decimal(chance.choice(("0.0015", "0.003", "0.005", "0.008")))
     # A gate's refusal is no order to anybody.
     is_refused = chance.random() < 0.05
-    return SignalScored(
-        event_id=f"{STRATEGY}-1-{symbol}-{now_ms}-{number}",
-        event_time_ms=now_ms,
+    return emitted(
+        f"{STRATEGY}-1-{symbol}-{now_ms}-{number}",
+        symbol,
+        price,
+        now_ms,
+        sign,
         strategy=STRATEGY,
-        version=1,
-        symbol=symbol,
-        score=90.0,
-        threshold=70.0,
-        direction="long" if is_long else "short",
         state="refused" if is_refused else "emitted",
         reason="cooldown" if is_refused else None,
-        sentence="Said by the chaos of this run.",
-        price=price,
         atr=distance,
         take_profit_1=price + sign * distance,
         take_profit_2=price + sign * distance * 2,
         stop_loss=price - sign * distance,
         hold_until_ms=now_ms + 50_000,
-        contributions=(),
-        inputs={},
-        coverage={},
     )
 
 

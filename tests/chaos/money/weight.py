@@ -28,6 +28,7 @@ from tests.chaos.money.processes import Process
 from tests.chaos.money.run import START_MS
 from tests.chaos.money.virtual_time import VirtualClock, run_virtually
 from tests.fakes.memory_books import MemoryBooks, MemoryDatabase
+from tests.support.signals import emitted
 
 TEN = (
     "BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "LINKUSDT", "AVAXUSDT", "LTCUSDT",
@@ -196,25 +197,4 @@ class Weighing:
     def _signal(self, symbol: str) -> SignalScored:
         now_ms = self.clock.now_ms()
         price = self.market.price(symbol, now_ms)
-        return SignalScored(
-            event_id=f"signal-{symbol}",
-            event_time_ms=now_ms,
-            strategy=STRATEGY,
-            version=1,
-            symbol=symbol,
-            score=90.0,
-            threshold=70.0,
-            direction="long",
-            state="emitted",
-            reason=None,
-            sentence="",
-            price=price,
-            atr=None,
-            take_profit_1=price * Decimal("1.05"),
-            take_profit_2=price * Decimal("1.10"),
-            stop_loss=price * Decimal("0.98"),
-            hold_until_ms=now_ms + 3_600_000,
-            contributions=(),
-            inputs={},
-            coverage={},
-        )
+        return emitted(f"signal-{symbol}", symbol, price, now_ms, strategy=STRATEGY)

@@ -31,6 +31,7 @@ from services.executor.venue_market import VenueMarket
 from tests.fakes.memory_books import MemoryBooks, MemoryDatabase
 from tests.services.exchange_simulator.running import Running, running
 from tests.services.exchange_simulator.trader import SYMBOL, Trader, trader
+from tests.support.signals import HOUR_MS, emitted
 
 ACCOUNT, STRATEGY = "main", "test_strategy"
 SYMBOLS = (SYMBOL, "ETHUSDT")
@@ -211,29 +212,11 @@ class Floor:
     def signal(self, number: int = 1, **changes: Any) -> SignalScored:
         """A long signal of now, 2% to its stop, 3% and 6% to its targets."""
         price, now_ms = changes.pop("price", None) or self.price(), self.account.clock.now_ms()
-        given: dict[str, Any] = {
-            "event_id": f"signal-{number}",
-            "event_time_ms": now_ms,
-            "strategy": STRATEGY,
-            "version": 1,
-            "symbol": SYMBOL,
-            "score": 80.0,
-            "threshold": 70.0,
-            "direction": "long",
-            "state": "emitted",
-            "reason": None,
-            "sentence": "",
-            "price": price,
-            "atr": None,
-            "take_profit_1": price * Decimal("1.03"),
-            "take_profit_2": price * Decimal("1.06"),
-            "stop_loss": price * Decimal("0.98"),
-            "hold_until_ms": now_ms + 60 * 60_000,
-            "contributions": (),
-            "inputs": {},
-            "coverage": {},
-        }
-        return SignalScored(**(given | changes))
+        symbol, at_ms = changes.pop("symbol", SYMBOL), changes.pop("event_time_ms", now_ms)
+        name = changes.pop("event_id", f"signal-{number}")
+        return emitted(
+            name, symbol, price, at_ms, **({"strategy": STRATEGY, "hold_until_ms": now_ms + HOUR_MS} | changes)
+        )
 
 
 def risk(level: RiskLevel = "normal", *, entries: bool = True, **more: Any) -> RiskStateChanged:

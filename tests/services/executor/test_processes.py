@@ -39,6 +39,7 @@ from tests.services.executor.floor import ACCOUNT, STRATEGY, risk
 from tests.services.ingest_stack import events_of
 from tests.services.processes import ServiceProcess, beside, eventually, lacking
 from tests.support.servers import Broker, Database
+from tests.support.signals import emitted
 
 PATIENCE_SECONDS = 120.0
 PARTITIONS = 4
@@ -183,28 +184,7 @@ async def trading(bootstrap: str, database_url: str, folder: Path) -> AsyncItera
 
 def signal(number: int, price: Decimal, now_ms: int) -> SignalScored:
     """A long signal of now."""
-    return SignalScored(
-        event_id=f"signal-{number}",
-        event_time_ms=now_ms,
-        strategy=STRATEGY,
-        version=1,
-        symbol=SYMBOL,
-        score=80.0,
-        threshold=70.0,
-        direction="long",
-        state="emitted",
-        reason=None,
-        sentence="",
-        price=price,
-        atr=None,
-        take_profit_1=price * Decimal("1.03"),
-        take_profit_2=price * Decimal("1.06"),
-        stop_loss=price * Decimal("0.98"),
-        hold_until_ms=now_ms + 60 * 60_000,
-        contributions=(),
-        inputs={},
-        coverage={},
-    )
+    return emitted(f"signal-{number}", SYMBOL, price, now_ms, strategy=STRATEGY)
 
 
 async def _until_entries(at: House) -> None:
