@@ -214,9 +214,8 @@ class Floor:
         price, now_ms = changes.pop("price", None) or self.price(), self.account.clock.now_ms()
         symbol, at_ms = changes.pop("symbol", SYMBOL), changes.pop("event_time_ms", now_ms)
         name = changes.pop("event_id", f"signal-{number}")
-        return emitted(
-            name, symbol, price, at_ms, **({"strategy": STRATEGY, "hold_until_ms": now_ms + HOUR_MS} | changes)
-        )
+        given: dict[str, Any] = {"strategy": STRATEGY, "hold_until_ms": now_ms + HOUR_MS}
+        return emitted(name, symbol, price, at_ms, **(given | changes))
 
 
 def risk(level: RiskLevel = "normal", *, entries: bool = True, **more: Any) -> RiskStateChanged:
