@@ -23,6 +23,10 @@ class Options:
     look_seconds: float = 0.25
     """How often a position is looked at when nothing is heard of it."""
     reconcile_seconds: float = 10.0
+    conditionals_seconds: float = 60.0
+    """How often conditional orders of all symbols are read (40 of request weight), else of those in which anything of ours or
+    theirs is known. A new order elsewhere is told by the user stream and looked for in all symbols at once; where that news was
+    lost, the list of positions names the symbol of any other kind of order at the next comparison (reference facts, 6.4)."""
     guard_silent_seconds: float = 10.0
     guard_listen_seconds: float = 3.0
     """So long after a start the guard is listened for before anything but a missing stop is sent: it may have broken by then."""

@@ -30,11 +30,8 @@ SOONEST_SECONDS = 0.5
 """Two comparisons are at least so far apart, and ever further while something goes on asking for them."""
 LONGEST_TROUBLE_SECONDS = 5.0
 """Between two attempts to compare while the venue does not answer: each costs at least a sixtieth of its limit of a minute."""
-CONDITIONALS_SECONDS = 60.0
-"""So often conditional orders of all symbols are read (40 of request weight), else of those in which anything of ours or theirs
-is known. A new order elsewhere is told by the user stream and looked for in all symbols at once; where that news was lost, the
-list of positions names the symbol of any other kind of order at the next comparison (reference facts, 6.4)."""
 TOUCHED_SECONDS = 240.0
+"""So long after a trade of a symbol has begun or ended orders of it are read each time."""
 MOST_LOOKS = 5
 """Of a person's `sync`: where others trade all the time there is always something new, and the person waits for the answer."""
 _LOGGER = get_logger("executor.reconciling")
@@ -100,8 +97,9 @@ class Reconciling:
         """Once, to the end: facts are heard by the desks, orphans are cancelled, what differs is told. Raises `VenueError`."""
         async with self._one_at_a_time:
             thorough, self._thorough = self._thorough, False
-            began, among = self.ports.clock.monotonic(), None if thorough else self._among()
-            everywhere = among is None or began - self._conditionals_at >= CONDITIONALS_SECONDS
+            began, options = self.ports.clock.monotonic(), self.permission.pages.options
+            among = None if thorough else self._among()
+            everywhere = among is None or began - self._conditionals_at >= options.conditionals_seconds
             try:
                 found = await self._view().compare(
                     self._ours, self.suspected, thorough=thorough, among=among, all_conditionals=everywhere

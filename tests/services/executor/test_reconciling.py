@@ -88,6 +88,17 @@ async def test_what_a_silent_stream_did_not_tell_is_found_once_it_is_open_again(
         await until(lambda: _is_told(one), lambda: f"{kind}: {one.executor.permission.reasons()}", 60)
 
 
+@pytest.mark.parametrize("kind", ["limit", "conditional"])
+async def test_what_an_open_stream_never_tells_is_found_by_looking(tmp_path: Path, kind: str) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor(reconcile_seconds=1.0, conditionals_seconds=2.0 if kind == "conditional" else HOUR)
+        await one.ready()
+        silence = await at.venue.fault("silent", streams=["ORDER_TRADE_UPDATE", "ALGO_UPDATE", "ACCOUNT_UPDATE"])
+        await _order_by_hand(at, kind)
+        await eventually(partial(_was_withheld, at, silence), 60, lambda: "the venue has told of it")
+        await until(lambda: _is_told(one), lambda: f"{kind}: {one.executor.permission.reasons()}", 60)
+
+
 async def _order_by_hand(at: Floor, kind: str) -> None:
     away = Decimal(await at.person.price(-2000))
     if kind == "limit":
