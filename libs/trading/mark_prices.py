@@ -55,8 +55,10 @@ class MarkTape:
 
 def joined_marks(parts: Sequence[MarkTape]) -> MarkTape:
     """Parts of one symbol, one after the other; at least one. Raises `ValueError` when times fall."""
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("time_ms", "low", "high"))
-    return MarkTape(parts[0].symbol, *columns, sum(part.plain for part in parts))
+    time_ms, low, high = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("time_ms", "low", "high")
+    )
+    return MarkTape(parts[0].symbol, time_ms, low, high, sum(part.plain for part in parts))
 
 
 @dataclass(slots=True)
@@ -68,8 +70,8 @@ class WaitingMarks:
     newest_ms: int = -1
 
     def add(self, event: MarkPriceObserved, place_ms: int) -> None:
-        """One more. It counts from its own time on, but not for what was proven when it came: `place_ms` is the symbol's watermark
-        at its place in the log, -1 before anything was proven. So a replay sees it when whoever followed the log did."""
+        """One more. It counts from its own time on, but not for what was proven when it came: `place_ms` is the symbol's
+        watermark at its place in the log, -1 before anything was proven. So a replay sees it when a follower of the log did."""
         self.newest_ms = max(self.newest_ms, event.event_time_ms, place_ms + 1)
         if event.mark_price <= 0:
             return  # a symbol that has none yet

@@ -17,7 +17,7 @@ from libs.trading.market import TradeTape
 VERSION = 3
 """Another one as soon as a column of `machine.layout` or a field here means something else; a test remembers the columns."""
 _FIRST, _SECOND = 1, 2
-"""The version before positions had columns behind their fills, and the one before stops knew of mark prices: they are read too."""
+"""The version before positions had columns behind their fills, and the one before stops knew mark prices: both are read."""
 _COLUMNS_OF_SECOND = at.BY_MARK
 _COLUMNS = (("time_ms", "<i8"), ("price", "<i8"), ("quantity", "<i8"), ("buyer_is_maker", "u1"))
 

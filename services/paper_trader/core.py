@@ -150,7 +150,7 @@ class PaperCore:
         return found
 
     def _cut_marks(self, until_ms: int, tapes: Iterable[str]) -> dict[str, MarkTape]:
-        """The mark prices before `until_ms` of the symbols of these tapes; of a symbol that is new to them only what is not over."""
+        """The mark prices before `until_ms` of these tapes' symbols; of one that is new to the accounts only what is not over."""
         found: dict[str, MarkTape] = {}
         for part in self.partitions.values():
             for symbol, waiting in part.marks.items():

@@ -46,9 +46,9 @@ class Partition:
     """The three topics of one partition number. `next_offsets`: the timeline's, the scored signals', the evaluations'.
 
     `evaluated`: each symbol's newest evaluation whose signals are all here, and its grid (ms). `intervals`: of the strategies
-    that the timeline has told of, by name; `by_mark`: those whose stops the mark price has ever triggered. `tapes`, `signals` and,
-    from the first such strategy on, `marks` wait for the accounts. `gone`: symbols that nobody follows any more, until they trade
-    again.
+    that the timeline has told of, by name; `by_mark`: those whose stops mark prices trigger, or did once. `tapes`, `signals`
+    and, from the first such strategy on, `marks` wait for the accounts. `gone`: symbols that nobody follows any more, until they
+    trade again.
     """
 
     next_offsets: list[int] = field(default_factory=lambda: [0, 0, 0])

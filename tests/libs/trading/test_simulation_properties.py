@@ -64,8 +64,8 @@ def random_tape(chance: random.Random, symbol: str) -> TradeTape:
 
 
 def random_marks(chance: random.Random, tape: TradeTape) -> MarkTape:
-    """Steps of some seconds near the tape's price, with spikes, silences, finer decimals than the tape's, and some in the millisecond
-    of a trade, a signal or a settlement."""
+    """Steps of some seconds near the tape's price, with spikes, silences, finer decimals than the tape's, and some in the
+    millisecond of a trade, a signal or a settlement."""
     now, rows = SHIFT, list[tuple[int, int, int]]()
     while (now := now + chance.choice((0, 1_000, 2_000, 2_000, 2_000, 5_000, 90_000))) < UNTIL + SHIFT:
         ms = START_MS + now
