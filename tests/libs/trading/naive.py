@@ -291,7 +291,7 @@ class Naive:
         return "trailing_stop" if trailed else "break_even_stop"
 
     def mark_price(self, ms: int, symbol: str, low: int, high: int) -> None:
-        """A step of mark prices (10**-8): its worst first, which triggers the stop, then its best, which one that trails follows."""
+        """A step of mark prices (10**-8): the worst first, which triggers the stop, then the best, which it may follow."""
         each = self.positions.get(symbol)
         if each is None or not each.fills or not each.by_mark or each.triggered is not None or ms >= each.close_due:
             return

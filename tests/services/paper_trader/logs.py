@@ -42,7 +42,7 @@ class PartitionLog:
 def strategy(
     name: str, threshold: float = 30, *, hold_minutes: int = 3, bracket: float = 0.1, **ways: object
 ) -> StrategyActivated:
-    """A strategy that looks at the basis alone, with brackets (in ATR) that the trades of these logs reach; `ways`: how they work."""
+    """A strategy that looks at the basis alone, with brackets (in ATR) that trades of these logs reach; `ways`: how they work."""
     levels = {"take_profit_1_atr": bracket, "take_profit_2_atr": 2 * bracket, "stop_loss_atr": 2 * bracket}
     definition = {
         "name": name,
