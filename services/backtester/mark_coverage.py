@@ -8,10 +8,9 @@ import numpy as np
 from libs.trading.mark_prices import STEP_MS
 from libs.trading.strategy import Strategy
 from services.backtester.coverage import Incomplete
-from services.backtester.result import InputCoverage
+from services.backtester.result import MARKS_OF_STOPS, InputCoverage
 from services.backtester.sources import Market, Span, Stored, Stretch
 
-MARKS_OF_STOPS = "mark_prices_of_stops"
 LEAST_SHARE = 0.9
 """Of the steps of a range: with fewer, stops are not what they say, and a person has to allow it."""
 
