@@ -179,7 +179,9 @@ class MarkPriceObserved(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Mark and index price and the running funding estimate of one symbol; at most one each two seconds of venue time.
 
     `basis_percent` = (mark price - index price) / index price × 100, to eight decimals; None without an index price, and in
-    records older than November 2026.
+    records older than November 2026. `lowest_mark_price`, `highest_mark_price`: of every mark price that was told since the
+    event before (this one's included, that one's not); None in records older than December 2026, and then the mark price is all
+    that is known.
     """
 
     SCHEMA: ClassVar[str] = "mark_price_observed/1"
@@ -192,6 +194,8 @@ class MarkPriceObserved(Event, frozen=True, kw_only=True, omit_defaults=True):
     funding_rate: Decimal | None
     next_funding_time_ms: int
     basis_percent: Decimal | None = None
+    lowest_mark_price: Decimal | None = None
+    highest_mark_price: Decimal | None = None
 
 
 FeedState = Literal["starting", "live", "silent", "stale", "halted", "down"]

@@ -14,6 +14,7 @@ Direction = Literal["long", "short", "none"]
 SignalState = Literal["emitted", "refused"]
 TakeProfitType = Literal["limit", "market"]
 OppositeSignal = Literal["ignore", "close"]
+WorkingType = Literal["last", "mark"]
 RefusalReason = Literal[
     "feed_not_live",
     "coverage",
@@ -116,8 +117,9 @@ class SignalScored(Event, frozen=True, kw_only=True):
     prices are in quote units; `hold_until_ms` is when the position is closed at the latest. `coverage` (0 to 1) by the names of
     windows and of the strategy's factors. `ungated_score` (0 to 100) stands only in one that a gate kept below its threshold:
     what the score would have been (docs/decisions/0009-scoring.md); `direction` and bracket are then those of that score.
-    `take_profit_type`, `on_opposite_signal` and `trailing_distance` (of a trailing stop after the first take-profit, quote
-    units) stand beside a bracket whose strategy wants them otherwise than limit, ignore and none.
+    `take_profit_type`, `on_opposite_signal`, `trailing_distance` (of a trailing stop after the first take-profit, quote units)
+    and `working_type` (the price that triggers its stops) stand beside a bracket whose strategy wants them otherwise than limit,
+    ignore, none and last.
     """
 
     SCHEMA: ClassVar[str] = "signal_scored/1"
@@ -144,3 +146,4 @@ class SignalScored(Event, frozen=True, kw_only=True):
     take_profit_type: TakeProfitType | msgspec.UnsetType = msgspec.UNSET
     on_opposite_signal: OppositeSignal | msgspec.UnsetType = msgspec.UNSET
     trailing_distance: Decimal | msgspec.UnsetType = msgspec.UNSET
+    working_type: WorkingType | msgspec.UnsetType = msgspec.UNSET

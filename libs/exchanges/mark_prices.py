@@ -23,26 +23,35 @@ def number(text: str, what: str) -> Decimal:
 
 
 class MarkPriceSampler:
-    """At most one mark price per symbol and two-second step of venue time: the first of each step."""
+    """At most one mark price per symbol and two-second step of venue time: the first of each step, with the lowest and highest of
+    all that were told since the one before."""
 
     def __init__(self) -> None:
-        self._steps: dict[str, int] = {}
+        self._newest_ms: dict[str, int] = {}
+        self._extremes: dict[str, tuple[Decimal, Decimal]] = {}
 
     def remember(self, symbol: str, event_time: int) -> None:
         """A mark price that is on the topic already."""
-        self._steps[symbol] = max(self._steps.get(symbol, -1), event_time // MARK_PRICE_MS)
+        self._newest_ms[symbol] = max(self._newest_ms.get(symbol, -1), event_time)
 
     def select(self, mark: MarkPrice) -> MarkPriceObserved | None:
         """The event, or None when this step has one. Raises `BadMessage` "bad_number" or "implausible"."""
-        step = mark.event_time // MARK_PRICE_MS
-        if step <= self._steps.get(mark.symbol, -1):
+        newest_ms = self._newest_ms.get(mark.symbol, -1)
+        if mark.event_time <= newest_ms:
             return None
-        event = _mark_price_event(mark)
-        self._steps[mark.symbol] = step
+        price = number(mark.mark_price, f"{mark.symbol} mark price")
+        # Gone also when no event comes of them: an absurd one must not spoil every later step.
+        lowest, highest = self._extremes.pop(mark.symbol, (price, price))
+        extremes = min(lowest, price), max(highest, price)
+        if mark.event_time // MARK_PRICE_MS <= newest_ms // MARK_PRICE_MS:
+            self._extremes[mark.symbol] = extremes
+            return None
+        event = _mark_price_event(mark, extremes)
+        self._newest_ms[mark.symbol] = mark.event_time
         return event
 
 
-def _mark_price_event(mark: MarkPrice) -> MarkPriceObserved:
+def _mark_price_event(mark: MarkPrice, extremes: tuple[Decimal, Decimal]) -> MarkPriceObserved:
     def optional(text: str | None, what: str) -> Decimal | None:
         return None if text is None else number(text, f"{mark.symbol} {what}")
 
@@ -57,6 +66,8 @@ def _mark_price_event(mark: MarkPrice) -> MarkPriceObserved:
         funding_rate=optional(mark.funding_rate, "funding rate"),
         next_funding_time_ms=mark.next_funding_time,
         basis_percent=basis_percent(mark),
+        lowest_mark_price=extremes[0],
+        highest_mark_price=extremes[1],
     )
     check(event)
     return event

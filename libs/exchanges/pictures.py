@@ -63,6 +63,7 @@ def algo_seen(state: AlgoState) -> AlgoSeen:
         executed=state.executed,
         updated_ms=state.updated_ms,
         reason=state.reason,
+        working_type="mark" if state.working_type == "MARK_PRICE" else "last",
     )
 
 

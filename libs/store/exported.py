@@ -58,6 +58,8 @@ INDICATORS = pa.schema(
         pa.field("raw", pa.string()),
     ]
 )
+EXTREMES = ("lowest_mark_price", "highest_mark_price")
+"""Columns of mark prices that files of before December 2026 do not have."""
 # The digits of these are the exact text too: a replay gives the inputs of its signals as they were written.
 MARK_PRICES = pa.schema(
     [
@@ -67,6 +69,7 @@ MARK_PRICES = pa.schema(
         pa.field("next_funding_time", INSTANT, nullable=False),
         pa.field("basis_percent", pa.string()),
         pa.field("effective_at", INSTANT),
+        *(pa.field(name, pa.string()) for name in EXTREMES),
     ]
 )
 FUNDING = pa.schema(

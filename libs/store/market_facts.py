@@ -20,11 +20,11 @@ _RATES = """
 WITH added AS (
   INSERT INTO rate_snapshots
   SELECT symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average,
-    funding_rate, next_funding_time, effective_at, basis_percent
+    funding_rate, next_funding_time, effective_at, basis_percent, lowest_mark_price, highest_mark_price
   FROM unnest($1::text[], $2::timestamptz[], $3::numeric[], $4::numeric[], $5::numeric[], $6::numeric[], $7::numeric[],
-      $8::timestamptz[], $9::timestamptz[], $10::numeric[])
+      $8::timestamptz[], $9::timestamptz[], $10::numeric[], $11::numeric[], $12::numeric[])
     AS new (symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,
-      next_funding_time, effective_at, basis_percent)
+      next_funding_time, effective_at, basis_percent, lowest_mark_price, highest_mark_price)
   ON CONFLICT DO NOTHING RETURNING 1)
 SELECT count(*) FROM added
 """
@@ -117,6 +117,8 @@ def _rate_row(event: MarkPriceObserved, at: int) -> tuple[object, ...]:
         instant(event.next_funding_time_ms),
         known_instant(at),
         event.basis_percent,
+        event.lowest_mark_price,
+        event.highest_mark_price,
     )
 
 

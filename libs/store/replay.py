@@ -118,6 +118,8 @@ def _rate(row: Any) -> Event:
         mark_price_average=_known(row.mark_price_average),
         funding_rate=_known(row.funding_rate),
         next_funding_time_ms=milliseconds(row.next_funding_time),
+        lowest_mark_price=_known(row.lowest_mark_price),
+        highest_mark_price=_known(row.highest_mark_price),
     )
 
 
@@ -186,7 +188,7 @@ _KINDS: dict[str, _Kind] = {
     ),
     "rate_snapshots": _Kind(
         "symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average, funding_rate,"
-        " next_funding_time",
+        " next_funding_time, lowest_mark_price, highest_mark_price",
         "event_time",
         "event_time",
         _rate,

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.kit.errors import ConfigurationError
 from libs.store.engine import explained, place
 
-NEWEST_REVISION = "0012"
+NEWEST_REVISION = "0013"
 """Of the folder of migrations; a test compares."""
 _STANDS_AT = text("SELECT version_num FROM alembic_version")
 _IS_THERE = text("SELECT to_regclass('alembic_version') IS NOT NULL")

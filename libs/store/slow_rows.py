@@ -24,7 +24,7 @@ _COLUMNS = {
     "market_indicators": 'event_id, symbol, kind, period, event_time, "values"::text AS "values", source, effective_at,'
     " available_at, availability_assumed, raw::text AS raw",
     "rate_snapshots": "symbol, event_time, mark_price, index_price, estimated_settle_price, mark_price_average,"
-    " funding_rate, next_funding_time, effective_at, basis_percent",
+    " funding_rate, next_funding_time, effective_at, basis_percent, lowest_mark_price, highest_mark_price",
     "funding_rates": "symbol, funding_time, funding_rate, interval_hours",
 }
 

@@ -193,10 +193,13 @@ rate_snapshots = Table(
     _instant("next_funding_time"),
     _instant("effective_at", nullable=True),
     _money("basis_percent", nullable=True),
+    _money("lowest_mark_price", nullable=True),
+    _money("highest_mark_price", nullable=True),
     PrimaryKeyConstraint("symbol", "event_time"),
     Index("rate_snapshots_place_idx", "symbol", "effective_at"),
     _brin("rate_snapshots", "event_time"),
-    comment="Mark and index price, the first of each two seconds. basis_percent = (mark - index) / index * 100.",
+    comment="Mark and index price, the first of each two seconds. basis_percent = (mark - index) / index * 100. Extremes: of "
+    "every mark price told since the row before, this one's included; null in rows of before December 2026.",
 )
 
 signal_indicators = Table(

@@ -12,6 +12,7 @@ from libs.trading.filters import SymbolFilters
 from libs.trading.machine import layout as at
 from libs.trading.machine.loop import advance, close_all
 from libs.trading.machine.run import Book, Market, Output, Run, Signals, Terms
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import FundingRates, MissingFunding, Part, Span, TradeTape, build_market
 from libs.trading.portfolio import PortfolioRules, new_account
 
@@ -111,12 +112,18 @@ class PreparedMarket:
 
 
 def prepare(
-    tapes: Mapping[str, TradeTape], setup: TradingSetup, span: tuple[int, int], equity_ms: int = 0
+    tapes: Mapping[str, TradeTape],
+    setup: TradingSetup,
+    span: tuple[int, int],
+    equity_ms: int = 0,
+    marks: Mapping[str, MarkTape] | None = None,
 ) -> PreparedMarket:
-    """Prepare tapes of [span[0], span[1]) (ms) for `simulate_arrays`, for setups with this one's funding and guard interval."""
+    """Prepare tapes of [span[0], span[1]) (ms) for `simulate_arrays`, for setups with this one's funding and guard interval.
+    `marks`: mark prices of that time, for signals whose stops they trigger."""
     ordered = [tape for _, tape in sorted(tapes.items())]
+    known = marks or {}
     whole = Span(*span, setup.mark_ms(equity_ms))
-    market = build_market([Part(tape) for tape in ordered], setup.used_funding, whole)
+    market = build_market([Part(tape, 0, known.get(tape.symbol)) for tape in ordered], setup.used_funding, whole)
     return PreparedMarket({tape.symbol: tape.scale for tape in ordered}, market, whole, equity_ms)
 
 

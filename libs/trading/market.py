@@ -14,6 +14,7 @@ from libs.trading.filters import DEFAULT_FUNDING_INTERVAL_MS
 from libs.trading.machine import layout as at
 from libs.trading.machine.run import Int64, Market
 from libs.trading.machine.search import build_blocks, last_before
+from libs.trading.mark_prices import MarkTape
 
 SECOND_MS = 1_000
 _MINUTE_MS = 60_000
@@ -173,10 +174,12 @@ class MissingFunding(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One symbol's trades for a slice; the first `seen` were looked at in an earlier one."""
+    """One symbol's trades for a slice; the first `seen` were looked at in an earlier one. `marks`: the slice's mark prices,
+    where a stop may need them."""
 
     tape: TradeTape
     seen: int = 0
+    marks: MarkTape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,7 @@ def build_market(parts: Sequence[Part], funding: Mapping[str, FundingRates], spa
     first_mark, marks = _marks(tapes, span)
     settlements = [_settlements(part.tape, funding.get(part.tape.symbol)) for part in parts]
     counts = [len(each[0]) for each in settlements]
+    stepped = [_steps(part) for part in parts]
     return Market(
         time_ms=time_ms,
         price=price,
@@ -218,6 +222,10 @@ def build_market(parts: Sequence[Part], funding: Mapping[str, FundingRates], spa
         funding_rate=_joined([each[1] for each in settlements]),
         funding_mark=_joined([each[2] for each in settlements]),
         funding_starts=np.cumsum([0, *counts], dtype=np.int64),
+        mark_price_ms=_joined([each[0] for each in stepped]),
+        mark_price_low=_joined([each[1] for each in stepped]),
+        mark_price_high=_joined([each[2] for each in stepped]),
+        mark_price_starts=np.cumsum([0, *(len(each[0]) for each in stepped)], dtype=np.int64),
         until_ms=span.until_ms,
     )
 
@@ -235,6 +243,14 @@ def _marks(tapes: Sequence[TradeTape], span: Span) -> tuple[int, Int64]:
     for row, tape in zip(marks, tapes, strict=True):
         last_before(_joined([tape.time_ms]), _joined([tape.price]), first, span.mark_ms, row)
     return first, marks
+
+
+def _steps(part: Part) -> tuple[Int64, Int64, Int64]:
+    """When each step of mark prices was known, and its extremes in the tape's decimals."""
+    if part.marks is None:
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing, nothing
+    return part.marks.time_ms, *part.marks.in_decimals(part.tape.price_decimals)
 
 
 def _settlements(tape: TradeTape, rates: FundingRates | None) -> tuple[Int64, Int64, Int64]:

@@ -51,8 +51,8 @@ def rescored_signals(
     return Signals(number, time_ms, places[symbol], *levels, *_ways(strategy, price, atr))
 
 
-def _ways(strategy: Strategy, price: Whole, atr: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-    """How the bracket works, by signal: the last four columns of `Signals`."""
+def _ways(strategy: Strategy, price: Whole, atr: Whole) -> tuple[Whole, Whole, Whole, Whole, Whole]:
+    """How the bracket works, by signal: the last five columns of `Signals`."""
     bracket, count = strategy.bracket, len(atr)
     trailing = np.zeros(count, np.int64)
     if bracket.trailing_atr is not None:
@@ -61,8 +61,9 @@ def _ways(strategy: Strategy, price: Whole, atr: Whole) -> tuple[Whole, Whole, W
         share = _on_tick(1_000 * distance, price) // price
         trailing = np.where((share >= LEAST_SHARE) & (share <= MOST_SHARE), share, -1)
     at_market, closes = bracket.take_profit_type == "market", bracket.on_opposite_signal == "close"
-    number = np.full(count, strategy_number(strategy.name), np.int64)
-    return trailing, np.full(count, at_market, np.int64), np.full(count, closes, np.int64), number
+    number, by_mark = strategy_number(strategy.name), bracket.working_type == "mark"
+    same = [np.full(count, value, np.int64) for value in (at_market, closes, number, by_mark)]
+    return trailing, same[0], same[1], same[2], same[3]
 
 
 def _places(opinions: Opinions, scales: Mapping[str, tuple[int, int]]) -> Whole:

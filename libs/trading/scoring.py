@@ -322,6 +322,7 @@ def signal_event(strategy: Strategy, situation: Situation, verdict: Verdict) -> 
         take_profit_type=rules.take_profit_type if exits and rules.take_profit_type != "limit" else UNSET,
         on_opposite_signal=rules.on_opposite_signal if exits and rules.on_opposite_signal != "ignore" else UNSET,
         trailing_distance=_trailing_distance(strategy, situation) if exits else UNSET,
+        working_type=rules.working_type if exits and rules.working_type != "last" else UNSET,
     )
 
 

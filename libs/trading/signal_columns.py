@@ -49,14 +49,14 @@ def _levels(
     return side, price, low, near, far, signal.hold_until_ms
 
 
-def _ways(signal: SignalScored) -> tuple[int, int, int, int]:
+def _ways(signal: SignalScored) -> tuple[int, int, int, int, int]:
     """How the bracket works: the columns of `Signals` after the levels."""
     thousandths = 0
     if isinstance(signal.trailing_distance, Decimal):
         found = trailing_of(signal.trailing_distance, signal.price)
         thousandths = -1 if found is None else int(found.callback_percent * 10)
     at_market, closes = signal.take_profit_type == "market", signal.on_opposite_signal == "close"
-    return thousandths, at_market, closes, strategy_number(signal.strategy)
+    return thousandths, at_market, closes, strategy_number(signal.strategy), signal.working_type == "mark"
 
 
 @cache

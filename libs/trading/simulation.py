@@ -24,6 +24,7 @@ from libs.trading.arrays import (
 from libs.trading.closed import EquityMarks, equity_marks, not_taken, outcome
 from libs.trading.machine import layout as at
 from libs.trading.machine.run import Book
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import FundingRates, Part, Span, TradeTape, build_market
 from libs.trading.open_positions import OpenPosition, open_position
 from libs.trading.outcome import NotTaken, Outcome
@@ -161,8 +162,15 @@ class Simulator:
             ours, filters={**setup.filters, **ours.filters}, funding={**setup.funding, **ours.funding}
         )
 
-    def advance(self, tapes: Mapping[str, TradeTape], signals: Sequence[SignalScored], until_ms: int) -> None:
-        """Go on to `until_ms`, with all trades and signals since the last call and before it.
+    def advance(
+        self,
+        tapes: Mapping[str, TradeTape],
+        signals: Sequence[SignalScored],
+        until_ms: int,
+        marks: Mapping[str, MarkTape] | None = None,
+    ) -> None:
+        """Go on to `until_ms`, with all trades and signals since the last call and before it; `marks`: so for the mark prices of
+        symbols where a signal's stop is triggered by them.
 
         Signals that were refused are passed over; those of one instant are taken by symbol and strategy. Raises `MissingFunding`;
         `ValueError` for times outside the slice, a signal of a symbol without a tape, or decimals that change.
@@ -170,7 +178,7 @@ class Simulator:
         if self._finished or until_ms < self._now_ms:
             raise ValueError("a simulation only goes forward")
         span = Span(self._now_ms, until_ms, self._setup.mark_ms(self._equity_ms))
-        parts = self._parts(tapes, span)
+        parts = self._parts(tapes, marks or {}, span)
         emitted = sorted(
             (signal for signal in signals if signal.state == "emitted"),
             key=lambda signal: (signal.event_time_ms, signal.symbol, signal.strategy, signal.version),
@@ -201,8 +209,11 @@ class Simulator:
         terms = terms_of(self._setup, scales, self._equity_ms)
         self._take(run_slice(market, terms, book, None), book)
 
-    def _parts(self, tapes: Mapping[str, TradeTape], span: Span) -> list[Part]:
-        """Each symbol's tape with what is carried before it, in order of names."""
+    def _parts(self, tapes: Mapping[str, TradeTape], marks: Mapping[str, MarkTape], span: Span) -> list[Part]:
+        """Each symbol's tape with what is carried before it, and its mark prices, in order of names."""
+        for name, steps in marks.items():
+            if len(steps) and not span.from_ms <= steps.time_ms[0] <= steps.time_ms[-1] < span.until_ms:
+                raise ValueError(f"{name}: a mark price's time is outside the slice")
         for name, tape in sorted(tapes.items()):
             if name != tape.symbol:
                 raise ValueError(f"{name}: the tape is {tape.symbol}'s")
@@ -218,7 +229,7 @@ class Simulator:
                 if coming.scale != whole.scale:
                     raise ValueError(f"{name}: the tape's decimals changed from {whole.scale} to {coming.scale}")
                 whole = whole.followed_by(coming) if len(whole) else coming
-            parts.append(Part(whole, len(symbol.tail)))
+            parts.append(Part(whole, len(symbol.tail), marks.get(name)))
         return parts
 
     def _book(self) -> Book:

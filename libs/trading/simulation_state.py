@@ -14,10 +14,11 @@ from libs.kit.errors import BadMessage
 from libs.trading.machine import layout as at
 from libs.trading.market import TradeTape
 
-VERSION = 2
+VERSION = 3
 """Another one as soon as a column of `machine.layout` or a field here means something else; a test remembers the columns."""
-_FIRST = 1
-"""The version before positions had columns behind their fills: it is read too."""
+_FIRST, _SECOND = 1, 2
+"""The version before positions had columns behind their fills, and the one before stops knew mark prices: both are read."""
+_COLUMNS_OF_SECOND = at.BY_MARK
 _COLUMNS = (("time_ms", "<i8"), ("price", "<i8"), ("quantity", "<i8"), ("buyer_is_maker", "u1"))
 
 
@@ -85,7 +86,7 @@ def load(data: bytes) -> SimulationState:
     """The state as it was. Raises `ForeignState`."""
     try:
         version = msgspec.msgpack.decode(data, type=list[Any])[0]
-        if version not in (_FIRST, VERSION):
+        if version not in (_FIRST, _SECOND, VERSION):
             raise ForeignState(f"the state of a simulation has version {version!r}, and this one reads {VERSION}")
         kept = msgspec.msgpack.decode(data, type=_Kept)
         return SimulationState(
@@ -104,7 +105,7 @@ def load(data: bytes) -> SimulationState:
 def _kept(state: SymbolState) -> _KeptSymbol:
     tail, position = state.tail, state.position.copy()
     # What a slice finds out at its beginning: places in arrays that are gone.
-    position[[at.CURSOR, at.EVENT_AT, at.EVENT_KIND]] = 0
+    position[[at.CURSOR, at.EVENT_AT, at.EVENT_KIND, at.MARK_CURSOR]] = 0
     position[at.EVENT_MS] = at.NEVER
     columns = tuple(_bytes(getattr(tail, name), kind) for name, kind in _COLUMNS)
     return _KeptSymbol(tail.symbol, tail.price_decimals, tail.quantity_decimals, columns, _bytes(position))
@@ -119,13 +120,17 @@ def _symbol(kept: _KeptSymbol, version: int) -> SymbolState:
         for column, (_, kind), own in zip(kept.columns, _COLUMNS, native, strict=True)
     ]
     tail = TradeTape(kept.symbol, kept.price_decimals, kept.quantity_decimals, *columns)
-    position = _lengthened(kept.position) if version == _FIRST else _row(kept.position, at.POSITION_COLUMNS)
-    return SymbolState(tail, position)
+    return SymbolState(tail, _position(kept.position, version))
 
 
-def _lengthened(data: bytes) -> NDArray[np.int64]:
-    """A position of the first version: its stop neither trails nor did anything of it work otherwise than it does by default."""
+def _position(data: bytes, version: int) -> NDArray[np.int64]:
+    """A position of any version that is read: what its columns do not tell works as it does by default."""
+    if version == VERSION:
+        return _row(data, at.POSITION_COLUMNS)
     row = np.zeros(at.POSITION_COLUMNS, np.int64)
+    if version == _SECOND:
+        row[:_COLUMNS_OF_SECOND] = _row(data, _COLUMNS_OF_SECOND)
+        return row
     row[: at.FILLS_END] = _row(data, at.FILLS_END)
     if row[at.STATE] == at.CLOSING:
         row[at.TRIGGERED] = row[at.CLOSE_WHY]

@@ -3,10 +3,10 @@
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from libs.contracts.signals import OppositeSignal, TakeProfitType
+from libs.contracts.signals import OppositeSignal, TakeProfitType, WorkingType
 from libs.kit.errors import ConfigurationError
 from libs.kit.wording import what_is_wrong
 from libs.trading.factors import all_factors
@@ -70,16 +70,10 @@ class Bracket(_Part):
     on_opposite_signal: OppositeSignal = Field(
         default="ignore", description="What a signal does to a position that the strategy holds the other way."
     )
-    working_type: Literal["last"] = Field(
-        default="last", description="The price that triggers stops: the last trade's. Tapes have no mark prices."
+    working_type: WorkingType = Field(
+        default="last",
+        description="The price that triggers stops: the last trade's, or the venue's mark price, of which archives have none.",
     )
-
-    @field_validator("working_type", mode="before")
-    @classmethod
-    def _testable(cls, value: object) -> object:
-        if value == "mark":
-            raise ValueError("mark is not offered: tapes have no mark prices, so that no backtest could try it")
-        return value
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -26,7 +26,7 @@ from services.backtester.sweep.points import grid_size
 from services.backtester.sweep.request import SweepPlan, read_plan
 from services.backtester.sweep.screens import print_sweep, print_walk
 from services.backtester.sweep.search import Search
-from services.backtester.sweep.space import Space, on_finest_grid, read_space
+from services.backtester.sweep.space import Space, on_finest_grid, read_space, with_marks
 from services.backtester.sweep.summary import summarise, write_summary
 from services.backtester.sweep.trial import Arena
 from services.backtester.sweep.walk_forward import WalkForwardRun, windows
@@ -125,7 +125,7 @@ def _asked(values: Values) -> tuple[SweepPlan, BacktestRequest, Strategy, Space]
     plan = read_plan(planned, request)
     strategy = read_strategy_files(request.strategies)[0][0]
     space = read_space(plan.space, strategy)
-    return plan, request, on_finest_grid(strategy, space), space
+    return plan, request, with_marks(on_finest_grid(strategy, space), space), space
 
 
 async def _collected(request: BacktestRequest, strategy: Strategy, shown: Shown) -> SweepData:

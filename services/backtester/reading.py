@@ -6,11 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from libs.contracts.market import Hole
+from libs.contracts.market import Hole, MarkPriceObserved
 from libs.contracts.timeline import PlacedEvent, PlacedHole
 from libs.indicators.log import TradeRows, joined_rows
 from libs.indicators.settings import KernelSettings
 from libs.trading.engine.columns import ColumnEngine, due_holes
+from libs.trading.mark_prices import MarkTape, WaitingMarks
 from services.backtester.result import View
 from services.backtester.sources import Reader, Settlement, Span, Stored, Stretch, Tables
 from services.backtester.sources.merging import by_place, each
@@ -38,11 +39,15 @@ class SymbolReader:
     _finds_holes: bool = False
     _newest: tuple[int, int] | None = None
     _ended: bool = False
+    _marks: WaitingMarks | None = None
 
     def __post_init__(self) -> None:
         self._engine = ColumnEngine(self.settings, self.symbol, self.every)
         self._pages = self.source.trades(self.symbol, self.span)
         self._events = by_place([each(self.strategies), self.source.events(self.symbol, self.span)])
+
+    def keep_mark_prices(self) -> None:
+        self._marks = WaitingMarks(self.symbol)
 
     async def begin(self) -> None:
         """Ask for the holes and the first event, before the first stretch."""
@@ -59,6 +64,7 @@ class SymbolReader:
             placed.append(self._next_event)
             self._next_event = await anext(self._events, None)
         self._engine.place(placed)
+        marks = None if self._marks is None else _known_marks(self._marks, placed, until_ms)
         if not self._parts:
             return [Stretch(self.symbol, None, [], [])]
         rows = self._take(until_ms)
@@ -66,7 +72,7 @@ class SymbolReader:
         due = due_holes(self._holes, following, until_ms)
         holes, self._holes = self._holes[:due], self._holes[due:]
         found = self._engine.advance(rows, holes, until_ms)
-        return [Stretch(self.symbol, rows, found.evaluations, found.columns)]
+        return [Stretch(self.symbol, rows, found.evaluations, found.columns, marks)]
 
     async def close(self) -> None:
         """End the questions that were not read to their end."""
@@ -110,6 +116,10 @@ class TableMarket:
     def view(self) -> View:
         return self.tables.view
 
+    @property
+    def has_mark_prices(self) -> bool:
+        return self.tables.has_mark_prices
+
     async def symbols(self) -> list[str]:
         return await self.tables.symbols()
 
@@ -127,6 +137,14 @@ class TableMarket:
 
     async def funding(self, symbol: str, span: Span) -> Sequence[Settlement]:
         return await self.tables.funding(symbol, span)
+
+
+def _known_marks(waiting: WaitingMarks, placed: Sequence[PlacedEvent], until_ms: int) -> MarkTape:
+    """The mark prices that count before `until_ms`, with those that have just been read."""
+    for item in placed:
+        if isinstance(item.event, MarkPriceObserved):
+            waiting.add(item.event, item.effective_at_ms)
+    return waiting.take(until_ms)
 
 
 def _missing(before: tuple[int, int] | None, page: TradeRows) -> list[PlacedHole]:

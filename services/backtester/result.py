@@ -16,6 +16,8 @@ TRADES = "trades"
 """The name under which coverage says how many of a symbol's trades are there."""
 WARM_UP = "trades of the warm-up"
 """The same of the time before the range; stated only where something is missing."""
+MARKS_OF_STOPS = "mark prices of stops"
+"""The same of mark prices; stated only where they trigger stops."""
 
 
 class InputCoverage(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,7 +105,8 @@ class Run:
             simulator.add_symbols(setup)
             self._joined |= set(coming)
         self._draw(step.parts)
-        simulator.advance(tapes, self._due(step.until_ms), step.until_ms)
+        marks = {part.symbol: part.marks for part in step.parts if part.marks is not None}
+        simulator.advance(tapes, self._due(step.until_ms), step.until_ms, marks)
 
     def _hold_back(self, parts: Sequence[Stretch]) -> None:
         start_ms, end_ms = self.request.start_ms, self.request.end_ms

@@ -18,6 +18,7 @@ from libs.kit.tasks import run_all
 from libs.trading.strategy import Strategy
 from services.backtester.account import assumptions
 from services.backtester.coverage import CoverageCounter, check_trades, lacking_warm_up
+from services.backtester.mark_coverage import MarkCounter
 from services.backtester.reading import stretches
 from services.backtester.request import BacktestRequest
 from services.backtester.result import InputCoverage, RunFacts
@@ -52,15 +53,18 @@ class Walk:
     strategies: Sequence[Strategy]
     trades_read: int = 0
     _counter: CoverageCounter = field(init=False)
+    _marks: MarkCounter = field(init=False)
     _stored: dict[str, Stored] = field(default_factory=dict)
     _warm_up: tuple[InputCoverage, ...] = ()
 
     def __post_init__(self) -> None:
         self._counter = CoverageCounter(self.strategies)
+        self._marks = MarkCounter(self.strategies, Span(self.request.start_ms, self.request.end_ms))
 
     async def look(self) -> None:
         """Ask what is stored. Raises `Incomplete` for what a person has to decide."""
         request = self.request
+        self._marks.check(self.source)
         self.progress.phase("looking at what is stored")
         span = Span(request.start_ms, request.end_ms)
         self._stored = await check_trades(self.source, self.symbols, span, allow_gaps=request.allow_gaps)
@@ -83,6 +87,8 @@ class Walk:
             for reader in readers:
                 closing.push_async_callback(reader.close)
             for reader in readers:
+                if self._marks.wanted:
+                    reader.keep_mark_prices()
                 await reader.begin()
             yield self._stepped(readers, span)
         self.trades_read = sum(reader.trades_read for reader in readers)
@@ -96,6 +102,7 @@ class Walk:
             yield Step(until_ms, parts)
 
     def _count(self, parts: Sequence[Stretch]) -> None:
+        self._marks.add(parts)
         bounds = [self.request.start_ms, self.request.end_ms]
         for part in parts:
             for columns in part.columns:
@@ -106,7 +113,8 @@ class Walk:
         """What the range had of what the strategies need. Raises `Incomplete` for an input without which they refuse all."""
         if not self.request.allow_gaps:
             self._counter.require(self.source.description)
-        return (*self._counter.rows(self._stored), *self._warm_up)
+        self._marks.require(self._stored, self.source.description, allow_gaps=self.request.allow_gaps)
+        return (*self._counter.rows(self._stored), *self._marks.rows(self._stored), *self._warm_up)
 
     def facts(
         self, strategies: Sequence[tuple[str, int, str]], symbols: Sequence[str], assumed: Sequence[str]

@@ -194,6 +194,8 @@ def _rate(row: dict[str, Any]) -> "TimedEvent":
         "mark_price_average",
         "funding_rate",
         "basis_percent",
+        "lowest_mark_price",
+        "highest_mark_price",
     )
     event = MarkPriceObserved(
         event_id=digest("mark_price", symbol, at),

@@ -144,6 +144,8 @@ def _bracket(signal: SignalScored) -> Text:
         parts.append(f"after take profit 1 the stop trails {number(signal.trailing_distance)} behind")
     if signal.take_profit_type == "market":
         parts.append("take profits at market")
+    if signal.working_type == "mark":
+        parts.append("stops triggered by the mark price")
     if signal.on_opposite_signal == "close":
         parts.append("closed by an opposite signal")
     if signal.hold_until_ms is not None:

@@ -109,6 +109,7 @@ class Sender:
             order.client_id,
             quantity=order.quantity,
             reduce_only=order.reduce_only and order.quantity is not None,
+            working_type="MARK_PRICE" if order.working_type == "mark" else "CONTRACT_PRICE",
         )
         if order.callback_percent is None:
             conditional = replace(conditional, trigger_price=order.trigger)

@@ -8,6 +8,7 @@ from libs.trading.arrays import EQUITY_MS, TradingSetup
 from libs.trading.closed import EquityMarks
 from libs.trading.costs import Costs
 from libs.trading.filters import MOST_SCALE, SymbolFilters, assumed_filters
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import FundingRates, TradeTape
 from libs.trading.open_positions import OpenPosition
 from libs.trading.outcome import NotTaken, Outcome
@@ -49,12 +50,15 @@ class AccountMove:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Trades of every symbol that has had any, signals by strategy, and settlements that have become known."""
+    """Trades of every symbol that has had any, signals by strategy, and settlements that have become known; `marks`: the mark
+    prices of symbols for the strategies `by_mark`, whose stops they trigger."""
 
     until_ms: int
     tapes: Mapping[str, TradeTape]
     signals: Mapping[str, Sequence[SignalScored]]
     funding: Sequence[FundingRates]
+    marks: Mapping[str, MarkTape] = field(default_factory=dict)
+    by_mark: frozenset[str] = frozenset()
 
 
 class Accounts:
@@ -103,7 +107,8 @@ class Accounts:
     def _move(self, strategy: str, account: Simulator, coming: Slice) -> AccountMove:
         signals = coming.signals.get(strategy, ())
         before = account.positions
-        account.advance(coming.tapes, signals, coming.until_ms)
+        marks = coming.marks if strategy in coming.by_mark else None
+        account.advance(coming.tapes, signals, coming.until_ms, marks)
         found = account.drain()
         return AccountMove(
             strategy=strategy,

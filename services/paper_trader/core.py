@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from libs.contracts.signals import SignalScored
 from libs.streaming.records import Record
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import FundingRates, TradeTape
 from services.paper_trader.accounts import AccountMove, Accounts, PaperTerms, Slice
 from services.paper_trader.partition import NOTHING_KNOWN, Noticed, Partition
@@ -105,8 +106,10 @@ class PaperCore:
                 self.accounts.add(strategy)
         self._pass_settlements(until_ms)
         tapes = self._cut_tapes(until_ms)
-        signals = self._cut_signals(until_ms)
-        moves = self.accounts.advance(Slice(until_ms, tapes, signals, self._funding(tapes)))
+        marks = self._cut_marks(until_ms, tapes)
+        by_mark = frozenset(name for part in self.partitions.values() for name in part.by_mark)
+        coming = Slice(until_ms, tapes, self._cut_signals(until_ms), self._funding(tapes), marks, by_mark)
+        moves = self.accounts.advance(coming)
         move = Move(self.now_ms, until_ms, moves)
         self.now_ms = until_ms
         return move
@@ -144,6 +147,16 @@ class PaperCore:
                 self.noticed.count("trades_too_late", begin)
                 found[symbol] = whole.select(begin, end)
                 part.tapes[symbol] = [whole.end_from(end)]
+        return found
+
+    def _cut_marks(self, until_ms: int, tapes: Iterable[str]) -> dict[str, MarkTape]:
+        """The mark prices before `until_ms` of these tapes' symbols; of one that is new to the accounts only what is not over."""
+        found: dict[str, MarkTape] = {}
+        for part in self.partitions.values():
+            for symbol, waiting in part.marks.items():
+                steps = waiting.take(until_ms)
+                if symbol in tapes:
+                    found[symbol] = steps.between(self.now_ms, until_ms)
         return found
 
     def _scale(self, symbol: str, waiting: Sequence[TradeTape]) -> tuple[int, int] | None:

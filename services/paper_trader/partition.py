@@ -21,6 +21,7 @@ from libs.kit.errors import BadMessage
 from libs.streaming.records import Record
 from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks
 from libs.trading.inputs import TRADE_FEED
+from libs.trading.mark_prices import WaitingMarks
 from libs.trading.market import TradeTape
 from libs.trading.strategy import StrategyInvalid, read_strategy
 from services.paper_trader.settlements import Settlements
@@ -45,8 +46,9 @@ class Partition:
     """The three topics of one partition number. `next_offsets`: the timeline's, the scored signals', the evaluations'.
 
     `evaluated`: each symbol's newest evaluation whose signals are all here, and its grid (ms). `intervals`: of the strategies
-    that the timeline has told of, by name. `tapes` and `signals` wait for the accounts. `gone`: symbols that nobody follows
-    any more, until they trade again.
+    that the timeline has told of, by name; `by_mark`: those whose stops mark prices trigger, or did once. `tapes`, `signals`
+    and, from the first such strategy on, `marks` wait for the accounts. `gone`: symbols that nobody follows any more, until they
+    trade again.
     """
 
     next_offsets: list[int] = field(default_factory=lambda: [0, 0, 0])
@@ -58,6 +60,8 @@ class Partition:
     tapes: dict[str, list[TradeTape]] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     signals: dict[str, SignalScored] = field(default_factory=dict)
+    by_mark: set[str] = field(default_factory=set)
+    marks: dict[str, WaitingMarks] = field(default_factory=dict)
 
     def take_timeline(self, records: Sequence[Record], noticed: Noticed) -> None:
         """Records in log order; those that were taken before are skipped, those that cannot be read are others' to report."""
@@ -127,6 +131,9 @@ class Partition:
                 self._settle(part.symbol, noticed)
         elif isinstance(event, MarketIndicatorObserved | MarkPriceObserved):
             self._take_funding(event, noticed)
+            if self.by_mark and isinstance(event, MarkPriceObserved):
+                waiting = self.marks.setdefault(event.symbol, WaitingMarks(event.symbol))
+                waiting.add(event, self.watermarks.of(event.symbol))
         elif isinstance(event, StrategyActivated):
             self.take_strategy(event, noticed)
         elif isinstance(event, FeedStatusChanged) and event.feed == TRADE_FEED and event.detail == NO_LONGER_FOLLOWED:
@@ -135,9 +142,14 @@ class Partition:
     def take_strategy(self, event: StrategyActivated, noticed: Noticed) -> None:
         """A configuration of the timeline, or one whose copy retention has deleted there."""
         try:
-            self.intervals[event.strategy] = read_strategy(bytes(event.definition), event.strategy).interval_ms
+            strategy = read_strategy(bytes(event.definition), event.strategy)
         except StrategyInvalid:
             noticed.count("unreadable")
+            return
+        self.intervals[event.strategy] = strategy.interval_ms
+        if strategy.bracket.working_type == "mark":
+            # It stays here when it changes: what it holds is still to be stopped as it was meant.
+            self.by_mark.add(event.strategy)
 
     def _settlements(self, symbol: str) -> Settlements | None:
         """The symbol's settlements, None before anything is proven of it: the first one that counts comes after that."""

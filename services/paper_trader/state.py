@@ -13,6 +13,7 @@ from libs.contracts.signals import SignalScored
 from libs.contracts.timeline import TimelineGate
 from libs.kit.errors import BadMessage
 from libs.streaming.timeline import TimelineCursor, Watermarks
+from libs.trading.mark_prices import Step, WaitingMarks
 from libs.trading.market import TradeTape
 from libs.trading.simulation_state import ForeignState
 from services.paper_trader.accounts import Accounts, PaperTerms
@@ -41,6 +42,12 @@ class _Settlements(msgspec.Struct, frozen=True, array_like=True):
     estimate: tuple[Decimal, Decimal | None]
 
 
+class _Marks(msgspec.Struct, frozen=True, array_like=True):
+    symbol: str
+    newest_ms: int
+    steps: list[Step]
+
+
 class _Partition(msgspec.Struct, frozen=True, array_like=True):
     number: int
     next_offsets: list[int]
@@ -55,6 +62,8 @@ class _Partition(msgspec.Struct, frozen=True, array_like=True):
     tapes: list[_Tape]
     signals: list[bytes]
     gone: list[str] = []
+    by_mark: list[str] = []
+    marks: list[_Marks] = []
 
 
 class _State(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +120,8 @@ def _kept(number: int, part: Partition) -> _Partition:
         [tape for symbol in sorted(part.tapes) for tape in _kept_tapes(part.tapes[symbol])],
         [encode_value(signal) for _, signal in sorted(part.signals.items())],
         sorted(part.gone),
+        sorted(part.by_mark),
+        [_Marks(symbol, each.newest_ms, each.steps) for symbol, each in sorted(part.marks.items())],
     )
 
 
@@ -134,6 +145,8 @@ def _partition(kept: _Partition) -> Partition:
         tapes=tapes,
         gone=set(kept.gone),
         signals={signal.event_id: signal for signal in signals},
+        by_mark=set(kept.by_mark),
+        marks={each.symbol: WaitingMarks(each.symbol, list(each.steps), each.newest_ms) for each in kept.marks},
     )
 
 

@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import psutil
 from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.local.jars import ensure_jars
@@ -108,9 +110,14 @@ class Database:
             self._process.stop()
 
     def kill(self) -> None:
-        """SIGKILL to all of its processes."""
+        """SIGKILL to all of its processes: each is in a group of its own, and one that lives on keeps the next start out."""
         assert self._process is not None, "not started"
+        everyone = psutil.Process(self._process.pid).children(recursive=True)
         self._process.kill()
+        for each in everyone:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        psutil.wait_procs(everyone, START_SECONDS)
 
     def create_database(self, template: str | None = None) -> str:
         """A new database, empty or a copy of another one that nobody is connected to, by its URL; returns its SQLAlchemy URL,

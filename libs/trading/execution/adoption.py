@@ -5,7 +5,17 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from libs.trading.execution.client_ids import SIGNAL_LETTERS, letters_of
 from libs.trading.execution.config import LiveConfig
-from libs.trading.execution.document import Bracket, Direction, Fill, OurOrder, Rules, StateChange, Times, Trade
+from libs.trading.execution.document import (
+    Bracket,
+    Direction,
+    Fill,
+    OurOrder,
+    Rules,
+    StateChange,
+    Times,
+    Trade,
+    WorkingType,
+)
 from libs.trading.execution.exposure import OPENING
 from libs.trading.execution.venue_facts import OpenConditional, PositionHeld, VenuePicture
 
@@ -55,7 +65,8 @@ def adopted_trade(adoption: Adoption, account: tuple[str, str, str], rules: Rule
     """The document of what is taken over; `account`: its name, and the letters of account and installation.
 
     Its one entry fill is what the venue says of the position: the average price, without a fee. Its profit counts from there, and
-    1 R is what the stop would lose of it. The stop is rounded towards the market, so that it loses no more.
+    1 R is what the stop would lose of it. The stop is rounded towards the market, so that it loses no more. What triggers a stop
+    that is there already triggers those after it too.
     """
     name, account_letters, installation_letters = account
     trade_id = f"adopted-{name}-{adoption.symbol}-{adoption.seen_ms}"
@@ -65,6 +76,7 @@ def adopted_trade(adoption: Adoption, account: tuple[str, str, str], rules: Rule
     hold_until_ms = adoption.seen_ms + config.hold_minutes * 60_000
     lost = (adoption.entry_price - stop) * (1 if is_long else -1) * adoption.quantity
     risk = max(lost, config.risk_of(adoption.symbol)) if lost <= 0 else lost
+    price: WorkingType = "last" if adoption.existing is None else adoption.existing.seen.working_type
     return Trade(
         trade_id=trade_id,
         account=name,
@@ -75,7 +87,9 @@ def adopted_trade(adoption: Adoption, account: tuple[str, str, str], rules: Rule
         signal_letters=letters_of(trade_id, SIGNAL_LETTERS),
         account_letters=account_letters,
         installation_letters=installation_letters,
-        bracket=Bracket(stop=stop, take_profit_1=None, take_profit_2=None, hold_until_ms=hold_until_ms),
+        bracket=Bracket(
+            stop=stop, take_profit_1=None, take_profit_2=None, hold_until_ms=hold_until_ms, working_type=price
+        ),
         rules=rules,
         quantity=adoption.quantity,
         risk=risk,
@@ -99,6 +113,7 @@ def _orders(adoption: Adoption) -> tuple[OurOrder, ...]:
         quantity=None,
         status="new",
         trigger=seen.trigger,
+        working_type=seen.working_type,
         venue_id=seen.algo_id,
         intended_ms=seen.updated_ms,
         updated_ms=seen.updated_ms,

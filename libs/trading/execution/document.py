@@ -21,6 +21,7 @@ FINAL_STATES: frozenset[TradeState] = frozenset(("closed", "refused", "not_enter
 FINAL_ORDERS: frozenset[OrderStatus] = frozenset(("filled", "canceled", "rejected", "expired"))
 FillBy = Literal["executor", "guard", "direct", "liquidation", "adl", "settlement", "person", "stranger"]
 TakeProfitType = Literal["limit", "market"]
+WorkingType = Literal["last", "mark"]
 ZERO = Decimal(0)
 
 
@@ -34,7 +35,7 @@ class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     was signed for it, so that from then on "not found" is final; 0 while it has certainly not been carried out. `attempts`: how
     often it was sent; `asked`: how often the venue has not found it, or been asked how it goes on, since the last answer.
     `wish_id`: of the close wish that a close is for. `triggered_ms`: when a conditional was known to wait no longer; from then on
-    its order is followed.
+    its order is followed. `working_type`: the price that triggers a conditional one, the last trade's or the venue's mark price.
     """
 
     client_id: str
@@ -46,6 +47,7 @@ class OurOrder(msgspec.Struct, frozen=True, kw_only=True):
     trigger: Decimal | None = None
     price: Decimal | None = None
     callback_percent: Decimal | None = None
+    working_type: WorkingType = "last"
     reduce_only: bool = False
     executed: Decimal = ZERO
     venue_id: int | None = None
@@ -99,13 +101,15 @@ class StateChange(msgspec.Struct, frozen=True):
 
 
 class Bracket(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the trade is to be left. A person's `move-stop` replaces `stop`; R stays what it was."""
+    """Where the trade is to be left. A person's `move-stop` replaces `stop`; R stays what it was. `working_type`: the price that
+    triggers its stops."""
 
     stop: Decimal
     take_profit_1: Decimal | None
     take_profit_2: Decimal | None
     hold_until_ms: int
     take_profit_type: TakeProfitType = "limit"
+    working_type: WorkingType = "last"
 
 
 class Trailing(msgspec.Struct, frozen=True, kw_only=True):

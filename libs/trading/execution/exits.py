@@ -239,9 +239,11 @@ def _exit_order(position: Position, exit_: Exit) -> OurOrder | None:
     before = position.of(exit_.leg)
     if order is None or (exit_.kind == "trailing" and _failures(before) >= GIVEN_UP_AFTER):
         return None
+    bracket = position.trade.bracket
+    if exit_.kind != "take_profit" and bracket is not None:
+        order = replace(order, working_type=bracket.working_type)
     if exit_.kind == "trailing":
         return replace(order, callback_percent=exit_.callback_percent)
-    bracket = position.trade.bracket
     passed = any(one.reason == TRIGGERS_AT_ONCE for one in before)
     at_limit = exit_.kind == "take_profit" and (passed or bracket is None or bracket.take_profit_type == "limit")
     return replace(order, price=exit_.trigger) if at_limit else replace(order, trigger=exit_.trigger)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from libs.contracts.trading import OrderStatus
-from libs.trading.execution.document import CloseWish, FillBy, OurOrder, Side
+from libs.trading.execution.document import CloseWish, FillBy, OurOrder, Side, WorkingType
 
 AlgoStatus = Literal["waiting", "triggered", "finished", "canceled", "expired", "rejected"]
 """`triggered`: an order was or is being made of it; `finished`: that order has ended, filled or not."""
@@ -74,7 +74,7 @@ class OrderSeen:
 @dataclass(frozen=True, slots=True)
 class AlgoSeen:
     """A conditional order as the venue told it. `order_id`: of the order that it became, None before; `executed`: what that one
-    has filled, None where it is not told. `quantity` 0 where it closes the whole position."""
+    has filled, None where it is not told. `quantity` 0 where it closes the whole position. `working_type`: what triggers it."""
 
     client_id: str
     algo_id: int
@@ -88,6 +88,7 @@ class AlgoSeen:
     executed: Decimal | None = None
     updated_ms: int = 0
     reason: str = ""
+    working_type: WorkingType = "last"
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,7 @@ def _taken_over(one: Rests, trade: Trade) -> Iterable[Fact]:
         status="new",
         trigger=seen.trigger if isinstance(seen, AlgoSeen) else None,
         price=None if isinstance(seen, AlgoSeen) else seen.price,
+        working_type=seen.working_type if isinstance(seen, AlgoSeen) else "last",
         reduce_only=seen.reduce_only,
         venue_id=seen.algo_id if isinstance(seen, AlgoSeen) else seen.order_id,
         order_id=seen.order_id if waits else None,

@@ -16,6 +16,7 @@ from libs.trading.execution.document import (
     TakeProfitType,
     Times,
     Trade,
+    WorkingType,
 )
 
 RefusalReason = Literal[
@@ -151,12 +152,14 @@ def bracket_of(signal: SignalScored, hold_until_ms: int) -> Bracket | None:
         return None
     until = hold_until_ms if signal.hold_until_ms is None else min(signal.hold_until_ms, hold_until_ms)
     kind: TakeProfitType = "market" if signal.take_profit_type == "market" else "limit"
+    price: WorkingType = "mark" if signal.working_type == "mark" else "last"
     return Bracket(
         stop=signal.stop_loss,
         take_profit_1=signal.take_profit_1,
         take_profit_2=signal.take_profit_2,
         hold_until_ms=until,
         take_profit_type=kind,
+        working_type=price,
     )
 
 

@@ -3,7 +3,7 @@
 from libs.indicators.kernel.compiler import Whole, compiled
 from libs.trading.machine import layout as at
 from libs.trading.machine.charges import share_of, slippage
-from libs.trading.machine.lifecycle import amount_of, break_even_price, follow, reach_first_target
+from libs.trading.machine.lifecycle import amount_of, break_even_price, follow, follow_trade, reach_first_target
 from libs.trading.machine.risk import realise
 from libs.trading.machine.run import Int64, Run
 from libs.trading.machine.search import extent, lower_bound
@@ -41,8 +41,27 @@ def see(run: Run, symbol: Whole, until: Whole) -> None:
         low, high, _ = extent(run.market, begin, until)
         position[at.LOW] = min(position[at.LOW], low)
         position[at.HIGH] = max(position[at.HIGH], high)
-        follow(position, high if position[at.SIDE] > 0 else low)
+        follow_trade(position, high if position[at.SIDE] > 0 else low)
         position[at.CURSOR] = until
+
+
+@compiled
+def see_marks(run: Run, symbol: Whole, until: Whole) -> None:
+    """Let a stop that follows the mark price take the steps that were not looked at yet, up to but without `until`."""
+    position, market = run.book.positions[symbol], run.market
+    if position[at.BY_MARK] == 0:
+        return
+    side = position[at.SIDE]
+    for step in range(position[at.MARK_CURSOR], until):
+        follow(position, market.mark_price_high[step] if side > 0 else market.mark_price_low[step])
+    position[at.MARK_CURSOR] = max(position[at.MARK_CURSOR], until)
+
+
+@compiled
+def marks_until(run: Run, symbol: Whole, ms: Whole) -> Whole:
+    """The first step of the symbol's mark prices that is known at or after `ms`."""
+    starts = run.market.mark_price_starts
+    return lower_bound(run.market.mark_price_ms, starts[symbol], starts[symbol + 1], ms)
 
 
 @compiled
@@ -86,6 +105,7 @@ def enter(run: Run, symbol: Whole, trade: Whole) -> None:
     position[at.STATE] = at.OPEN
     position[at.LEFT] = quantity
     position[at.LOW] = position[at.HIGH] = price
+    position[at.MARK_CURSOR] = marks_until(run, symbol, ms + 1)
     starts = run.market.funding_starts
     # Whoever enters in the millisecond of a settlement was not there before it.
     coming = lower_bound(run.market.funding_ms, starts[symbol], starts[symbol + 1], ms + 1)
@@ -116,7 +136,9 @@ def price_of_exit(run: Run, symbol: Whole, trade: Whole, why: Whole) -> tuple[Wh
         if position[at.TAKE_MARKET] == 0:
             return level, 0
     price = run.market.price[trade]
-    if costs[at.GAPS] == 0 and (takes_profit(why) or stops(why)):
+    # The level of a stop that the mark price triggers is no price of the tape's market.
+    at_level = takes_profit(why) or (stops(why) and position[at.BY_MARK] == 0)
+    if costs[at.GAPS] == 0 and at_level:
         price = level
     return price, slippage(run.market, run.terms, symbol, trade, amount_of(position, why))
 

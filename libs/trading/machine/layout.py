@@ -19,8 +19,9 @@ BLOCK = 512
 
 # What a position is.
 FREE, ORDERED, OPEN, CLOSING = range(4)
-# What comes next, in the order of what happens in the same millisecond: marks are looked at before all of them.
-SETTLEMENT, DECISION, TRADE = range(3)
+# What comes next, in the order of what happens in the same millisecond: marks are looked at before all of them. TOUCH: the
+# mark price has reached the stop of a position whose stop it triggers.
+SETTLEMENT, DECISION, TOUCH, TRADE = range(4)
 
 # Why a fill happened, in the order of `libs.trading.outcome.FillReason`; NOTHING is no fill.
 (
@@ -89,12 +90,14 @@ FILLS_END = FIRST_FILL + MOST_FILLS * FILL_COLUMNS
 # More of a position, behind the fills, where a kept state of before can be made longer.
 (
     TRIGGERED,  # CLOSING: why the order at the venue that was triggered fills
-    BEST,  # the best price since the first take-profit (tape price)
+    BEST,  # the best price since the first take-profit (tape price); by mark, break-even until a step was better
     TRAILING,  # how far behind it the stop follows then, in thousandths of it; 0: it stays
     TAKE_MARKET,  # 1: take-profits are market orders, triggered by a touch
     STRATEGY,  # whose it is (`signal_columns.strategy_number`)
+    BY_MARK,  # 1: the mark price triggers its stops, and moves the one that follows; 0: trades do
+    MARK_CURSOR,  # index of the first step of mark prices that was not looked at
     POSITION_COLUMNS,
-) = range(FILLS_END, FILLS_END + 6)
+) = range(FILLS_END, FILLS_END + 8)
 
 # An account.
 (

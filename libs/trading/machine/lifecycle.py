@@ -3,7 +3,8 @@
 A take-profit is a resting limit order: it is filled, at its price, by the first trade *through* it. A trade at its price may
 have been the turn of the orders that stood there before ours; a trade beyond it proves that everything there was taken.
 A stop is a market order that the venue triggers by a trade at or beyond it, so it meets the price that was there; so is a
-take-profit where the strategy wants it at market. After the first target the stop may follow the best price since.
+take-profit where the strategy wants it at market. After the first target the stop may follow the best price since. Where the
+mark price triggers the stop, trades do not: what the mark price does is asked for beside them (`loop.find_next`).
 """
 
 from libs.indicators.kernel.compiler import Whole, compiled, entry
@@ -23,7 +24,7 @@ def action(position: Int64, time_ms: Whole, price: Whole) -> Whole:
     if time_ms >= position[at.CLOSE_DUE]:
         return position[at.CLOSE_WHY]
     side, reduced = position[at.SIDE], position[at.REDUCED]
-    if side * (price - position[at.STOP]) <= 0:
+    if position[at.BY_MARK] == 0 and side * (price - position[at.STOP]) <= 0:
         return stop_name(position)
     if side * (price - position[at.TARGET_2 if reduced else at.TARGET_1]) > -position[at.TAKE_MARKET]:
         return at.TAKE_PROFIT_2 if reduced else at.TAKE_PROFIT_1
@@ -49,10 +50,11 @@ def behind_best(position: Int64) -> Whole:
 @entry
 def triggers(position: Int64) -> tuple[Whole, Whole]:
     """Tape prices at or below and at or above which `action` has something to do, as long as no closing order arrives."""
-    stop = position[at.STOP]
+    side = position[at.SIDE]
+    stop = -side * at.NEVER if position[at.BY_MARK] else position[at.STOP]
     beyond = 1 - position[at.TAKE_MARKET]
     target = position[at.TARGET_2 if position[at.REDUCED] else at.TARGET_1]
-    if position[at.SIDE] > 0:
+    if side > 0:
         return stop, target + beyond
     return target - beyond, stop
 
@@ -81,7 +83,8 @@ def reach_first_target(position: Int64, break_even: Whole) -> None:
     position[at.REDUCED] = 1
     position[at.STATE] = at.OPEN
     position[at.STOP] = break_even
-    position[at.BEST] = position[at.TARGET_1]
+    # The target was reached by a trade; of mark prices the best one begins with the next.
+    position[at.BEST] = break_even if position[at.BY_MARK] else position[at.TARGET_1]
     raise_stop(position)
 
 
@@ -93,6 +96,13 @@ def follow(position: Int64, price: Whole) -> None:
         return
     position[at.BEST] = price
     raise_stop(position)
+
+
+@compiled
+def follow_trade(position: Int64, price: Whole) -> None:
+    """`follow` with a trade's price, where trades trigger the stop."""
+    if position[at.BY_MARK] == 0:
+        follow(position, price)
 
 
 @compiled

@@ -1,16 +1,26 @@
 """The run: events of all symbols in one order of time, marks between them, until the slice ends.
 
-In one millisecond: the guard's look at the marks, settlements, decisions about signals, trades (symbols by name). A decision
-at E therefore knows what trades before E did, as the engine's evaluation at E does.
+In one millisecond: the guard's look at the marks, settlements, decisions about signals, the venue's mark prices, trades (symbols
+by name). A decision at E therefore knows what trades before E did, as the engine's evaluation at E does.
 """
 
 from libs.indicators.kernel.compiler import Whole, compiled, entry
 from libs.trading.machine import layout as at
-from libs.trading.machine.fills import enter, leave, refuse, see, settle, stops, takes_profit
-from libs.trading.machine.lifecycle import action, amount_of, close_by, follow, trigger, triggers
+from libs.trading.machine.fills import (
+    enter,
+    leave,
+    marks_until,
+    refuse,
+    see,
+    see_marks,
+    settle,
+    stops,
+    takes_profit,
+)
+from libs.trading.machine.lifecycle import action, amount_of, close_by, follow_trade, stop_name, trigger, triggers
 from libs.trading.machine.risk import admitted, guard
 from libs.trading.machine.run import Run
-from libs.trading.machine.search import Trail, first_outside, first_trailed, lower_bound
+from libs.trading.machine.search import Trail, first_outside, first_touch, first_trailed, lower_bound
 from libs.trading.machine.sizing import first_part, sized
 
 
@@ -26,7 +36,7 @@ def find_next(run: Run, symbol: Whole) -> None:
     if state == at.OPEN:
         trade = lower_bound(market.time_ms, begin, end, position[at.CLOSE_DUE])
         low, high = triggers(position)
-        if position[at.REDUCED] and position[at.TRAILING]:
+        if position[at.REDUCED] and position[at.TRAILING] and position[at.BY_MARK] == 0:
             trail = Trail(position[at.SIDE], position[at.BEST], position[at.TRAILING])
             trade = first_trailed(market, begin, trade, (low, high), trail)
         else:
@@ -37,6 +47,8 @@ def find_next(run: Run, symbol: Whole) -> None:
     position[at.EVENT_KIND] = at.TRADE
     if trade < end:
         position[at.EVENT_MS] = market.time_ms[trade]
+    if state == at.OPEN and position[at.BY_MARK]:
+        find_touch(run, symbol)
     if state != at.ORDERED and run.terms.costs[at.FUNDING_ON]:
         coming = market.funding_starts[symbol] + position[at.FUNDING_AT]
         if coming < market.funding_starts[symbol + 1]:
@@ -44,6 +56,32 @@ def find_next(run: Run, symbol: Whole) -> None:
             if ms <= position[at.EVENT_MS] and ms < market.until_ms:
                 position[at.EVENT_MS] = ms
                 position[at.EVENT_KIND] = at.SETTLEMENT
+
+
+@compiled
+def find_touch(run: Run, symbol: Whole) -> None:
+    """Write down instead when the mark price reaches the stop, where that comes before what was found. A closing order that has
+    arrived comes first: it only waits for a trade."""
+    position, market = run.book.positions[symbol], run.market
+    begin = position[at.MARK_CURSOR]
+    end = max(begin, marks_until(run, symbol, min(position[at.CLOSE_DUE], position[at.EVENT_MS] + 1)))
+    thousandths = position[at.TRAILING] if position[at.REDUCED] else 0 * begin
+    trail = Trail(position[at.SIDE], position[at.BEST], thousandths)
+    step = first_touch(market, begin, end, position[at.STOP], trail)
+    if step < end:
+        position[at.EVENT_AT], position[at.EVENT_KIND] = step, at.TOUCH
+        position[at.EVENT_MS] = market.mark_price_ms[step]
+
+
+@compiled
+def take_touch(run: Run, symbol: Whole) -> None:
+    """The mark price reaches the stop: a market order goes out, and meets the first trade after the stop's latency."""
+    position, market = run.book.positions[symbol], run.market
+    step = position[at.EVENT_AT]
+    ms = market.mark_price_ms[step]
+    see_marks(run, symbol, step)
+    see(run, symbol, lower_bound(market.time_ms, position[at.CURSOR], market.ends[symbol], ms))
+    trigger(position, ms, stop_name(position), run.terms.costs[at.STOP_LATENCY_MS])
 
 
 @compiled
@@ -56,6 +94,7 @@ def take_trade(run: Run, symbol: Whole) -> None:
         enter(run, symbol, trade)
         return
     see(run, symbol, trade)
+    see_marks(run, symbol, marks_until(run, symbol, ms + 1))
     position[at.CURSOR] = trade + 1
     why = action(position, ms, price)
     while why != at.NOTHING:
@@ -70,7 +109,7 @@ def take_trade(run: Run, symbol: Whole) -> None:
     # It lived through this price, unless it was gone before.
     position[at.LOW] = min(position[at.LOW], price)
     position[at.HIGH] = max(position[at.HIGH], price)
-    follow(position, price)
+    follow_trade(position, price)
 
 
 @compiled
@@ -120,7 +159,7 @@ def decide(run: Run, k: Whole) -> bool:
     position[at.CLOSE_DUE] = signals.hold_until_ms[k] + terms.costs[at.LATENCY_MS]
     position[at.CLOSE_WHY] = at.HOLD_EXPIRED
     position[at.TRAILING], position[at.TAKE_MARKET] = signals.trailing[k], signals.take_market[k]
-    position[at.STRATEGY] = signals.strategy[k]
+    position[at.STRATEGY], position[at.BY_MARK] = signals.strategy[k], signals.by_mark[k]
     account[at.TAKEN] += 1
     return True
 
@@ -216,6 +255,7 @@ def advance(run: Run) -> bool:
     account, market = run.book.account, run.market
     for symbol in range(len(run.book.positions)):
         run.book.positions[symbol, at.CURSOR] = market.firsts[symbol]
+        run.book.positions[symbol, at.MARK_CURSOR] = market.mark_price_starts[symbol]
         find_next(run, symbol)
     k = 0
     while account[at.MISSING_MS] < 0:
@@ -231,12 +271,15 @@ def advance(run: Run) -> bool:
             symbol = run.signals.symbol[k - 1]
         elif kind == at.SETTLEMENT:
             take_settlement(run, symbol)
+        elif kind == at.TOUCH:
+            take_touch(run, symbol)
         else:
             take_trade(run, symbol)
         find_next(run, symbol)
     for symbol in range(len(run.book.positions)):
         if run.book.positions[symbol, at.STATE] >= at.OPEN:
             see(run, symbol, market.ends[symbol])
+            see_marks(run, symbol, market.mark_price_starts[symbol + 1])
     return bool(account[at.MISSING_MS] < 0)
 
 

@@ -17,6 +17,10 @@ class Market(NamedTuple):
     volume of the last minute. Blocks are of `layout.BLOCK` trades of the whole array. `marks[s, k]` is the last tape price
     before the instant (first_mark + k) * mark interval. `funding_starts` has one more cell than there are symbols; rates in
     10**-8, marks in fine prices (0: the last trade's price stands in). Nothing at or after `until_ms` is in it.
+
+    The venue's mark prices of symbol s are the steps [mark_price_starts[s], mark_price_starts[s + 1]): when each was known, and
+    its extremes in tape prices, rounded towards each other, so that they reach a price of the tape when the exact ones do. There
+    are none where no position needs them.
     """
 
     time_ms: Int64
@@ -34,6 +38,10 @@ class Market(NamedTuple):
     funding_rate: Int64
     funding_mark: Int64
     funding_starts: Int64
+    mark_price_ms: Int64
+    mark_price_low: Int64
+    mark_price_high: Int64
+    mark_price_starts: Int64
     until_ms: Whole
 
 
@@ -55,8 +63,8 @@ class Book(NamedTuple):
 class Signals(NamedTuple):
     """Signals in order of time: their numbers, evaluation times, symbols' rows, sides, and prices in the tape's decimals.
 
-    `trailing`: thousandths of the price, 0 for none, below 0 for what the venue does not take. `take_market` and `closes` (what
-    the same `strategy` holds the other way) are 1 or 0.
+    `trailing`: thousandths of the price, 0 for none, below 0 for what the venue does not take. `take_market`, `closes` (what
+    the same `strategy` holds the other way) and `by_mark` (the mark price triggers its stops) are 1 or 0.
     """
 
     number: Int64
@@ -72,6 +80,7 @@ class Signals(NamedTuple):
     take_market: Int64
     closes: Int64
     strategy: Int64
+    by_mark: Int64
 
 
 class Output(NamedTuple):

@@ -99,6 +99,25 @@ def first_trailed(market: Market, begin: Whole, end: Whole, outside: tuple[Whole
     return end
 
 
+@entry
+def first_touch(market: Market, begin: Whole, end: Whole, stop: Whole, trail: Trail) -> Whole:
+    """The first step of mark prices in [begin, end) that reaches the stop (tape price); `end` when there is none.
+
+    Of a step's two extremes the worst comes first: it meets the stop as the steps before have left it, and then the best one
+    moves a stop that follows (thousandths above 0).
+    """
+    side, best, level = trail.side, trail.side * trail.best, trail.side * stop
+    for step in range(begin, end):
+        low, high = market.mark_price_low[step], market.mark_price_high[step]
+        worst, top = (low, high) if side > 0 else (-high, -low)
+        if worst <= level:
+            return step
+        if trail.thousandths > 0 and top > best:
+            best = top
+            level = max(level, behind(best, trail.thousandths))
+    return end
+
+
 @compiled
 def extent(market: Market, begin: Whole, end: Whole) -> tuple[Whole, Whole, Whole]:
     """Lowest and highest price and the notional (tape units) of the trades [begin, end), of which there is at least one."""

@@ -12,7 +12,15 @@ from services.backtester.metrics.figures import Figures, figures
 from services.backtester.metrics.tables import Tables, tables
 from services.backtester.report.thinning import extremes
 from services.backtester.report.words import listed
-from services.backtester.result import TRADES, WARM_UP, BacktestResult, InputCoverage, RunFacts, SignalRow
+from services.backtester.result import (
+    MARKS_OF_STOPS,
+    TRADES,
+    WARM_UP,
+    BacktestResult,
+    InputCoverage,
+    RunFacts,
+    SignalRow,
+)
 
 SCHEMA = "backtest_report/2"
 EQUITY_POINTS = 3000
@@ -129,6 +137,8 @@ def cautions(result: BacktestResult) -> tuple[str, ...]:
     refused = [f"{one.symbol} {one.name}" for one in result.coverage if one.insisted and one.share < 1]
     if refused:
         found.append(f"signals were refused where {listed(refused)} was missing: a strategy insists on it")
+    if any(one.name == MARKS_OF_STOPS and one.missing for one in result.coverage):
+        found.append("stops by the mark price were touched later or not at all where it was not known, see coverage")
     if facts.view == "repaired":
         found.append("repaired view: holes that the live engine had were filled afterwards")
     if facts.configurations > 1:

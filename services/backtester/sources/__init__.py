@@ -12,6 +12,7 @@ from libs.indicators.settings import KernelSettings
 from libs.kit.durations import DAY_MS
 from libs.trading.columns import Columns
 from libs.trading.engine.core import Evaluation
+from libs.trading.mark_prices import MarkTape
 from services.backtester.result import View
 
 
@@ -56,12 +57,13 @@ class Settlement:
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """What a symbol did in a stretch of time; `trades` is None when it has had none at all so far. `evaluations`: at least those
-    with a signal; `columns`: all of them, in parts, as factors see them."""
+    with a signal; `columns`: all of them, in parts, as factors see them. `marks`: its mark prices, where they were asked for."""
 
     symbol: str
     trades: TradeRows | None
     evaluations: list[Evaluation]
     columns: list[Columns]
+    marks: MarkTape | None = None
 
 
 class Reader(Protocol):
@@ -69,6 +71,10 @@ class Reader(Protocol):
 
     @property
     def trades_read(self) -> int: ...
+
+    def keep_mark_prices(self) -> None:
+        """Give mark prices too, with each stretch; asked for before it begins."""
+        ...
 
     async def begin(self) -> None:
         """Ask for what the first stretch needs."""
@@ -91,6 +97,11 @@ class Market(Protocol):
 
     @property
     def view(self) -> View: ...
+
+    @property
+    def has_mark_prices(self) -> bool:
+        """Whether events of such a source can tell mark prices."""
+        ...
 
     async def symbols(self) -> list[str]:
         """The symbols with trades, in name order."""
@@ -123,6 +134,11 @@ class Tables(Protocol):
 
     @property
     def view(self) -> View: ...
+
+    @property
+    def has_mark_prices(self) -> bool:
+        """Whether events of such a source can tell mark prices."""
+        ...
 
     async def symbols(self) -> list[str]: ...
 

@@ -38,6 +38,10 @@ class ArchiveSource:
     def view(self) -> View:
         return "repaired"
 
+    @property
+    def has_mark_prices(self) -> bool:
+        return False
+
     async def symbols(self) -> list[str]:
         return sorted({archive.symbol for archive in self._files("trades")})
 

@@ -34,6 +34,12 @@ def opened(path: Path, wanted: pa.Schema) -> Iterator[parquet.ParquetFile]:
         raise unreadable(path, error) from None
 
 
+def has_columns(path: Path, names: Sequence[str]) -> bool:
+    """Whether the file has any of these columns, which files of before did not have. Raises `UnreadableFile`."""
+    with opened(path, pa.schema([])) as file:
+        return any(name in file.schema_arrow.names for name in names)
+
+
 def day_of(path: Path) -> dt.date:
     """The UTC day of a file by its folder. Raises `UnreadableFile`."""
     text = path.parent.name.removeprefix("day=")

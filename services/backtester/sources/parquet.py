@@ -34,6 +34,10 @@ class ParquetSource:
     def view(self) -> View:
         return "repaired"
 
+    @property
+    def has_mark_prices(self) -> bool:
+        return True
+
     async def symbols(self) -> list[str]:
         found = (self.folder / "trades").glob("symbol=*")
         return sorted(path.name.removeprefix("symbol=") for path in found)

@@ -40,6 +40,10 @@ class PostgresSource:
     def description(self) -> str:
         return "PostgreSQL"
 
+    @property
+    def has_mark_prices(self) -> bool:
+        return True
+
     async def symbols(self) -> list[str]:
         return await traded_symbols(self.engine)
 

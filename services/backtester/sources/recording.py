@@ -40,6 +40,10 @@ class RecordingSource:
     def view(self) -> View:
         return "repaired"
 
+    @property
+    def has_mark_prices(self) -> bool:
+        return True
+
     async def symbols(self) -> list[str]:
         return sorted(self.rows)
 

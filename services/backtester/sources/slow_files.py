@@ -12,15 +12,24 @@ from libs.contracts.market import IndicatorKind, LiquidationObserved, MarketIndi
 from libs.contracts.plausible import check
 from libs.contracts.timeline import PlacedEvent
 from libs.kit.errors import BadMessage
-from libs.store.exported import FUNDING, INDICATORS, LIQUIDATIONS, MARK_PRICES
+from libs.store.exported import EXTREMES, FUNDING, INDICATORS, LIQUIDATIONS, MARK_PRICES
 from services.backtester.sources import Settlement
 from services.backtester.sources.assumed import known_from, liquidations_received
-from services.backtester.sources.exported_files import Row, columns_of, made, number, read_rows, start_of
+from services.backtester.sources.exported_files import (
+    Row,
+    columns_of,
+    has_columns,
+    made,
+    number,
+    read_rows,
+    start_of,
+)
 from services.backtester.sources.unreadable import shown
 
 _INDICATORS = columns_of(INDICATORS, ("event_id", "kind", "period", "event_time", "values", "source", "available_at"))
 _ESTIMATES = ("estimated_settle_price", "mark_price_average", "funding_rate")
-_MARK_PRICES = columns_of(MARK_PRICES, ("event_time", "mark_price", "index_price", *_ESTIMATES, "next_funding_time"))
+_FORMER_PRICES = ("event_time", "mark_price", "index_price", *_ESTIMATES, "next_funding_time")
+_MARK_PRICES = columns_of(MARK_PRICES, (*_FORMER_PRICES, *EXTREMES))
 _AS_THEY_STAND = (
     *("event_id", "side", "quantity", "average_price"),
     *("order_price", "last_filled_quantity", "status"),
@@ -38,7 +47,9 @@ def indicators(path: Path, symbol: str) -> list[PlacedEvent]:
 
 def mark_prices(path: Path, symbol: str) -> list[PlacedEvent]:
     """The mark prices of a day."""
-    return made(path, enumerate(read_rows(path, _MARK_PRICES)), partial(_mark_price, symbol))
+    told = has_columns(path, EXTREMES)
+    wanted = _MARK_PRICES if told else columns_of(MARK_PRICES, _FORMER_PRICES)
+    return made(path, enumerate(read_rows(path, wanted)), partial(_mark_price, symbol))
 
 
 def liquidations(path: Path, symbol: str) -> list[PlacedEvent]:
@@ -88,6 +99,7 @@ def _mark_price(symbol: str, row: Row) -> PlacedEvent:
         mark_price=number("mark_price", row["mark_price"]),
         index_price=number("index_price", row["index_price"]),
         **{name: None if row[name] is None else number(name, row[name]) for name in _ESTIMATES},
+        **{name: number(name, row[name]) for name in EXTREMES if row.get(name) is not None},
     )
     return _placed(event.event_time_ms, event)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from libs.contracts.control import StrategyActivated
 from libs.contracts.event import Event
-from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.timeline import PlacedEvent
 from libs.contracts.topics import TIMELINE
 from libs.indicators.log import TradeRows, joined_rows, rows_of_frame
@@ -20,6 +20,7 @@ from libs.streaming.records import LogReader, Record
 from libs.streaming.timeline import Accepted, TimelineCursor, Watermarks, accepted
 from libs.trading.columns import joined
 from libs.trading.engine.core import Engine, Evaluation
+from libs.trading.mark_prices import WaitingMarks
 from services.backtester.result import View
 from services.backtester.sources import Reader, Settlement, Span, Stored, Stretch, empty_days
 
@@ -53,6 +54,10 @@ class TimelineMarket:
     @property
     def view(self) -> View:
         return "as-seen"
+
+    @property
+    def has_mark_prices(self) -> bool:
+        return True
 
     async def symbols(self) -> list[str]:
         return sorted(await self._look(Span(0, 1 << 62)))
@@ -138,9 +143,14 @@ class PartitionReplay:
     _evaluations: list[Evaluation] = field(default_factory=list)
     _tapes: dict[str, list[TradeRows]] = field(default_factory=dict)
     _ended: bool = False
+    _keeps_marks: bool = False
+    _marks: dict[str, WaitingMarks] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._engine = Engine(self.settings)
+
+    def keep_mark_prices(self) -> None:
+        self._keeps_marks = True
 
     async def begin(self) -> None:
         for event in self.given:
@@ -156,7 +166,9 @@ class PartitionReplay:
         self._evaluations += self._engine.drain()
         due = [item for item in self._evaluations if item.situation.row.evaluation_time_ms <= until_ms]
         self._evaluations = [item for item in self._evaluations if item.situation.row.evaluation_time_ms > until_ms]
-        return [self._stretch(symbol, due, until_ms) for symbol in sorted(self._tapes) if symbol in self.symbols]
+        marks = {symbol: waiting.take(until_ms) for symbol, waiting in self._marks.items()}
+        symbols = [symbol for symbol in sorted(self._tapes) if symbol in self.symbols]
+        return [replace(self._stretch(symbol, due, until_ms), marks=marks.get(symbol)) for symbol in symbols]
 
     def _stretch(self, symbol: str, due: Sequence[Evaluation], until_ms: int) -> Stretch:
         mine = [item for item in due if item.situation.row.symbol == symbol]
@@ -194,6 +206,9 @@ class PartitionReplay:
             return
         if isinstance(event, StrategyActivated) and self.given:
             return
+        if self._keeps_marks and isinstance(event, MarkPriceObserved) and event.symbol in self.symbols:
+            waiting = self._marks.setdefault(event.symbol, WaitingMarks(event.symbol))
+            waiting.add(event, self._watermarks.of(event.symbol))
         self._decide(event)
 
     def _decide(self, event: Event) -> None:

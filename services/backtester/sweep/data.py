@@ -11,6 +11,7 @@ from libs.contracts.timeline import PlacedEvent
 from libs.indicators.log import TradeRows, joined_rows
 from libs.kit.errors import UserError
 from libs.trading.arrays import TradingSetup
+from libs.trading.mark_prices import MarkTape, joined_marks
 from libs.trading.market import TradeTape
 from libs.trading.opinions import OpinionBuilder, Opinions
 from libs.trading.strategy import Strategy
@@ -26,13 +27,15 @@ NO_SYMBOL = "NONE"
 
 @dataclass(frozen=True, slots=True)
 class SweepData:
-    """The evaluations of the range and of the warm-up before it, which only cooldowns remember; trades of the range alone."""
+    """The evaluations of the range and of the warm-up before it, which only cooldowns remember; trades of the range alone.
+    `marks`: its mark prices, where a configuration's stops may be triggered by them."""
 
     opinions: Opinions
     tapes: Mapping[str, TradeTape]
     setup: TradingSetup
     facts: RunFacts
     coverage: tuple[InputCoverage, ...]
+    marks: Mapping[str, MarkTape] = field(default_factory=dict)
 
     @property
     def scales(self) -> dict[str, tuple[int, int]]:
@@ -45,7 +48,9 @@ class SweepData:
         for name, tape in self.tapes.items():
             begin, end = np.searchsorted(tape.time_ms, [start_ms, end_ms], side="left").tolist()
             tapes[name] = tape.select(begin, end)
-        return replace(self, tapes=tapes, facts=msgspec.structs.replace(self.facts, start_ms=start_ms, end_ms=end_ms))
+        facts = msgspec.structs.replace(self.facts, start_ms=start_ms, end_ms=end_ms)
+        marks = {name: steps.between(start_ms, end_ms) for name, steps in self.marks.items()}
+        return replace(self, tapes=tapes, marks=marks, facts=facts)
 
     def digest(self) -> str:
         """What tells two sets of data and accounts apart, and the code that makes rows of them."""
@@ -55,6 +60,9 @@ class SweepData:
         for name, tape in sorted(self.tapes.items()):
             for part in (name, tape.scale, tape.time_ms, tape.price, tape.quantity):
                 _update(found, part)
+        for name, steps in sorted(self.marks.items()):
+            for column in (name, steps.time_ms, steps.low, steps.high):
+                _update(found, column)
         for symbol, rates in sorted(self.setup.used_funding.items()):
             for known in (symbol, rates.interval_ms, rates.time_ms, rates.rate, rates.mark_price):
                 _update(found, known)
@@ -77,6 +85,7 @@ class Collector:
     progress: Progress
     strategy: Strategy
     _pages: dict[str, list[TradeRows]] = field(default_factory=dict)
+    _marks: dict[str, list[MarkTape]] = field(default_factory=dict)
 
     async def collect(self) -> SweepData:
         """Raises `UserError` for whatever a person has to decide."""
@@ -90,7 +99,8 @@ class Collector:
         setup, assumed = await trading_setup(self.request, self.source, scales)
         facts = walk.facts([(self.strategy.name, self.strategy.version, "")], sorted(tapes), assumed)
         traded = msgspec.structs.replace(facts, trades_read=sum(len(tape) for tape in tapes.values()))
-        return SweepData(builder.build(), tapes, setup, traded, coverage)
+        marks = {name: joined_marks(parts) for name, parts in sorted(self._marks.items())}
+        return SweepData(builder.build(), tapes, setup, traded, coverage, marks)
 
     async def _symbols(self) -> list[str]:
         known = await self.source.symbols()
@@ -113,6 +123,8 @@ class Collector:
                         builder.add(part.symbol, columns.rows(slice(0, end)))
                     if part.trades is not None and until_ms > self.request.start_ms:
                         self._pages.setdefault(part.symbol, []).append(part.trades)
+                        if part.marks is not None:
+                            self._marks.setdefault(part.symbol, []).append(part.marks)
 
 
 def _grid(strategy: Strategy) -> PlacedEvent:

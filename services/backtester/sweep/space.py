@@ -115,9 +115,23 @@ class Space:
 
 def on_finest_grid(strategy: Strategy, space: Space) -> Strategy:
     """The base strategy on the shortest evaluation interval that is tried: what is asked once on it serves the longer ones."""
-    listed = space.axes["evaluation_interval"].listed() if "evaluation_interval" in space.axes else ()
-    tried = [space.strategy({"evaluation_interval": value}) for value in listed or ()]
-    return min((each for each in tried if each is not None), key=lambda each: each.interval_ms, default=strategy)
+    tried = _tried(space, "evaluation_interval")
+    return min(tried, key=lambda each: each.interval_ms, default=strategy)
+
+
+def with_marks(strategy: Strategy, space: Space) -> Strategy:
+    """The strategy with stops by the mark price, where any that is tried has them: what is read for it serves the others too."""
+    tried = {each.bracket.working_type for each in _tried(space, "bracket.working_type")}
+    if not tried:
+        return strategy
+    bracket = strategy.bracket.model_copy(update={"working_type": "mark" if "mark" in tried else "last"})
+    return strategy.model_copy(update={"bracket": bracket})
+
+
+def _tried(space: Space, name: str) -> list[Strategy]:
+    """The base strategy with each value of a listed parameter alone; none where it is not one of the space."""
+    listed = space.axes[name].listed() if name in space.axes else ()
+    return [each for value in listed or () if (each := space.strategy({name: value})) is not None]
 
 
 def rounded(value: float) -> float:

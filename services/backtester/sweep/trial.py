@@ -50,7 +50,7 @@ class Arena:
     def of(cls, data: SweepData) -> "Arena":
         """Of all the data, or of the part that `SweepData.within` gives."""
         span = (data.facts.start_ms, data.facts.end_ms)
-        return cls(data, prepare(data.tapes, data.setup, span, EQUITY_MS))
+        return cls(data, prepare(data.tapes, data.setup, span, EQUITY_MS, data.marks))
 
     def rows(self, strategies: Sequence[Strategy]) -> list[Figures]:
         """A row each, in their order."""

@@ -1,17 +1,18 @@
 """Lives of positions from entry to exit, written by hand, in which a process is killed at one await after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
+from msgspec import UNSET
 
 from libs.contracts.signals import SignalScored
 from libs.trading.execution.config import ForeignPolicy
 from services.exchange_simulator.faults.plan import FAULT
-from services.exchange_simulator.market import TradeColumns
+from services.exchange_simulator.market import MarkPrice, TradeColumns
 from services.exchange_simulator.symbols import profile_of
-from tests.chaos.money.market import BEFORE_MS, SYMBOLS, JumpyMarket
+from tests.chaos.money.market import BEFORE_MS, SYMBOLS, JumpyMarket, Stage
 from tests.chaos.money.parties import RealParty
 from tests.chaos.money.plan import STRATEGY, Blow, Given, Plan, Role
 from tests.chaos.money.run import START_MS, Verdict, run_plan, stage_of
@@ -27,7 +28,8 @@ _TRADE_EVERY_MS, _LARGE = 150, 100_000
 @dataclass(frozen=True)
 class Life:
     """`path`: where the price of `SYMBOL` is at which time (ms of the run), as a share of its first; straight in between.
-    `direction`: of the signal, None: there is none. `ends`: how the trade is over when nobody dies."""
+    `direction`: of the signal, None: there is none. `ends`: how the trade is over when nobody dies. `marks`: where its mark price
+    is, which triggers the stop then; without them it is the last price, which does."""
 
     name: str
     path: Sequence[tuple[int, str]]
@@ -36,6 +38,24 @@ class Life:
     policy: ForeignPolicy = "pause"
     ends: str | None = None
     seed: int = field(default=1, kw_only=True)
+    marks: Sequence[tuple[int, str]] = field(default=(), kw_only=True)
+
+
+class MarkedMarket(JumpyMarket):
+    """A market whose mark price of one symbol goes its own way: `shares` of the first price, at ms of the run."""
+
+    def __init__(self, stage: Stage, given: Mapping[str, TradeColumns], shares: Sequence[tuple[int, str]]) -> None:
+        super().__init__(stage, given)
+        self._begun_ms, self._shares = stage.start_ms, shares
+
+    def mark_price(self, symbol: str, now_ms: int) -> MarkPrice:
+        told = super().mark_price(symbol, now_ms)
+        if symbol != SYMBOL:
+            return told
+        first = self.price(symbol, self._begun_ms)
+        times, shares = zip(*self._shares, strict=True)
+        share = np.interp(now_ms - self._begun_ms, times, [float(one) for one in shares])
+        return replace(told, mark=f"{first * Decimal(str(share)):.4f}")
 
 
 _STOPS = ("/fapi/v1/algoOrder",)
@@ -76,6 +96,15 @@ LIVES = (
         ),
         ends="risk_guard",
     ),
+    # The last price falls through the stop for a moment, and the mark price does not.
+    Life(
+        "last_spike",
+        ((8_000, "1"), (8_300, "0.994"), (8_900, "0.994"), (9_200, "1"), (12_000, "1.005"), (16_000, "1.0095")),
+        ends="take_profit_2",
+        marks=((8_000, "1"), (12_000, "1.002"), (16_000, "1.004")),
+    ),
+    # The other way round.
+    Life("mark_alone", ((6_000, "1"),), ends="stop_loss", marks=((8_000, "1"), (9_000, "0.9955"))),
 )
 
 
@@ -96,7 +125,7 @@ class Death:
 def live(death: Death, *, listens: bool = False) -> Verdict:
     """One life with one death."""
     life = next(one for one in LIVES if one.name == death.life)
-    market = JumpyMarket(stage_of(life.seed), {symbol: _path(life, symbol) for symbol in SYMBOLS})
+    market = _market(life)
     plan = _plan(life, market)
     if death.awaits:
         plan = replace(plan, blows=(Blow(0, "kill", death.role, awaits=death.awaits),))
@@ -110,6 +139,11 @@ def deaths(role: Role, stride: int, first: int = 1) -> list[Death]:
         awaits = live(Death(life.name)).awaits[role]
         found += [Death(life.name, role, number) for number in range(first, awaits, stride)]
     return found
+
+
+def _market(life: Life) -> JumpyMarket:
+    stage, given = stage_of(life.seed), {symbol: _path(life, symbol) for symbol in SYMBOLS}
+    return MarkedMarket(stage, given, life.marks) if life.marks else JumpyMarket(stage, given)
 
 
 def _plan(life: Life, market: JumpyMarket) -> Plan:
@@ -134,6 +168,7 @@ def _signal(life: Life, market: JumpyMarket) -> SignalScored:
         take_profit_2=price + away * 2,
         stop_loss=price - away,
         hold_until_ms=at_ms + 50_000,
+        working_type="mark" if life.marks else UNSET,
     )
 
 

@@ -44,6 +44,31 @@ def test_a_mark_price_that_cannot_be_read_does_not_use_up_its_step() -> None:
     assert sampler.select(mark(2001)) is not None
 
 
+@given(st.lists(st.tuples(st.integers(0, 60_000), st.integers(1, 9_999)), max_size=80))
+def test_nothing_that_was_told_lies_outside_of_the_extremes(told: list[tuple[int, int]]) -> None:
+    sampler, since = MarkPriceSampler(), list[Decimal]()
+    newest = -1
+    for time, hundredths in sorted(told, key=lambda each: each[0]):
+        price = Decimal(hundredths).scaleb(-2)
+        event = sampler.select(mark(time, str(price)))
+        since += [price] if time > newest else []
+        if event is not None:
+            assert (event.lowest_mark_price, event.highest_mark_price) == (min(since), max(since))
+            assert event.mark_price == price
+            since, newest = [], time
+
+
+def test_an_absurd_mark_price_spoils_one_event_and_no_later_one() -> None:
+    sampler = MarkPriceSampler()
+    assert sampler.select(mark(2_000)) is not None
+    assert sampler.select(mark(3_000, "1" * 50)) is None
+    with pytest.raises(BadMessage, match="highest_mark_price has more than 40 digits"):
+        sampler.select(mark(4_000))
+    event = sampler.select(mark(5_000, "99"))
+    assert event is not None
+    assert (event.lowest_mark_price, event.highest_mark_price) == (Decimal(99), Decimal(99))
+
+
 @pytest.mark.parametrize(
     ("price", "index", "basis"),
     [("101", "100", "1.00000000"), ("99.5", "100", "-0.50000000"), ("1", "3", "-66.66666667"), ("1", "0", None)],

@@ -12,6 +12,7 @@ from libs.contracts.signals import Direction, SignalScored
 from libs.trading.arrays import TradingSetup
 from libs.trading.costs import Costs
 from libs.trading.filters import SymbolFilters
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import FundingRates, TradeTape
 from libs.trading.outcome import Outcome
 from libs.trading.portfolio import PortfolioRules
@@ -38,6 +39,13 @@ def tape(*trades: Trade, symbol: str = SYMBOL) -> TradeTape:
     )
 
 
+def marks(*steps: tuple[int, str] | tuple[int, str, str], symbol: str = SYMBOL) -> MarkTape:
+    """Mark prices of (ms after the start, lowest[, highest])."""
+    lowest, highest = ([int(Decimal(step[place]) * 10**8) for step in steps] for place in (1, -1))
+    times = [START_MS + step[0] for step in steps]
+    return MarkTape(symbol, np.array(times, np.int64), np.array(lowest, np.int64), np.array(highest, np.int64))
+
+
 @dataclass(frozen=True)
 class Idea:
     """What a signal says: prices as text, `at` in ms after the start."""
@@ -53,6 +61,7 @@ class Idea:
     trailing: str | None = None
     at_market: bool = False
     closes: bool = False
+    by_mark: bool = False
 
 
 SHORT = Idea(direction="short", stop="102.0", targets=("98.0", "96.0"))
@@ -85,6 +94,7 @@ def signal(idea: Idea) -> SignalScored:
         take_profit_type="market" if idea.at_market else UNSET,
         on_opposite_signal="close" if idea.closes else UNSET,
         trailing_distance=UNSET if idea.trailing is None else Decimal(idea.trailing),
+        working_type="mark" if idea.by_mark else UNSET,
     )
 
 
@@ -113,6 +123,7 @@ class Scene:
     filters: Mapping[str, SymbolFilters] | None = None
     funding: Sequence[FundingRates] = ()
     until: int = DAY_MS
+    marks: Sequence[MarkTape] = ()
 
     def setup(self) -> TradingSetup:
         known = {each.symbol: filters(each.symbol) for each in self.tapes} if self.filters is None else self.filters
@@ -125,7 +136,8 @@ class Scene:
         begin = START_MS
         for end in (*(START_MS + cut for cut in sorted(cuts)), START_MS + self.until):
             tapes = {each.symbol: between(each, begin, end) for each in self.tapes}
-            simulator.advance(tapes, [each for each in signals if begin <= each.event_time_ms < end], end)
+            coming = [each for each in signals if begin <= each.event_time_ms < end]
+            simulator.advance(tapes, coming, end, {each.symbol: each.between(begin, end) for each in self.marks})
             begin = end
         simulator.finish()
         return simulator

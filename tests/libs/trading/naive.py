@@ -12,6 +12,7 @@ from typing import Any
 
 from libs.contracts.signals import SignalScored
 from libs.trading.arrays import TradingSetup
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import TradeTape
 from tests.libs.trading.accounts import DAY_MS
 
@@ -40,6 +41,10 @@ class Position:
     low: int = 0
     high: int = 0
 
+    @property
+    def by_mark(self) -> bool:
+        return self.signal.working_type == "mark"
+
 
 @dataclass
 class Naive:
@@ -59,6 +64,7 @@ class Naive:
     realised: int = 0
     day_over: bool = False
     broken_until: int = -1
+    marks: Sequence[MarkTape] = ()
 
     def __post_init__(self) -> None:
         self.balance = int(self.setup.rules.starting_balance * UNIT)
@@ -77,7 +83,10 @@ class Naive:
         events += [(each.event_time_ms, 2, f"{k:06}", each) for k, each in enumerate(ordered)]
         for tape in self.tapes:
             rows = zip(tape.time_ms.tolist(), tape.price.tolist(), tape.quantity.tolist(), strict=True)
-            events += [(ms, 3, tape.symbol, (price, quantity)) for ms, price, quantity in rows]
+            events += [(ms, 4, tape.symbol, (price, quantity)) for ms, price, quantity in rows]
+        for told in self.marks:
+            rows = zip(told.time_ms.tolist(), told.low.tolist(), told.high.tolist(), strict=True)
+            events += [(ms, 3, told.symbol, (low, high)) for ms, low, high in rows]
         for ms, kind, symbol, what in sorted(events, key=lambda event: event[:3]):
             self.roll(ms)
             if kind == 0:
@@ -86,6 +95,8 @@ class Naive:
                 self.settle(symbol, what)
             elif kind == 2:
                 self.decide(ms, what)
+            elif kind == 3:
+                self.mark_price(ms, symbol, *what)
             else:
                 self.trade(ms, symbol, *what)
         for symbol in sorted(self.positions):
@@ -209,14 +220,14 @@ class Naive:
             pass
         if symbol in self.positions:
             each.low, each.high = min(each.low, price), max(each.high, price)
-            if each.reduced and each.triggered is None:
+            if each.reduced and each.triggered is None and not each.by_mark:
                 self.follow(each, price)
 
     def bracket(self, ms: int, symbol: str, price: int) -> bool:
         """One step of the bracket at a trade; false when there is nothing more to do."""
         each = self.positions[symbol]
         late = self.setup.costs.stop_latency_ms
-        if each.side * price <= each.side * each.stop:
+        if not each.by_mark and each.side * price <= each.side * each.stop:
             why = self.stop_name(each)
             if late:
                 each.triggered = (why, ms + late)
@@ -248,9 +259,9 @@ class Naive:
         if half:
             given = self.slip(symbol, price, half) if at_market else 0
             self.exit(symbol, ms, "take_profit_1", met * FINER - each.side * given, half)
-        each.reduced, each.best = True, target
-        each.stop = self.break_even(each)
-        self.follow(each, target)
+        each.reduced, each.stop = True, self.break_even(each)
+        each.best = each.stop if each.by_mark else target
+        self.follow(each, each.best)
 
     def break_even(self, each: Position) -> int:
         """What pays for entry and exit, or a tick before the target."""
@@ -278,6 +289,18 @@ class Naive:
         away = self.away(each)
         trailed = away is not None and each.stop == self.behind(each, away)
         return "trailing_stop" if trailed else "break_even_stop"
+
+    def mark_price(self, ms: int, symbol: str, low: int, high: int) -> None:
+        """A step of mark prices (10**-8): the worst first, which triggers the stop, then the best, which it may follow."""
+        each = self.positions.get(symbol)
+        if each is None or not each.fills or not each.by_mark or each.triggered is not None or ms >= each.close_due:
+            return
+        worst, best = (low, high) if each.side > 0 else (high, low)
+        if each.side * (worst - each.stop * 10**7) <= 0:
+            each.triggered = (self.stop_name(each), ms + self.setup.costs.stop_latency_ms)
+        elif each.reduced:
+            # In whole tenths, as the stop that follows it: no better than it was.
+            self.follow(each, math.floor(Fraction(best, 10**7)) if each.side > 0 else math.ceil(Fraction(best, 10**7)))
 
     def enter(self, ms: int, symbol: str, price: int) -> None:
         each = self.positions[symbol]

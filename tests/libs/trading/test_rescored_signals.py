@@ -47,6 +47,7 @@ ways_out = st.fixed_dictionaries(
         "trailing_atr": multiples,
         "take_profit_type": st.sampled_from(["limit", "market"]),
         "on_opposite_signal": st.sampled_from(["ignore", "close"]),
+        "working_type": st.sampled_from(["last", "mark"]),
     },
 )
 strategies = st.builds(strategy, multiples, multiples, multiples, st.integers(1, 200), ways_out)

@@ -55,22 +55,21 @@ def test_a_strong_move_is_emitted_with_its_bracket(name: str, lean: int, directi
 
 def test_a_signal_says_how_its_bracket_works_where_that_is_not_usual() -> None:
     usual = signal_event(strategy(), LONG, judge(strategy(), LONG, Memory()))
-    unsaid = (usual.trailing_distance, usual.take_profit_type, usual.on_opposite_signal)
-    assert unsaid == (msgspec.UNSET, msgspec.UNSET, msgspec.UNSET)
+    unsaid = {usual.trailing_distance, usual.take_profit_type, usual.on_opposite_signal, usual.working_type}
+    assert unsaid == {msgspec.UNSET}
     bracket = {"take_profit_1_atr": 1.5, "take_profit_2_atr": 3.0, "stop_loss_atr": 2.0}
-    ways = {"trailing_atr": 1.5, "take_profit_type": "market", "on_opposite_signal": "close"}
+    ways = {"trailing_atr": 1.5, "take_profit_type": "market", "on_opposite_signal": "close", "working_type": "mark"}
     chosen = strategy(bracket=bracket | ways)
     said = signal_event(chosen, LONG, judge(chosen, LONG, Memory()))
     # Two ATR to the stop are 160.5, so that one and a half are 120.375: on the price's decimal.
-    assert (said.trailing_distance, said.take_profit_type, said.on_opposite_signal) == (
+    assert (said.trailing_distance, said.take_profit_type, said.on_opposite_signal, said.working_type) == (
         Decimal("120.4"),
         "market",
         "close",
+        "mark",
     )
-    same = msgspec.structs.replace(
-        said, trailing_distance=msgspec.UNSET, take_profit_type=msgspec.UNSET, on_opposite_signal=msgspec.UNSET
-    )
-    assert same == usual
+    names = ("trailing_distance", "take_profit_type", "on_opposite_signal", "working_type")
+    assert msgspec.structs.replace(said, **dict.fromkeys(names, msgspec.UNSET)) == usual
 
 
 def test_contributions_add_up_to_the_score() -> None:

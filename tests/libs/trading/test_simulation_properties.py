@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from libs.contracts.signals import Direction
 from libs.trading.arrays import prepare, simulate_arrays
 from libs.trading.costs import Costs
+from libs.trading.mark_prices import MarkTape
 from libs.trading.market import FundingRates, TradeTape
 from libs.trading.outcome import Fill, Outcome
 from libs.trading.portfolio import PortfolioRules
@@ -62,6 +63,24 @@ def random_tape(chance: random.Random, symbol: str) -> TradeTape:
     )
 
 
+def random_marks(chance: random.Random, tape: TradeTape) -> MarkTape:
+    """Steps of some seconds near the tape's price, with spikes, silences, finer decimals than the tape's, and some in the
+    millisecond of a trade, a signal or a settlement."""
+    now, rows = SHIFT, list[tuple[int, int, int]]()
+    while (now := now + chance.choice((0, 1_000, 2_000, 2_000, 2_000, 5_000, 90_000))) < UNTIL + SHIFT:
+        ms = START_MS + now
+        if chance.random() < 0.2:
+            seen = min(int(np.searchsorted(tape.time_ms, ms)), len(tape) - 1)
+            ms = max(rows[-1][0] if rows else START_MS + SHIFT, min(int(tape.time_ms[seen]), ms))
+        price = int(tape.price[max(0, int(np.searchsorted(tape.time_ms, ms)) - 1)]) * 10**7
+        reach = chance.choice((0, 1, 5_000_000, 10**7, 4 * 10**7, 20 * 10**7 if chance.random() < 0.1 else 10**7))
+        middle = price + chance.randrange(-(10**7), 10**7) if chance.random() < 0.7 else price
+        if not rows or ms >= rows[-1][0]:
+            rows.append((ms, middle - chance.randrange(reach + 1), middle + chance.randrange(reach + 1)))
+    time_ms, low, high = (np.array(column, np.int64) for column in zip(*rows, strict=True))
+    return MarkTape(tape.symbol, time_ms, low, high)
+
+
 def random_ideas(chance: random.Random, tapes: list[TradeTape]) -> list[Idea]:
     ideas = []
     for tape in tapes:
@@ -88,6 +107,7 @@ def random_ways(chance: random.Random) -> dict[str, Any]:
         "at_market": chance.random() < 0.3,
         "closes": chance.random() < 0.5,
         "strategy": chance.choice(("v51", "v51", "v52")),
+        "by_mark": chance.random() < 0.5,
     }
 
 
@@ -98,7 +118,9 @@ def random_scene(draw: Draw) -> Scene:
         funding((24 * HOUR_MS, "0.0003", "100.123"), (25 * HOUR_MS, "-0.0002", None), symbol=tape.symbol)
         for tape in tapes
     ]
-    return Scene(tapes, random_ideas(chance, tapes), draw.costs, draw.rules, funding=rates, until=SHIFT + UNTIL)
+    told = [random_marks(chance, tape) for tape in tapes]
+    ideas = random_ideas(chance, tapes)
+    return Scene(tapes, ideas, draw.costs, draw.rules, funding=rates, until=SHIFT + UNTIL, marks=told)
 
 
 draws = st.builds(
@@ -150,6 +172,7 @@ def everything(simulator: Simulator) -> tuple[bytes, ...]:
 def test_the_compiled_loop_equals_the_naive_one(draw: Draw) -> None:
     scene = random_scene(draw)
     naive = Naive(scene.setup(), scene.tapes, [signal(idea) for idea in scene.ideas], START_MS, START_MS + scene.until)
+    naive.marks = scene.marks
     naive.play()
     simulator = scene.play()
     assert [naive_shape(outcome) for outcome in simulator.outcomes] == [row[:3] for row in naive.closed]
@@ -186,7 +209,11 @@ def test_how_the_time_is_cut_changes_nothing(draw: Draw, cuts: list[int]) -> Non
 def test_nothing_knows_the_future(draw: Draw, now: int) -> None:
     scene = random_scene(draw)
     now_ms = START_MS + now
-    other = replace(scene, tapes=[perturbed(tape, now_ms, draw.seed) for tape in scene.tapes])
+    other = replace(
+        scene,
+        tapes=[perturbed(tape, now_ms, draw.seed) for tape in scene.tapes],
+        marks=[moved(told, now_ms) for told in scene.marks],
+    )
     known, changed = scene.play(), other.play()
 
     def fills(simulator: Simulator) -> list[Fill]:
@@ -206,6 +233,11 @@ def perturbed(tape: TradeTape, from_ms: int, seed: int) -> TradeTape:
     later = tape.time_ms >= from_ms
     price = np.where(later, tape.price + chance.integers(-200, 200, len(tape)), tape.price)
     return replace(tape, price=price, quantity=np.where(later, tape.quantity * 3, tape.quantity))
+
+
+def moved(told: MarkTape, from_ms: int) -> MarkTape:
+    later = told.time_ms >= from_ms
+    return replace(told, low=np.where(later, told.low // 2, told.low), high=np.where(later, told.high * 2, told.high))
 
 
 @few
@@ -229,7 +261,11 @@ def test_a_sweep_gives_what_the_simulator_gives(draw: Draw) -> None:
     scene = random_scene(draw)
     setup = scene.setup()
     prepared = prepare(
-        {tape.symbol: tape for tape in scene.tapes}, setup, (START_MS, START_MS + scene.until), equity_ms=60_000
+        {tape.symbol: tape for tape in scene.tapes},
+        setup,
+        (START_MS, START_MS + scene.until),
+        equity_ms=60_000,
+        marks={told.symbol: told for told in scene.marks},
     )
     ordered = sorted((signal(idea) for idea in scene.ideas), key=lambda each: (each.event_time_ms, each.symbol))
     result = simulate_arrays(prepared, signal_columns(ordered, prepared.scales, setup.used_filters), setup)

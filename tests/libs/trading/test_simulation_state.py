@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +21,7 @@ from tests.libs.trading.accounts import funding as settlements
 from tests.libs.trading.test_simulation_properties import SHIFT, UNTIL, Draw, draws, few, random_scene
 
 # The numbers of `machine.layout` by version: whoever changes a column, state or reason that is kept needs a new version.
-LAYOUTS = {1: "3ab74998", 2: "090dd3fc"}
+LAYOUTS = {1: "3ab74998", 2: "090dd3fc", 3: "bee0516e"}
 
 
 def played(scene: Scene, cuts: list[int], *, kept: bool) -> tuple[list[Results], list[bytes]]:
@@ -30,7 +31,8 @@ def played(scene: Scene, cuts: list[int], *, kept: bool) -> tuple[list[Results],
     results, states, begin = [], [], START_MS
     for end in (*(START_MS + cut for cut in sorted(cuts)), START_MS + scene.until):
         tapes = {each.symbol: between(each, begin, end) for each in scene.tapes}
-        simulator.advance(tapes, [each for each in signals if begin <= each.event_time_ms < end], end)
+        coming = [each for each in signals if begin <= each.event_time_ms < end]
+        simulator.advance(tapes, coming, end, {each.symbol: each.between(begin, end) for each in scene.marks})
         begin = end
         states.append(simulator.state())
         results.append(simulator.drain())
@@ -83,20 +85,22 @@ def test_a_state_of_another_version_is_refused() -> None:
             load(data)
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("latency", [0, 400])
 @given(seed=st.integers(0, 1_000), cut=st.integers(SHIFT, SHIFT + UNTIL))
 @settings(max_examples=10, deadline=None)
-def test_positions_of_the_first_version_go_on(latency: int, seed: int, cut: int) -> None:
+def test_positions_of_former_versions_go_on(version: int, latency: int, seed: int, cut: int) -> None:
     scene = random_scene(Draw(seed, Costs(stop_latency_ms=latency), PortfolioRules(daily_loss_r=None)))
-    scene = scene.having(ideas=[replace(idea, trailing=None, at_market=False, closes=False) for idea in scene.ideas])
+    usual: dict[str, Any] = {"trailing": None, "at_market": False, "closes": False} if version == 1 else {}
+    scene = scene.having(ideas=[replace(idea, by_mark=False, **usual) for idea in scene.ideas])
     state = played(scene, [cut], kept=False)[1][0]
     fields = msgspec.msgpack.decode(state)
-    fields[0] = 1
+    fields[0] = version
     for symbol in fields[6]:
         row = np.frombuffer(symbol[4], "<i8").copy()
-        if row[layout.STATE] == layout.CLOSING:  # there was one column for both
+        if version == 1 and row[layout.STATE] == layout.CLOSING:  # there was one column for both
             row[layout.CLOSE_WHY] = row[layout.TRIGGERED]
-        symbol[4] = row[: layout.FILLS_END].tobytes()
+        symbol[4] = row[: layout.FILLS_END if version == 1 else layout.BY_MARK].tobytes()
     known, upgraded = (Simulator.restore(scene.setup(), data) for data in (state, msgspec.msgpack.encode(fields)))
     later = [signal(idea) for idea in scene.ideas if idea.at >= cut]
     tapes = {each.symbol: between(each, START_MS + cut, START_MS + scene.until) for each in scene.tapes}

@@ -67,9 +67,8 @@ def test_v51_looks_at_trades_alone_and_v52_at_positioning_too() -> None:
             "$.bracket: take_profit_1_atr must be below take_profit_2_atr",
         ),
         (
-            {"bracket": BRACKET | {"working_type": "mark"}},
-            "$.bracket.working_type: mark is not offered: tapes have no mark prices, so that no backtest could try it"
-            ' (found "mark")',
+            {"bracket": BRACKET | {"working_type": "index"}},
+            "$.bracket.working_type: must be 'last' or 'mark' (found \"index\")",
         ),
         (
             {"bracket": BRACKET | {"on_opposite_signal": "reverse"}},

@@ -22,6 +22,9 @@ class Through:
     def trades_read(self) -> int:
         return self.reader.trades_read
 
+    def keep_mark_prices(self) -> None:
+        self.reader.keep_mark_prices()
+
     async def begin(self) -> None:
         await self.reader.begin()
 

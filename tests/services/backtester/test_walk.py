@@ -52,6 +52,9 @@ class Pages:
         found: list[Stretch] = await anext(self._stream)
         return found
 
+    def keep_mark_prices(self) -> None:
+        pass
+
     async def close(self) -> None:
         await self._stream.aclose()
         self.closed = True
@@ -141,6 +144,9 @@ class Closing:
         if self.steps == 2:
             raise DAMAGED
         return await self.reader.advance(until_ms)
+
+    def keep_mark_prices(self) -> None:
+        self.reader.keep_mark_prices()
 
     async def close(self) -> None:
         await self.reader.close()

@@ -1,5 +1,6 @@
 """What a stack would have written: a timeline a partition, and the engine's signals and evaluations of it, as records."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +9,7 @@ import msgspec
 
 from libs.contracts.codec import decode
 from libs.contracts.control import StrategyActivated
-from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved
+from libs.contracts.market import AggTradeFrame, MarketIndicatorObserved, MarkPriceObserved
 from libs.contracts.topics import AGGTRADE, INDICATOR, MARKPRICE, SIGNAL_INDICATOR, SIGNAL_SCORED, STRATEGY_CONTROL
 from libs.indicators.settings import KernelSettings
 from libs.streaming.records import Record
@@ -38,8 +39,11 @@ class PartitionLog:
     evaluations: list[Record]
 
 
-def strategy(name: str, threshold: float = 30, *, hold_minutes: int = 3, bracket: float = 0.1) -> StrategyActivated:
-    """A strategy that looks at the basis alone, with brackets (in ATR) that the trades of these logs reach."""
+def strategy(
+    name: str, threshold: float = 30, *, hold_minutes: int = 3, bracket: float = 0.1, **ways: object
+) -> StrategyActivated:
+    """A strategy that looks at the basis alone, with brackets (in ATR) that trades of these logs reach; `ways`: how they work."""
+    levels = {"take_profit_1_atr": bracket, "take_profit_2_atr": 2 * bracket, "stop_loss_atr": 2 * bracket}
     definition = {
         "name": name,
         "version": 1,
@@ -48,7 +52,7 @@ def strategy(name: str, threshold: float = 30, *, hold_minutes: int = 3, bracket
         "cooldown_seconds": 30,
         "hold_minutes": hold_minutes,
         "atr_percentile_band": {"low": 0.0, "high": 1.0},
-        "bracket": {"take_profit_1_atr": bracket, "take_profit_2_atr": 2 * bracket, "stop_loss_atr": 2 * bracket},
+        "bracket": levels | ways,
         "factors": {"basis": {"weight": 1.0}},
     }
     return StrategyActivated(
@@ -63,6 +67,11 @@ def strategy(name: str, threshold: float = 30, *, hold_minutes: int = 3, bracket
 
 
 STRATEGIES = (strategy("basis_fast"), strategy("basis_slow", hold_minutes=12, bracket=0.25))
+BY_MARK = (
+    strategy("basis_fast", working_type="mark"),
+    strategy("basis_slow", hold_minutes=12, bracket=0.25, working_type="mark", trailing_atr=3.0),
+)
+"""The same with stops by the mark price: logs of these have mark prices near the trades, with extremes."""
 
 
 def places(log: PartitionLog, time_ms: int) -> tuple[int, int, int]:
@@ -96,7 +105,7 @@ def timeline(
     seed: int, symbols: Sequence[str], frames: int, strategies: Sequence[StrategyActivated]
 ) -> TimelineFactory:
     """Trades with mark prices that make a basis strategy signal now and then, both ways."""
-    made = TimelineFactory()
+    made, is_near = TimelineFactory(), any(b'"mark"' in bytes(each.definition) for each in strategies)
     made.fence()
     for strategy in strategies:
         made.copy(STRATEGY_CONTROL, strategy)
@@ -111,6 +120,8 @@ def timeline(
         premium = 30 if number // 40 % 2 else -30
         if number % 5 == 0:
             told = mark_price(symbol, frame.event_time_ms, 10_000 + premium)
+            if is_near:
+                told = near_trades(told, random.Random(seed + number))
             made.copy(MARKPRICE, msgspec.structs.replace(told, next_funding_time_ms=SETTLED_MS))
         if frame.event_time_ms > SETTLED_MS + 20_000 and not paid:
             paid = True
@@ -119,6 +130,19 @@ def timeline(
         if number % 20 == 0:
             made.beat()
     return made
+
+
+def near_trades(told: MarkPriceObserved, chance: random.Random) -> MarkPriceObserved:
+    """The same premium over an index about where the trades are, with extremes, a little late or early."""
+    mark = Decimal(50_000) + Decimal(chance.randrange(-4_000, 4_000)).scaleb(-3)
+    return msgspec.structs.replace(
+        told,
+        event_time_ms=told.event_time_ms + chance.choice((-1_500, 0, 0, 400)),
+        mark_price=mark,
+        index_price=(mark * 10_000 / told.mark_price).quantize(Decimal("0.01")),
+        lowest_mark_price=mark - Decimal(chance.randrange(4_000)).scaleb(-3),
+        highest_mark_price=mark + Decimal(chance.randrange(4_000)).scaleb(-3),
+    )
 
 
 def log_of(made: TimelineFactory) -> PartitionLog:

@@ -20,7 +20,7 @@ from services.paper_trader.core import LEFT_BEHIND_MS, Move, PaperCore
 from services.paper_trader.settlements import WAIT_MS
 from services.paper_trader.state import VERSION, dump, load
 from tests.services.frame_factory import Envelope, Row, make_frame
-from tests.services.paper_trader.logs import BEGIN_MS, PartitionLog, log_of, logs, settled
+from tests.services.paper_trader.logs import BEGIN_MS, BY_MARK, STRATEGIES, PartitionLog, log_of, logs, settled
 from tests.services.signal_engine.timelines import START_MS, TimelineFactory, feed_report, mark_price
 
 TERMS = PaperTerms(PortfolioRules(max_positions=2, daily_loss_r=None, circuit_break_r=None, warning_r=None), Costs())
@@ -28,8 +28,8 @@ HOUR_MS, EIGHT_HOURS_MS = 3_600_000, 8 * 3_600_000
 
 
 @cache
-def written() -> list[PartitionLog]:
-    return logs(1)
+def written(*, by_mark: bool = False) -> list[PartitionLog]:
+    return logs(1, strategies=BY_MARK if by_mark else STRATEGIES)
 
 
 @dataclass
@@ -50,9 +50,9 @@ class Story:
             )
 
 
-def read_at_once() -> tuple[Story, PaperCore]:
+def read_at_once(logs_read: list[PartitionLog]) -> tuple[Story, PaperCore]:
     core, story = PaperCore.new(TERMS, [0, 1], BEGIN_MS), Story()
-    for number, log in enumerate(written()):
+    for number, log in enumerate(logs_read):
         core.take_timeline(number, log.timeline)
         core.take_signals(number, log.signals)
         core.take_evaluations(number, log.evaluations)
@@ -63,9 +63,9 @@ def read_at_once() -> tuple[Story, PaperCore]:
 class Reading:
     """Reads the logs in pieces of any length and in any order, as far as the rule about evaluations allows."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, logs_read: list[PartitionLog]) -> None:
         self.chance = random.Random(seed)
-        self.logs = written()
+        self.logs = logs_read
         self.core, self.story = PaperCore.new(TERMS, [0, 1], BEGIN_MS), Story()
 
     def step(self) -> None:
@@ -98,11 +98,12 @@ class Reading:
         return self.story
 
 
+@pytest.mark.parametrize("by_mark", [False, True])
 @settings(max_examples=12, deadline=None)
-@given(st.integers(0, 1_000_000))
-def test_cuts_orders_and_restarts_change_nothing(seed: int) -> None:
-    story, core = read_at_once()
-    reading = Reading(seed)
+@given(seed=st.integers(0, 1_000_000))
+def test_cuts_orders_and_restarts_change_nothing(by_mark: bool, seed: int) -> None:
+    story, core = read_at_once(written(by_mark=by_mark))
+    reading = Reading(seed, written(by_mark=by_mark))
     other = reading.finish()
     assert {name: len(found) > 5 for name, found in story.outcomes.items()} == {"basis_fast": True, "basis_slow": True}
     assert (other.outcomes, other.refusals) == (story.outcomes, story.refusals)

@@ -32,7 +32,7 @@ from services.backtester.sources.timeline import TimelineMarket
 from services.paper_trader.accounts import PaperTerms
 from services.paper_trader.core import PaperCore
 from tests.fakes.progress import Unwatched
-from tests.services.paper_trader.logs import BEGIN_MS, END_MS, PartitionLog, logs, places, strategy
+from tests.services.paper_trader.logs import BEGIN_MS, BY_MARK, END_MS, PartitionLog, logs, places, strategy
 from tests.services.processes import ServiceProcess, eventually
 
 pytestmark = pytest.mark.integration
@@ -193,8 +193,9 @@ def row_of(outcome: Outcome) -> tuple[Any, ...]:
     )
 
 
-async def test_paper_trades_are_those_of_a_backtest(stack: Stack, trader: ServiceProcess) -> None:
-    written = logs(1, strategies=(SLOW,))
+@pytest.mark.parametrize("by_mark", [False, True], ids=["last", "mark"])
+async def test_paper_trades_are_those_of_a_backtest(stack: Stack, trader: ServiceProcess, by_mark: bool) -> None:
+    written = logs(1, strategies=BY_MARK[1:] if by_mark else (SLOW,))
     await stack.append_all(written)
     trader.start()
     end = end_of(written)
@@ -205,6 +206,7 @@ async def test_paper_trades_are_those_of_a_backtest(stack: Stack, trader: Servic
     expected = sorted(map(row_of, await backtest(stack, begin, end)), key=lambda row: (row[0], row[5], row[1]))
     assert len(found) > 30
     assert any(row[9] for row in found), "no trade paid funding"
+    assert {"stop_loss", "trailing_stop" if by_mark else "take_profit_2"} <= {row[6] for row in found}
     assert found == expected
     told = await stack.told()
     assert {event.signal_id for event in told if event.state == "closed"} == {row[1] for row in found}

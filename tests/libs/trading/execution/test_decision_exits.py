@@ -109,6 +109,23 @@ def test_a_position_too_small_to_split_has_one_target_and_its_break_even_stop_by
     assert len(standing(carrier, "break_even")) == 1
 
 
+def test_every_stop_of_a_trade_by_the_mark_price_says_so_and_nothing_else_does() -> None:
+    carrier = begun(kind="market", trailing=Decimal(2))
+    assert carrier.trade.bracket is not None
+    by_mark = msgspec.structs.replace(carrier.trade.bracket, working_type="mark")
+    carrier.trade = msgspec.structs.replace(carrier.trade, bracket=by_mark)
+    carrier.settle()
+    carrier.venue.trade_at(Decimal(110))
+    carrier.settle()
+    carrier.crash()
+    carrier.hear(StopMoved(Decimal(95), carrier.venue.now_ms))
+    carrier.settle()
+    assert {order.leg: order.working_type for order in carrier.trade.orders} == {
+        **dict.fromkeys(("stop", "bridge", "break_even", "trailing"), "mark"),
+        **dict.fromkeys(("entry", "take_profit_1", "take_profit_2"), "last"),
+    }
+
+
 def test_a_trailing_stop_stands_beside_the_others_after_the_first_target() -> None:
     carrier = held(trailing=Decimal(2))
     assert standing(carrier, "trailing") == []

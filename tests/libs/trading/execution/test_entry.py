@@ -68,12 +68,15 @@ def test_a_signal_becomes_a_wish_with_its_bracket() -> None:
 
 
 def test_how_the_exits_work_is_the_strategys_word() -> None:
-    wish = wish_of(_with(take_profit_type="market", trailing_distance=Decimal(2)), CONFIG, START_MS)
+    said = _with(take_profit_type="market", trailing_distance=Decimal(2), working_type="mark")
+    wish = wish_of(said, CONFIG, START_MS)
     assert isinstance(wish, EntryWish)
-    assert (wish.bracket.take_profit_type, wish.trailing_distance) == ("market", Decimal(2))
+    assert (wish.bracket.take_profit_type, wish.bracket.working_type) == ("market", "mark")
+    assert wish.trailing_distance == Decimal(2)
     plain = wish_of(SIGNAL, CONFIG, START_MS)
     assert isinstance(plain, EntryWish)
-    assert (plain.bracket.take_profit_type, plain.trailing_distance) == ("limit", None)
+    assert (plain.bracket.take_profit_type, plain.bracket.working_type) == ("limit", "last")
+    assert plain.trailing_distance is None
 
 
 def test_no_position_is_held_longer_than_is_configured() -> None:

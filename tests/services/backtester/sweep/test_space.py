@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from libs.kit.errors import UserError
 from services.backtester.sweep.points import grid_point, grid_size, random_point
-from services.backtester.sweep.space import Axis, SpaceInvalid, read_space
+from services.backtester.sweep.space import Axis, SpaceInvalid, read_space, with_marks
 from tests.services.backtester.sweep.markets import base, space
 
 TOML = """
@@ -111,6 +111,8 @@ def test_how_a_bracket_works_can_be_searched_too(tmp_path: Path) -> None:
     tried = [(each.bracket.trailing_atr, each.bracket.take_profit_type) for each in brackets if each is not None]
     assert len(tried) == 16
     assert (1.5, "market") in tried
-    path.write_text('[parameters]\nbracket.working_type = ["mark"]\n')
-    with pytest.raises(SpaceInvalid, match="tapes have no mark prices"):
+    path.write_text('[parameters]\nbracket.working_type = ["last", "mark"]\n')
+    assert with_marks(base(), read_space(path, base())).bracket.working_type == "mark"
+    path.write_text('[parameters]\nbracket.working_type = ["index"]\n')
+    with pytest.raises(SpaceInvalid, match="must be 'last' or 'mark'"):
         read_space(path, base())
