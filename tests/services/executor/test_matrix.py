@@ -19,6 +19,7 @@ SYMBOL_OF = dict(zip((one.__name__ for one in MEDDLING), generated_symbols(len(M
 LONGEST_SECONDS = 10.0
 PACE_SECONDS = 10.0
 """As in a process: so many symbols, compared every two seconds, use up the request budget where everything takes long."""
+AT_BREAK_EVEN = ({"take_profit_1", "break_even"}, {"take_profit_1", "close"})
 # What the executor may have asked for, booked or mended before a comparison could see it.
 PASSING = frozenset({"missed_fill", "order_missing", "stop_missing", "order_taken_over", "orphaned_order"})
 WIDE = CONFIG.model_copy(
@@ -101,9 +102,17 @@ def ended_as_meant(at: Floor, name: str, before: Trade | None) -> bool:
     trade = at.database.documents().get(before.trade_id) if before is not None else None
     if before is None or case.trade is None:
         return trade is None or trade.is_final
+    if name == "missed_fill_of_a_target" and trade is not None and left_at_break_even(trade):
+        return True
     if trade is None or trade.is_final:
         return False
     return trade.state == case.trade and (case.left == 1) == (held_of(trade) == before.quantity)
+
+
+def left_at_break_even(trade: Trade) -> bool:
+    """Whether the market stood below break-even when the first target's fill was booked: then the rest is closed with it."""
+    legs = {fill.leg for fill in trade.fills} - {"entry"}
+    return trade.is_final and not held_of(trade) and legs in AT_BREAK_EVEN
 
 
 def was_closed_by_others(at: Floor, before: Trade | None) -> bool:
