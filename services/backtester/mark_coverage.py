@@ -38,6 +38,13 @@ class MarkCounter:
         """Whether any strategy needs mark prices; without one nothing is read or counted."""
         return any(each.bracket.working_type == "mark" for each in self.strategies)
 
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The line that says so on top of a report; none without such a strategy."""
+        by_mark = [each for each in self.strategies if each.bracket.working_type == "mark"]
+        words = "triggered by the lowest and highest mark price of two seconds, filled on the next trade"
+        return (f"stops of {_names(by_mark)}: {words}",) if by_mark else ()
+
     def check(self, source: Market) -> None:
         """Raise `Incomplete`, naming the strategies, where the source never has mark prices."""
         if self.wanted and not source.has_mark_prices:

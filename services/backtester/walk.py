@@ -130,7 +130,7 @@ class Walk:
             start_ms=request.start_ms,
             end_ms=request.end_ms,
             ideal=request.costs.is_ideal,
-            assumptions=assumptions(request, assumed),
+            assumptions=(*assumptions(request, assumed), *self._marks.assumptions),
             starting_balance=float(request.rules.starting_balance),
             risk_per_trade=float(request.rules.risk_per_trade),
             code_version=source_digest((libs.contracts, libs.indicators, libs.trading, services.backtester)),

@@ -150,6 +150,6 @@ def _check_trailing(request: AlgoRequest, moment: Moment) -> None:
         raise VenueError(-2007, "Invalid callBack rate.")
     if not request.activate_price:
         return
-    passed = request.activate_price <= moment.last if request.side == "SELL" else request.activate_price >= moment.last
-    if passed:
+    watched = moment.mark if request.working_type == "MARK_PRICE" else moment.last
+    if request.activate_price <= watched if request.side == "SELL" else request.activate_price >= watched:
         raise VenueError(-2021, "Order would immediately trigger.")

@@ -116,8 +116,9 @@ class Exchange:
             if order.is_open and due.row is not None:
                 self._fill_resting(account, order, stretch, due.row)
         for algo in due.activated:
-            assert due.row is not None
-            algo.extreme = stretch.price(due.row)
+            algo.extreme = (
+                self.clearing.mark(algo.request.symbol, due.time_ms) if due.row is None else stretch.price(due.row)
+            )
         for account, algo in due.triggered:
             if algo.is_open and not self._protected(algo, quote, due.time_ms):
                 self._trigger(account, algo, quote, due.time_ms)
@@ -263,7 +264,7 @@ class Exchange:
         named = request if request.client_id else replace(request, client_id=f"algo_{number}")
         algo = AlgoOrder(number, named, now_ms, now_ms)
         if request.kind == "TRAILING_STOP_MARKET" and not request.activate_price:
-            algo.extreme = moment.last
+            algo.extreme = moment.mark if request.working_type == "MARK_PRICE" else moment.last
         account.book.add_algo(algo)
         self.clearing.tell_algo(account, algo, now_ms)
         return algo

@@ -46,10 +46,10 @@ class Watch:
 
     def __iter__(self) -> Iterator[Due]:
         while (due := self._next()) is not None:
-            self._follow_trailing(due.next_row)
+            self._follow_trailing(due.next_row, due.time_ms)
             self.row, self.time_ms = due.next_row, due.time_ms
             yield due
-        self._follow_trailing(len(self.stretch.trades))
+        self._follow_trailing(len(self.stretch.trades), self.until_ms)
 
     def _next(self) -> Due | None:
         instant, trade = self._instant(), self._trade()
@@ -77,15 +77,31 @@ class Watch:
         return due
 
     def _marked(self) -> Due | None:
-        """The first second whose mark triggers something."""
-        waiting = [(account, algo) for account, algo in self._algos() if algo.request.working_type == "MARK_PRICE"]
-        first = (self.time_ms // MARK_EVERY_MS + 1) * MARK_EVERY_MS
-        for second in range(first, self.until_ms + 1, MARK_EVERY_MS) if waiting else ():
-            mark = self._marks.setdefault(second, self.mark_at(second))
-            hit = [(account, algo) for account, algo in waiting if second > algo.created_ms and _fires(algo, mark)]
-            if hit:
-                return Due(second, None, self.row, triggered=hit)
+        """The first second whose mark triggers or activates something."""
+        waiting = [(account, algo) for account, algo in self._algos() if _by_mark(algo)]
+        best = {algo.algo_id: algo.extreme for _, algo in waiting}
+        for second in self._seconds(self.until_ms) if waiting else ():
+            mark, due = self._mark(second), Due(second, None, self.row)
+            for account, algo in waiting:
+                if second <= algo.created_ms:
+                    continue
+                best[algo.algo_id] = extreme = _better(algo, best[algo.algo_id], mark)
+                if _activates(algo, mark):
+                    due.activated.append(algo)
+                elif _fires(algo, mark) or _has_come_back(algo, extreme, mark):
+                    due.triggered.append((account, algo))
+            if due.triggered or due.activated:
+                return due
         return None
+
+    def _seconds(self, until_ms: int) -> range:
+        """Those with a mark after the last thing that happened."""
+        return range((self.time_ms // MARK_EVERY_MS + 1) * MARK_EVERY_MS, until_ms + 1, MARK_EVERY_MS)
+
+    def _mark(self, second: int) -> Decimal:
+        if second not in self._marks:
+            self._marks[second] = self.mark_at(second)
+        return self._marks[second]
 
     # --- trades ----------------------------------------------------------------------------------------------------
 
@@ -97,9 +113,11 @@ class Watch:
             if row is not None:
                 hits.append((row, lambda due, one=(account, order): due.resting.append(one)))  # type: ignore[misc]
         for account, algo in self._algos():
+            if _by_mark(algo):
+                continue
             if algo.request.kind == "TRAILING_STOP_MARKET":
                 hits += self._trailing(account, algo)
-            elif algo.request.working_type == "CONTRACT_PRICE":
+            else:
                 row = self._first(algo.request.fires_above, algo.request.trigger_price, algo.created_ms)
                 if row is not None:
                     hits.append((row, lambda due, one=(account, algo): due.triggered.append(one)))  # type: ignore[misc]
@@ -135,9 +153,14 @@ class Watch:
         row = int(np.argmax(hits))
         return [(start + row, lambda due: due.triggered.append((account, algo)))] if hits[row] else []
 
-    def _follow_trailing(self, next_row: int) -> None:
+    def _follow_trailing(self, next_row: int, until_ms: int) -> None:
         """Keep the best price since activation up to there."""
         for _, algo in self._algos():
+            if _by_mark(algo):
+                for second in self._seconds(until_ms) if algo.extreme else ():
+                    if second > algo.created_ms:
+                        algo.extreme = _better(algo, algo.extreme, self._mark(second))
+                continue
             prices = self.stretch.trades.prices[self._start(algo.created_ms) : next_row]
             if algo.extreme and len(prices):
                 sells = algo.request.side == "SELL"
@@ -153,6 +176,34 @@ class Watch:
     def _algos(self) -> list[tuple[Account, AlgoOrder]]:
         symbol = self.stretch.rules.symbol
         return [(account, one) for account in self.accounts for one in account.book.open_algos(symbol)]
+
+
+def _by_mark(algo: AlgoOrder) -> bool:
+    return algo.request.working_type == "MARK_PRICE"
+
+
+def _better(algo: AlgoOrder, best: Decimal, price: Decimal) -> Decimal:
+    """The best price of an active trailing stop; 0 of all others."""
+    if not best:
+        return best
+    return max(best, price) if algo.request.side == "SELL" else min(best, price)
+
+
+def _activates(algo: AlgoOrder, price: Decimal) -> bool:
+    request = algo.request
+    if request.kind != "TRAILING_STOP_MARKET" or algo.extreme:
+        return False
+    return price >= request.activate_price if request.side == "SELL" else price <= request.activate_price
+
+
+def _has_come_back(algo: AlgoOrder, best: Decimal, price: Decimal) -> bool:
+    """Whether a trailing stop's price is its callback rate behind the best one."""
+    back = int(algo.request.callback_rate * 100)
+    if not best:
+        return False
+    if algo.request.side == "SELL":
+        return price * _WHOLE <= best * (_WHOLE - back)
+    return price * _WHOLE >= best * (_WHOLE + back)
 
 
 def _fires(algo: AlgoOrder, price: Decimal) -> bool:

@@ -94,7 +94,9 @@ async def test_a_sweep_trades_what_a_run_does(folder: Path) -> None:
     assert sorted(trial.net.tolist()) == sorted(int(outcome.net.scaleb(8)) for outcome in result.outcomes)
     assert {"stop_loss", "trailing_stop"} <= {outcome.exit_reason for outcome in result.outcomes}
     assert (row(result).rows, row(result).share, row(result).missing) == (STEPS, 1.0, "")
+    assert "stops of swept: triggered by the lowest and highest mark price" in result.facts.assumptions[-1]
     by_last = await ran(asked(folder, working_type="last"))
+    assert not [line for line in by_last.facts.assumptions if "mark price" in line]
     assert [each.name for each in by_last.coverage if each.name == MARKS_OF_STOPS] == []
     assert [each.exit_time_ms for each in by_last.outcomes] != [each.exit_time_ms for each in result.outcomes]
 

@@ -1,5 +1,6 @@
 """The reconciliation matrix in its pure form: each case ends consistent, or shut out for a reason that has a name."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -7,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.trading.execution.adoption import adopted_trade, adoption_of
+from libs.trading.execution.adoption import Adoption, adopted_trade, adoption_of
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.exposure import attribute, held_of
-from libs.trading.execution.facts import Filled, FillsRead, PositionSeen
+from libs.trading.execution.facts import AlgoSeen, Filled, FillsRead, PositionSeen
 from libs.trading.execution.findings import MEANINGS
 from libs.trading.execution.folds import fold, is_seen_flat
-from libs.trading.execution.venue_facts import STALE_MS, PositionHeld
+from libs.trading.execution.venue_facts import STALE_MS, OpenConditional, PositionHeld
 from tests.libs.trading.execution.matrix import (
     CASES,
     Case,
@@ -278,3 +279,16 @@ def test_what_was_filled_before_an_adoption_is_in_it() -> None:
     )
     assert later.fills[0].trade_id != trade.fills[0].trade_id
     assert max(later.fills[0].trade_id, trade.fills[0].trade_id) < 0
+
+
+def test_what_triggers_an_adopted_stop_triggers_those_after_it() -> None:
+    seen = AlgoSeen(
+        "my-own-stop", 5, "SELL", "waiting", Decimal(0), PRICE - 3, close_position=True, working_type="mark"
+    )
+    there = Adoption(ETH, "long", ONE, PRICE, PRICE - 3, START_MS, OpenConditional(ETH, seen))
+    trade = adopted_trade(there, ("main", "aaaa", "bbbbbb"), RULES, LiveConfig())
+    assert trade.bracket is not None
+    assert (trade.bracket.working_type, [order.working_type for order in trade.orders]) == ("mark", ["mark"])
+    bare = adopted_trade(replace(there, existing=None), ("main", "aaaa", "bbbbbb"), RULES, LiveConfig())
+    assert bare.bracket is not None
+    assert bare.bracket.working_type == "last"

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import accumulate
 
 import pytest
 
@@ -298,6 +299,35 @@ def test_a_trailing_stop_follows_the_best_price() -> None:
     fell = [price * 1000 <= max(best[: row + 1]) * 999 for row, price in enumerate(best)]
     assert fell.index(True) == len(fell) - 1
     assert not account.held()
+
+
+@pytest.mark.parametrize("side", ["SELL", "BUY"])
+@pytest.mark.parametrize("activated", [False, True])
+def test_a_trailing_stop_by_mark_follows_the_best_mark(side: Side, activated: bool) -> None:
+    exchange, account = venue()
+    exchange.place(account, market("BUY" if side == "SELL" else "SELL"), START_MS)
+    away = Decimal(3) if side == "SELL" else Decimal(-3)
+    activation = tick(exchange.moment(SYMBOL, START_MS).mark + away) if activated else ZERO
+    request = conditional(
+        "TRAILING_STOP_MARKET",
+        side,
+        ZERO,
+        callback_rate=Decimal("0.1"),
+        working_type="MARK_PRICE",
+        activate_price=activation,
+    )
+    algo = exchange.place_algo(account, request, START_MS)
+    now = START_MS
+    while algo.is_open and now < START_MS + 600 * MINUTE_MS:
+        now += 7_300
+        exchange.advance(now)
+    assert not account.held()
+    sign = 1 if side == "SELL" else -1
+    marks = [sign * exchange.moment(SYMBOL, at).mark for at in range(START_MS, algo.triggered_ms + 1, 1_000)]
+    begun = next(place for place, mark in enumerate(marks) if not activated or mark >= sign * activation)
+    followed = marks[begun:]
+    fell = [mark <= best - abs(best) / 1000 for mark, best in zip(followed, accumulate(followed, max), strict=True)]
+    assert fell.index(True) == len(fell) - 1
 
 
 def run(seed: int, steps: list[int]) -> tuple[Exchange, Account]:
