@@ -1,7 +1,7 @@
 """Each risk rule through the whole guard: it trips within a second of its cause, acts, outlives a restart, ends as it should."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from libs.trading.execution.client_ids import read_client_id
+from libs.trading.risk.policy import GuardState
 from libs.trading.risk.rules import all_rules
 from tests.services.risk_guard.scene import DAY_MS, SYMBOL, Scene, only, trade
 
-CRASH_S = 20
+CRASH_S, COOLDOWN_S = 20, 60
 Step = Callable[[Scene], Any]
 
 
@@ -33,7 +34,6 @@ class Case:
     within_s: float = 1.0
     crash: str | None = None
     needs_day: bool = False
-    more: dict[str, Any] = field(default_factory=dict)
 
 
 def _lose(scene: Scene) -> None:
@@ -103,32 +103,77 @@ CASES = (
 )
 
 
+def latches(case: Case) -> bool:
+    return next(rule for rule in all_rules() if rule.name == case.rule).latches
+
+
 def test_every_rule_has_its_case() -> None:
     assert {case.rule for case in CASES} == {rule.name for rule in all_rules()}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
 def test_a_rule_trips_acts_outlives_a_restart_and_ends(case: Case, tmp_path: Path) -> None:
-    crashes = {CRASH_S: case.crash} if case.crash else {}
-
     async def story(scene: Scene) -> None:
         await _in_order(scene)
-        case.cause(scene)
-        if case.crash:
-            await scene.until(lambda: scene.clock.seconds - 1_000 >= CRASH_S, 60)
-        await scene.until(lambda: not scene.state.entries_allowed, case.within_s, "a block")
-        if latches(case):
-            await scene.until(lambda: scene.state.level == "circuit_break", case.within_s, "a break")
+        await _tripped(scene, case)
         await _acted(scene, case)
         await _restarted(scene, case)
         case.end(scene)
         await _ended(scene, case)
 
-    Scene(tmp_path, only(case.rule, **case.more), crashes).run(story)
+    Scene(tmp_path, only(case.rule), _crashes(case)).run(story)
 
 
-def latches(case: Case) -> bool:
-    return next(rule for rule in all_rules() if rule.name == case.rule).latches
+@pytest.mark.parametrize("case", [case for case in CASES if latches(case)], ids=lambda case: case.rule)
+def test_a_break_ends_by_itself_after_its_cooldown_and_not_a_second_time_that_day(case: Case, tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await _in_order(scene)
+        await _tripped(scene, case)
+        await _acted(scene, case)
+        await _restarted(scene, case)
+        broken_ms, number = _remembered(scene).broken_ms, scene.state.break_number
+        case.end(scene)
+        if case.needs_day:
+            await scene.until(lambda: scene.clock.now_ms() % DAY_MS < 60_000, 700, "midnight")
+            assert not scene.state.entries_allowed, "what was lost stays lost on its day"
+        await scene.until(lambda: scene.state.entries_allowed, COOLDOWN_S + 45, "an automatic resume")
+        assert scene.clock.now_ms() - broken_ms >= COOLDOWN_S * 1_000
+        assert (scene.state.level, scene.state.break_number) == ("normal", number)
+        if case.crash:
+            return  # it is told once, and not again
+        resumed = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > resumed + 1, 2)
+        case.cause(scene)
+        await scene.until(lambda: scene.state.level == "circuit_break", case.within_s, "a second break")
+        assert scene.state.break_number == number + 1
+        case.end(scene)
+        began = scene.clock.seconds
+        await scene.until(lambda: scene.clock.seconds > began + 2 * COOLDOWN_S, 2 * COOLDOWN_S + 1)
+        assert scene.state.level == "circuit_break", "once a day is allowed here"
+
+    Scene(tmp_path, only(case.rule, auto_resumes=1), _crashes(case)).run(story)
+
+
+async def _tripped(scene: Scene, case: Case) -> None:
+    """Its cause, and what the guard says of it, by the name of the rule."""
+    case.cause(scene)
+    if case.crash:
+        await scene.until(lambda: scene.clock.seconds - 1_000 >= CRASH_S, 60)
+    await scene.until(lambda: not scene.state.entries_allowed, case.within_s, "a block")
+    if latches(case):
+        await scene.until(lambda: scene.state.level == "circuit_break", case.within_s, "a break")
+        assert [one.rule for one in _remembered(scene).causes] == [case.rule]
+    broken = [state for state in scene.told.states if not state.entries_allowed][-1]
+    assert {one.rule for one in broken.measures if one.level == "break"} <= {case.rule}
+
+
+def _crashes(case: Case) -> dict[int, str]:
+    return {CRASH_S: case.crash} if case.crash else {}
+
+
+def _remembered(scene: Scene) -> GuardState:
+    assert scene.guard is not None
+    return scene.guard.memory.state
 
 
 async def _in_order(scene: Scene) -> None:
@@ -153,17 +198,22 @@ async def _acted(scene: Scene, case: Case) -> None:
 
 
 async def _restarted(scene: Scene, case: Case) -> None:
-    """What was broken is broken still; nothing more is done."""
-    number = scene.state.break_number
+    """What was broken is broken still, for the same reason; nothing more is done."""
+    number, causes, quantity = scene.state.break_number, _remembered(scene).causes, scene.quantity()
+    fills = len(scene.exchange.account.book.fills)
     scene.drop()
     before = len(scene.told.states)
     scene.begin()
     await scene.until(lambda: len(scene.told.states) > before + 2, 10)
     if latches(case):
         assert (scene.state.level, scene.state.break_number) == ("circuit_break", number)
-    if case.acts == "block":
-        assert scene.quantity()
+        assert _remembered(scene).causes == causes
+    if latches(case) or case.acts == "block":
         assert not any(state.entries_allowed for state in scene.told.states[before:]), "it blocks after the restart too"
+    if case.acts == "stop":
+        assert _guards_stop(scene)
+        assert len(scene.exchange.account.book.open_algos(SYMBOL)) == 1
+    assert (scene.quantity(), len(scene.exchange.account.book.fills)) == (quantity, fills)
 
 
 async def _ended(scene: Scene, case: Case) -> None:
