@@ -16,18 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import numpy as np
 
 from infra.local.ports import free_port
 from libs.kit.clock import SystemClock
 from services.exchange_simulator.app import Simulation
 from services.exchange_simulator.clock import Anchor, AnchoredTime
-from services.exchange_simulator.market import TradeColumns
 from services.exchange_simulator.settings import ServerSettings
 from services.exchange_simulator.state import open_state
-from services.exchange_simulator.symbols import profile_of
-from tests.chaos.money.market import BEFORE_MS, SYMBOLS, Stage
-from tests.chaos.processes.market import TellingMarket
+from tests.chaos.money.market import SYMBOLS, Stage
+from tests.chaos.processes.market import TellingMarket, steady
 from tests.services.exchange_simulator.running import serving
 from tests.services.processes import eventually
 
@@ -39,22 +36,13 @@ class FallingMarket(TellingMarket):
     """Somebody trades five times a second, at one price before the fall and at another one after it."""
 
     def __init__(self, stage: Stage) -> None:
-        super().__init__(stage, {symbol: _steady(stage, symbol) for symbol in stage.symbols})
+        super().__init__(stage, {symbol: steady(stage, symbol, TRADE_EVERY_MS) for symbol in stage.symbols})
 
     def fall(self, now_ms: int) -> None:
         for symbol, trades in self._trades.items():
             tick = self.rules[symbol].tick
             fallen = int(trades.prices[0]) * (100 - FALL_PERCENT) // 100 // tick * tick
             trades.prices[trades.event_ms > now_ms] = fallen
-
-
-def _steady(stage: Stage, symbol: str) -> TradeColumns:
-    profile = profile_of(symbol)
-    times = np.arange(stage.start_ms - BEFORE_MS + 1, stage.end_ms, TRADE_EVERY_MS, dtype=np.int64)
-    ids = np.arange(1, len(times) + 1, dtype=np.int64)
-    price = round(profile.base_price * profile.rules.price_scale / profile.rules.tick) * profile.rules.tick
-    prices, quantities = np.full(len(ids), price, np.int64), np.full(len(ids), 1000 * profile.rules.step, np.int64)
-    return TradeColumns(ids, prices, quantities, quantities, ids, ids, times, times, ids % 2 == 0)
 
 
 async def _serve(folder: Path, port: int) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 from services.exchange_simulator import payloads
 from services.exchange_simulator.market import SideEvent, TradeColumns
 from services.exchange_simulator.streams import StreamName, parse_stream
+from services.exchange_simulator.symbols import profile_of
 from services.exchange_simulator.synthetic.sidestreams import grid
-from tests.chaos.money.market import JumpyMarket, Stage
+from tests.chaos.money.market import BEFORE_MS, JumpyMarket, Stage
 
 
 class TellingMarket(JumpyMarket):
@@ -43,6 +44,17 @@ class TellingMarket(JumpyMarket):
             else:
                 payload = payloads.mark_price_array([self.mark_price(one, at_ms) for one in self.symbols], at_ms)
             yield SideEvent(at_ms, stream.symbol, (stream.name,), payload)
+
+
+def steady(stage: Stage, symbol: str, every_ms: int) -> TradeColumns:
+    """Trades at one price, as often as that."""
+    profile = profile_of(symbol)
+    rules = profile.rules
+    times = np.arange(stage.start_ms - BEFORE_MS + 1, stage.end_ms, every_ms, dtype=np.int64)
+    ids = np.arange(1, len(times) + 1, dtype=np.int64)
+    price = round(profile.base_price * rules.price_scale / rules.tick) * rules.tick
+    prices, quantities = np.full(len(ids), price, np.int64), np.full(len(ids), 1000 * rules.step, np.int64)
+    return TradeColumns(ids, prices, quantities, quantities, ids, ids, times, times, ids % 2 == 0)
 
 
 def _at(trade: TradeColumns, time_ms: int) -> TradeColumns:

@@ -22,6 +22,7 @@ from libs.kit.keys import TrustedFolder
 from libs.kit.settings import AccountSettings, VenueSettings
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import Trade
+from libs.trading.filters import SymbolFilters
 from services.executor.executor import Executor
 from services.executor.intake import Came
 from services.executor.options import Options
@@ -138,7 +139,7 @@ class Executing:
         self.check()
         return self.executor.permission.permits(symbol).why_not
 
-    async def trade(self, trade_id: str, enough: Callable[[Trade], bool], seconds: float = 20.0) -> Trade:
+    async def trade(self, trade_id: str, enough: Callable[[Trade], bool], seconds: float = 60.0) -> Trade:
         """The trade in the books, once it is so."""
         documents = self.floor.database.documents
 
@@ -196,16 +197,19 @@ class Floor:
         """Whether a price was heard."""
         return self.executors[-1].executor.ports.market.quote(symbol) is not None
 
-    def tick(self, symbol: str, price: Decimal) -> Decimal:
-        """The price on a tick."""
+    def filters(self, symbol: str) -> SymbolFilters:
+        """What the venue demands of an order, as an executor has read it."""
         filters = self.executors[-1].executor.ports.market.filters(symbol)
         assert filters is not None
-        return filters.price_on_tick(price)
+        return filters
+
+    def tick(self, symbol: str, price: Decimal) -> Decimal:
+        """The price on a tick."""
+        return self.filters(symbol).price_on_tick(price)
 
     def least(self, symbol: str, price: Decimal) -> Decimal:
         """A little more than the least that may be ordered at that price."""
-        filters = self.executors[-1].executor.ports.market.filters(symbol)
-        assert filters is not None
+        filters = self.filters(symbol)
         steps = (filters.min_notional * Decimal("1.2") / price / filters.quantity_step).to_integral_value(ROUND_UP)
         return max(filters.min_quantity, steps * filters.quantity_step)
 
@@ -237,7 +241,7 @@ def risk(level: RiskLevel = "normal", *, entries: bool = True, **more: Any) -> R
     return RiskStateChanged(**(given | more))
 
 
-async def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float = 60.0) -> None:
     """Wait until it is so."""
     end = time.monotonic() + seconds
     while not condition():
@@ -250,29 +254,49 @@ async def until(condition: Callable[[], bool], what: Callable[[], str], seconds:
 async def floor(folder: Path, config: LiveConfig = CONFIG, **more: Any) -> AsyncIterator[Floor]:
     """A venue and an account, and in the end every executor dropped."""
     async with running(folder / "venue", **({"symbols": SYMBOLS, "rate": 60.0} | more)) as venue:
-        home = folder / "accounts" / ACCOUNT
-        home.mkdir(parents=True)
-        key = home / "key.json"
-        key.write_text(json.dumps({"key": venue.api_key.key, "secret": venue.api_key.secret}))
-        key.chmod(0o600)
-        url = venue.url
-        account = AccountSettings(
-            execution_mode="demo",
-            account=ACCOUNT,
-            account_dir=folder / "accounts",
-            order_rest_url=url,
-            order_websocket_url=url.replace("http", "ws", 1),
-            order_spot_rest_url=url,
-        )
-        where = VenueSettings(requests_dir=folder / "requests", venue_speed=float(more.get("speed") or 1.0))
-        async with open_account(account, where) as opened:
-            found = Floor(venue, opened, folder, config, more.get("symbols", SYMBOLS))
-            clock = asyncio.create_task(keep_clock(opened))
-            try:
-                yield found
-            finally:
-                for each in found.executors:
-                    await each.drop()
-                clock.cancel()
-                with suppress(asyncio.CancelledError):
-                    await clock
+        found = Grounds(venue, folder, config, more.get("symbols", SYMBOLS), float(more.get("speed") or 1.0))
+        async with floor_at(found) as at:
+            yield at
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """A venue that runs already, and the folder of whoever trades there."""
+
+    venue: Running
+    folder: Path
+    config: LiveConfig
+    symbols: Sequence[str] = SYMBOLS
+    speed: float = 1.0
+
+
+@asynccontextmanager
+async def floor_at(given: Grounds, database: MemoryDatabase | None = None) -> AsyncIterator[Floor]:
+    """The same at a venue that is there; `database`: the books of an earlier floor."""
+    venue, folder = given.venue, given.folder
+    home = folder / "accounts" / ACCOUNT
+    home.mkdir(parents=True, exist_ok=True)
+    key = home / "key.json"
+    key.write_text(json.dumps({"key": venue.api_key.key, "secret": venue.api_key.secret}))
+    key.chmod(0o600)
+    account = AccountSettings(
+        execution_mode="demo",
+        account=ACCOUNT,
+        account_dir=folder / "accounts",
+        order_rest_url=venue.url,
+        order_websocket_url=venue.url.replace("http", "ws", 1),
+        order_spot_rest_url=venue.url,
+    )
+    where = VenueSettings(requests_dir=folder / "requests", venue_speed=given.speed)
+    async with open_account(account, where) as opened:
+        found = Floor(venue, opened, folder, given.config, given.symbols)
+        found.database = database or found.database
+        clock = asyncio.create_task(keep_clock(opened))
+        try:
+            yield found
+        finally:
+            for each in found.executors:
+                await each.drop()
+            clock.cancel()
+            with suppress(asyncio.CancelledError):
+                await clock

@@ -18,7 +18,8 @@ from libs.trading.execution.client_ids import (
     Sender,
     letters_of,
 )
-from libs.trading.execution.document import OurOrder, Trade
+from libs.trading.execution.document import Bracket, OurOrder, Times, Trade
+from libs.trading.execution.levels import rules_of
 from services.exchange_simulator.trading import commands
 from tests.services.executor.floor import ACCOUNT, Floor
 
@@ -27,7 +28,7 @@ HALF = Decimal("0.5")
 
 @dataclass
 class Scene:
-    """One symbol; `trade` as the executor left it, None where the case begins without one."""
+    """One symbol; `trade` as the executor left it, None where the case begins without one; a case may bring one of its own."""
 
     at: Floor
     symbol: str
@@ -47,8 +48,8 @@ class Scene:
         return self.at.price(self.symbol)
 
     def order(self, leg: Leg) -> OurOrder:
-        [found] = [order for order in self.held.orders if order.leg == leg]
-        return found
+        """The newest of that leg: on a busy machine a first try of it may have come too late."""
+        return [order for order in self.held.orders if order.leg == leg][-1]
 
     def part(self, share: Decimal) -> Decimal:
         """A share of the position, on a step."""
@@ -77,6 +78,43 @@ class Scene:
         trigger = self.at.tick(self.symbol, self.price * Decimal(below))
         order = NewConditional(self.symbol, "SELL", "STOP_MARKET", name, trigger, quantity, quantity is not None)
         await self.at.account.trading.place_conditional(order)
+
+    def entering(self, trade_id: str, quantity: Decimal) -> Trade:
+        """Books of the instant at which a long entry was sent."""
+        now_ms = self.at.account.clock.now_ms()
+        entry = OurOrder(
+            client_id=self.name("entry", trade=trade_id),
+            leg="entry",
+            generation=7,
+            side="BUY",
+            quantity=quantity,
+            status="submitting",
+            intended_ms=now_ms,
+            valid_until_ms=now_ms + 2_000,
+        )
+        return Trade(
+            trade_id=trade_id,
+            account=ACCOUNT,
+            symbol=self.symbol,
+            direction="long",
+            origin="signal",
+            state="entering",
+            signal_letters=letters_of(trade_id, SIGNAL_LETTERS),
+            account_letters=letters_of(ACCOUNT, ACCOUNT_LETTERS),
+            installation_letters=letters_of("installation", INSTALLATION_LETTERS),
+            signal_price=self.price,
+            bracket=Bracket(
+                stop=self.at.tick(self.symbol, self.price * Decimal("0.95")),
+                take_profit_1=self.at.tick(self.symbol, self.price * Decimal("1.1")),
+                take_profit_2=self.at.tick(self.symbol, self.price * Decimal("1.2")),
+                hold_until_ms=now_ms + 3_600_000,
+            ),
+            rules=rules_of(self.at.filters(self.symbol), Decimal("0.0005"), Decimal("0.0002")),
+            quantity=quantity,
+            risk=Decimal(25),
+            orders=(entry,),
+            times=Times(signal_ms=now_ms, decided_ms=now_ms),
+        )
 
     def rewrite(self, trade: Trade | None) -> None:
         """Other books than there were."""
@@ -152,6 +190,11 @@ async def somebody_adds(scene: Scene) -> None:
     await scene.by_hand("BUY", scene.part(HALF))
 
 
+async def somebody_adds_and_takes_back(scene: Scene) -> None:
+    await scene.by_hand("BUY", scene.part(HALF))
+    await scene.by_hand("SELL", scene.part(HALF))
+
+
 async def side_flip(scene: Scene) -> None:
     await scene.at.venue.fault("position_flip", symbol=scene.symbol)
 
@@ -182,6 +225,39 @@ async def stale_database_without_the_entry(scene: Scene) -> None:
             scene.held, state="entering", orders=(sent,), fills=(), initial_risk=None, fills_read_ms=0
         )
     )
+
+
+async def stale_database(scene: Scene) -> None:
+    """The books are of before the stop was moved: another one rests than they know."""
+    await stop_cancelled_by_hand(scene)
+    await scene.stop(scene.name("stop"), None, "0.93")
+
+
+async def stop_rejected(scene: Scene) -> None:
+    """The venue has refused the stop, the books have kept that, and nobody has lived to place another one."""
+    own = scene.order("stop").client_id
+    await stop_cancelled_by_hand(scene)
+    refused = tuple(
+        msgspec.structs.replace(one, status="rejected", venue_id=None) if one.client_id == own else one
+        for one in scene.held.orders
+    )
+    scene.rewrite(msgspec.structs.replace(scene.held, orders=refused))
+
+
+async def entry_partly_filled_then_canceled(scene: Scene) -> None:
+    """The books are of the instant at which the entry was sent: a part found somebody to trade with, the rest was canceled."""
+    for number in range(5):
+        ask = await scene.at.venue.get("/fapi/v1/ticker/bookTicker", symbol=scene.symbol)
+        price, shown = Decimal(ask["askPrice"]), Decimal(ask["askQty"])
+        trade = scene.entering(f"signal-of-a-part-{number}", 3 * shown)
+        order = NewOrder(scene.symbol, "BUY", trade.quantity, trade.orders[0].client_id, price, "IOC")
+        done = await scene.at.account.trading.place(order)
+        assert done.executed < trade.quantity, "more was asked for than stands at the price"
+        if done.executed:
+            scene.trade = trade
+            scene.at.database.trades[trade.trade_id] = packed(trade)
+            return
+    raise AssertionError("the market ran away from every order")
 
 
 async def orphaned_exits_of_a_flat_symbol(scene: Scene) -> None:
@@ -232,6 +308,10 @@ MEDDLING: tuple[Callable[[Scene], Awaitable[None]], ...] = (
     empty_database_while_flat,
     unknown_entry_found_filled,
     stale_database_without_the_entry,
+    stale_database,
+    stop_rejected,
+    entry_partly_filled_then_canceled,
+    somebody_adds_and_takes_back,
     orphaned_exits_of_a_flat_symbol,
     orders_of_another_installation,
     foreign_order,
@@ -241,5 +321,11 @@ MEDDLING: tuple[Callable[[Scene], Awaitable[None]], ...] = (
 )
 """Each by the name of its case in the pure matrix."""
 WITHOUT_TRADE = frozenset(
-    {"external_position", "orphaned_exits_of_a_flat_symbol", "orders_of_another_installation", "foreign_order"}
+    {
+        "entry_partly_filled_then_canceled",
+        "external_position",
+        "orphaned_exits_of_a_flat_symbol",
+        "orders_of_another_installation",
+        "foreign_order",
+    }
 )
