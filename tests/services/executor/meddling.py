@@ -1,7 +1,7 @@
 """The matrix of reconciliation at a simulated venue: what happened there while no executor lived, one symbol a case."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,12 +18,22 @@ from libs.trading.execution.client_ids import (
     Sender,
     letters_of,
 )
-from libs.trading.execution.document import Bracket, OurOrder, Times, Trade
-from libs.trading.execution.levels import rules_of
+from libs.trading.execution.document import OurOrder, Trade
+from libs.trading.execution.entry import EntryTerms, Naming, entered
+from libs.trading.execution.facts import Sending
+from libs.trading.execution.folds import fold
+from libs.trading.execution.wish import EntryWish, wish_of
+from services.exchange_simulator.private.house import House
 from services.exchange_simulator.trading import commands
+from services.exchange_simulator.trading.orders import OrderRequest
+from services.exchange_simulator.trading.quotes import Level
 from tests.services.executor.floor import ACCOUNT, Floor
 
 HALF = Decimal("0.5")
+MUCH = Decimal(1_000_000)
+INSTALLATION = "installation"
+NUMBER = 100_000
+"""Of a signal that no executor was given."""
 
 
 @dataclass
@@ -61,15 +71,24 @@ class Scene:
         given = {"symbol": self.symbol, "side": side, "quantity": str(quantity)} | more
         await self.at.venue.fault("outside_order", **given)
 
-    async def force(self, kind: type[Any], **fields: object) -> None:
-        """Something that the venue does to the account, at once."""
+    @property
+    def house(self) -> House:
+        """The venue itself."""
         private = self.at.venue.simulation.private
         assert private is not None
-        private.house.do(kind(at=private.house.now_ms(), **({"account": ACCOUNT} | fields)))
+        return private.house
+
+    def shown(self) -> Level:
+        """The price at which one can buy now, and how much of it."""
+        return self.house.exchange.quote(self.symbol, self.house.now_ms()).ask
+
+    async def force(self, kind: type[Any], **fields: object) -> None:
+        """Something that the venue does to the account, at once."""
+        self.house.do(kind(at=self.house.now_ms(), **({"account": ACCOUNT} | fields)))
 
     def name(self, leg: Leg, sender: Sender = "executor", *, trade: str = "", here: bool = True) -> str:
         """An id of our form."""
-        letters = letters_of("installation" if here else "elsewhere", INSTALLATION_LETTERS)
+        letters = letters_of(INSTALLATION if here else "elsewhere", INSTALLATION_LETTERS)
         about = letters_of(trade or self.held.trade_id, SIGNAL_LETTERS)
         return OrderTag(sender, letters_of(ACCOUNT, ACCOUNT_LETTERS), letters, about, leg, 7).client_id()
 
@@ -79,42 +98,20 @@ class Scene:
         order = NewConditional(self.symbol, "SELL", "STOP_MARKET", name, trigger, quantity, quantity is not None)
         await self.at.account.trading.place_conditional(order)
 
-    def entering(self, trade_id: str, quantity: Decimal) -> Trade:
-        """Books of the instant at which a long entry was sent."""
-        now_ms = self.at.account.clock.now_ms()
-        entry = OurOrder(
-            client_id=self.name("entry", trade=trade_id),
-            leg="entry",
-            generation=7,
-            side="BUY",
-            quantity=quantity,
-            status="submitting",
-            intended_ms=now_ms,
-            valid_until_ms=now_ms + 2_000,
-        )
-        return Trade(
-            trade_id=trade_id,
-            account=ACCOUNT,
-            symbol=self.symbol,
-            direction="long",
-            origin="signal",
-            state="entering",
-            signal_letters=letters_of(trade_id, SIGNAL_LETTERS),
-            account_letters=letters_of(ACCOUNT, ACCOUNT_LETTERS),
-            installation_letters=letters_of("installation", INSTALLATION_LETTERS),
-            signal_price=self.price,
-            bracket=Bracket(
-                stop=self.at.tick(self.symbol, self.price * Decimal("0.95")),
-                take_profit_1=self.at.tick(self.symbol, self.price * Decimal("1.1")),
-                take_profit_2=self.at.tick(self.symbol, self.price * Decimal("1.2")),
-                hold_until_ms=now_ms + 3_600_000,
-            ),
-            rules=rules_of(self.at.filters(self.symbol), Decimal("0.0005"), Decimal("0.0002")),
-            quantity=quantity,
-            risk=Decimal(25),
-            orders=(entry,),
-            times=Times(signal_ms=now_ms, decided_ms=now_ms),
-        )
+    def entering(self, quantity: Decimal) -> Trade:
+        """Books of the instant at which a long entry of about that was sent."""
+        now_ms, price = self.at.account.clock.now_ms(), self.price
+        config = self.at.config.model_copy(update={"max_notional": MUCH})
+        levels = {"stop_loss": price * Decimal("0.95"), "take_profit_1": price * Decimal("1.1")}
+        levels["take_profit_2"] = price * Decimal("1.2")
+        signal = self.at.signal(NUMBER, symbol=self.symbol, price=price, **levels)
+        wish = wish_of(signal, config, now_ms)
+        assert isinstance(wish, EntryWish), wish
+        wanted = replace(wish, risk=quantity * (price - wish.bracket.stop))
+        terms = EntryTerms(self.at.filters(self.symbol), price, MUCH)
+        meant = entered(wanted, config, terms, Naming(ACCOUNT, INSTALLATION), now_ms)
+        assert isinstance(meant, Trade), meant
+        return fold(meant, Sending(meant.orders[0].client_id, now_ms + 2_000, now_ms))
 
     def rewrite(self, trade: Trade | None) -> None:
         """Other books than there were."""
@@ -233,35 +230,23 @@ async def stale_database(scene: Scene) -> None:
     await scene.stop(scene.name("stop"), None, "0.93")
 
 
-async def stop_rejected(scene: Scene) -> None:
-    """The venue has refused the stop, the books have kept that, and nobody has lived to place another one."""
-    own = scene.order("stop").client_id
-    await stop_cancelled_by_hand(scene)
-    refused = tuple(
-        msgspec.structs.replace(one, status="rejected", venue_id=None) if one.client_id == own else one
-        for one in scene.held.orders
-    )
-    scene.rewrite(msgspec.structs.replace(scene.held, orders=refused))
-
-
 async def entry_partly_filled_then_canceled(scene: Scene) -> None:
-    """The books are of the instant at which the entry was sent: a part found somebody to trade with, the rest was canceled."""
-    for number in range(5):
-        ask = await scene.at.venue.get("/fapi/v1/ticker/bookTicker", symbol=scene.symbol)
-        price, shown = Decimal(ask["askPrice"]), Decimal(ask["askQty"])
-        trade = scene.entering(f"signal-of-a-part-{number}", 3 * shown)
-        order = NewOrder(scene.symbol, "BUY", trade.quantity, trade.orders[0].client_id, price, "IOC")
-        done = await scene.at.account.trading.place(order)
-        assert done.executed < trade.quantity, "more was asked for than stands at the price"
-        if done.executed:
-            scene.trade = trade
-            scene.at.database.trades[trade.trade_id] = packed(trade)
-            return
-    raise AssertionError("the market ran away from every order")
+    """The books are of the instant at which the entry was sent: half of it found somebody to sell, the rest was canceled."""
+    shown = scene.shown()
+    trade = scene.trade = scene.entering(2 * shown.quantity)
+    entry = trade.orders[0]
+    request = OrderRequest(scene.symbol, "BUY", "BOTH", "LIMIT", trade.quantity, shown.price, "IOC")
+    # In the very instant in which so much was shown.
+    await scene.force(commands.PlaceOrder, request=replace(request, client_id=entry.client_id))
+    scene.rewrite(trade)
 
 
 async def orphaned_exits_of_a_flat_symbol(scene: Scene) -> None:
     await scene.stop(scene.name("bridge", trade="signal-of-last-week"), scene.at.least(scene.symbol, scene.price))
+
+
+async def orphaned_exit_beside_another_trade(scene: Scene) -> None:
+    await scene.stop(scene.name("bridge", trade="signal-of-last-month"), scene.part(HALF))
 
 
 async def orders_of_another_installation(scene: Scene) -> None:
@@ -309,10 +294,10 @@ MEDDLING: tuple[Callable[[Scene], Awaitable[None]], ...] = (
     unknown_entry_found_filled,
     stale_database_without_the_entry,
     stale_database,
-    stop_rejected,
     entry_partly_filled_then_canceled,
     somebody_adds_and_takes_back,
     orphaned_exits_of_a_flat_symbol,
+    orphaned_exit_beside_another_trade,
     orders_of_another_installation,
     foreign_order,
     foreign_stop_beside_ours,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from libs.exchanges.trading import TradingVenue
+from libs.trading.execution.document import Trade
 from tests.services.exchange_simulator.trader import SYMBOL
 from tests.services.executor.floor import Floor, floor, until
 
@@ -31,6 +32,24 @@ class Fuse:
             if self.left == 0:
                 self.is_blown = True
                 raise Killed(point)
+
+
+@dataclass
+class FuseOfBooks:
+    """Kills the executor as soon as its books hold such a trade."""
+
+    at: Floor
+    enough: Callable[[Trade], bool]
+    is_blown: bool = False
+
+    async def __call__(self, point: str) -> None:
+        if (
+            point == "after write"
+            and not self.is_blown
+            and any(map(self.enough, self.at.database.documents().values()))
+        ):
+            self.is_blown = True
+            raise Killed(point)
 
 
 @dataclass
@@ -101,6 +120,32 @@ async def test_killed_at_each_point_there_is_one_entry_and_it_is_protected(
         [stop] = await at.account.trading.open_conditionals()
         assert stop.close_position
         assert len(await at.account.trading.open_orders()) == 2
+
+
+async def test_killed_once_the_refusal_of_its_stop_is_known_the_position_gets_another_one(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        first = await at.executor()
+        await first.ready()
+        await at.venue.fault("refusal", code=-4014, paths=["/fapi/v1/algoOrder"], methods=["POST"], most=1)
+        at.database.gate = fuse = FuseOfBooks(at, lambda trade: "rejected" in stops_of(trade))
+        sending = asyncio.create_task(first.signal(at.signal()))
+        await until(lambda: fuse.is_blown, lambda: str(at.database.documents()))
+        await first.drop()
+        sending.cancel()
+        assert (await at.person.truth())["open_algo_orders"] == 0
+        at.database.expires = float("-inf")
+        second = await at.executor()
+        trade = await second.trade("signal-1", lambda found: found.times.targets_ms > 0)
+        assert trade.state == "open"
+        assert stops_of(trade) == ["rejected", "new"]
+        assert await entries_of(at) == 1
+        [stop] = await at.account.trading.open_conditionals()
+        assert stop.close_position
+
+
+def stops_of(trade: Trade) -> list[str]:
+    """What became of its stops, the oldest first."""
+    return [order.status for order in trade.orders if order.leg == "stop"]
 
 
 async def test_an_entry_that_was_meant_is_not_sent_once_its_strategy_is_switched_off(tmp_path: Path) -> None:
