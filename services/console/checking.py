@@ -35,15 +35,18 @@ def check_market(options: StackOptions, *, typed: bool) -> None:
     """
     if options.venue != "simulator" or (not options.recordings and options.symbols == DEFAULT_SYMBOLS):
         return
-    done = subprocess.run(  # noqa: S603 - ourselves
-        _CHECK,
-        cwd=ROOT,
-        env={**os.environ, **market_variables(options)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=_SECONDS,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - ourselves
+            _CHECK,
+            cwd=ROOT,
+            env={**os.environ, **market_variables(options)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return
     if done.returncode != ConfigurationError.exit_code:
         return
     found = msgspec.json.decode(done.stdout, type=_Trouble)
