@@ -86,6 +86,14 @@ class Stack:
 def wait_for(condition: Callable[[], bool], seconds: float, what: str, stack: Stack) -> None:
     """Poll until the condition holds; the failure names what was awaited and shows the logs."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
-    while not condition():
+    while not _holds(condition):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{stack.logs()}"
         pause.wait(POLL_SECONDS)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Whether it does; who does not answer, or not in time, has not said so yet."""
+    try:
+        return condition()
+    except (OSError, subprocess.TimeoutExpired):
+        return False
