@@ -78,15 +78,21 @@ class Hearing:
         """A conditional that names its order may place what was told of that order before. One that no trade knows is looked
         into, also in a symbol that was never traded: no list is read there before long."""
         algo = event.algo
-        desk = self.desks.get(algo.symbol)
-        for trade in desk.trades.values() if desk is not None else ():
-            if desk is not None and any(one.client_id == algo.client_id for one in trade.orders):
+        if (desk := self.desks.get(algo.symbol)) is not None and self._is_ours(desk, event):
+            return
+        if not algo.is_final:
+            self.compare()
+
+    def _is_ours(self, desk: Desk, event: AlgoTold) -> bool:
+        """Whether a trade of the desk knows it, and hears of it."""
+        algo = event.algo
+        for trade in desk.trades.values():
+            if any(one.client_id == algo.client_id for one in trade.orders):
                 desk.hear(trade.trade_id, [Answered(algo.client_id, algo_seen(algo), event.event_ms)])
                 if algo.order_id is not None:
                     self._replay(algo.order_id, trade, algo.client_id)
-                return
-        if not algo.is_final:
-            self.compare()
+                return True
+        return False
 
     def _replay(self, order_id: int, trade: Trade, client_id: str) -> None:
         known = [one for one in self._unplaced if one.order.order_id == order_id]

@@ -7,9 +7,10 @@ While such a loop runs, the machine's clocks are the loop's, because venue clock
 import asyncio
 import selectors
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+from tests.support.machine_clocks import machine_clocks
 
 # What the callbacks of one round, or a late return of the selector, count at most.
 ROUND_SECONDS = 0.02
@@ -66,27 +67,17 @@ class PatientLoop(asyncio.SelectorEventLoop):
 
     def run_forever(self) -> None:
         self.clock.resume()
-        with _as_the_machines(self.clock):
+        clock = self.clock
+        with machine_clocks(
+            {
+                "monotonic": clock.seconds,
+                "monotonic_ns": lambda: int(clock.seconds() * 1e9),
+                "time": lambda: clock.wall_ns() / 1e9,
+                "time_ns": clock.wall_ns,
+            }
+        ):
             super().run_forever()
             self.clock.count(ROUND_SECONDS)
-
-
-@contextmanager
-def _as_the_machines(clock: PatientClock) -> Iterator[None]:
-    ours: dict[str, Callable[[], object]] = {
-        "monotonic": clock.seconds,
-        "monotonic_ns": lambda: int(clock.seconds() * 1e9),
-        "time": lambda: clock.wall_ns() / 1e9,
-        "time_ns": clock.wall_ns,
-    }
-    real = {name: getattr(time, name) for name in ours}
-    for name, function in ours.items():
-        setattr(time, name, function)
-    try:
-        yield
-    finally:
-        for name, function in real.items():
-            setattr(time, name, function)
 
 
 def run_patiently(main: Coroutine[Any, Any, T]) -> T:

@@ -5,10 +5,10 @@ While a run lasts the machine's clocks are this clock, because loops, venue cloc
 
 import asyncio
 import selectors
-import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
+
+from tests.support.machine_clocks import machine_clocks
 
 START_SECONDS = 1_000.0
 T = TypeVar("T")
@@ -86,9 +86,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
 
-@contextmanager
-def _as_the_machines(clock: VirtualClock) -> Iterator[None]:
-    fakes: dict[str, Callable[..., object]] = {
+def _clocks(clock: VirtualClock) -> dict[str, Callable[..., object]]:
+    return {
         "monotonic": lambda: clock.seconds,
         "monotonic_ns": lambda: int(clock.seconds * 1e9),
         "perf_counter": lambda: clock.seconds,
@@ -96,20 +95,12 @@ def _as_the_machines(clock: VirtualClock) -> Iterator[None]:
         "time_ns": lambda: clock.now_ms() * 1_000_000,
         "clock_gettime": lambda _which: clock.seconds,
     }
-    real = {name: getattr(time, name) for name in fakes}
-    for name, fake in fakes.items():
-        setattr(time, name, fake)
-    try:
-        yield
-    finally:
-        for name, function in real.items():
-            setattr(time, name, function)
 
 
 def run_virtually(clock: VirtualClock, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run to the end of `main`; whatever still runs then is cancelled. Raises `Stalled`."""
     loop = VirtualLoop(clock)
-    with _as_the_machines(clock):
+    with machine_clocks(_clocks(clock)):
         try:
             asyncio.set_event_loop(loop)
             return loop.run_until_complete(main())

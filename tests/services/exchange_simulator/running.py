@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import aiohttp
 from services.exchange_simulator.app import Simulation, build_application, listen, open_simulation, run_pump
 from services.exchange_simulator.faults.script import read_script
 from services.exchange_simulator.hub import Hub
-from services.exchange_simulator.private.keys import ApiKey
+from services.exchange_simulator.private.keys import AccountPlan, ApiKey
 from services.exchange_simulator.settings import MarketSettings, ServerSettings
 
 RECORDINGS = Path(__file__).parents[2] / "golden" / "recordings"
@@ -90,6 +91,20 @@ class Running:
     def socket(self, path: str) -> Any:
         """A WebSocket connection to a path."""
         return self.http.ws_connect(self.url + path)
+
+
+def account_that_pays_in_bnb(folder: Path) -> Path:
+    """The simulator's file of accounts with one that pays its fees in BNB."""
+    plan = AccountPlan(
+        name="main",
+        balances={"USDT": Decimal(10_000), "BNB": Decimal(5)},
+        pays_in_bnb=True,
+        keys=(ApiKey(key="k" * 64, secret="s" * 64),),
+    )
+    found = folder / "accounts.json"
+    found.write_text(f"[{plan.model_dump_json()}]")
+    found.chmod(0o600)
+    return found
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from libs.kit.durations import MINUTE_MS
 from libs.trading.execution.document import OurOrder
-from services.exchange_simulator.private.keys import AccountPlan, ApiKey
+from tests.services.exchange_simulator.running import account_that_pays_in_bnb
 from tests.services.exchange_simulator.trader import SYMBOL
 from tests.services.executor.floor import SYMBOLS, floor
 
@@ -35,16 +35,7 @@ def _trails(order: OurOrder) -> bool:
 
 
 async def test_a_fee_in_bnb_counts_what_it_was_worth_when_it_was_paid(tmp_path: Path) -> None:
-    plan = AccountPlan(
-        name="main",
-        balances={"USDT": Decimal(10_000), "BNB": Decimal(5)},
-        pays_in_bnb=True,
-        keys=(ApiKey(key="k" * 64, secret="s" * 64),),
-    )
-    accounts = tmp_path / "accounts.json"
-    accounts.write_text(f"[{plan.model_dump_json()}]")
-    accounts.chmod(0o600)
-    async with floor(tmp_path, symbols=(*SYMBOLS, "BNBUSDT"), accounts=accounts) as at:
+    async with floor(tmp_path, symbols=(*SYMBOLS, "BNBUSDT"), accounts=account_that_pays_in_bnb(tmp_path)) as at:
         one = await at.executor()
         await one.ready()
         await one.signal(at.signal())

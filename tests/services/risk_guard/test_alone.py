@@ -6,9 +6,9 @@ from pathlib import Path
 
 from libs.exchanges.worth import minute_of, worth_by_minute
 from libs.trading.execution.client_ids import read_client_id
-from services.exchange_simulator.private.keys import AccountPlan, ApiKey
 from services.risk_guard.guard import Guard
 from services.risk_guard.moment import moment
+from tests.services.exchange_simulator.running import account_that_pays_in_bnb
 from tests.services.processes import eventually
 from tests.services.risk_guard.guarding import SYMBOL, Guarding, guarding
 
@@ -104,17 +104,8 @@ async def test_in_hedge_mode_both_sides_get_their_stop_and_are_closed(tmp_path: 
 
 async def test_fees_in_bnb_are_a_loss_of_the_day(tmp_path: Path) -> None:
     """Nothing of it is in the wallet: what is bought is sold again for the same, but for the fee."""
-    plan = AccountPlan(
-        name="main",
-        balances={"USDT": Decimal(10_000), "BNB": Decimal(5)},
-        pays_in_bnb=True,
-        keys=(ApiKey(key="k" * 64, secret="s" * 64),),
-    )
-    accounts = tmp_path / "accounts.json"
-    accounts.write_text(f"[{plan.model_dump_json()}]")
-    accounts.chmod(0o600)
     symbols = (SYMBOL, "BNBUSDT")
-    async with guarding(tmp_path, symbols=symbols, accounts=accounts) as at:
+    async with guarding(tmp_path, symbols=symbols, accounts=account_that_pays_in_bnb(tmp_path)) as at:
         async with at.guarded() as guard:
             await at.until_state("warning")
             await at.enter()

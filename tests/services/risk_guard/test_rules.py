@@ -114,10 +114,7 @@ def test_every_rule_has_its_case() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.rule)
 def test_a_rule_trips_acts_outlives_a_restart_and_ends(case: Case, tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        await _in_order(scene)
-        await _tripped(scene, case)
-        await _acted(scene, case)
-        await _restarted(scene, case)
+        await _in_force_after_a_restart(scene, case)
         case.end(scene)
         await _ended(scene, case)
 
@@ -127,10 +124,7 @@ def test_a_rule_trips_acts_outlives_a_restart_and_ends(case: Case, tmp_path: Pat
 @pytest.mark.parametrize("case", [case for case in CASES if latches(case)], ids=lambda case: case.rule)
 def test_a_break_ends_by_itself_after_its_cooldown_and_not_a_second_time_that_day(case: Case, tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
-        await _in_order(scene)
-        await _tripped(scene, case)
-        await _acted(scene, case)
-        await _restarted(scene, case)
+        await _in_force_after_a_restart(scene, case)
         broken_ms, number = _remembered(scene).broken_ms, scene.state.break_number
         case.end(scene)
         if case.needs_day:
@@ -152,6 +146,13 @@ def test_a_break_ends_by_itself_after_its_cooldown_and_not_a_second_time_that_da
         assert scene.state.level == "circuit_break", "once a day is allowed here"
 
     Scene(tmp_path, only(case.rule, auto_resumes=1), _crashes(case)).run(story)
+
+
+async def _in_force_after_a_restart(scene: Scene, case: Case) -> None:
+    await _in_order(scene)
+    await _tripped(scene, case)
+    await _acted(scene, case)
+    await _restarted(scene, case)
 
 
 async def _tripped(scene: Scene, case: Case) -> None:
