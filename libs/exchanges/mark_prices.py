@@ -41,12 +41,15 @@ class MarkPriceSampler:
             return None
         price = number(mark.mark_price, f"{mark.symbol} mark price")
         # Gone also when no event comes of them: an absurd one must not spoil every later step.
-        lowest, highest = self._extremes.pop(mark.symbol, (price, price))
-        extremes = min(lowest, price), max(highest, price)
+        known = self._extremes.pop(mark.symbol, None)
+        if price > 0:  # A symbol that has no mark price yet is told one of 0, which is nobody's lowest.
+            lowest, highest = known or (price, price)
+            known = min(lowest, price), max(highest, price)
         if mark.event_time // MARK_PRICE_MS <= newest_ms // MARK_PRICE_MS:
-            self._extremes[mark.symbol] = extremes
+            if known is not None:
+                self._extremes[mark.symbol] = known
             return None
-        event = _mark_price_event(mark, extremes)
+        event = _mark_price_event(mark, known or (price, price))
         self._newest_ms[mark.symbol] = mark.event_time
         return event
 

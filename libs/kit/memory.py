@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+from contextlib import suppress
 
 # mallopt(3): numbers of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -22,14 +23,9 @@ def keep_freed_memory() -> bool:
     return all([mallopt(_ARENA_MAX, 1), mallopt(_MMAP_THRESHOLD, _MOST), mallopt(_TRIM_THRESHOLD, _MOST)])
 
 
-def give_back_memory() -> bool:
-    """Give what a start has used and freed back to the system: some 4 MB of each service, most of it from imports.
-
-    Returns whether the C library can do that (glibc can).
-    """
+def give_back_memory() -> None:
+    """Give what a start has used and freed back to the system, where the C library can do that (glibc): some 4 MB of each
+    service, most of it from imports."""
     gc.collect()
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (OSError, AttributeError):
-        return False
-    return bool(trim(0) in (0, 1))
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

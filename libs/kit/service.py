@@ -45,6 +45,7 @@ class ServiceContext:
     conditions: dict[str, str | None] = field(default_factory=dict)
     details: dict[str, object] = field(default_factory=dict)
     was_ready: bool = False
+    once_ready: Callable[[], None] = give_back_memory
 
     def expect(self, *conditions: str) -> None:
         """Declare conditions that must become true before the service is ready."""
@@ -57,7 +58,7 @@ class ServiceContext:
         gauge("perpstream_ready").labels(self.name).set(self.ready)
         if self.ready and not self.was_ready:
             self.was_ready = True
-            give_back_memory()
+            self.once_ready()
 
     def miss(self, condition: str, why: str) -> None:
         """The condition does not hold (any more); `why` is shown by /readyz."""

@@ -20,7 +20,7 @@ Step = tuple[int, int, int, bool]
 @dataclass(frozen=True, slots=True)
 class MarkTape:
     """Mark prices of one symbol in steps: from when on each was known (ms, not falling), its lowest and highest price in 10**-8
-    quote units. `plain`: of how many steps only one price is known, which stands for both extremes.
+    quote units. `plain`: of which steps only one price is known, which stands for both extremes; left out: of none.
 
     Raises `ValueError` for columns of different lengths, or falling times.
     """
@@ -29,10 +29,10 @@ class MarkTape:
     time_ms: NDArray[np.int64]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
-    plain: int = 0
+    plain: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        if {len(self.low), len(self.high)} != {len(self.time_ms)}:
+        if {len(column) for column in (self.low, self.high, self.told_alone)} != {len(self.time_ms)}:
             raise ValueError(f"{self.symbol}: the columns of the mark prices have different lengths")
         if not bool(np.all(self.time_ms[1:] >= self.time_ms[:-1])):
             raise ValueError(f"{self.symbol}: the times of the mark prices fall")
@@ -40,10 +40,16 @@ class MarkTape:
     def __len__(self) -> int:
         return len(self.time_ms)
 
+    @property
+    def told_alone(self) -> NDArray[np.bool_]:
+        """Whether of each step only one price is known."""
+        return np.zeros(len(self.time_ms), np.bool_) if self.plain is None else self.plain
+
     def between(self, from_ms: int, until_ms: int) -> "MarkTape":
         """The steps that became known in [from_ms, until_ms), without copying them."""
         begin, end = np.searchsorted(self.time_ms, [from_ms, until_ms], side="left").tolist()
-        return MarkTape(self.symbol, self.time_ms[begin:end], self.low[begin:end], self.high[begin:end], self.plain)
+        plain = None if self.plain is None else self.plain[begin:end]
+        return MarkTape(self.symbol, self.time_ms[begin:end], self.low[begin:end], self.high[begin:end], plain)
 
     def in_decimals(self, decimals: int) -> tuple[Int64, Int64]:
         """The extremes in a tape's decimals (at most 8), rounded towards each other: a price of the tape lies at or beyond them
@@ -55,10 +61,8 @@ class MarkTape:
 
 def joined_marks(parts: Sequence[MarkTape]) -> MarkTape:
     """Parts of one symbol, one after the other; at least one. Raises `ValueError` when times fall."""
-    time_ms, low, high = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("time_ms", "low", "high")
-    )
-    return MarkTape(parts[0].symbol, time_ms, low, high, sum(part.plain for part in parts))
+    names = ("time_ms", "low", "high", "told_alone")
+    return MarkTape(parts[0].symbol, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(slots=True)
@@ -76,7 +80,8 @@ class WaitingMarks:
         if event.mark_price <= 0:
             return  # a symbol that has none yet
         mark, told = event.mark_price, event.lowest_mark_price is not None and event.highest_mark_price is not None
-        lowest = mark if event.lowest_mark_price is None else min(mark, event.lowest_mark_price)
+        # One of 0 is told of a symbol that has no mark price yet.
+        lowest = min(one for one in (mark, event.lowest_mark_price) if one is not None and one > 0)
         highest = mark if event.highest_mark_price is None else max(mark, event.highest_mark_price)
         self.steps.append((self.newest_ms, _units(lowest, ROUND_CEILING), _units(highest, ROUND_FLOOR), told))
 
@@ -86,7 +91,7 @@ class WaitingMarks:
         taken, self.steps = self.steps[:count], self.steps[count:]
         table = np.array([step[:3] for step in taken], np.int64).reshape(count, 3)
         time_ms, low, high = (np.ascontiguousarray(column) for column in table.T)
-        return MarkTape(self.symbol, time_ms, low, high, sum(not step[3] for step in taken))
+        return MarkTape(self.symbol, time_ms, low, high, np.array([not step[3] for step in taken], np.bool_))
 
 
 def _units(price: Decimal, rounding: str) -> int:

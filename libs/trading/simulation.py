@@ -111,6 +111,11 @@ class Simulator:
         """What the account's rules remember."""
         return risk_state(self._account)
 
+    @property
+    def now_ms(self) -> int:
+        """Up to when it has gone (ms)."""
+        return self._now_ms
+
     def drain(self) -> Results:
         """What there is since the last call; it is forgotten here."""
         found = Results(self.outcomes, self.not_taken, self.equity)

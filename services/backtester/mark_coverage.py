@@ -17,12 +17,18 @@ LEAST_SHARE = 0.9
 
 @dataclass(slots=True)
 class _Seen:
-    """Of one symbol: steps, those of which only the mark price itself is known, and the longest time without any (ms)."""
+    """Of one symbol: steps, those of which only the mark price itself is known, when the first and the last was known, and the
+    longest time between two (ms)."""
 
     steps: int = 0
     plain: int = 0
+    first_ms: int = -1
     newest_ms: int = -1
-    longest_ms: int = 0
+    between_ms: int = 0
+
+    def longest_ms(self, trades: Span) -> int:
+        """The longest time without any, from the first trade to the last."""
+        return max(self.first_ms - trades.start_ms, self.between_ms, trades.end_ms - self.newest_ms)
 
 
 @dataclass(slots=True)
@@ -36,31 +42,37 @@ class MarkCounter:
     @property
     def wanted(self) -> bool:
         """Whether any strategy needs mark prices; without one nothing is read or counted."""
-        return any(each.bracket.working_type == "mark" for each in self.strategies)
+        return bool(self._by_mark)
+
+    @property
+    def _by_mark(self) -> list[Strategy]:
+        return [each for each in self.strategies if each.bracket.working_type == "mark"]
 
     @property
     def assumptions(self) -> tuple[str, ...]:
         """The line that says so on top of a report; none without such a strategy."""
-        by_mark = [each for each in self.strategies if each.bracket.working_type == "mark"]
         words = "triggered by the lowest and highest mark price of two seconds, filled on the next trade"
-        return (f"stops of {_names(by_mark)}: {words}",) if by_mark else ()
+        return (f"stops of {_names(self._by_mark)}: {words}",) if self.wanted else ()
 
     def check(self, source: Market) -> None:
         """Raise `Incomplete`, naming the strategies, where the source never has mark prices."""
         if self.wanted and not source.has_mark_prices:
-            raise self._none(self.strategies, source.description)
+            raise _none(self._by_mark, source.description)
 
     def add(self, parts: Sequence[Stretch]) -> None:
         """What came of all symbols."""
         for part in parts:
             if part.marks is not None:
-                seen = self._seen.setdefault(part.symbol, _Seen(newest_ms=self.within.start_ms))
+                seen = self._seen.setdefault(part.symbol, _Seen())
                 inside = part.marks.between(self.within.start_ms, self.within.end_ms)
                 if len(inside):
-                    times = np.concatenate([[seen.newest_ms], inside.time_ms])
-                    seen.longest_ms = max(seen.longest_ms, int(np.diff(times).max()))
-                    seen.newest_ms, seen.steps = int(times[-1]), seen.steps + len(inside)
-                    seen.plain += min(part.marks.plain, len(inside))
+                    first_ms, newest_ms = int(inside.time_ms[0]), int(inside.time_ms[-1])
+                    if not seen.steps:
+                        seen.first_ms = seen.newest_ms = first_ms
+                    pauses = np.diff(inside.time_ms, prepend=seen.newest_ms)
+                    seen.between_ms = max(seen.between_ms, int(pauses.max()))
+                    seen.newest_ms, seen.steps = newest_ms, seen.steps + len(inside)
+                    seen.plain += int(inside.told_alone.sum())
 
     def require(self, stored: dict[str, Stored], source: str, *, allow_gaps: bool) -> None:
         """Raise `Incomplete`, naming strategies, symbol and source, for a symbol without any mark price, and, unless gaps are
@@ -69,7 +81,7 @@ class MarkCounter:
             if strategies := self._of(symbol):
                 seen = self._seen.get(symbol, _Seen())
                 if not seen.steps:
-                    raise self._none(strategies, f"{symbol} in {source}")
+                    raise _none(strategies, f"{symbol} in {source}")
                 if self._share(stored[symbol], seen) < LEAST_SHARE and not allow_gaps:
                     raise Incomplete(
                         f"{self._missing(stored[symbol], seen)}, and they trigger the stops of {_names(strategies)}",
@@ -90,7 +102,7 @@ class MarkCounter:
         return tuple(found)
 
     def _of(self, symbol: str) -> list[Strategy]:
-        return [each for each in self.strategies if each.bracket.working_type == "mark" and each.covers(symbol)]
+        return [each for each in self._by_mark if each.covers(symbol)]
 
     def _share(self, trades: Stored, seen: _Seen) -> float:
         return min(1.0, seen.steps / max(1, self._expected(trades)))
@@ -103,20 +115,22 @@ class MarkCounter:
         parts = []
         expected = self._expected(trades)
         if seen.steps < expected:
-            longest = f", the longest time without is {seen.longest_ms / 1000:.0f} s" if seen.steps else ""
+            longest = (
+                f", the longest time without is {seen.longest_ms(trades.known) / 1000:.0f} s" if seen.steps else ""
+            )
             parts.append(f"{expected - seen.steps:,} of {expected:,} steps of mark prices are missing{longest}")
         if seen.plain:
             parts.append(f"{seen.plain:,} steps have one mark price and no extremes")
         return "; ".join(parts)
 
-    def _none(self, strategies: Sequence[Strategy], where: str) -> Incomplete:
-        by_mark = [each for each in strategies if each.bracket.working_type == "mark"]
-        return Incomplete(
-            f"the stops of {_names(by_mark)} are triggered by the mark price (bracket.working_type), and there are none here",
-            where=where,
-            todo="read a recording (--recording), the log (--timeline) or a database that was recorded into,"
-            ' or write "working_type": "last"',
-        )
+
+def _none(by_mark: Sequence[Strategy], where: str) -> Incomplete:
+    return Incomplete(
+        f"the stops of {_names(by_mark)} are triggered by the mark price (bracket.working_type), and there are none here",
+        where=where,
+        todo="read a recording (--recording), the log (--timeline) or a database that was recorded into,"
+        ' or write "working_type": "last"',
+    )
 
 
 def _names(strategies: Sequence[Strategy]) -> str:

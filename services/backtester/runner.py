@@ -105,7 +105,12 @@ class Run:
             simulator.add_symbols(setup)
             self._joined |= set(coming)
         self._draw(step.parts)
-        marks = {part.symbol: part.marks for part in step.parts if part.marks is not None}
+        # As paper accounts do: of a symbol that is new, only what is not over.
+        marks = {
+            part.symbol: part.marks.between(simulator.now_ms, step.until_ms)
+            for part in step.parts
+            if part.marks is not None
+        }
         simulator.advance(tapes, self._due(step.until_ms), step.until_ms, marks)
 
     def _hold_back(self, parts: Sequence[Stretch]) -> None:

@@ -19,12 +19,12 @@ from libs.kit.errors import BadMessage, UnreachableError, UserError
 from libs.kit.settings import AccountSettings, VenueSettings
 from libs.store.live_documents import BooksNow, books_now
 from libs.streaming.strategies.log import Standing, read_standing
-from libs.trading.execution.checklist import AccountFacts, CheckName, Rights, SymbolFacts
+from libs.trading.execution.checklist import AccountFacts, CheckName, Rights, StrategyState, SymbolFacts
 from libs.trading.execution.client_ids import ACCOUNT_LETTERS, INSTALLATION_LETTERS, letters_of
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.findings import Finding
 from libs.trading.execution.reconciliation import FindingKey, OurSide, Reconciled
-from services.console.strategy_state import State, states
+from services.console.strategy_state import states
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -114,7 +114,7 @@ class Examination:
         found: BooksNow | None = await self._read("reconciliation", books_now(engine, self.patient.account.account))
         return found
 
-    async def _strategies(self) -> dict[str, State] | None:
+    async def _strategies(self) -> dict[str, StrategyState] | None:
         question = asyncio.wait_for(read_standing(self.patient.kafka), ANSWER_SECONDS)
         standing: Standing | None = await self._read("strategies_in_force", question)
         return states(standing) if standing is not None else None

@@ -12,11 +12,11 @@ from libs.streaming.strategies.answers import RESTART, Verdict
 from libs.streaming.strategies.files import check_files, strategy_files
 from libs.streaming.strategies.log import Standing, Word
 from libs.trading.differences import Difference, differences
+from libs.trading.execution.checklist import StrategyState
 from libs.trading.strategy import Strategy
 
 FileState = Literal["same", "differs", "new", "no file", "invalid", "blocked"]
 """`blocked`: it is a strategy, and it does not come into force, for the reason that stands beside."""
-State = Literal["in force", "withdrawn", "disabled", "not in force", "refused", "unanswered"]
 
 
 class StrategyRow(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class StrategyRow(msgspec.Struct, frozen=True):
 
     strategy: str
     version: int | None
-    state: State
+    state: StrategyState
     since_ms: int | None
     activated_by: str | None
     reason: str | None
@@ -134,12 +134,12 @@ def _row(
     )
 
 
-def states(standing: Standing) -> dict[str, State]:
+def states(standing: Standing) -> dict[str, StrategyState]:
     """The state of every strategy that the log has ever named."""
     return {name: _state(word, standing.verdict(name)) for name, word in standing.last.items()}
 
 
-def _state(word: Word | None, verdict: Verdict | None) -> State:
+def _state(word: Word | None, verdict: Verdict | None) -> StrategyState:
     if word is None or verdict is None:
         return "not in force"
     if not word.enabled:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from libs.exchanges.errors import VenueError
+from libs.exchanges.worth import Rests
 from libs.kit.logging import get_logger
 from libs.trading.execution.books import Page
 from libs.trading.execution.document import Trade
@@ -19,7 +20,7 @@ from services.executor.telling import Teller
 MOST_KEPT = 500
 LOOK_SECONDS = 5.0
 REST_SECONDS, LONGEST_REST_SECONDS = 60.0, 3600.0
-"""An asset whose worth nobody tells is asked for again after so long, and ever later: a question a fill would use the budget."""
+"""An asset whose worth nobody tells is asked for again after so long, and ever later."""
 Worth = Callable[[str, int], Awaitable[Decimal | None]]
 """What one unit of an asset was worth at a time (ms), quote units; None where nobody can tell."""
 _LOGGER = get_logger("executor.afterwards")
@@ -35,7 +36,7 @@ class Afterwards:
     trades: Callable[[], Mapping[str, Trade]]
     worth: Worth | None = None
     over: dict[str, Trade] = field(default_factory=dict)
-    _rests: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _rests: Rests = field(default_factory=lambda: Rests(REST_SECONDS, LONGEST_REST_SECONDS))
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def keep(self, trade: Trade) -> None:
@@ -77,8 +78,7 @@ class Afterwards:
     async def _value(self, trade: Trade, worth: Worth) -> None:
         for fill in unvalued_fees(trade):
             asset, now = fill.fee_asset, self.pages.clock.monotonic()
-            until, rest = self._rests.get(asset, (0.0, REST_SECONDS / 2))
-            if now < until:
+            if not self._rests.is_due(asset, now):
                 continue
             price, why = None, "nobody trades it"
             try:
@@ -86,11 +86,10 @@ class Afterwards:
             except VenueError as error:
                 why = str(error)
             if price is None:
-                rest = min(2 * rest, LONGEST_REST_SECONDS)
-                self._rests[asset] = (now + rest, rest)
+                rest = self._rests.missed(asset, now)
                 _LOGGER.warning("a fee cannot be valued now", asset=asset, why=why, again_after=rest)
                 continue
-            self._rests.pop(asset, None)
+            self._rests.told(asset)
             await self.learn(trade.trade_id, FeeValued(fill.trade_id, fill.fee * price))
 
 

@@ -99,8 +99,10 @@ class Desk:
             await self._until(await self.step())
 
     def take_up(self, trade: Trade) -> None:
-        """A trade whose entry is meant; whoever is decided on next counts it. The next step writes and begins it."""
+        """A trade whose entry is meant; whoever is decided on next counts it. The next step writes and begins it: if nobody's who
+        has more to write with it, the desk's own."""
         self.trades[trade.trade_id] = trade
+        self._news.set()
         self.begun(trade)
 
     async def enter(self, trade: Trade, page: Page) -> None:
@@ -286,8 +288,10 @@ async def write_together(desks: Iterable[Desk], pages: Pages, page: Page) -> Non
         for desk in ordered:
             await locks.enter_async_context(desk.lock)
         sheets = [(desk, desk.sheet()) for desk in ordered]
-        both = [(sheet.page, sheet.told) for _, sheet in sheets if sheet.page is not None]
-        await pages.write(merged([page, *(one for one, _ in both)]), [event for _, told in both for event in told])
+        drawn_up = [(sheet.page, sheet.told) for _, sheet in sheets if sheet.page is not None]
+        await pages.write(
+            merged([page, *(one for one, _ in drawn_up)]), [event for _, told in drawn_up for event in told]
+        )
         for desk, sheet in sheets:
             desk.written(sheet)
 

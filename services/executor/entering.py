@@ -64,10 +64,13 @@ class Entering:
             if not isinstance(event, SignalScored) or event.state != "emitted" or self._is_unusable(event):
                 batch.offsets[came.place] = came.next_offset
                 continue
-            if not self.terms.fits(event.symbol, self.permission.config):
-                # The venue is asked first, and who is decided on does not wait for that.
-                await self._written(batch)
-            if not await self._is_known(event):
+            if (taken_up := self.trades().get(event.event_id)) is not None:
+                # Read again: its trade may not have been written yet, and stands where its place does.
+                batch.symbols.add(taken_up.symbol)
+            elif not await self._is_known(event):
+                if self._asks_the_venue(event):
+                    # Who is decided on does not wait for that.
+                    await self._written(batch)
                 found = await self._decided(event, readable_ms)
                 if found.is_final:
                     batch.refusals.append(found)
@@ -78,9 +81,18 @@ class Entering:
             batch.offsets[came.place] = came.next_offset
         await self._written(batch)
 
+    def _asks_the_venue(self, signal: SignalScored) -> bool:
+        """Whether leverage and margin type of the symbol are to be asked for before the signal is entered."""
+        config = self.permission.config
+        if self.terms.fits(signal.symbol, config):
+            return False
+        wish = wish_of(signal, config, self.ports.clock.now_ms())
+        return not isinstance(wish, Refusal) and self._objection(wish) is None
+
     async def _written(self, batch: "_Batch") -> None:
-        """The batch is in the books, trades with their place and everything before it, in one transaction; only then anything is
-        sent. It is empty then."""
+        """The batch is in the books, trades with their place and everything before it, in one transaction, before this begins
+        anything. It is empty then. Where a later signal of the batch had to wait, a trade's own desk may have written and begun
+        it already, without its place: read again, the signal is known by its trade."""
         if batch.symbols:
             page, told = self._page_of(batch.refusals, Page(offsets=dict(batch.offsets)))
             await write_together([self.desk_of(symbol) for symbol in batch.symbols], self.permission.pages, page)
@@ -121,7 +133,7 @@ class Entering:
 
     async def _is_known(self, signal: SignalScored) -> bool:
         """Of one that is too old to be entered, only the books know whether it was told here before."""
-        if signal.event_id in self.ended or signal.event_id in self.trades():
+        if signal.event_id in self.ended:
             return True
         valid_ms = self.permission.config.signal_valid_seconds * 1000
         if self.ports.clock.now_ms() <= signal.event_time_ms + valid_ms:

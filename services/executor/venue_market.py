@@ -12,7 +12,7 @@ from libs.exchanges.pictures import QUOTE_ASSETS
 from libs.exchanges.session import SessionOptions
 from libs.exchanges.session_group import SessionGroup
 from libs.exchanges.venue import known_instruments
-from libs.exchanges.worth import minute_of, worth_by_minute
+from libs.exchanges.worth import minute_of, price_in, worth_by_minute
 from libs.kit.errors import BadMessage, TryAgain
 from libs.kit.logging import get_logger
 from libs.trading.execution.admission import Quote
@@ -52,7 +52,7 @@ class VenueMarket:
 
     async def worth(self, asset: str, at_ms: int) -> Decimal | None:
         """The close of that minute. Raises `VenueError`."""
-        return (await worth_by_minute(self.account.market_data, asset, at_ms, at_ms)).get(minute_of(at_ms))
+        return price_in(await worth_by_minute(self.account.market_data, asset, at_ms, at_ms), minute_of(at_ms))
 
     async def add(self, symbols: Sequence[str]) -> None:
         """Follow these too. Raises `TryAgain` while the venue does not answer."""

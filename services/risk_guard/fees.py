@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from libs.exchanges.pictures import QUOTE_ASSETS
 from libs.exchanges.trading import Execution, IncomeEntry
-from libs.exchanges.worth import QUOTE, minute_of
+from libs.exchanges.worth import QUOTE, minute_of, price_in
 from libs.kit.durations import DAY_MS
 
 COMMISSION = "COMMISSION"
@@ -29,10 +29,11 @@ class Fee:
 class FeeBook:
     """Told by the user stream at once, and by the statement whatever the stream has lost; each fill counts once.
 
-    A fee that is not valued yet counts with the newest price that is known of its asset. `latest`: those prices.
+    A fee that is not valued yet counts with the newest price that is known of its asset. `latest`: those prices, with the
+    minute (ms) that each is of.
     """
 
-    latest: dict[str, Decimal] = field(default_factory=dict)
+    latest: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
     _fees: dict[_Key, Fee] = field(default_factory=dict)
 
     def told(self, execution: Execution) -> None:
@@ -48,16 +49,19 @@ class FeeBook:
                     (line.symbol, line.trade_id or f"#{line.transaction_id}"), line.asset, -line.amount, line.time_ms
                 )
 
-    def paid(self, day: int) -> Decimal | None:
-        """What UTC day `day` has cost, quote units; None while nothing is known of what an asset is worth."""
-        together = Decimal(0)
+    def paid(self, day: int) -> tuple[Decimal, str]:
+        """What UTC day `day` has cost, quote units, and what is not counted in it: fees in an asset of which nobody knows yet
+        what it is worth."""
+        together, lacks = Decimal(0), ""
         for fee in self._fees.values():
             if fee.time_ms // DAY_MS == day:
-                price = fee.price if fee.price is not None else self.latest.get(fee.asset)
+                _, newest = self.latest.get(fee.asset, (0, None))
+                price = fee.price if fee.price is not None else newest
                 if price is None:
-                    return None
-                together += fee.amount * price
-        return together
+                    lacks = f"nobody knows yet what the fees in {fee.asset} were worth"
+                else:
+                    together += fee.amount * price
+        return together, lacks
 
     def unvalued(self) -> dict[str, tuple[int, int]]:
         """The assets of fees that have no price of their minute yet, with the first and the last of their times (ms)."""
@@ -71,18 +75,12 @@ class FeeBook:
     def valued(self, asset: str, prices: Mapping[int, Decimal]) -> None:
         """What the asset was worth, by the beginning of the minute (ms)."""
         if prices:
-            self.latest[asset] = prices[max(prices)]
+            newest = max(prices)
+            self.latest[asset] = max(self.latest.get(asset, (0, Decimal(0))), (newest, prices[newest]))
         for key, fee in self._fees.items():
             if fee.asset == asset and fee.price is None:
-                self._fees[key] = replace(fee, price=_price_in(prices, minute_of(fee.time_ms)))
+                self._fees[key] = replace(fee, price=price_in(prices, minute_of(fee.time_ms)))
 
     def _add(self, key: _Key, asset: str, amount: Decimal, time_ms: int) -> None:
         if asset != QUOTE and amount and key not in self._fees:
             self._fees[key] = Fee(asset, amount, time_ms, Decimal(1) if asset in QUOTE_ASSETS else None)
-
-
-def _price_in(prices: Mapping[int, Decimal], minute_ms: int) -> Decimal | None:
-    """The price of a minute; of one without a trade that of the minute before it. None for one that was not told yet."""
-    if minute_ms in prices or minute_ms > max(prices, default=0):
-        return prices.get(minute_ms)
-    return prices[max((known for known in prices if known < minute_ms), default=min(prices))]

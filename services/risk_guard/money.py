@@ -126,12 +126,12 @@ class MoneyBook:
 
     def realised_today(self, now: Moment) -> Figure:
         """What the day's trading has made of the wallet: results, fees and funding in `QUOTE`, without transfers; less what fees
-        in other assets were worth. Unknown while one of those cannot be valued."""
+        in other assets were worth. It lacks those that cannot be valued yet."""
         day = now.now_ms // DAY_MS
-        balance, statement, fees = self.balance(now), self._statement, self.fees.paid(day)
-        if balance.value is None or statement is None or statement.day != day or fees is None:
+        balance, statement, (fees, lacks) = self.balance(now), self._statement, self.fees.paid(day)
+        if balance.value is None or statement is None or statement.day != day:
             return Figure()
-        return Figure(statement.made + balance.value - statement.wallet - fees, balance.age_ms)
+        return Figure(statement.made + balance.value - statement.wallet - fees, balance.age_ms, lacks)
 
     def peak_and_moved(self, now: Moment) -> tuple[Figure, Figure]:
         """The day's highest equity and what was moved, as old as the last equity."""

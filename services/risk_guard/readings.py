@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from libs.exchanges.errors import VenueError
+from libs.exchanges.worth import Rests
 from libs.kit.durations import DAY_MS
 from libs.kit.errors import UserError
 from libs.kit.logging import get_logger
@@ -47,7 +48,7 @@ class Readings:
     _money: asyncio.Event = field(default_factory=asyncio.Event)
     _rules: asyncio.Event = field(default_factory=asyncio.Event)
     _fees: asyncio.Event = field(default_factory=asyncio.Event)
-    _fee_rests: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _fee_rests: Rests = field(default_factory=lambda: Rests(FEE_REST_SECONDS, LONGEST_FEE_REST_SECONDS))
     _changed: set[str] = field(default_factory=set)
 
     def ask_at_once(self) -> None:
@@ -176,9 +177,8 @@ class Readings:
         """What fees in other assets were worth when they were paid; those of a whole day are one question."""
         fees = self.picture.money.fees
         for asset, (first_ms, last_ms) in fees.unvalued().items():
-            now_ms, prices, why = self._now().at_ms, {}, "nobody trades it"
-            until_ms, rest = self._fee_rests.get(asset, (0, FEE_REST_SECONDS / 2))
-            if now_ms < until_ms:
+            now, prices, why = self._now().at_ms / 1000, {}, "nobody trades it"
+            if not self._fee_rests.is_due(asset, now):
                 continue
             try:
                 prices = dict(await self.parts.market.worth(asset, first_ms, last_ms))
@@ -186,10 +186,9 @@ class Readings:
                 why = str(error)
             fees.valued(asset, prices)
             if asset not in fees.unvalued():
-                self._fee_rests.pop(asset, None)
+                self._fee_rests.told(asset)
                 continue
-            rest = min(2 * rest, LONGEST_FEE_REST_SECONDS)
-            self._fee_rests[asset] = now_ms + int(rest * 1000), rest
+            rest = self._fee_rests.missed(asset, now)
             if not prices:
                 get_logger("readings").warning("a fee cannot be valued now", asset=asset, why=why, again_after=rest)
 

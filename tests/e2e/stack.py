@@ -85,15 +85,12 @@ class Stack:
 
 def wait_for(condition: Callable[[], bool], seconds: float, what: str, stack: Stack) -> None:
     """Poll until the condition holds; the failure names what was awaited and shows the logs."""
-    pause, deadline = threading.Event(), time.monotonic() + seconds
-    while not _holds(condition):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{stack.logs()}"
+    pause, deadline, silence = threading.Event(), time.monotonic() + seconds, ""
+    while True:
+        try:
+            if condition():
+                return
+        except (OSError, subprocess.TimeoutExpired) as error:
+            silence = f" ({error})"  # who does not answer, or not in time, has not said so yet
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}{silence}\n{stack.logs()}"
         pause.wait(POLL_SECONDS)
-
-
-def _holds(condition: Callable[[], bool]) -> bool:
-    """Whether it does; who does not answer, or not in time, has not said so yet."""
-    try:
-        return condition()
-    except (OSError, subprocess.TimeoutExpired):
-        return False

@@ -1,6 +1,8 @@
 """An event loop that does not count the time in which nobody runs it: a machine that stands still for a second is no fault of the
 venue, although a fast clock would make twenty or a hundred seconds of it.
 
+The price: what blocks the loop for long is not seen here, as it counts 20 ms. That is for tests at real pace.
+
 While such a loop runs, the machine's clocks are the loop's, because venue clocks and the simulator read `time` as it does.
 """
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from libs.contracts.signals import WorkingType
 from libs.trading.execution.client_ids import SIGNAL_LETTERS, letters_of
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import (
@@ -14,7 +15,6 @@ from libs.trading.execution.document import (
     StateChange,
     Times,
     Trade,
-    WorkingType,
 )
 from libs.trading.execution.exposure import OPENING
 from libs.trading.execution.venue_facts import OpenConditional, PositionHeld, VenuePicture
@@ -76,7 +76,7 @@ def adopted_trade(adoption: Adoption, account: tuple[str, str, str], rules: Rule
     hold_until_ms = adoption.seen_ms + config.hold_minutes * 60_000
     lost = (adoption.entry_price - stop) * (1 if is_long else -1) * adoption.quantity
     risk = max(lost, config.risk_of(adoption.symbol)) if lost <= 0 else lost
-    price: WorkingType = "last" if adoption.existing is None else adoption.existing.seen.working_type
+    working_type: WorkingType = "last" if adoption.existing is None else adoption.existing.seen.working_type
     return Trade(
         trade_id=trade_id,
         account=name,
@@ -88,7 +88,7 @@ def adopted_trade(adoption: Adoption, account: tuple[str, str, str], rules: Rule
         account_letters=account_letters,
         installation_letters=installation_letters,
         bracket=Bracket(
-            stop=stop, take_profit_1=None, take_profit_2=None, hold_until_ms=hold_until_ms, working_type=price
+            stop=stop, take_profit_1=None, take_profit_2=None, hold_until_ms=hold_until_ms, working_type=working_type
         ),
         rules=rules,
         quantity=adoption.quantity,

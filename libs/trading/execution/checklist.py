@@ -42,8 +42,14 @@ CHECKS: dict[CheckName, str] = {
 MOST_CLOCK_ERROR_MS = 500
 STALE_PRICE_MS = 10_000
 TEN_THOUSAND = Decimal(10_000)
-IN_FORCE, NO_STRATEGY = "in force", "no strategy has this name"
-NEVER_ENTER = frozenset((NO_STRATEGY, "withdrawn", "disabled"))
+StrategyState = Literal["in force", "withdrawn", "disabled", "not in force", "refused", "unanswered"]
+"""What became of a strategy that the log has named. `disabled`: in force, and its own file refuses every signal; `refused`: by
+the engines, so what they took before stays; `unanswered`: no engine has said yet that it counts."""
+IN_FORCE: StrategyState = "in force"
+NO_STRATEGY = "no strategy has this name"
+WITHDRAWN: StrategyState = "withdrawn"
+DISABLED: StrategyState = "disabled"
+NEVER_ENTER: frozenset[str] = frozenset((NO_STRATEGY, WITHDRAWN, DISABLED))
 """Of a strategy in such a state no signal ever comes, or each is refused by its own file."""
 
 
@@ -87,8 +93,8 @@ class SymbolFacts:
 class AccountFacts:
     """The account as it was found; None: it could not be read. `clock_error_ms`: our reading of the venue's clock against a fresh
     answer of it. `production_trouble`: why its owner's file does not enable production, None where it does. `findings`: of a
-    reconciliation, None before the first. `strategies`: their states by name ("in force", or another word), None where nobody
-    asked. `unread`: why something could not be read, by the check's name."""
+    reconciliation, None before the first. `strategies`: their states by name, None where nobody asked. `unread`:
+    why something could not be read, by the check's name."""
 
     mode: Literal["demo", "production"]
     production_trouble: str | None = None
@@ -99,7 +105,7 @@ class AccountFacts:
     rights: Rights | None = None
     symbols: Mapping[str, SymbolFacts] = field(default_factory=dict)
     findings: tuple[Finding, ...] | None = None
-    strategies: Mapping[str, str] | None = None
+    strategies: Mapping[str, StrategyState] | None = None
     unread: Mapping[CheckName, str] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from libs.contracts.signals import TakeProfitType, WorkingType
 from libs.contracts.trading import OrderStatus
 from libs.trading.execution.client_ids import Leg
 
@@ -20,8 +21,6 @@ FINAL_STATES: frozenset[TradeState] = frozenset(("closed", "refused", "not_enter
 """`refused`: nothing was ever sent for it; `not_entered`: an entry was sent, or meant to be, and nothing of it was filled."""
 FINAL_ORDERS: frozenset[OrderStatus] = frozenset(("filled", "canceled", "rejected", "expired"))
 FillBy = Literal["executor", "guard", "direct", "liquidation", "adl", "settlement", "person", "stranger"]
-TakeProfitType = Literal["limit", "market"]
-WorkingType = Literal["last", "mark"]
 ZERO = Decimal(0)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from libs.contracts.signals import WorkingType
 from libs.contracts.trading import OrderStatus
-from libs.trading.execution.document import CloseWish, FillBy, OurOrder, Side, WorkingType
+from libs.trading.execution.document import CloseWish, FillBy, OurOrder, Side
 
 AlgoStatus = Literal["waiting", "triggered", "finished", "canceled", "expired", "rejected"]
 """`triggered`: an order was or is being made of it; `finished`: that order has ended, filled or not."""

@@ -6,17 +6,15 @@ from typing import Literal
 
 import msgspec
 
-from libs.contracts.signals import SignalScored
+from libs.contracts.signals import SignalScored, TakeProfitType, WorkingType
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.document import (
     Bracket,
     Direction,
     Origin,
     StateChange,
-    TakeProfitType,
     Times,
     Trade,
-    WorkingType,
 )
 
 RefusalReason = Literal[
@@ -152,14 +150,14 @@ def bracket_of(signal: SignalScored, hold_until_ms: int) -> Bracket | None:
         return None
     until = hold_until_ms if signal.hold_until_ms is None else min(signal.hold_until_ms, hold_until_ms)
     kind: TakeProfitType = "market" if signal.take_profit_type == "market" else "limit"
-    price: WorkingType = "mark" if signal.working_type == "mark" else "last"
+    trigger: WorkingType = "mark" if signal.working_type == "mark" else "last"
     return Bracket(
         stop=signal.stop_loss,
         take_profit_1=signal.take_profit_1,
         take_profit_2=signal.take_profit_2,
         hold_until_ms=until,
         take_profit_type=kind,
-        working_type=price,
+        working_type=trigger,
     )
 
 

@@ -39,10 +39,12 @@ def checked_age(name: str, age_ms: Age) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A number and its age. Without arguments: one that is not known."""
+    """A number and its age. Without arguments: one that is not known. `lacks`: what is still to be taken from it, in words; then
+    the true number is less."""
 
     value: Decimal | None = None
     age_ms: Age = None
+    lacks: str = ""
 
     def read(self, name: str, stale_ms: int) -> Decimal:
         """The number. Raises `Unknown` where there is none, it is not finite, older than `stale_ms`, or from the future."""

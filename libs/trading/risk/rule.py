@@ -27,7 +27,8 @@ VerdictLevel = Literal["normal", "warning", "unknown", "break"]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A number in the rule's unit, or why there is none. `about`: which position or feed; empty: the account."""
+    """A number in the rule's unit, or why there is none. `about`: which position or feed; empty: the account. With a number and
+    a `why` the true one is worse, by what nobody knows: it breaks where this one does, and is unknown else."""
 
     value: Decimal | None
     about: str = ""
@@ -136,6 +137,9 @@ def _verdict(rule: Rule, measured: Measured, thresholds: Thresholds) -> Verdict:
     level: VerdictLevel = "normal"
     if _reaches(rule, measured.value, thresholds.breach):
         level = "break"
+    elif measured.why:
+        sentence = f"{name} is more than {plain(measured.value)} {rule.unit}: {measured.why}"
+        return Verdict(rule.name, "unknown", sentence, position=measured.position)
     elif _reaches(rule, measured.value, thresholds.warning):
         level = "warning"
     limits = ", ".join(

@@ -21,7 +21,8 @@ def test_executor_and_guard_leave_the_address_to_those_who_read_the_market(posit
     assert counts["guard", "GET /fapi/v3/account"] >= 19 * weighed.minutes
     assert counts["guard", "GET /fapi/v1/openAlgoOrders"] >= 19 * weighed.minutes * positions
     assert counts["executor", "GET /fapi/v3/positionRisk"] >= 5 * weighed.minutes
-    assert counts["executor", "GET /fapi/v1/openOrders"] >= 5 * weighed.minutes * positions
+    if positions:
+        assert counts["executor", "GET /fapi/v1/openOrders"] >= 5 * weighed.minutes * positions
     assert counts["executor", "GET /fapi/v1/openAlgoOrders"] >= weighed.minutes * max(1, 5 * positions)
 
 

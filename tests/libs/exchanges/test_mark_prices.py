@@ -79,3 +79,13 @@ def test_basis_is_the_mark_over_its_index_in_percent(price: str, index: str, bas
     event = MarkPriceSampler().select(seen)
     assert event is not None
     assert event.basis_percent == basis_percent(seen)
+
+
+@pytest.mark.parametrize("at_ms", [2_500, 4_000])
+def test_a_mark_price_of_nothing_is_nobodys_extreme(at_ms: int) -> None:
+    sampler = MarkPriceSampler()
+    sampler.select(mark(2_000, "100"))
+    sampler.select(mark(at_ms, "0.00000000"))
+    event = sampler.select(mark(6_000, "100.1"))
+    assert event is not None
+    assert (event.lowest_mark_price, event.highest_mark_price) == (Decimal("100.1"), Decimal("100.1"))

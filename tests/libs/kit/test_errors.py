@@ -1,5 +1,7 @@
 """What errors say to a person and to a handler."""
 
+import pickle
+
 from libs.kit.errors import Advice, BadMessage, ConfigurationError, TryAgain, UnreachableError, UserError
 
 
@@ -12,6 +14,12 @@ def test_advice_is_one_line_of_what_where_and_what_to_do() -> None:
 
 def test_exit_codes_differ_by_kind() -> None:
     assert [kind.exit_code for kind in (UserError, ConfigurationError, UnreachableError)] == [1, 2, 4]
+
+
+def test_an_error_for_a_person_comes_whole_out_of_another_process() -> None:
+    error = UnreachableError("the disk is full", where="/data", todo="free some space")
+    found = pickle.loads(pickle.dumps(error))
+    assert (type(found), found.advice, str(found)) == (UnreachableError, error.advice, str(error))
 
 
 def test_a_bad_message_keeps_its_reason_apart_from_its_detail() -> None:

@@ -5,12 +5,13 @@ from libs.kit.settings import ProcessSettings
 
 
 def test_a_service_gives_back_what_its_start_has_used_once() -> None:
-    context = ServiceContext("test", ProcessSettings())
+    given_back: list[bool] = []
+    context = ServiceContext("test", ProcessSettings(), once_ready=lambda: given_back.append(context.ready))
     context.expect("one", "two")
     context.fulfil("one")
-    assert not context.was_ready
+    assert given_back == []
     context.fulfil("two")
-    assert context.was_ready
+    assert given_back == [True]
     context.miss("two", "away")
-    assert context.was_ready
-    assert not context.ready
+    context.fulfil("two")
+    assert given_back == [True]

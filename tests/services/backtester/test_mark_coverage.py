@@ -116,6 +116,11 @@ async def test_half_of_them_are_too_few_unless_a_person_allows_it(folder: Path) 
     write_marks(folder, [*range(STEPS // 4), *range(3 * STEPS // 4, STEPS)])
     with pytest.raises(Incomplete, match="steps of mark prices are missing, the longest time without is 10802 s"):
         await ran(asked(folder))
+    for half in (range(STEPS // 2), range(STEPS // 2, STEPS)):
+        write_marks(folder, half)
+        with pytest.raises(Incomplete, match=r"the longest time without is (1079\d|1080\d) s"):
+            await ran(asked(folder))
+    write_marks(folder, [*range(STEPS // 4), *range(3 * STEPS // 4, STEPS)])
     result = await ran(asked(folder, allow_gaps=True))
     assert 0.49 < row(result).share < 0.51
     assert "stops by the mark price were touched later or not at all" in "\n".join(cautions(result))

@@ -23,7 +23,8 @@ from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from libs.streaming.records import end_offset
 from libs.trading import commands
-from services.console.entry import QUICK
+from services.console.entry import QUICK, STACK, root
+from services.console.stack import add_to
 from tests.golden.samples import sample
 from tests.services.console.running import call_console, run_console
 from tests.support.obeying_service import ObeyingService
@@ -243,6 +244,12 @@ def test_without_a_key_or_a_broker_it_says_what_to_do(tmp_path: Path) -> None:
     assert (done.returncode, "with --direct it needs nothing but the venue" in done.stderr) == (4, True)
     done = call_console("risk", "pause", PERPSTREAM_KAFKA_BOOTSTRAP="127.0.0.1:1", **places)
     assert (done.returncode, "Kafka does not answer" in done.stderr) == (4, True)
+
+
+def test_each_command_of_the_stack_is_found_without_the_others() -> None:
+    app = root()
+    add_to(app)
+    assert {one.callback.__name__ for one in app.registered_commands if one.callback} == set(STACK)
 
 
 @pytest.mark.parametrize("group", QUICK)

@@ -97,7 +97,7 @@ class Executing:
         object.__setattr__(self.executor.ports, "venue", venue)
 
     async def ready_or_held(self) -> None:
-        """Until the lease is taken and books and venue were compared."""
+        """Until the lease is taken, books and venue were compared, and the statement was read."""
         await until(lambda: self.executor.ready.is_set(), lambda: str(self.executor.permission.reasons()))
         if not self.executor.trades():
             await self.ready()

@@ -72,3 +72,49 @@ async def test_signals_that_come_together_are_in_the_books_together_and_before_a
         assert at.database.documents()["signal-2"].reason == "position_open"
         for number in (0, 1):
             await one.trade(f"signal-{number}", lambda found: found.times.protected_ms > 0)
+
+
+async def test_a_trade_that_was_taken_up_does_not_wait_for_who_comes_after_it(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor()
+        await one.ready()
+        await until(lambda: at.quoted(SYMBOL), lambda: "no price")
+        assert await one.executor.entering.terms.bring(SYMBOL, at.config)
+        desk, go_on = one.executor.desk_of(SYMBOL), asyncio.Event()
+        await desk.step()  # It sleeps now, as one whose trades are over.
+
+        async def gate(moment: str) -> None:
+            if moment == "before has_trade":
+                await go_on.wait()
+
+        at.database.gate = gate
+        old = at.signal(2, event_time_ms=at.account.clock.now_ms() - 3_600_000)
+        both = [(at.signal(1), Came(("signals", 0), 1)), (old, Came(("signals", 0), 2))]
+        signals = asyncio.create_task(one.executor.on_signals(both))
+        await one.trade("signal-1", lambda found: found.times.protected_ms > 0)
+        assert not signals.done()
+        go_on.set()
+        await signals
+        assert at.database.offsets[("signals", 0)] == 2 or one.executor.pages._places == {("signals", 0): 2}
+
+
+async def test_a_signal_that_is_read_again_is_not_passed_before_its_trade_stands(tmp_path: Path) -> None:
+    async with floor(tmp_path) as at:
+        one = await at.executor()
+        await one.ready()
+        await until(lambda: at.quoted(SYMBOL), lambda: "no price")
+        desk = one.executor.desk_of(SYMBOL)
+        stood: list[tuple[bool, bool]] = []
+
+        async def gate(_moment: str) -> None:
+            stood.append(("signal-1" in at.database.documents(), ("signals", 0) in at.database.offsets))
+
+        async with desk.lock:  # Whoever read it first was interrupted between taking it up and writing it.
+            decided = await one.executor.entering._decided(at.signal(1), 0)
+            desk.take_up(decided)
+            at.database.gate = gate
+            again = asyncio.create_task(one.executor.on_signals([(at.signal(1), Came(("signals", 0), 1))]))
+            await asyncio.sleep(0)
+        await again
+        assert at.database.offsets[("signals", 0)] == 1
+        assert (False, True) not in stood

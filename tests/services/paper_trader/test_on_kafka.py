@@ -200,7 +200,7 @@ async def test_paper_trades_are_those_of_a_backtest(stack: Stack, trader: Servic
     trader.start()
     end = end_of(written)
     await read_to(stack, end)
-    assert trader.stop(180) == 0
+    assert trader.stop() == 0
     found = await stack.closed()
     begin = (await stack.all("SELECT min(event_time) FROM paper_equity"))[0][0]
     expected = sorted(map(row_of, await backtest(stack, begin, end)), key=lambda row: (row[0], row[5], row[1]))

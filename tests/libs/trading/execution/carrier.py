@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from libs.contracts.signals import TakeProfitType
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.decision import Ask, Cancel, Fetch, Move, Note, Permits, Place, Wait, next_moves
-from libs.trading.execution.document import Bracket, Direction, OurOrder, TakeProfitType, Trade
+from libs.trading.execution.document import Bracket, Direction, OurOrder, Trade
 from libs.trading.execution.entry import EntryTerms, Naming, entered
 from libs.trading.execution.facts import (
     Fact,

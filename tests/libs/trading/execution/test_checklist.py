@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from libs.trading.execution.checklist import AccountFacts, CheckName, Rights, SymbolFacts, checklist, is_in_order
+from libs.trading.execution.checklist import (
+    AccountFacts,
+    CheckName,
+    Rights,
+    StrategyState,
+    SymbolFacts,
+    checklist,
+    is_in_order,
+)
 from libs.trading.execution.config import LiveConfig
 from libs.trading.execution.findings import Finding
 from libs.trading.filters import SymbolFilters
@@ -146,7 +154,9 @@ def test_no_strategy_is_a_warning_and_no_hindrance() -> None:
         ({"v51": "unanswered"}, "warning", "v51: unanswered"),
     ],
 )
-def test_a_strategy_that_can_never_enter_is_named(strategies: dict[str, str], expected: str, word: str) -> None:
+def test_a_strategy_that_can_never_enter_is_named(
+    strategies: dict[str, StrategyState], expected: str, word: str
+) -> None:
     facts = replace(GOOD, strategies=strategies)
     assert state(facts, "strategies_in_force") == expected
     [check] = [one for one in checklist(facts, CONFIG) if one.name == "strategies_in_force"]

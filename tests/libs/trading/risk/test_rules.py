@@ -289,3 +289,20 @@ def test_thresholds_may_be_changed_and_turned_off() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RiskLimits.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    ("realised", "level", "sentence"),
+    [
+        (-700, "break", "today's loss is 700 USD"),
+        (-100, "unknown", "today's loss is more than 100 USD: nobody knows yet what the fees in BNB were worth"),
+    ],
+)
+def test_a_measured_loss_flattens_although_more_of_it_is_not_known(realised: int, level: str, sentence: str) -> None:
+    lacking = replace(figure(realised), lacks="nobody knows yet what the fees in BNB were worth")
+    [found] = [
+        one
+        for one in RiskLimits().verdicts(changed(IN_ORDER, "account.realised_today", lacking))
+        if one.rule == "daily_loss_usd"
+    ]
+    assert (found.level, found.sentence.startswith(sentence)) == (level, True)
