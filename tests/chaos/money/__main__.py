@@ -17,7 +17,7 @@ from tests.chaos.money.fleet import be_quiet, die_once, replay, run_one
 from tests.chaos.money.lives import LIVES, Death, deaths, live
 from tests.chaos.money.run import Verdict
 
-_MOST_SHOWN, _SEEDS = 20, 1000
+_MOST_SHOWN, _SEEDS, _EACH_TOLD = 20, 1000, 200
 
 
 def main() -> int:
@@ -41,13 +41,13 @@ def main() -> int:
         found = 0
         if asked.awaits is None:
             began, seeds = time.monotonic(), range(asked.first, asked.first + (asked.seeds or _SEEDS))
-            told = track(pool.imap_unordered(run_one, seeds), "seeds", total=len(seeds), console=console)
-            found |= _report(console, told, began)
+            told = pool.imap_unordered(run_one, seeds)
+            found |= _report(console, _told(console, told, "seeds", len(seeds)), began)
         if asked.awaits is not None or asked.seeds is None:
             began, stride = time.monotonic(), max(1, asked.awaits or 1)
             ends = [*deaths("executor", stride), *deaths("guard", stride)]
-            told = track(pool.imap_unordered(die_once, ends), "deaths", total=len(ends), console=console)
-            found |= _report(console, told, began)
+            told = pool.imap_unordered(die_once, ends)
+            found |= _report(console, _told(console, told, "deaths", len(ends)), began)
         return found
 
 
@@ -74,6 +74,18 @@ def _tell(name: str, verdict: Verdict, file: Path | None) -> int:
         sys.stderr.write(f"{finding.kind}: {finding.what}\n")
     sys.stderr.write(f"{name}: {verdict.counts}, longest without a stop {verdict.longest_bare_ms} ms\n")
     return int(bool(verdict.findings))
+
+
+def _told(console: Console, verdicts: Iterable[Verdict], what: str, total: int) -> Iterable[Verdict]:
+    """With a bar, or with a line each so many where nobody sees one; a finding is said at once."""
+    began = time.monotonic()
+    watched = track(verdicts, what, total=total, console=console) if console.is_terminal else verdicts
+    for number, verdict in enumerate(watched, 1):
+        if verdict.findings:
+            console.print(f"{verdict.name}: {verdict.findings[0].kind}", markup=False)
+        if not console.is_terminal and number % _EACH_TOLD == 0:
+            console.print(f"{number} of {total} {what} in {time.monotonic() - began:.0f} s", markup=False)
+        yield verdict
 
 
 def _report(console: Console, verdicts: Iterable[Verdict], began: float) -> int:

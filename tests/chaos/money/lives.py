@@ -1,5 +1,6 @@
 """Lives of positions from entry to exit, written by hand, in which a process is killed at one await after the other."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -15,10 +16,12 @@ from services.exchange_simulator.symbols import profile_of
 from tests.chaos.money.market import BEFORE_MS, SYMBOLS, JumpyMarket, Stage
 from tests.chaos.money.parties import RealParty
 from tests.chaos.money.plan import STRATEGY, Blow, Given, Plan, Role
+from tests.chaos.money.processes import Place
 from tests.chaos.money.run import START_MS, Verdict, run_plan, stage_of
 from tests.support.signals import emitted
 
 ENTRY_MS, CALM_MS = 4_000, 22_000
+AFTER_MS, REPEATS = 1_000, 3
 SYMBOL = "SOLUSDT"
 DISTANCE = Decimal("0.004")
 """Of the stop, and of the first target, as a share of the price; the second target is twice as far."""
@@ -132,12 +135,18 @@ def live(death: Death, *, listens: bool = False) -> Verdict:
     return replace(run_plan(plan, market, RealParty, listens=listens), words=death.words)
 
 
-def deaths(role: Role, stride: int, first: int = 1) -> list[Death]:
-    """At every `stride`-th await of each life, as many as there are when nobody dies."""
+def deaths(role: Role, stride: int = 1, first: int = 1) -> list[Death]:
+    """At every `stride`-th await of each life, as many as there are when nobody dies. The guard looks at the same few places
+    again and again while nothing happens: before the signal and after the last fill it dies the first `REPEATS` times at each."""
     found: list[Death] = []
     for life in LIVES:
-        awaits = live(Death(life.name)).awaits[role]
-        found += [Death(life.name, role, number) for number in range(first, awaits, stride)]
+        lived = live(Death(life.name), listens=True)
+        seen = Counter[Place]()
+        for number, (at_ms, place) in enumerate(lived.awaits[role], 1):
+            idle = role == "guard" and not ENTRY_MS <= at_ms <= lived.last_fill_ms + AFTER_MS
+            seen[place] += idle
+            if number >= first and (number - first) % stride == 0 and not (idle and seen[place] > REPEATS):
+                found.append(Death(life.name, role, number))
     return found
 
 

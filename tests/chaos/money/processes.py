@@ -10,6 +10,8 @@ from typing import Any
 
 _current: ContextVar["Process | None"] = ContextVar("process", default=None)
 Main = Callable[[], Coroutine[Any, Any, object]]
+Place = tuple[tuple[str, int], ...]
+"""An await: function and line, from the task down to what waits."""
 
 
 class Killed(BaseException):
@@ -19,10 +21,11 @@ class Killed(BaseException):
 @dataclass(eq=False)
 class Process:
     """`steps`: how often its tasks were resumed, which is how many awaits have returned; it dies right before number `dies_at`
-    does. `ended`: how its main coroutine ended, None while it runs."""
+    does. `heard`: is told of each await that returns. `ended`: how its main coroutine ended, None while it runs."""
 
     name: str
     dies_at: int | None = None
+    heard: Callable[[Place], None] | None = None
     steps: int = 0
     alive: bool = True
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -71,8 +74,10 @@ class Process:
         """Whether it can do anything: alive, not held, not ended by itself."""
         return self.alive and not self._stopped and self.main is not None and not self.main.done()
 
-    def _step(self) -> None:
+    def _step(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self.steps += 1
+        if self.heard is not None:
+            self.heard(_place(coroutine))
         if self.dies_at is not None and self.steps >= self.dies_at and self.alive:
             self.kill()
 
@@ -88,7 +93,7 @@ class Process:
                     yield from future
                 except BaseException as came:
                     error = came
-            self._step()
+            self._step(coroutine)
             if not self.alive and error is None:
                 error = asyncio.CancelledError()
             try:
@@ -100,6 +105,14 @@ class Process:
                 value = yield wanted
             except BaseException as came:
                 error = came
+
+
+def _place(coroutine: object) -> Place:
+    found: list[tuple[str, int]] = []
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        found.append((frame.f_code.co_qualname, frame.f_lineno))
+        coroutine = getattr(coroutine, "cr_await", None)
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tests.chaos.money.judge import Outcome, judge
 from tests.chaos.money.market import JumpyMarket, Stage
 from tests.chaos.money.people import issued
 from tests.chaos.money.plan import LONGEST_MS, Plan, Role, plan_of
-from tests.chaos.money.processes import task_of_a_process
+from tests.chaos.money.processes import Place, task_of_a_process
 from tests.chaos.money.protection import Protection
 from tests.chaos.money.trace import Trace
 from tests.chaos.money.virtual_time import Stalled, VirtualClock, run_virtually
@@ -27,14 +27,16 @@ START_MS = 1_763_712_000_000 - FUNDING_MS
 
 @dataclass
 class Verdict:
-    """`counts`: what happened in the run, so that nobody takes an empty one for a good one; `awaits`: how many of them the last
-    process of each role has come back from; `exits`: why trades were left; `words`: what tells it again, of a seed its number."""
+    """`counts`: what happened in the run, so that nobody takes an empty one for a good one; `awaits`: those that the first
+    process of each role has come back from, in a run that listens; `last_fill_ms`: of the run; `exits`: why trades were left;
+    `words`: what tells it again, of a seed its number."""
 
     seed: int
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     longest_bare_ms: int = 0
-    awaits: dict[Role, int] = field(default_factory=dict)
+    last_fill_ms: int = 0
+    awaits: dict[Role, list[tuple[int, Place]]] = field(default_factory=dict)
     exits: tuple[str | None, ...] = ()
     words: str = ""
     trace: list[str] = field(default_factory=list)
@@ -49,7 +51,7 @@ Planner = Callable[[int, int, JumpyMarket], Plan]
 
 
 def run_seed(seed: int, party: Callable[[], Party], *, listens: bool = False, plan: Planner = plan_of) -> Verdict:
-    """Run it. `listens`: keep the trace."""
+    """Run it. `listens`: keep the trace, and where the processes waited."""
     market = JumpyMarket(stage_of(seed))
     return run_plan(plan(seed, START_MS, market), market, party, listens=listens)
 
@@ -112,7 +114,13 @@ class _Run:
     def _start(self, role: Role) -> None:
         if role not in self.keepers:
             self.keepers[role] = keeper(self.world, self.party, role)
+            if self.trace.listens:
+                awaits = self.verdict.awaits.setdefault(role, [])
+                self.keepers[role].process.heard = lambda place: awaits.append((self._now_ms(), place))
             self._tasks.add(asyncio.create_task(self.keepers[role].run()))
+
+    def _now_ms(self) -> int:
+        return self.clock.now_ms() - self.plan.start_ms
 
     async def _give_signals(self) -> None:
         for given in self.plan.signals:
@@ -176,6 +184,8 @@ class _Run:
 
     def _judge(self) -> None:
         exchange, verdict = self.world.exchange, self.verdict
+        for one in self.keepers.values():
+            one.process.heard = None
         exchange.house.advance()
         documents = self.party.documents()
         verdict.findings += self.protection.findings
@@ -183,7 +193,7 @@ class _Run:
         crashes = [what for one in self.keepers.values() for what in one.crashes]
         verdict.findings += [Finding("crashed", what) for what in crashes]
         verdict.longest_bare_ms = self.protection.longest_ms
-        verdict.awaits = {role: one.process.steps for role, one in self.keepers.items()}
+        verdict.last_fill_ms = max((one.time_ms for one in exchange.account.book.fills), default=0) - self.plan.start_ms
         verdict.exits = tuple(trade.exit_reason for trade in documents.values())
         states = [trade.state for trade in documents.values()]
         verdict.counts = {
