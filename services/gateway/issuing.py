@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from libs.contracts.commands import CommandAnswered, CommandIssued
+from libs.kit.errors import UnreachableError
 from libs.kit.keys import PRIVATE, PersonalKey, new_key, read_key
 from libs.kit.logging import get_logger
 from libs.streaming.commands import CommandDesk, CommandNotAcknowledged
@@ -22,6 +23,10 @@ ISSUER = "gateway"
 """The name of our key: whoever trusts it obeys everybody who may tell us."""
 _KEPT = 5_000
 _LOOK_SECONDS = 0.05
+_FAILED = (
+    "the request that came first with this idempotency key has failed, and its command is not known to have been said:"
+    " ask again with the same key"
+)
 
 
 def issuer_key(state_dir: Path) -> PersonalKey:
@@ -93,11 +98,15 @@ class Issuer:
             get_logger("gateway").warning("a command may not have been said", command=command.event_id, why=str(error))
 
     async def hear(self, command_id: str, patience_seconds: float) -> Said:
-        """What is known once the answer is there, or the patience is over."""
+        """What is known once the answer is there, or the patience is over. Raises `UnreachableError` where the
+        request that was to say it has failed meanwhile."""
         until = time.monotonic() + patience_seconds
         while True:
             said = self.known(command_id)
-            assert said is not None, "what was begun is remembered"
+            if said is None:
+                raise UnreachableError(
+                    _FAILED, where="the topic of commands", todo="ask again with the same idempotency key"
+                )
             if said.answer is not None or time.monotonic() >= until:
                 return said
             await asyncio.sleep(_LOOK_SECONDS)
