@@ -1,7 +1,9 @@
 """From a record of a topic to what the stream's clients get: one table of channels, topics and shapes."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -35,15 +37,33 @@ from libs.contracts.trading import (
     PositionChanged,
     RiskStateChanged,
 )
+from services.gateway.models.base import plain
 from services.gateway.stream_memory import Channel, Item, Listed, Newest
 from services.gateway.stream_messages import ChannelName, Feed, Following, MinuteBar, Price, Risk
 
 _encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+# What may be money in the way that `str` writes small ones: rare, so the slower way is taken for these only.
+_EXPONENT = re.compile(r'"-?[0-9.]+E[-+][0-9]+"')
 
 
 def text_of(value: Any) -> str:
-    """A value as JSON; money is decimal text."""
-    return _encoder.encode(value).decode()
+    """A value as JSON; money is decimal text without an exponent."""
+    text = _encoder.encode(value).decode()
+    if not _EXPONENT.search(text):
+        return text
+    built = msgspec.to_builtins(value, builtin_types=(Decimal,), order="deterministic")
+    return msgspec.json.encode(_plainly(built)).decode()
+
+
+def _plainly(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value)
+        case dict():
+            return {key: _plainly(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plainly(each) for each in value]
+    return value
 
 
 class Fact(NamedTuple):
@@ -67,9 +87,9 @@ def _price(event: MarkPriceObserved) -> Price:
     return Price(
         symbol=event.symbol,
         time_ms=event.event_time_ms,
-        mark_price=str(event.mark_price),
-        index_price=str(event.index_price),
-        funding_rate=None if event.funding_rate is None else str(event.funding_rate),
+        mark_price=plain(event.mark_price),
+        index_price=plain(event.index_price),
+        funding_rate=None if event.funding_rate is None else plain(event.funding_rate),
         next_funding_ms=event.next_funding_time_ms,
     )
 
@@ -96,7 +116,7 @@ def _risk(event: RiskStateChanged) -> Risk:
         level=event.level,
         entries_allowed=event.entries_allowed,
         reasons=event.reasons,
-        daily_pnl_r=str(event.daily_pnl_r),
+        daily_pnl_r=plain(event.daily_pnl_r),
         break_number=event.break_number,
         paused=event.paused,
         locks=event.locks,
