@@ -93,7 +93,7 @@ async def test_a_snapshot_comes_first_then_changes_and_a_resume_goes_on_where_it
         await say(followed, MARKPRICE, [mark_price(3, symbol="ETHUSDT"), mark_price(4)])
         change = await listener.hear("changes")
         assert (change["id"], change["after"], change["missed"]) == ("p", first["p"]["sequence"], 0)
-        assert [item["time_ms"] for item in change["items"]] == [mark_price(4).event_time_ms]
+        assert [item["event_time_ms"] for item in change["items"]] == [mark_price(4).event_time_ms]
     await say(followed, SIGNAL_SCORED, [scored(1), scored(2), scored(3)])  # the first once more, as after a restart
     await eventually(partial(_has, house, "signals", 3), 60, lambda: "no further signal is heard")
     epoch = streams(house).feed.epoch
@@ -112,11 +112,11 @@ async def test_trades_come_as_the_minute_that_runs(house: House, followed: str) 
     async with listening(device) as listener:
         await listener.say(type="subscribe", id="t", channel="trades")
         bar = (await listener.hear("snapshot"))["items"][0]
-        assert (bar["symbol"], bar["trades"], bar["partial"]) == ("BTCUSDT", 2, True)
+        assert (bar["symbol"], bar["agg_trades"], bar["partial"]) == ("BTCUSDT", 2, True)
         await say(followed, AGGTRADE, [frame(1, 2), frame(3, 4)])  # two that are known, four that are not
-        while bar["trades"] < 6:
+        while bar["agg_trades"] < 6:
             bar = (await listener.hear("changes"))["items"][-1]
-        assert (bar["trades"], bar["last_id"]) == (6, 6)
+        assert (bar["agg_trades"], bar["last_id"]) == (6, 6)
         assert float(bar["low"]) <= float(bar["close"]) <= float(bar["high"])
 
 
