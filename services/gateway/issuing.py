@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from libs.contracts.commands import CommandAnswered, CommandIssued
+from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName
 from libs.kit.errors import UnreachableError
 from libs.kit.keys import PRIVATE, PersonalKey, new_key, read_key
 from libs.kit.logging import get_logger
@@ -73,6 +73,16 @@ class Issuer:
         if said.answer is None or not said.answer.accepted:
             said.answer = self._answer(said.command) or said.answer
         return said
+
+    def unanswered(self, name: CommandName, account: str) -> list[Said]:
+        """What we have said of this kind that may still be obeyed and has no answer yet, in order."""
+        now_ms = int(self.now() * 1000)
+        mine = (said.command for said in self._said.values())
+        open_ones = [
+            one for one in mine if (one.command, one.account) == (name, account) and one.expires_at_ms > now_ms
+        ]
+        found = (self.known(one.event_id) for one in open_ones)
+        return [said for said in found if said is not None and said.answer is None]
 
     def _answer(self, command: CommandIssued) -> CommandAnswered | None:
         """The answer that counts: one that accepts, else the first; a record that came twice is refused the second time."""
