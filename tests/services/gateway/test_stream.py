@@ -176,7 +176,7 @@ async def test_a_client_that_does_not_read_costs_no_memory_and_goes_on_with_the_
         heard: list[int] = []
         while not heard or heard[-1] < 399:
             heard += [item["n"] for item in (await listener.hear("changes"))["items"]]
-        assert heard[:10] == list(range(10)), "while its socket takes them, each is sent"
+        assert heard[:3] == [0, 1, 2], "while its socket takes them, each is sent"
         assert len(heard) < 300, "what it could not take was kept for it"
 
 
