@@ -63,7 +63,7 @@ LISTS: tuple[tuple[Listing, dict[str, object], str], ...] = (
     (listing.SLOW_INPUTS, {"symbol": "BTCUSDT", "kind": "ratio"}, "market_indicators_symbol_"),
     (listing.FORCED_ORDERS, {"symbol": "BTCUSDT"}, "liquidation_events_symbol_trade_time_event_id_idx"),
     (listing.PAPER_TRADES, {}, "paper_trades_recorded_at_trade_id_idx"),
-    (listing.PAPER_TRADES, {"strategy": "v51"}, "paper_trades_strategy_recorded_at_trade_id_idx"),
+    (listing.PAPER_TRADES, {"strategy": "v51"}, "paper_trades_"),
     (listing.PAPER_TRADES, {"signal_id": "77"}, "paper_trades_signal_id_idx"),
     (listing.LIVE_TRADES, {"account": "a1"}, "live_trades_account_recorded_at_idx"),
     (listing.LIVE_TRADES, {"signal_id": "77"}, "live_trades_signal_id_idx"),
