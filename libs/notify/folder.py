@@ -25,6 +25,11 @@ class FoundChannels:
     channels: dict[str, Channel] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The channels, and those that will be channels once their file is mended."""
+        return frozenset({*self.channels, *filter(_NAME.fullmatch, self.broken)})
+
 
 def seen(folder: Path) -> Seen:
     """What the folder looks like; a folder that is not there, or cannot be read, has nothing."""

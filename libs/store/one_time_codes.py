@@ -23,6 +23,10 @@ _REVOKE = text(
     "UPDATE one_time_codes SET revoked_at = :at WHERE code_id = :code_id AND purpose = 'invite' AND used_at IS NULL"
     " AND revoked_at IS NULL RETURNING code_id"
 )
+_REVOKE_MADE = text(
+    "UPDATE one_time_codes SET revoked_at = :at WHERE created_by = :created_by AND purpose = 'invite' AND used_at IS NULL"
+    " AND revoked_at IS NULL AND expires_at > :at RETURNING code_id"
+)
 _REVOKE_RESETS = text(
     "UPDATE one_time_codes SET revoked_at = :at WHERE user_id = :user_id AND purpose = 'reset' AND used_at IS NULL"
     " AND revoked_at IS NULL"
@@ -83,6 +87,11 @@ async def take_code(session: WriteSession, taking: Taking) -> Opened | None:
 async def revoke_invite(session: WriteSession, code_id: str, at: dt.datetime) -> bool:
     """Let an invite open nothing any more; False where there is none that could."""
     return (await session.connection.execute(_REVOKE, {"code_id": code_id, "at": at})).first() is not None
+
+
+async def revoke_invites_of(session: WriteSession, created_by: str, at: dt.datetime) -> int:
+    """Let no invite open anything any more that this person has made; how many could have."""
+    return len((await session.connection.execute(_REVOKE_MADE, {"created_by": created_by, "at": at})).all())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from libs.kit.codes import hashed, random_id, readable_code
 from libs.store.api_tokens import end_tokens
 from libs.store.audit import Actor, Change, write_audit
 from libs.store.engine import WriteSession
-from libs.store.one_time_codes import NewCode, add_code, revoke_invite
-from libs.store.people import Role, User
+from libs.store.one_time_codes import NewCode, add_code, revoke_invite, revoke_invites_of
+from libs.store.people import ROLES, Role, User
 from libs.store.people_changes import set_banned, set_role, set_second_factor
 from libs.store.user_sessions import Ending, end_sessions
 
@@ -25,11 +25,12 @@ class By:
 
 
 async def ban_user(session: WriteSession, user: User, by: By) -> None:
-    """Out at once, with every session and token; an unban brings none of them back."""
+    """Out at once, with every session, token and invite of theirs; an unban brings none of them back."""
     await set_banned(session, user.user_id, by.at)
     sessions = await end_sessions(session, user.user_id, Ending(by.at, "banned"))
     tokens = await end_tokens(session, user.user_id, by.at)
-    after = {"banned": True, "sessions_ended": sessions, "tokens_ended": tokens}
+    revoked = await revoke_invites_of(session, user.name, by.at)
+    after = {"banned": True, "sessions_ended": sessions, "tokens_ended": tokens, "invites_revoked": revoked}
     await write_audit(session, by.actor, Change("user.ban", user.name, {"banned": user.banned_at is not None}, after))
 
 
@@ -41,9 +42,12 @@ async def unban_user(session: WriteSession, user: User, by: By) -> None:
 
 
 async def change_role(session: WriteSession, user: User, role: Role, by: By) -> None:
-    """Another role, at their next request."""
+    """Another role, at their next request. Who gets a lesser one has given nobody else what they may give no longer."""
     await set_role(session, user.user_id, role)
-    await write_audit(session, by.actor, Change("user.role", user.name, {"role": user.role}, {"role": role}))
+    after: dict[str, object] = {"role": role}
+    if ROLES.index(role) < ROLES.index(user.role):
+        after["invites_revoked"] = await revoke_invites_of(session, user.name, by.at)
+    await write_audit(session, by.actor, Change("user.role", user.name, {"role": user.role}, after))
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,16 +81,19 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class MoveStop:
-    """Replace the stop of the position in a symbol; R stays what it was. `trade_id`: only if it is that trade's."""
+    """Replace the stop of the position in a symbol; R stays what it was. `trade_id`: only if it is that trade's. `only_closer`:
+    only if it may not lose more then than now, as the executor sees it when it obeys."""
 
     symbol: str
     price: Decimal
     trade_id: str | None = None
+    only_closer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """Enter at market by hand, through the same checks as a signal. `risk`: 1 R in quote units, None: as configured."""
+    """Enter at market by hand, through the same checks as a signal. `risk`: 1 R in quote units, None: as configured,
+    which is also the most."""
 
     symbol: str
     direction: Literal["long", "short"]
@@ -238,6 +241,12 @@ def _direction(text: str) -> str:
     return text
 
 
+def _true(text: str) -> bool:
+    if text != "true":
+        raise ValueError(f"{text[:40]!r} is not true: leave it out")
+    return True
+
+
 def _trade(text: str) -> str:
     if not _TRADE.fullmatch(text):
         raise ValueError(f"{text[:64]!r} is no id of a trade")
@@ -258,13 +267,13 @@ COMMANDS: Mapping[CommandName, CommandKind] = {
         arguments={"symbol": _symbol},
         optional={"share": _share, "quantity": _positive, "trade_id": _trade},
     ),
-    # Only the executor knows whether it widens, so that it always counts as if it did.
+    # Only the executor knows whether it widens, so that it always counts as if it did; `only_closer` makes sure that it does not.
     "move_stop": CommandKind(
         MoveStop,
         "executor",
         raises_risk=True,
         arguments={"symbol": _symbol, "price": _positive},
-        optional={"trade_id": _trade},
+        optional={"trade_id": _trade, "only_closer": _true},
     ),
     "enter": CommandKind(
         Enter,

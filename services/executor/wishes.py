@@ -111,6 +111,8 @@ class Wishes:
         if (price >= quote.price) if trade.direction == "long" else (price <= quote.price):
             side = "above" if trade.direction == "long" else "below"
             return refusing(f"a stop at {price} is {side} the price of {quote.price}: close instead")
+        if command.only_closer and (stands := _wider_than(trade, price)) is not None:
+            return refusing(f"a stop at {price} would lose more than {stands}, and only a closer one was wanted")
         moved = StopMoved(price, self.ports.clock.now_ms())
         return self._changing(trade, moved, f"the stop of {command.symbol} goes to {price}")
 
@@ -158,3 +160,12 @@ class Wishes:
             Answer(True, f"{trade.quantity} {trade.symbol} is being entered", details),
             write=lambda page: desk.enter(trade, page),
         )
+
+
+def _wider_than(trade: Trade, price: Decimal) -> str | None:
+    """What stands closer to the price, in words; None where nothing does."""
+    if trade.bracket is None:
+        return "the present one, which is not known,"
+    stop = trade.bracket.stop
+    wider = price < stop if trade.direction == "long" else price > stop
+    return f"the present one at {stop}" if wider else None

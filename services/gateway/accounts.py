@@ -21,6 +21,7 @@ from services.gateway.models.people import (
     Ended,
     Login,
     PasswordChange,
+    PasswordChanged,
     PasswordReset,
     RefreshAsked,
     Registration,
@@ -181,9 +182,9 @@ async def _ended(request: Request, person: Person, only: str | None) -> Response
     return answer
 
 
-@router.post("/password", operation_id="postPassword", response_model=Ended, responses=SIGNED_IN_RESPONSES)
-async def change_password(request: Request, person: SignedInPerson, asked: PasswordChange) -> Ended:
-    """Another password. All of your other sessions end."""
+@router.post("/password", operation_id="postPassword", response_model=PasswordChanged, responses=SIGNED_IN_RESPONSES)
+async def change_password(request: Request, person: SignedInPerson, asked: PasswordChange) -> PasswordChanged:
+    """Another password. All of your other sessions end, and your API tokens too, unless you keep them."""
     access, password = access_of(request), asked.new_password.get_secret_value()
     _accept_password(password, person.name)
     user = await require_password(request, person, asked.old_password)
@@ -193,10 +194,11 @@ async def change_password(request: Request, person: SignedInPerson, asked: Passw
         await set_password(session, user.user_id, password_hash)
         ending = Ending(access.at(), "the password was changed")
         count = await end_sessions(session, user.user_id, ending, kept=person.session_id)
-        change = Change("user.password", user.name, None, {"sessions_ended": count})
+        tokens = 0 if asked.keep_tokens else await end_tokens(session, user.user_id, access.at())
+        change = Change("user.password", user.name, None, {"sessions_ended": count, "tokens_ended": tokens})
         await write_audit(session, actor_of(request, person), change)
     access.standings.forget(user.user_id)
-    return Ended(ended=count)
+    return PasswordChanged(ended=count, tokens_ended=tokens)
 
 
 @router.post("/reset", operation_id="postPasswordReset", response_model=Ended)

@@ -40,6 +40,7 @@ from services.gateway.backtest_runs import BacktestRuns
 from services.gateway.guard import Guard
 from services.gateway.issuing import Issuer
 from services.gateway.limits import Limit
+from services.gateway.pace import Pace
 from services.gateway.problems import SIGNED_IN_RESPONSES, describe, install
 from services.gateway.shared import Gateway
 from services.gateway.trail import Trail
@@ -99,6 +100,7 @@ def create_api(shared: Gateway | None, access: Access | None = None, issuer: Iss
     )
     application.state.gateway, application.state.access = shared, access
     application.state.streams, application.state.issuer, application.state.trail = stream.Streams(), issuer, Trail()
+    application.state.pace = Pace()
     state_dir = Path() if access is None else access.limits.gateway_state_dir
     application.state.backtests = BacktestRuns(state_dir / "backtests")
     application.include_router(public.router)

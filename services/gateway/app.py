@@ -8,14 +8,12 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import generate_latest
 
 from infra.local.settings import StackSettings
 from libs.contracts.topics import COMMAND, COMMAND_RESULT, SYMBOL_CONTROL
 from libs.kit.errors import ConfigurationError, UserError
 from libs.kit.hosts import is_loopback
 from libs.kit.logging import get_logger
-from libs.kit.metrics import REGISTRY
 from libs.kit.service import ServiceContext
 from libs.kit.settings import (
     AccountSettings,
@@ -59,7 +57,8 @@ class _Server(uvicorn.Server):
 
 
 def add_health(application: FastAPI, context: ServiceContext) -> None:
-    """The three health routes on the API's own port, for those who can reach only that one."""
+    """Whether it lives and is ready, on the API's own port, for those who can reach only that one. Why not, and the metrics, are
+    the health port's: this one may be everybody's."""
 
     @application.get("/healthz", include_in_schema=False)
     async def healthz() -> Response:
@@ -67,13 +66,7 @@ def add_health(application: FastAPI, context: ServiceContext) -> None:
 
     @application.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:
-        missing = {name: why for name, why in context.conditions.items() if why is not None}
-        body = {"service": context.name, "ready": context.ready, "missing": missing}
-        return JSONResponse(body, 200 if context.ready else 503)
-
-    @application.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        return Response(generate_latest(REGISTRY), media_type="text/plain; version=0.0.4")
+        return JSONResponse({"ready": context.ready}, 200 if context.ready else 503)
 
 
 def listen(settings: GatewaySettings) -> socket.socket:

@@ -5,19 +5,24 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from libs.contracts.plausible import LATEST_MS
 from libs.store import queries
 from libs.store.engine import ReadSession
+from services.gateway.caching import Lasts
 from services.gateway.problems import BadRequest
 from services.gateway.shared import Gateway
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
+_known_names: dict[str, frozenset[str]] = {}
 
 
 def _plain_digits(text: object) -> object:
@@ -50,10 +55,25 @@ def _gateway(request: Request) -> Gateway:
 Shared = Annotated[Gateway, Depends(_gateway)]
 
 
-async def kept(request: Request, shared: Gateway, max_age: int, make: Callable[[], Awaitable[BaseModel]]) -> Response:
-    """What `make` makes, or made less than `max_age` seconds ago for the same path and parameters."""
-    asked = f"{request.url.path}?{'&'.join(sorted(request.url.query.split('&')))}"
-    return _send(request, await shared.answers.body(asked, max_age, make), max_age)
+async def kept(request: Request, shared: Gateway, lasts: Lasts, make: Callable[[], Awaitable[BaseModel]]) -> Response:
+    """What `make` makes, or has made not longer ago than it lasts (seconds) for the same path and parameters."""
+    made = await shared.answers.answer(_asked(request), lasts, make)
+    return _send(request, made.body, made.seconds)
+
+
+def _asked(request: Request) -> str:
+    """Path and parameters, those alone that the route knows: of one that is said twice the last one counts."""
+    query = request.query_params
+    known = sorted(_names(request.scope["route"]) & query.keys())
+    return f"{request.url.path}?{urlencode([(name, query.getlist(name)) for name in known], doseq=True)}"
+
+
+def _names(route: APIRoute) -> frozenset[str]:
+    found = _known_names.get(route.unique_id)
+    if found is None:
+        found = frozenset(parameter.alias for parameter in get_flat_params(route.dependant))
+        _known_names[route.unique_id] = found
+    return found
 
 
 def answer(request: Request, model: BaseModel, max_age: int) -> Response:

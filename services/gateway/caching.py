@@ -1,4 +1,4 @@
-"""Answers that are kept for a moment, so that many who ask the same are one question."""
+"""Answers that are kept for a moment, so that many who ask the same are one question; never more than so many, nor so large."""
 
 import asyncio
 import time
@@ -8,47 +8,75 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 MOST_KEPT = 500
+MOST_BYTES = 32 << 20
+Lasts = int | Callable[[BaseModel], int]
+"""For how many seconds an answer is as good as a new one; what depends on the answer is asked when it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer as JSON, good for `seconds`."""
+
+    body: bytes
+    seconds: int
 
 
 @dataclass(slots=True)
 class _Kept:
-    made: "asyncio.Task[bytes]"
+    making: "asyncio.Task[Made]"
+    size: int = 0
     until: float = float("inf")
+    ending: asyncio.TimerHandle | None = None
 
 
 @dataclass(slots=True)
 class AnswerCache:
-    """Bodies by what was asked. While one is being made, others who ask the same wait for it; a failure is theirs too, and is not
-    kept."""
+    """Answers by what was asked. While one is being made, others who ask the same wait for it; a failure is theirs too, and not
+    kept. What is over is dropped when it is over; the oldest goes first where there is no room."""
 
     _kept: dict[str, _Kept] = field(default_factory=dict)
+    _bytes: int = 0
 
-    async def body(self, asked: str, seconds: float, make: Callable[[], Awaitable[BaseModel]]) -> bytes:
-        """The answer as JSON, at most `seconds` old. Raises what `make` raises."""
+    async def answer(self, asked: str, lasts: Lasts, make: Callable[[], Awaitable[BaseModel]]) -> Made:
+        """The answer, at most as old as it lasts. Raises what `make` raises."""
         kept = self._kept.get(asked)
         if kept is None or time.monotonic() >= kept.until:
+            self._drop(asked)
+            kept = self._kept[asked] = _Kept(asyncio.create_task(_made(lasts, make)))
+            kept.making.add_done_callback(lambda _: self._keep(asked, kept))
             self._make_room()
-            kept = self._kept[asked] = _Kept(asyncio.create_task(_body(make)))
-            kept.made.add_done_callback(lambda _: self._made(asked, kept, seconds))
         # Whoever hangs up does not take it from the others.
-        return await asyncio.shield(kept.made)
+        return await asyncio.shield(kept.making)
 
     def forget(self) -> None:
         """What is asked from now on is made anew."""
-        self._kept.clear()
+        for asked in list(self._kept):
+            self._drop(asked)
 
-    def _made(self, asked: str, kept: _Kept, seconds: float) -> None:
-        kept.until = time.monotonic() + seconds
-        if (kept.made.cancelled() or kept.made.exception() is not None) and self._kept.get(asked) is kept:
-            del self._kept[asked]
+    def _keep(self, asked: str, kept: _Kept) -> None:
+        if self._kept.get(asked) is not kept:
+            return
+        if kept.making.cancelled() or kept.making.exception() is not None:
+            self._drop(asked)
+            return
+        made = kept.making.result()
+        kept.size, kept.until = len(made.body), time.monotonic() + made.seconds
+        kept.ending = asyncio.get_running_loop().call_later(made.seconds, self._drop, asked)
+        self._bytes += kept.size
+        self._make_room()
+
+    def _drop(self, asked: str) -> None:
+        kept = self._kept.pop(asked, None)
+        if kept is not None:
+            self._bytes -= kept.size
+            if kept.ending is not None:
+                kept.ending.cancel()
 
     def _make_room(self) -> None:
-        if len(self._kept) >= MOST_KEPT:
-            now = time.monotonic()
-            old = [asked for asked, kept in self._kept.items() if now >= kept.until]
-            for asked in old or list(self._kept)[: MOST_KEPT // 2]:
-                del self._kept[asked]
+        while len(self._kept) > MOST_KEPT or self._bytes > MOST_BYTES:
+            self._drop(next(iter(self._kept)))
 
 
-async def _body(make: Callable[[], Awaitable[BaseModel]]) -> bytes:
-    return (await make()).model_dump_json().encode()
+async def _made(lasts: Lasts, make: Callable[[], Awaitable[BaseModel]]) -> Made:
+    answer = await make()
+    return Made(answer.model_dump_json().encode(), lasts if isinstance(lasts, int) else lasts(answer))

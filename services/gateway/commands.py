@@ -12,7 +12,7 @@ from libs.contracts.commands import CommandIssued, CommandName, command_id
 from libs.contracts.trading import LiveTradeChanged
 from libs.kit.errors import UnreachableError
 from libs.store.audit import Change
-from libs.trading.commands import COMMANDS, CommandInvalid
+from libs.trading.commands import ALL, COMMANDS, CommandInvalid
 from libs.trading.issuing import Wish
 from services.gateway.access import Administrator, Person, Reader, Trader, access_of
 from services.gateway.auditing import actor_of
@@ -20,6 +20,7 @@ from services.gateway.issuing import ISSUER, Issuer, Said, nonce_of
 from services.gateway.models.base import Problem
 from services.gateway.models.commands import Command, CommandState
 from services.gateway.newest import HEARTBEAT_MS
+from services.gateway.pace import MOST_FLATTENS, Pace, too_fast
 from services.gateway.problems import RESPONSES, SIGNED_IN_RESPONSES, BadRequest, Conflict, NotFound
 from services.gateway.shared import Gateway
 
@@ -58,6 +59,11 @@ class Telling:
     def shared(self) -> Gateway:
         shared: Gateway = self.request.app.state.gateway
         return shared
+
+    @property
+    def pace(self) -> Pace:
+        pace: Pace = self.request.app.state.pace
+        return pace
 
     @property
     def issuer(self) -> Issuer:
@@ -129,10 +135,27 @@ async def carry_out(telling: Telling, wish: Wish, filled: Filled | None = None) 
     issuer, nonce = telling.issuer, nonce_of(telling.person.user_id, telling.key or secrets.token_hex(16))
     said = issuer.known(command_id(ISSUER, nonce))
     if said is None:
-        said = await _say(telling, wish, nonce, await filled() if filled is not None else Filling())
-    if not _is_same(said.command, wish):
+        said = _under_way(telling, wish)
+    elif not _is_same(said.command, wish):
         raise Conflict("this idempotency key was used for something else")
+    if said is None:
+        said = await _say(telling, wish, nonce, await filled() if filled is not None else Filling())
     return _told(await issuer.hear(said.command.event_id, LONG_SECONDS.get(wish.name, PATIENCE_SECONDS)))
+
+
+def _under_way(telling: Telling, wish: Wish) -> Said | None:
+    """None: it is to be said. Who says too much raises `TooMany`, but for a flatten, which is never refused for that: then it is
+    the one that is under way, if it is the same, and otherwise said."""
+    wait = telling.pace.wait(telling.person, wish)
+    if not wait:
+        return None
+    if wish.name != "flatten":
+        raise too_fast(wait)
+    running = telling.issuer.unanswered("flatten", wish.account)
+    same = [each for each in running if each.command.arguments == wish.arguments]
+    if not same and wish.arguments["symbol"] != ALL and len(running) >= MOST_FLATTENS:
+        raise too_fast(wait)
+    return same[-1] if same else None
 
 
 async def _say(telling: Telling, wish: Wish, nonce: str, filling: Filling) -> Said:

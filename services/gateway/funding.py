@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel
 
 from libs.kit.durations import DAY_MS
 from libs.store.funding import FundingSpan, FundingSums, funding_history, funding_sums
@@ -19,6 +20,8 @@ from services.gateway.shared import Gateway
 WEEK_MS = 7 * DAY_MS
 LONGEST_MS = 400 * DAY_MS
 STATS_CACHE_SECONDS, YEAR_CACHE_SECONDS, HISTORY_CACHE_SECONDS = 60, 3600, 60
+# While rates are missing, or nobody knows yet which year the market is in.
+INCOMPLETE_CACHE_SECONDS = 5
 router = APIRouter(prefix="/api", responses=RESPONSES, tags=["funding"])
 SymbolQuery = Annotated[Text | None, Query(max_length=40, examples=["BTCUSDT"], description="Default: all followed")]
 
@@ -44,9 +47,14 @@ async def stats(request: Request, shared: Shared, symbol: SymbolQuery = None) ->
 @router.get("/stats/ytd", operation_id="getStatsYearToDate", response_model=FundingStats)
 async def stats_of_the_year(request: Request, shared: Shared, symbol: SymbolQuery = None) -> Response:
     """Funding since the first of January (UTC) by symbol, annualised."""
-    year = instant(shared.market_now_ms()).year
+    year, certain = instant(shared.market_now_ms()).year, bool(shared.live.newest)
     start_ms = milliseconds(dt.datetime(year, 1, 1, tzinfo=EPOCH.tzinfo))
-    return await kept(request, shared, YEAR_CACHE_SECONDS, lambda: _sums(shared, symbol, start_ms))
+
+    def lasts(answer: BaseModel) -> int:
+        whole = certain and isinstance(answer, FundingStats) and not answer.missing
+        return YEAR_CACHE_SECONDS if whole else INCOMPLETE_CACHE_SECONDS
+
+    return await kept(request, shared, lasts, lambda: _sums(shared, symbol, start_ms))
 
 
 @router.get("/history", operation_id="getHistory", response_model=FundingHistory, responses=LISTED)

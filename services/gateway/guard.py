@@ -1,5 +1,6 @@
 """What every request meets before any route: the Host rule, limits of rate and size, an id, and the headers of safe answers."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from services.gateway.problems import problem
 from services.gateway.settings import GatewaySettings
 
 MOST_BODY_BYTES = 256 * 1024
+BODY_SECONDS = 10.0
+"""A body that takes longer holds a connection for nothing; the protocol's own deadline is for the head (patience.py)."""
 GUESSES = frozenset({"/api/auth/login", "/api/auth/register", "/api/auth/reset", "/api/auth/local"})
 """Where strangers may try something that costs us a password's hash or a row."""
 _REFUSED_SOCKET = 1008
@@ -140,13 +143,21 @@ def _length(connection: HTTPConnection) -> int:
 
 
 def _bounded(receive: Receive, connection: HTTPConnection) -> Receive:
-    """Receive at most `MOST_BODY_BYTES`, also of a body that does not say its length."""
-    seen = 0
+    """Receive at most `MOST_BODY_BYTES`, also of a body that does not say its length, and no longer than `BODY_SECONDS`. What
+    comes after the body is that the client leaves, which may take as long as it likes."""
+    seen, is_whole = 0, False
+    until = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def receiving() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, is_whole
+        try:
+            async with asyncio.timeout_at(None if is_whole else until):
+                message = await receive()
+        except TimeoutError:
+            what = f"a request is to be sent whole within {BODY_SECONDS:g} seconds"
+            raise HTTPException(408, what, {"Connection": "close"}) from None
         seen += len(message.get("body", b""))
+        is_whole = not message.get("more_body", False)
         if seen > MOST_BODY_BYTES:
             raise HTTPException(413, f"a request has at most {MOST_BODY_BYTES} bytes")
         return message

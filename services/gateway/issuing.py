@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from libs.contracts.commands import CommandAnswered, CommandIssued
+from libs.contracts.commands import CommandAnswered, CommandIssued, CommandName
+from libs.kit.errors import UnreachableError
 from libs.kit.keys import PRIVATE, PersonalKey, new_key, read_key
 from libs.kit.logging import get_logger
 from libs.streaming.commands import CommandDesk, CommandNotAcknowledged
@@ -22,6 +23,10 @@ ISSUER = "gateway"
 """The name of our key: whoever trusts it obeys everybody who may tell us."""
 _KEPT = 5_000
 _LOOK_SECONDS = 0.05
+_FAILED = (
+    "the request that came first with this idempotency key has failed, and its command is not known to have been said:"
+    " ask again with the same key"
+)
 
 
 def issuer_key(state_dir: Path) -> PersonalKey:
@@ -69,6 +74,16 @@ class Issuer:
             said.answer = self._answer(said.command) or said.answer
         return said
 
+    def unanswered(self, name: CommandName, account: str) -> list[Said]:
+        """What we have said of this kind that may still be obeyed and has no answer yet, in order."""
+        now_ms = int(self.now() * 1000)
+        mine = (said.command for said in self._said.values())
+        open_ones = [
+            one for one in mine if (one.command, one.account) == (name, account) and one.expires_at_ms > now_ms
+        ]
+        found = (self.known(one.event_id) for one in open_ones)
+        return [said for said in found if said is not None and said.answer is None]
+
     def _answer(self, command: CommandIssued) -> CommandAnswered | None:
         """The answer that counts: one that accepts, else the first; a record that came twice is refused the second time."""
         found = [each for each in self.words.answers if _is_to(each, command)]
@@ -93,11 +108,15 @@ class Issuer:
             get_logger("gateway").warning("a command may not have been said", command=command.event_id, why=str(error))
 
     async def hear(self, command_id: str, patience_seconds: float) -> Said:
-        """What is known once the answer is there, or the patience is over."""
+        """What is known once the answer is there, or the patience is over. Raises `UnreachableError` where the
+        request that was to say it has failed meanwhile."""
         until = time.monotonic() + patience_seconds
         while True:
             said = self.known(command_id)
-            assert said is not None, "what was begun is remembered"
+            if said is None:
+                raise UnreachableError(
+                    _FAILED, where="the topic of commands", todo="ask again with the same idempotency key"
+                )
             if said.answer is not None or time.monotonic() >= until:
                 return said
             await asyncio.sleep(_LOOK_SECONDS)

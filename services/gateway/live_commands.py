@@ -1,6 +1,7 @@
 """What a person tells the executor: close, move a stop, enter, cancel, reconcile, and change what may trade."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from fastapi import APIRouter
@@ -59,7 +60,8 @@ async def close(telling: TraderTells, asked: CloseAsked) -> Response:
 
 @router.post("/live/move-stop", operation_id="postMoveStop", response_model=CommandState)
 async def move_stop(telling: TraderTells, asked: MoveStopAsked) -> Response:
-    """Replace the stop of a position. Needs the second factor, unless it is moved towards the price and so lowers the risk."""
+    """Replace the stop of a position. Needs the second factor, unless it is moved towards the price and so lowers the risk: then
+    the executor is told to refuse it if it would not, as things stand there by then."""
     given = {"symbol": asked.symbol, "price": asked.price, "trade_id": asked.trade_id}
     wish = wish_of(telling, asked, "move_stop", given)
 
@@ -67,13 +69,15 @@ async def move_stop(telling: TraderTells, asked: MoveStopAsked) -> Response:
         trade = held_trade(telling.shared, wish.account, asked.symbol)
         if trade is None or not _tightens(trade, asked):
             await access_of(telling.request).require_second_factor(telling.person)
-        return _of_trade(trade, wish.arguments)
+            return _of_trade(trade, wish.arguments)
+        filling = _of_trade(trade, wish.arguments)
+        return replace(filling, arguments={**filling.arguments, "only_closer": "true"})
 
     return await carry_out(telling, wish, of_trade)
 
 
 def _tightens(trade: LiveTradeChanged, asked: MoveStopAsked) -> bool:
-    """Whether it surely lowers what may be lost: by what the executor said last."""
+    """Whether it lowers what may be lost, by what the executor said last."""
     if trade.stop is None or (asked.trade_id is not None and asked.trade_id != trade.trade_id):
         return False
     moved = Decimal(asked.price) - trade.stop

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 
 from libs.store.listing import NUMBERED, Listed, Listing, Place, Wanted, listed
 from services.gateway.asking import PLAIN, TimeMs, check_span, check_symbol, kept
-from services.gateway.models.base import Answer
+from services.gateway.models.base import Answer, plain
 from services.gateway.problems import BadRequest
 from services.gateway.shared import Gateway
 
@@ -123,12 +124,18 @@ def csv_line(cells: list[Any]) -> str:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, dict | list | tuple):
-        return json.dumps(value, separators=(",", ":"), default=str)
+        return json.dumps(value, separators=(",", ":"), default=_text)
+    if isinstance(value, Decimal):
+        return plain(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"  # a spreadsheet would take it for a formula
     return value
+
+
+def _text(value: object) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 async def _lines(shared: Gateway, table: Table, wanted: Wanted) -> AsyncIterator[str]:

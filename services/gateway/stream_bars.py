@@ -7,7 +7,7 @@ import numpy as np
 
 from libs.contracts.frames import FrameGate, TradeColumns
 from libs.contracts.market import AggTradeFrame, SymbolSlice
-from services.gateway.stream_messages import MinuteBar
+from services.gateway.stream_items import MinuteBar
 
 MINUTE_MS = 60_000
 
@@ -83,17 +83,17 @@ def _shown(part: SymbolSlice, bar: _Bar) -> MinuteBar:
 
     return MinuteBar(
         symbol=part.symbol,
-        start_ms=bar.start_ms,
-        time_ms=bar.time_ms,
+        open_time_ms=bar.start_ms,
         open=price(bar.open),
         high=price(bar.high),
         low=price(bar.low),
         close=price(bar.close),
         volume=quantity(bar.volume),
         buy_volume=quantity(bar.buy_volume),
-        trades=bar.trades,
-        quantity=quantity(bar.quantity),
-        side="SELL" if bar.buyer_is_maker else "BUY",
-        last_id=bar.last_id,
+        agg_trades=bar.trades,
         partial=bar.partial,
+        last_id=bar.last_id,
+        last_time_ms=bar.time_ms,
+        last_quantity=quantity(bar.quantity),
+        last_side="SELL" if bar.buyer_is_maker else "BUY",
     )

@@ -1,7 +1,9 @@
 """From a record of a topic to what the stream's clients get: one table of channels, topics and shapes."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import msgspec
@@ -35,15 +37,34 @@ from libs.contracts.trading import (
     PositionChanged,
     RiskStateChanged,
 )
+from services.gateway import stream_items, stream_shapes
+from services.gateway.models.base import plain
 from services.gateway.stream_memory import Channel, Item, Listed, Newest
-from services.gateway.stream_messages import ChannelName, Feed, Following, MinuteBar, Price, Risk
+from services.gateway.stream_messages import ChannelName
 
 _encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+# What may be money in the way that `str` writes small ones: rare, so the slower way is taken for these only.
+_EXPONENT = re.compile(r'"-?[0-9.]+E[-+][0-9]+"')
 
 
 def text_of(value: Any) -> str:
-    """A value as JSON; money is decimal text."""
-    return _encoder.encode(value).decode()
+    """A value as JSON; money is decimal text without an exponent."""
+    text = _encoder.encode(value).decode()
+    if not _EXPONENT.search(text):
+        return text
+    built = msgspec.to_builtins(value, builtin_types=(Decimal,), order="deterministic")
+    return msgspec.json.encode(_plainly(built)).decode()
+
+
+def _plainly(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value)
+        case dict():
+            return {key: _plainly(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plainly(each) for each in value]
+    return value
 
 
 class Fact(NamedTuple):
@@ -63,81 +84,40 @@ class Row:
     shape: Callable[[Any], Any] = lambda event: event
 
 
-def _price(event: MarkPriceObserved) -> Price:
-    return Price(
-        symbol=event.symbol,
-        time_ms=event.event_time_ms,
-        mark_price=str(event.mark_price),
-        index_price=str(event.index_price),
-        funding_rate=None if event.funding_rate is None else str(event.funding_rate),
-        next_funding_ms=event.next_funding_time_ms,
-    )
-
-
-def _feed(event: FeedStatusChanged) -> Feed:
-    return Feed(
-        feed=event.feed,
-        symbol=event.symbol,
-        state=event.state,
-        detail=event.detail,
-        reported_ms=event.event_time_ms,
-        last_event_ms=event.last_event_time_ms,
-        events_per_second=event.events_per_second,
-        delay_ms=event.delay_ms,
-        gaps_open=event.gaps_open,
-        gaps_filled=event.gaps_filled,
-    )
-
-
-def _risk(event: RiskStateChanged) -> Risk:
-    return Risk(
-        account=event.account,
-        time_ms=event.event_time_ms,
-        level=event.level,
-        entries_allowed=event.entries_allowed,
-        reasons=event.reasons,
-        daily_pnl_r=str(event.daily_pnl_r),
-        break_number=event.break_number,
-        paused=event.paused,
-        locks=event.locks,
-        measures=event.measures,
-    )
-
-
 ROWS: Mapping[type[Event], Row] = {
-    MarkPriceObserved: Row("prices", lambda event: event.symbol, _price),
-    LiquidationObserved: Row("liquidations"),
-    IndicatorComputed: Row("indicators", lambda event: event.symbol),
+    MarkPriceObserved: Row("prices", lambda event: event.symbol, stream_shapes.price),
+    LiquidationObserved: Row("liquidations", None, stream_shapes.forced_order),
+    IndicatorComputed: Row("indicators", lambda event: event.symbol, stream_shapes.features),
     SignalScored: Row("signals"),
-    PaperTradeChanged: Row("paper"),
-    OrderChanged: Row("orders"),
-    LiveTradeChanged: Row("live"),
-    PositionChanged: Row("positions", lambda event: f"{event.account}:{event.symbol}"),
-    ExecutorReported: Row("executor", lambda event: event.account),
-    RiskStateChanged: Row("risk", lambda event: event.account, _risk),
-    FeedStatusChanged: Row("feeds", lambda event: f"{event.feed}:{event.symbol}", _feed),
+    PaperTradeChanged: Row("paper", None, stream_shapes.paper_fill),
+    OrderChanged: Row("orders", None, stream_shapes.order),
+    LiveTradeChanged: Row("live", None, stream_shapes.live_trade),
+    PositionChanged: Row("positions", lambda event: f"{event.account}:{event.symbol}", stream_shapes.position),
+    ExecutorReported: Row("executor", lambda event: event.account, stream_shapes.executor),
+    RiskStateChanged: Row("risk", lambda event: event.account, stream_shapes.risk),
+    FeedStatusChanged: Row("feeds", lambda event: f"{event.feed}:{event.symbol}", stream_shapes.feed),
     TradeGapChanged: Row("gaps"),
     AlertRaised: Row("alerts"),
-    CommandAnswered: Row("commands"),
+    CommandAnswered: Row("commands", None, stream_shapes.command),
 }
 """Trades are summed up to bars first (`stream_bars`), and `status` is the gateway's own."""
 SHAPES: Mapping[ChannelName, Any] = {
-    "prices": Price,
-    "trades": MinuteBar,
-    "liquidations": LiquidationObserved,
-    "indicators": IndicatorComputed,
+    "prices": stream_items.Price,
+    "trades": stream_items.MinuteBar,
+    "liquidations": stream_items.ForcedOrder,
+    "indicators": stream_items.Features,
     "signals": SignalScored,
-    "paper": PaperTradeChanged,
-    "orders": OrderChanged,
-    "live": LiveTradeChanged,
-    "positions": PositionChanged,
-    "executor": ExecutorReported,
-    "risk": Risk,
-    "feeds": Feed,
+    "paper": stream_items.PaperFill,
+    "orders": stream_items.OrderNow,
+    "live": stream_items.LiveTradeNow,
+    "positions": stream_items.Position,
+    "executor": stream_items.Executor,
+    "risk": stream_items.Risk,
+    "feeds": stream_items.Feed,
     "gaps": TradeGapChanged,
     "alerts": AlertRaised,
-    "commands": CommandAnswered,
-    "status": Following,
+    "commands": stream_items.CommandTold,
+    "status": stream_items.Following,
 }
 """What an item of each channel is."""
 RECENT: tuple[Topic, ...] = (

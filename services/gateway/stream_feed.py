@@ -16,8 +16,9 @@ from libs.streaming.tail import FROM_BEGINNING, TailConsumer
 from services.gateway.live_rates import LiveRates
 from services.gateway.stream_bars import Bars
 from services.gateway.stream_facts import RECENT, WHOLE, fact_of, new_channels, text_of
+from services.gateway.stream_items import Following, MinuteBar
 from services.gateway.stream_memory import Channel, Item, Waking
-from services.gateway.stream_messages import ChannelName, Following, MinuteBar
+from services.gateway.stream_messages import ChannelName
 
 _BACK = 300
 _POLL_MS = 500
@@ -71,7 +72,7 @@ class StreamFeed:
     def _take_bars(self, bars: Sequence[MinuteBar]) -> set[ChannelName]:
         """A key for this minute and one for the one before, so that the last state of a minute is not lost to the next."""
         for bar in bars:
-            key = f"{bar.symbol}:{bar.start_ms // 60_000 % _BARS_KEPT}"
+            key = f"{bar.symbol}:{bar.open_time_ms // 60_000 % _BARS_KEPT}"
             self.channels["trades"].put(key, Item(text_of(bar), bar.symbol))
         return {"trades"} if bars else set()
 

@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from libs.contracts.trading import RuleMeasure
-
 ChannelName = Literal[
     "prices",
     "trades",
@@ -122,71 +120,3 @@ class Trouble(msgspec.Struct, tag="error", frozen=True):
 
 
 ServerMessage = Welcome | Snapshot | Changes | Unsubscribed | Pong | Heartbeat | Trouble
-
-
-class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest mark price. Prices in quote units; `funding_rate` of the running interval, None where it has none."""
-
-    symbol: str
-    time_ms: int
-    mark_price: str
-    index_price: str
-    funding_rate: str | None
-    next_funding_ms: int
-
-
-class MinuteBar(msgspec.Struct, frozen=True, kw_only=True):
-    """A minute of a symbol up to its last trade. `partial`: its beginning was not seen. Volumes in base units; `buy_volume`:
-    where the taker bought. `side`: of the last trade's taker."""
-
-    symbol: str
-    start_ms: int
-    time_ms: int
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
-    buy_volume: str
-    trades: int
-    quantity: str
-    side: Literal["BUY", "SELL"]
-    last_id: int
-    partial: bool
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """How a feed of a symbol is, as it has reported last."""
-
-    feed: str
-    symbol: str
-    state: str
-    detail: str
-    reported_ms: int
-    last_event_ms: int
-    events_per_second: float | None
-    delay_ms: float | None
-    gaps_open: int
-    gaps_filled: int
-
-
-class Risk(msgspec.Struct, frozen=True, kw_only=True):
-    """The guard's verdict; see `risk_state_changed/1`."""
-
-    account: str
-    time_ms: int
-    level: Literal["normal", "warning", "circuit_break"]
-    entries_allowed: bool
-    reasons: tuple[str, ...]
-    daily_pnl_r: str
-    break_number: int
-    paused: bool
-    locks: dict[str, int]
-    measures: tuple[RuleMeasure, ...]
-
-
-class Following(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the gateway hears Kafka: while it does not, nothing here is news."""
-
-    following: bool
-    detail: str

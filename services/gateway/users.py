@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from libs.store.engine import WriteSession, read_session, write_session
 from libs.store.one_time_codes import Invite, invites
-from libs.store.people import User, all_users, user_named
+from libs.store.people import User, all_users, locked_user, user_named
 from libs.store.people_admin import By, ban_user, change_role, make_invite, unban_user, withdraw_invite
-from services.gateway.access import Administrator, Person, access_of, second_factor
+from services.gateway.access import Administrator, Forbidden, Person, access_of, second_factor
 from services.gateway.auditing import actor_of
 from services.gateway.models.people import (
     InviteAnswer,
@@ -124,6 +124,7 @@ async def invite(request: Request, person: Administrator, asked: NewInvite) -> M
     """A code that makes one account. Needs the second factor."""
     by, role = _by(request, person), asked.role
     async with write_session(access_of(request).engine) as session:
+        await _require_still_administrator(session, person)
         made = await make_invite(session, role, dt.timedelta(hours=asked.hours), by)
     details = InviteAnswer(
         code_id=made.code_id,
@@ -135,6 +136,13 @@ async def invite(request: Request, person: Administrator, asked: NewInvite) -> M
         used_by=None,
     )
     return MadeInvite(code=made.code, details=details)
+
+
+async def _require_still_administrator(session: WriteSession, person: Person) -> None:
+    """A ban that is being carried out revokes the invites that are there, and not one that is on its way."""
+    maker = await locked_user(session, person.user_id)
+    if maker is None or maker.banned_at is not None or maker.role != "admin":
+        raise Forbidden(f"{person.name} may invite nobody any longer")
 
 
 @router.delete("/invites/{code_id}", operation_id="deleteInvite", response_model=Invites)

@@ -1,7 +1,7 @@
 """From records to the outbox: what the rules want told is written in the transaction that moves the offsets it follows from."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -9,7 +9,6 @@ from libs.contracts.codec import decode
 from libs.contracts.topics import topic_named
 from libs.kit.clock import Clock
 from libs.kit.metrics import counter
-from libs.notify import Channel
 from libs.notify.facts import Fact, fact_of
 from libs.notify.matching import Happened, Notice, notices
 from libs.notify.rules import Rules
@@ -24,13 +23,14 @@ _GRACE_MS = 60_000
 
 
 class InForce(Protocol):
-    """The rules and channels that count now; `services.notifier.watching` follows their files."""
+    """The rules that count now, and the names of channels, also of those that cannot be told anything before somebody mends their
+    file; `services.notifier.watching` follows the files."""
 
     @property
     def rules(self) -> Rules: ...
 
     @property
-    def channels(self) -> Mapping[str, Channel]: ...
+    def names(self) -> Collection[str]: ...
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Intake:
         return dict(self._states)
 
     def _told(self, news: Sequence[tuple[Fact, int]], begun_ms: int, now_ms: int) -> list[Notice]:
-        rules, channels = self.in_force.rules, self.in_force.channels
+        rules, channels = self.in_force.rules, self.in_force.names
         return [
             notice
             for fact, appended_ms in news

@@ -21,13 +21,14 @@ LOOK_SECONDS = 1.0
 @dataclass(slots=True)
 class Files:
     """What is in force. `changed`: called when channels came, went or got another address, with the names of the last; at the
-    beginning with none."""
+    beginning with none. `names`: of the channels, and of those whose file is broken, for which messages wait in the outbox."""
 
     context: ServiceContext
     settings: NotificationSettings
     changed: Callable[["Files", set[str]], None]
     rules: Rules = field(init=False)
     channels: dict[str, Channel] = field(default_factory=dict, init=False)
+    names: frozenset[str] = field(default=frozenset(), init=False)
     trouble: str | None = field(default=None, init=False)
     _rules_seen: tuple[int, int] | None = field(default=None, init=False)
     _folder_seen: Seen | None = field(default=None, init=False)
@@ -75,6 +76,7 @@ class Files:
 
     def _take_channels(self, touched: set[str]) -> None:
         found = read_channels(self.settings.channels_dir)
+        self.names = found.names
         old = self.channels
         self.channels = {
             name: channel if name in touched or name not in old else old[name]

@@ -37,6 +37,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "delay": ("bench_stack", "delay"),
     "execution": ("bench_execution",),
     "stream": ("bench_stream",),
+    "gateway": ("bench_gateway",),
     "workers": ("bench_workers",),
     "warm": ("bench_warm_worker",),
 }

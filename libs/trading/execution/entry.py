@@ -53,7 +53,8 @@ def entered(wish: EntryWish, config: LiveConfig, terms: EntryTerms, naming: Nami
     """A trade that is being entered, its entry meant and not sent yet; or why there is none.
 
     quantity = risk / |price - stop|, down to a step: the backtester's rule, at the order venue's price. What the caps forbid is
-    refused, not made smaller, so that 1 R means the same in every trade.
+    refused, not made smaller, so that 1 R means the same in every trade. The configured risk is such a cap: whoever may enter by
+    hand and not change the configuration must not be able to stake more than it says.
     """
     bracket = on_ticks(wish.bracket, terms.filters)
     sign = 1 if wish.direction == "long" else -1
@@ -62,7 +63,10 @@ def entered(wish: EntryWish, config: LiveConfig, terms: EntryTerms, naming: Nami
     trailing = None if wish.trailing_distance is None else trailing_of(wish.trailing_distance, wish.price)
     if wish.trailing_distance is not None and trailing is None:
         return refusal("not_supported", f"a trailing distance of {wish.trailing_distance} at {wish.price}")
-    risk = wish.risk or config.risk_of(wish.symbol)
+    most = config.risk_of(wish.symbol)
+    risk = most if wish.risk is None else wish.risk
+    if risk > most:
+        return refusal("over_risk", f"{risk} of at most {most}, which an administrator may raise")
     quantity = _quantity(risk, terms, bracket.stop)
     if isinstance(quantity, Refusal):
         return quantity

@@ -34,6 +34,7 @@ RefusalReason = Literal[
     "price_unknown",
     "price_gap",
     "stop_passed",
+    "over_risk",
     "below_minimum",
     "over_notional",
     "over_margin",
@@ -57,6 +58,7 @@ REFUSALS: dict[RefusalReason, str] = {
     "price_unknown": "the order venue's price is not known, or is too old",
     "price_gap": "the signal's price and the order venue's differ by more than is allowed",
     "stop_passed": "the price has reached the stop already",
+    "over_risk": "more would be risked than is configured for a trade",
     "below_minimum": "the quantity for this risk is below what the venue accepts",
     "over_notional": "the position would be larger than is allowed",
     "over_margin": "the account has not enough margin for it",
@@ -80,7 +82,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class EntryWish:
-    """An entry that is wanted. `price`: what the bracket was made for. `risk`: 1 R, None: as configured. `trailing_distance`:
+    """An entry that is wanted. `price`: what the bracket was made for. `risk`: 1 R, None: as configured, which is
+    also the most. `trailing_distance`:
     quote units behind the best price since the first target, None without one."""
 
     trade_id: str

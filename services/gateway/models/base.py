@@ -1,8 +1,9 @@
 """What every answer of the API is built on, and its intervals. Money is decimal text, times are integer ms since the epoch."""
 
-from typing import Literal
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 INTERVALS: dict[str, int] = {
     "1s": 1_000,
@@ -19,6 +20,15 @@ INTERVALS: dict[str, int] = {
 }
 Interval = Literal["1s", "5s", "15s", "1m", "3m", "5m", "15m", "30m", "1h", "4h", "1d"]
 LiquidationLength = Literal["1m", "5m", "1h"]
+
+
+def plain(value: Decimal) -> str:
+    """Its digits; `str` writes a small rate as "1.2E-7" and a zero as "0E-8", which many a reader of decimals refuses."""
+    return f"{value:f}"
+
+
+Money = Annotated[Decimal, PlainSerializer(plain, return_type=str, when_used="json-unless-none")]
+"""An amount, price, quantity or rate: decimal text without an exponent."""
 
 
 class Answer(BaseModel):

@@ -96,7 +96,9 @@ class EnterAsked(SymbolAsked):
     stop: Number = Field(examples=["60500"])
     take_profit_1: Number | None = Field(default=None, examples=["62000"])
     take_profit_2: Number | None = Field(default=None, examples=["63500"])
-    risk: Number | None = Field(default=None, examples=["10"], description="1 R in quote units; null: as configured")
+    risk: Number | None = Field(
+        default=None, examples=["10"], description="1 R in quote units, at most as configured; null: as configured"
+    )
 
 
 SettingName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}(\.[A-Z0-9]{2,24}\.[a-z_]{1,40})?$")]

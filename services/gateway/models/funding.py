@@ -1,10 +1,8 @@
 """What the API says of settled funding, with examples. Rates are shares of the notional; above 0, longs paid shorts."""
 
-from decimal import Decimal
-
 from pydantic import Field
 
-from services.gateway.models.base import Answer
+from services.gateway.models.base import Answer, Money
 
 
 class FundingOfSymbol(Answer):
@@ -12,13 +10,13 @@ class FundingOfSymbol(Answer):
 
     symbol: str = Field(examples=["BTCUSDT"])
     settlements: int = Field(examples=[21])
-    total: Decimal = Field(examples=["0.00187400"], description="What a position held through all of it paid")
-    mean: Decimal = Field(examples=["0.00008923"])
-    lowest: Decimal = Field(examples=["-0.00002100"])
-    highest: Decimal = Field(examples=["0.00010000"])
+    total: Money = Field(examples=["0.00187400"], description="What a position held through all of it paid")
+    mean: Money = Field(examples=["0.00008923"])
+    lowest: Money = Field(examples=["-0.00002100"])
+    highest: Money = Field(examples=["0.00010000"])
     positive: int = Field(examples=[19], description="Settlements at which longs paid")
-    latest: Decimal = Field(examples=["0.00010000"])
-    annualised: Decimal = Field(
+    latest: Money = Field(examples=["0.00010000"])
+    annualised: Money = Field(
         examples=["0.0977"],
         description="The mean times the settlements of 365 days at the span's own pace, not compounded",
     )
@@ -40,7 +38,7 @@ class SettlementAnswer(Answer):
 
     symbol: str = Field(examples=["BTCUSDT"])
     time_ms: int = Field(examples=[1_723_075_200_000])
-    rate: Decimal = Field(examples=["0.00010000"])
+    rate: Money = Field(examples=["0.00010000"])
 
 
 class FundingHistory(Answer):

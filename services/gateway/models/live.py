@@ -1,11 +1,10 @@
 """What the API says of live trading, with examples. Money in quote units; R is the risk of a trade, fixed at its entry."""
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
-from services.gateway.models.base import Answer
+from services.gateway.models.base import Answer, Money
 
 LiveTradeState = Literal["entering", "open", "closing", "closed", "refused", "not_entered"]
 
@@ -50,11 +49,11 @@ class LiveSummary(Answer):
     reconciled_at_ms: int | None = Field(examples=[1_796_000_000_000])
     reconciliation_clean: bool | None = Field(examples=[True])
     open_trades: int = Field(examples=[2])
-    unrealised_quote: Decimal | None = Field(examples=["-3.20"], description="Of positions, as they were last told")
+    unrealised_quote: Money | None = Field(examples=["-3.20"], description="Of positions, as they were last told")
     day: str = Field(examples=["2026-11-29"])
     closed_today: int = Field(examples=[4])
     won_today: int = Field(examples=[3])
-    net_today: Decimal = Field(examples=["12.80"])
+    net_today: Money = Field(examples=["12.80"])
     net_r_today: float = Field(examples=[1.28])
 
 
@@ -63,7 +62,7 @@ class StatedAnswer(Answer):
 
     kind: str = Field(examples=["REALIZED_PNL"])
     asset: str = Field(examples=["USDT"])
-    amount: Decimal = Field(examples=["12.80"])
+    amount: Money = Field(examples=["12.80"])
     lines: int = Field(examples=[8])
     last_at_ms: int = Field(examples=[1_796_000_000_000])
 
@@ -72,11 +71,9 @@ class LiveBalance(Answer):
     """The balance as the guard last measured it, what is unrealised, and what the venue's statement says moved it today (UTC)."""
 
     account: str = Field(examples=["main"])
-    balance: Decimal | None = Field(
-        examples=["5012.80"], description="USDT in the wallet; null: nobody has measured it"
-    )
-    unrealised: Decimal | None = Field(examples=["-3.20"])
-    equity: Decimal | None = Field(examples=["5009.60"])
+    balance: Money | None = Field(examples=["5012.80"], description="USDT in the wallet; null: nobody has measured it")
+    unrealised: Money | None = Field(examples=["-3.20"])
+    equity: Money | None = Field(examples=["5009.60"])
     measured: HeartbeatAnswer
     statement_from_ms: int | None = Field(examples=[1_795_900_000_000])
     statement_until_ms: int | None = Field(examples=[1_796_000_000_000], description="Up to when every line is known")
@@ -88,19 +85,19 @@ class LivePosition(Answer):
 
     account: str = Field(examples=["main"])
     symbol: str = Field(examples=["BTCUSDT"])
-    quantity: Decimal = Field(examples=["0.050"], description="Base units, below 0: short")
-    entry_price: Decimal | None = Field(examples=["60000.10"])
-    mark_price: Decimal | None = Field(examples=["60050.00"], description="As it was told")
-    unrealised: Decimal = Field(examples=["2.50"])
+    quantity: Money = Field(examples=["0.050"], description="Base units, below 0: short")
+    entry_price: Money | None = Field(examples=["60000.10"])
+    mark_price: Money | None = Field(examples=["60050.00"], description="As it was told")
+    unrealised: Money = Field(examples=["2.50"])
     protected: bool = Field(examples=[True], description="A stop stands at the venue")
     told_at_ms: int = Field(examples=[1_796_000_000_000])
     trade_id: str | None = Field(examples=["7d1c9f"])
     strategy: str | None = Field(examples=["v51"])
     state: LiveTradeState | None = Field(examples=["open"])
-    stop: Decimal | None = Field(examples=["59909.73"])
-    take_profit_1: Decimal | None = Field(examples=["60090.47"])
-    take_profit_2: Decimal | None = Field(examples=["60180.85"])
-    initial_risk: Decimal | None = Field(examples=["10.00"])
+    stop: Money | None = Field(examples=["59909.73"])
+    take_profit_1: Money | None = Field(examples=["60090.47"])
+    take_profit_2: Money | None = Field(examples=["60180.85"])
+    initial_risk: Money | None = Field(examples=["10.00"])
     unrealised_r: float | None = Field(examples=[0.25])
     hold_until_ms: int | None = Field(examples=[1_796_004_200_000])
 
@@ -135,23 +132,23 @@ class LiveTradeAnswer(Answer):
     targets_time_ms: int | None = Field(examples=[1_796_000_000_150])
     exit_time_ms: int | None = Field(examples=[1_796_002_000_000])
     hold_until_ms: int | None = Field(examples=[1_796_004_200_000])
-    signal_price: Decimal | None = Field(examples=["60000.10"])
-    entry_price: Decimal | None = Field(examples=["60001.30"])
-    exit_price: Decimal | None = Field(examples=["60135.70"])
-    stop: Decimal | None = Field(examples=["59909.73"])
-    take_profit_1: Decimal | None = Field(examples=["60090.47"])
-    take_profit_2: Decimal | None = Field(examples=["60180.85"])
-    quantity: Decimal = Field(examples=["0.083"])
-    quantity_left: Decimal = Field(examples=["0"])
-    gross: Decimal = Field(examples=["11.16"])
-    fees: Decimal = Field(examples=["3.49"])
-    funding: Decimal = Field(examples=["0"])
-    pnl_quote: Decimal = Field(examples=["7.67"])
+    signal_price: Money | None = Field(examples=["60000.10"])
+    entry_price: Money | None = Field(examples=["60001.30"])
+    exit_price: Money | None = Field(examples=["60135.70"])
+    stop: Money | None = Field(examples=["59909.73"])
+    take_profit_1: Money | None = Field(examples=["60090.47"])
+    take_profit_2: Money | None = Field(examples=["60180.85"])
+    quantity: Money = Field(examples=["0.083"])
+    quantity_left: Money = Field(examples=["0"])
+    gross: Money = Field(examples=["11.16"])
+    fees: Money = Field(examples=["3.49"])
+    funding: Money = Field(examples=["0"])
+    pnl_quote: Money = Field(examples=["7.67"])
     fees_unvalued: int = Field(examples=[0], description="Fills whose fee in another asset has no value yet")
-    slippage_bps: Decimal | None = Field(examples=["0.20"], description="The entry against the signal; above 0: worse")
-    pnl_r: Decimal | None = Field(examples=["0.767"])
-    risk: Decimal | None = Field(examples=["10.00"])
-    initial_risk: Decimal | None = Field(examples=["10.00"], description="1 R")
+    slippage_bps: Money | None = Field(examples=["0.20"], description="The entry against the signal; above 0: worse")
+    pnl_r: Money | None = Field(examples=["0.767"])
+    risk: Money | None = Field(examples=["10.00"])
+    initial_risk: Money | None = Field(examples=["10.00"], description="1 R")
     recorded_at_ms: int = Field(examples=[1_796_000_000_012])
     updated_at_ms: int = Field(examples=[1_796_002_000_100])
     history: list[dict[str, Any]] | None = Field(examples=[[{"state": "entering", "time_ms": 1_796_000_000_010}]])
@@ -175,10 +172,10 @@ class LiveOrderAnswer(Answer):
     generation: int = Field(examples=[0])
     side: str = Field(examples=["SELL"])
     status: str = Field(examples=["new"])
-    quantity: Decimal | None = Field(examples=[None])
-    price: Decimal | None = Field(examples=[None])
-    trigger_price: Decimal | None = Field(examples=["59909.73"])
-    executed: Decimal = Field(examples=["0"])
+    quantity: Money | None = Field(examples=[None])
+    price: Money | None = Field(examples=[None])
+    trigger_price: Money | None = Field(examples=["59909.73"])
+    executed: Money = Field(examples=["0"])
     reduce_only: bool = Field(examples=[True])
     venue_id: int | None = Field(examples=[8_389_765_001])
     order_id: int | None = Field(examples=[None], description="Of the order that a conditional one became")
@@ -206,12 +203,12 @@ class LiveFillAnswer(Answer):
     filled_by: str = Field(examples=["executor"])
     leg: str | None = Field(examples=["entry"])
     side: str = Field(examples=["BUY"])
-    price: Decimal = Field(examples=["60001.30"])
-    quantity: Decimal = Field(examples=["0.083"])
-    fee: Decimal = Field(examples=["1.74"])
+    price: Money = Field(examples=["60001.30"])
+    quantity: Money = Field(examples=["0.083"])
+    fee: Money = Field(examples=["1.74"])
     fee_asset: str = Field(examples=["USDT"])
-    fee_quote: Decimal | None = Field(examples=["1.74"])
-    realised: Decimal = Field(examples=["0"])
+    fee_quote: Money | None = Field(examples=["1.74"])
+    realised: Money = Field(examples=["0"])
     is_maker: bool = Field(examples=[False])
     fill_time_ms: int = Field(examples=[1_796_000_000_044])
 
@@ -249,8 +246,8 @@ class LiveCurvePoint(Answer):
     exit_time_ms: int = Field(examples=[1_796_002_000_000])
     trade_id: str = Field(examples=["7d1c9f"])
     symbol: str = Field(examples=["BTCUSDT"])
-    pnl_quote: Decimal = Field(examples=["7.67"])
-    made: Decimal = Field(examples=["12.80"])
+    pnl_quote: Money = Field(examples=["7.67"])
+    made: Money = Field(examples=["12.80"])
     made_r: float | None = Field(examples=[1.28])
 
 

@@ -1,20 +1,19 @@
 """What the API says of rates and liquidations, with examples."""
 
-from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
-from services.gateway.models.base import Answer, LiquidationLength
+from services.gateway.models.base import Answer, LiquidationLength, Money
 
 
 class RateAnswer(Answer):
     """Mark and index price and the running funding estimate of one perpetual."""
 
     symbol: str = Field(examples=["BTCUSDT"])
-    mark_price: Decimal = Field(examples=["60001.12345678"])
-    index_price: Decimal = Field(examples=["60003.50000000"])
-    funding_rate: Decimal | None = Field(examples=["0.00010000"], description="Estimate for the running interval")
+    mark_price: Money = Field(examples=["60001.12345678"])
+    index_price: Money = Field(examples=["60003.50000000"])
+    funding_rate: Money | None = Field(examples=["0.00010000"], description="Estimate for the running interval")
     next_funding_time_ms: int = Field(examples=[1_723_104_000_000])
     event_time_ms: int = Field(examples=[1_723_075_200_000], description="Venue time of the values")
     source: Literal["live", "stored"] = Field(
@@ -34,11 +33,11 @@ class LiquidationWindow(Answer):
 
     open_time_ms: int = Field(examples=[1_723_075_200_000])
     long_count: int = Field(examples=[3], description="Forced sales of longs, a lower bound")
-    long_quantity: Decimal = Field(examples=["1.204"], description="Base units, a lower bound")
-    long_notional: Decimal = Field(examples=["72240.12"], description="Quote units at average prices, a lower bound")
+    long_quantity: Money = Field(examples=["1.204"], description="Base units, a lower bound")
+    long_notional: Money = Field(examples=["72240.12"], description="Quote units at average prices, a lower bound")
     short_count: int = Field(examples=[0], description="Forced purchases of shorts, a lower bound")
-    short_quantity: Decimal = Field(examples=["0"], description="Base units, a lower bound")
-    short_notional: Decimal = Field(examples=["0"], description="Quote units at average prices, a lower bound")
+    short_quantity: Money = Field(examples=["0"], description="Base units, a lower bound")
+    short_notional: Money = Field(examples=["0"], description="Quote units at average prices, a lower bound")
 
 
 class Liquidations(Answer):
@@ -57,10 +56,10 @@ class SnapshotAnswer(Answer):
 
     symbol: str = Field(examples=["BTCUSDT"])
     event_time_ms: int = Field(examples=[1_723_075_200_000])
-    mark_price: Decimal = Field(examples=["60001.12345678"])
-    index_price: Decimal = Field(examples=["60003.50000000"])
-    basis_percent: Decimal | None = Field(examples=["-0.0040"], description="(mark - index) / index * 100")
-    funding_rate: Decimal | None = Field(examples=["0.00010000"], description="Estimate for the running interval")
+    mark_price: Money = Field(examples=["60001.12345678"])
+    index_price: Money = Field(examples=["60003.50000000"])
+    basis_percent: Money | None = Field(examples=["-0.0040"], description="(mark - index) / index * 100")
+    funding_rate: Money | None = Field(examples=["0.00010000"], description="Estimate for the running interval")
     next_funding_time_ms: int = Field(examples=[1_723_104_000_000])
 
 
@@ -77,19 +76,19 @@ class FeatureAnswer(Answer):
 
     symbol: str = Field(examples=["BTCUSDT"])
     event_time_ms: int = Field(examples=[1_723_075_215_000])
-    price: Decimal | None = Field(examples=["60000.10"])
-    cvd_5m: Decimal | None = Field(examples=["12.5"])
-    cvd_30m: Decimal | None = Field(examples=["40.1"])
-    cvd_4h: Decimal | None = Field(examples=["-210.9"])
-    vwap_5m: Decimal | None = Field(examples=["59998.7"])
-    vwap_30m: Decimal | None = Field(examples=["59980.2"])
-    vwap_4h: Decimal | None = Field(examples=["59900.9"])
+    price: Money | None = Field(examples=["60000.10"])
+    cvd_5m: Money | None = Field(examples=["12.5"])
+    cvd_30m: Money | None = Field(examples=["40.1"])
+    cvd_4h: Money | None = Field(examples=["-210.9"])
+    vwap_5m: Money | None = Field(examples=["59998.7"])
+    vwap_30m: Money | None = Field(examples=["59980.2"])
+    vwap_4h: Money | None = Field(examples=["59900.9"])
     coverage_5m: float | None = Field(examples=[1.0])
     coverage_30m: float | None = Field(examples=[1.0])
     coverage_4h: float | None = Field(examples=[0.82])
-    large_p95: Decimal | None = Field(examples=["90000"], description="Notional of a large trade, 95th percentile")
-    large_p99: Decimal | None = Field(examples=["250000"])
-    atr: Decimal | None = Field(examples=["120.5"], description="Wilder's ATR(14) of 5-minute candles")
+    large_p95: Money | None = Field(examples=["90000"], description="Notional of a large trade, 95th percentile")
+    large_p99: Money | None = Field(examples=["250000"])
+    atr: Money | None = Field(examples=["120.5"], description="Wilder's ATR(14) of 5-minute candles")
     atr_percentile: float | None = Field(examples=[0.61])
     last_agg_id: int = Field(examples=[2_274_000_201])
     trades_late: int = Field(examples=[0])
@@ -140,10 +139,10 @@ class ForcedOrderAnswer(Answer):
     side: Literal["BUY", "SELL"] = Field(examples=["SELL"])
     liquidated: Literal["long", "short"] = Field(examples=["long"])
     trade_time_ms: int = Field(examples=[1_723_075_200_120])
-    quantity: Decimal = Field(examples=["0.204"], description="Base units")
-    average_price: Decimal = Field(examples=["59990.10"])
-    order_price: Decimal = Field(examples=["59980.00"])
-    notional: Decimal = Field(examples=["12237.98"], description="Quote units at the average price")
+    quantity: Money = Field(examples=["0.204"], description="Base units")
+    average_price: Money = Field(examples=["59990.10"])
+    order_price: Money = Field(examples=["59980.00"])
+    notional: Money = Field(examples=["12237.98"], description="Quote units at the average price")
     status: str = Field(examples=["FILLED"])
 
 

@@ -81,6 +81,9 @@ class PasswordChange(Asked):
 
     old_password: SecretStr = Field(min_length=1, max_length=MOST_LENGTH)
     new_password: SecretStr = Field(min_length=LEAST_LENGTH, max_length=MOST_LENGTH)
+    keep_tokens: bool = Field(
+        default=False, strict=True, description="Your API tokens go on; whoever made one with the old password keeps it"
+    )
 
 
 class PasswordReset(Asked):
@@ -148,6 +151,12 @@ class Ended(Answer):
     """How many sessions ended."""
 
     ended: int = Field(examples=[3])
+
+
+class PasswordChanged(Ended):
+    """How many sessions and API tokens ended."""
+
+    tokens_ended: int = Field(examples=[1])
 
 
 class NewFactor(Answer):

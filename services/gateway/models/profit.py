@@ -1,11 +1,10 @@
 """What the API says of profit, with examples: closed trades by one of their sides, in quote units and R."""
 
-from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field
 
-from services.gateway.models.base import Answer
+from services.gateway.models.base import Answer, Money
 
 Side = Literal["day", "week", "month", "strategy", "symbol", "reason"]
 Books = Literal["live", "paper"]
@@ -17,13 +16,13 @@ class ProfitRow(Answer):
     name: str = Field(examples=["2026-11-29"], description="Days like 2026-11-29, ISO weeks like 2026-W48 (UTC)")
     trades: int = Field(examples=[4])
     won: int = Field(examples=[3])
-    net: Decimal = Field(
+    net: Money = Field(
         examples=["12.80"], description="On paper gross - fees - slippage - funding, live gross - fees - funding"
     )
-    gross: Decimal = Field(examples=["20.10"])
-    fees: Decimal = Field(examples=["7.30"])
-    slippage: Decimal | None = Field(examples=[None], description="Of paper; live it is in the prices")
-    funding: Decimal = Field(examples=["0"])
+    gross: Money = Field(examples=["20.10"])
+    fees: Money = Field(examples=["7.30"])
+    slippage: Money | None = Field(examples=[None], description="Of paper; live it is in the prices")
+    funding: Money = Field(examples=["0"])
     net_r: float | None = Field(examples=[1.28])
     slippage_bps: float | None = Field(examples=[0.4], description="Of live: the mean of entries against their signals")
     fees_unvalued: int = Field(examples=[0], description="Fills whose fee in another asset is missing in fees and net")

@@ -1,11 +1,10 @@
 """What the API says of risk, with examples: the guard's verdict, what each of its rules sees, and who told it what."""
 
-from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field
 
-from services.gateway.models.base import Answer
+from services.gateway.models.base import Answer, Money
 from services.gateway.models.live import HeartbeatAnswer
 
 
@@ -15,9 +14,9 @@ class MeasureAnswer(Answer):
     rule: str = Field(examples=["daily_loss_r"])
     level: Literal["normal", "warning", "unknown", "break"] = Field(examples=["normal"])
     sentence: str = Field(examples=["the day's loss is 0.4 R; warning from 3 R, break from 5 R"])
-    value: Decimal | None = Field(examples=["0.4"])
-    warning: Decimal | None = Field(examples=["3"])
-    breach: Decimal | None = Field(examples=["5"])
+    value: Money | None = Field(examples=["0.4"])
+    warning: Money | None = Field(examples=["3"])
+    breach: Money | None = Field(examples=["5"])
 
 
 class RiskOfAccount(Answer):
@@ -28,7 +27,7 @@ class RiskOfAccount(Answer):
     level: Literal["normal", "warning", "circuit_break"] | None = Field(examples=["normal"])
     entries_allowed: bool = Field(examples=[True])
     reasons: tuple[str, ...] = Field(examples=[[]])
-    daily_pnl_r: Decimal | None = Field(examples=["-0.4"])
+    daily_pnl_r: Money | None = Field(examples=["-0.4"])
     break_number: int | None = Field(examples=[2], description="What a reset must name")
     paused: bool | None = Field(examples=[False])
     locks: dict[str, int] = Field(examples=[{"DOGEUSDT": 1_796_007_200_000}], description="Until when, ms")

@@ -1,11 +1,10 @@
 """What the API says of scored signals, with examples."""
 
-from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
 
-from services.gateway.models.base import Answer
+from services.gateway.models.base import Answer, Money
 from services.gateway.models.live import LiveTradeAnswer
 from services.gateway.models.paper import PaperTradeAnswer
 
@@ -24,11 +23,11 @@ class SignalAnswer(Answer):
     state: str = Field(examples=["emitted"])
     reason: str | None = Field(examples=[None])
     sentence: str = Field(examples=["long: CVD rises in all three windows, price above VWAP"])
-    price: Decimal = Field(examples=["60000.10"])
-    atr: Decimal | None = Field(examples=["120.5"])
-    take_profit_1: Decimal | None = Field(examples=["60090.47"])
-    take_profit_2: Decimal | None = Field(examples=["60180.85"])
-    stop_loss: Decimal | None = Field(examples=["59909.73"])
+    price: Money = Field(examples=["60000.10"])
+    atr: Money | None = Field(examples=["120.5"])
+    take_profit_1: Money | None = Field(examples=["60090.47"])
+    take_profit_2: Money | None = Field(examples=["60180.85"])
+    stop_loss: Money | None = Field(examples=["59909.73"])
     hold_until_ms: int | None = Field(examples=[1_723_079_415_000])
     content: dict[str, Any] = Field(examples=[{"contributions": [{"factor": "cvd", "contribution": 31.5}]}])
 

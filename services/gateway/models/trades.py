@@ -1,11 +1,10 @@
 """What the API says of aggregate trades and candles, with examples."""
 
-from decimal import Decimal
 from typing import Literal
 
 from pydantic import Field
 
-from services.gateway.models.base import Answer, Interval
+from services.gateway.models.base import Answer, Interval, Money
 
 CandleSource = Literal["trades", "rates", "klines"]
 
@@ -34,28 +33,28 @@ class CandleAnswer(Answer):
     """One interval that had trades."""
 
     open_time_ms: int = Field(examples=[1_723_075_200_000])
-    open: Decimal = Field(examples=["60000.10"])
-    high: Decimal = Field(examples=["60010.00"])
-    low: Decimal = Field(examples=["59990.50"])
-    close: Decimal = Field(examples=["60005.00"])
-    volume: Decimal = Field(examples=["12.345"], description="Base units")
+    open: Money = Field(examples=["60000.10"])
+    high: Money = Field(examples=["60010.00"])
+    low: Money = Field(examples=["59990.50"])
+    close: Money = Field(examples=["60005.00"])
+    volume: Money = Field(examples=["12.345"], description="Base units")
 
 
 class KlineAnswer(Answer):
     """One interval; what its source does not know is null."""
 
     open_time_ms: int = Field(examples=[1_723_075_200_000])
-    open: Decimal = Field(examples=["60000.10"])
-    high: Decimal = Field(examples=["60010.00"])
-    low: Decimal = Field(examples=["59990.50"])
-    close: Decimal = Field(examples=["60005.00"])
-    volume: Decimal | None = Field(examples=["12.345"], description="Base units; null of mark prices")
-    cvd: Decimal | None = Field(
+    open: Money = Field(examples=["60000.10"])
+    high: Money = Field(examples=["60010.00"])
+    low: Money = Field(examples=["59990.50"])
+    close: Money = Field(examples=["60005.00"])
+    volume: Money | None = Field(examples=["12.345"], description="Base units; null of mark prices")
+    cvd: Money | None = Field(
         default=None,
         examples=["-3.21"],
         description="With cvd: bought less sold by takers, summed from the first candle on",
     )
-    vwap: Decimal | None = Field(
+    vwap: Money | None = Field(
         default=None, examples=["60003.28"], description="With vwap: of this candle; null without trades"
     )
 
@@ -72,10 +71,10 @@ class Candles(Answer):
 class SummaryRow(CandleAnswer):
     """A candle with its flows."""
 
-    quote_volume: Decimal = Field(examples=["740740.50"])
-    buy_volume: Decimal = Field(examples=["7.000"], description="Base units bought by takers")
-    sell_volume: Decimal = Field(examples=["5.345"], description="Base units sold by takers")
-    vwap: Decimal = Field(examples=["60003.28"], description="Quote volume by volume, 12 significant digits")
+    quote_volume: Money = Field(examples=["740740.50"])
+    buy_volume: Money = Field(examples=["7.000"], description="Base units bought by takers")
+    sell_volume: Money = Field(examples=["5.345"], description="Base units sold by takers")
+    vwap: Money = Field(examples=["60003.28"], description="Quote volume by volume, 12 significant digits")
     agg_trades: int = Field(examples=[420])
     trades: int = Field(examples=[812])
 

@@ -164,6 +164,11 @@ ENTER = {"symbol": "BTCUSDT", "direction": "long", "stop": "90"}
             {"symbol": "BTCUSDT", "price": "91.5", "trade_id": "t1"},
             commands.MoveStop("BTCUSDT", Decimal("91.5"), "t1"),
         ),
+        (
+            "move_stop",
+            {"symbol": "BTCUSDT", "price": "91.5", "only_closer": "true"},
+            commands.MoveStop("BTCUSDT", Decimal("91.5"), only_closer=True),
+        ),
         ("enter", ENTER, commands.Enter("BTCUSDT", "long", Decimal(90))),
         (
             "enter",
@@ -199,6 +204,7 @@ def test_each_command_is_read_as_it_is_meant(name: CommandName, arguments: dict[
         ("close", {"symbol": "BTCUSDT", "quantity": "1e3"}, "no number above 0"),
         ("close", {"symbol": "BTCUSDT", "quantity": "-1"}, "no number above 0"),
         ("move_stop", {"symbol": "BTCUSDT", "price": "٣"}, "no number above 0"),
+        ("move_stop", {"symbol": "BTCUSDT", "price": "9", "only_closer": "false"}, "not true: leave it out"),
         ("enter", {**ENTER, "direction": "up"}, "neither long nor short"),
         ("enter", {**ENTER, "take_profit_1": "80"}, "must rise"),
         ("enter", {**ENTER, "take_profit_1": "90"}, "must rise"),

@@ -131,10 +131,31 @@ async def test_the_stop_is_moved_and_never_missing(tmp_path: Path) -> None:
         assert (absurd.accepted, "close instead" in absurd.result) == (False, True)
 
 
+async def test_a_stop_that_may_only_come_closer_is_judged_as_it_stands_when_it_is_obeyed(tmp_path: Path) -> None:
+    async with commanded(tmp_path) as (at, one, key):
+        await one.signal(at.signal())
+        trade = await one.trade("signal-1", lambda found: found.times.targets_ms > 0)
+        assert trade.bracket is not None
+        stop, tick = trade.bracket.stop, trade.rules.tick if trade.rules is not None else Decimal(0)
+        wanted = {"symbol": SYMBOL, "only_closer": "true"}
+        wider = await obeyed(one, said(key, 1, "move_stop", price=str(stop - tick), **wanted))
+        assert (wider.accepted, "only a closer one was wanted" in wider.result) == (False, True)
+        closer = await obeyed(one, said(key, 2, "move_stop", price=str(stop + tick), **wanted))
+        assert closer.accepted, closer.result
+        late = await obeyed(one, said(key, 3, "move_stop", price=str(stop), **wanted))
+        assert not late.accepted
+        after = await one.trade("signal-1", lambda found: found.bracket is not None and found.bracket.stop > stop)
+        assert after.bracket is not None
+        assert after.bracket.stop == stop + tick
+
+
 async def test_a_person_enters_by_the_same_checks(tmp_path: Path) -> None:
     async with commanded(tmp_path) as (at, one, key):
         price = at.price()
         stop = str(price * Decimal("0.98"))
+        order = {"symbol": SYMBOL, "direction": "long", "stop": stop}
+        greedy = await obeyed(one, said(key, 3, "enter", risk="1000000", **order))
+        assert (greedy.accepted, greedy.details) == (False, {"why": "over_risk"})
         entered = await obeyed(one, said(key, 1, "enter", symbol=SYMBOL, direction="long", stop=stop))
         assert entered.accepted, entered.result
         trade = await one.trade(entered.details["trade_id"], lambda found: found.times.protected_ms > 0)

@@ -59,6 +59,7 @@ class Caller:
 
     url: str
     bootstrap: str
+    health_url: str = ""
     token: list[str] = field(default_factory=list)
 
     def sign_in(self) -> None:
@@ -179,8 +180,9 @@ def gateway(
 ) -> Iterator[Caller]:
     session_broker.delete_all_topics()
     asyncio.run(fill(module_database_url, session_broker.bootstrap))
-    port = free_port()
+    port, health_port = free_port(), free_port()
     environment = {
+        "PERPSTREAM_HEALTH_PORT": str(health_port),
         "PERPSTREAM_KAFKA_BOOTSTRAP": session_broker.bootstrap,
         "PERPSTREAM_DATABASE_URL": module_database_url,
         "PERPSTREAM_GATEWAY_PORT": str(port),
@@ -189,7 +191,7 @@ def gateway(
     }
     process = ServiceProcess("gateway", environment, tmp_path_factory.mktemp("gateway") / "log")
     process.start()
-    caller = Caller(f"http://127.0.0.1:{port}", session_broker.bootstrap)
+    caller = Caller(f"http://127.0.0.1:{port}", session_broker.bootstrap, f"http://127.0.0.1:{health_port}")
     caller.wait_ready()
     caller.sign_in()
     yield caller

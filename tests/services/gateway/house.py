@@ -58,12 +58,17 @@ class CountingHasher(PasswordHasher):
 
 @dataclass(slots=True)
 class Clock:
-    """The machine's time, and what a test adds."""
+    """The machine's time or a standing one, and what a test adds."""
 
     added: float = 0.0
+    standing: float | None = None
 
     def __call__(self) -> float:
-        return time.time() + self.added
+        return (time.time() if self.standing is None else self.standing) + self.added
+
+    def stop(self) -> None:
+        """Nothing expires from now on, however slow the machine is."""
+        self.standing = time.time()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,9 +172,24 @@ async def test_another_password_ends_the_other_sessions(house: House) -> None:
     other = await house.log_in(name)
     wrong = {"old_password": "not the password", "new_password": "another long password"}
     assert (await device.post("/api/auth/password", wrong)).status == 403
-    assert (await device.post("/api/auth/password", wrong | {"old_password": PASSWORD})).body == {"ended": 1}
+    told = (await device.post("/api/auth/password", wrong | {"old_password": PASSWORD})).body
+    assert told == {"ended": 1, "tokens_ended": 0}
     assert [await each.is_in() for each in (device, other)] == [True, False]
     assert await (await house.log_in(name, "another long password")).is_in()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_another_password_ends_the_tokens_too_unless_they_are_kept(house: House, kept: bool) -> None:
+    """Whoever knew the old password may have made one."""
+    _, device = await house.person()
+    made = await device.post("/api/auth/tokens", {"password": PASSWORD, "name": "program", "scopes": ["read"]})
+    program = house.device(made.body["token"])
+    assert await program.is_in()
+    asked = {"old_password": PASSWORD, "new_password": "another long password"}
+    told = (await device.post("/api/auth/password", asked | ({"keep_tokens": True} if kept else {}))).body
+    assert told == {"ended": 0, "tokens_ended": 0 if kept else 1}
+    assert await program.is_in() is kept
+    assert len((await device.get("/api/auth/tokens")).body["tokens"]) == int(kept)
 
 
 async def _reset_code(house: House, name: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from libs.store.audit import AuditFilter, audit_rows
 from libs.store.engine import read_session
-from services.gateway.backtest_runs import BacktestRuns
+from services.gateway.backtest_runs import NICENESS, BacktestRuns
 from tests.services.gateway.house import Device, House, open_house
 from tests.services.processes import eventually
 
@@ -52,6 +53,12 @@ def say(house: House, backtest_id: str, word: str) -> None:
     path.with_suffix(".draft").replace(path)
 
 
+def niceness(house: House, backtest_id: str) -> int:
+    """How far the run stands back behind others."""
+    runs: BacktestRuns = house.application.state.backtests
+    return psutil.Process(json.loads((runs.folder / backtest_id / "run.json").read_text())["pid"]).nice()
+
+
 async def until(device: Device, backtest_id: str, **wanted: Any) -> dict[str, Any]:
     """The answer once it says this."""
     found: list[dict[str, Any]] = []
@@ -72,6 +79,7 @@ async def test_a_run_is_watched_and_its_report_read_also_by_a_gateway_that_start
     assert started.status == 200, started.body
     backtest_id = started.body["backtest_id"]
     running = await until(viewer, backtest_id, phase="reading")
+    assert niceness(house, backtest_id) >= NICENESS, "guard and executor go first"
     assert (running["state"], running["done"], running["started_by"]) == ("running", 0.25, name)
     assert (await viewer.get(f"/api/backtests/{backtest_id}/report")).status == 404
     assert (await device.post("/api/backtests", ASKED)).status == 409

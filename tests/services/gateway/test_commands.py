@@ -273,7 +273,7 @@ async def test_a_stop_that_comes_closer_needs_no_second_factor_and_names_its_tra
     await report(desk, held("90"))
     closer = await device.post("/api/live/move-stop", {"symbol": "BTCUSDT", "price": "95"})
     assert closer.status == 200, closer.body
-    assert desk.obeyed[-1] == MoveStop("BTCUSDT", Decimal(95), "trade-1")
+    assert desk.obeyed[-1] == MoveStop("BTCUSDT", Decimal(95), "trade-1", only_closer=True)
     wider = await device.post("/api/live/move-stop", {"symbol": "BTCUSDT", "price": "89"})
     assert (wider.status, wider.body["type"]) == (403, "second-factor-needed")
     nothing = await device.post("/api/live/close", {"symbol": "ETHUSDT"}, Idempotency_Key=KEY)

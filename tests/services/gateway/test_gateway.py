@@ -261,11 +261,18 @@ def test_this_machines_names_are_served(gateway: Caller, host: str) -> None:
 
 def test_health_routes_are_on_the_apis_port_too(gateway: Caller) -> None:
     assert gateway.get("/healthz").json == {"status": "alive"}
-    assert gateway.get("/readyz").json["ready"] is True
+    assert gateway.get("/readyz").json == {"ready": True}
     health = gateway.get("/api/health").json
     assert health["status"] == "ok"
     assert health["components"]["live_rates"]["detail"] == "2 of 4 followed symbols seen on the topic"
-    assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in gateway.get("/metrics").body
+
+
+def test_metrics_are_on_the_health_port_only(gateway: Caller) -> None:
+    """Whoever reaches the API need not be signed in to see a path: what everybody asks for is not everybody's."""
+    assert gateway.get("/api/health").status == 200
+    assert gateway.get("/metrics").status == 404
+    with urllib.request.urlopen(f"{gateway.health_url}/metrics", timeout=20) as answer:
+        assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in answer.read()
 
 
 def test_the_root_leads_to_the_documentation(gateway: Caller) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
+from services.gateway import guard
 from services.gateway.api import create_api
 from services.gateway.budgets import REDUCES_RISK, wait_for
 from services.gateway.caller import believed
@@ -228,3 +229,30 @@ def test_callers_are_counted_apart_and_forgotten() -> None:
 def test_only_what_our_own_proxies_say_is_believed(peer: str, forwarded: list[str], address: str) -> None:
     proxies = GatewaySettings(gateway_behind_tls=True).proxies
     assert believed(peer, forwarded, proxies) == address
+
+
+async def _hung_up_on(house: House, *pieces: bytes) -> bytes:
+    """All that is said to a client that sends these pieces and then waits."""
+    host, port = house.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await asyncio.wait_for(reader.read(), 60)
+    finally:
+        writer.close()
+
+
+async def test_a_body_that_never_ends_holds_no_connection(
+    module_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.2)
+    async with open_house(module_database_url, tmp_path) as house:
+        told = await _hung_up_on(house, b"Content-Length: 30\r\n\r\n", b'{"name":')
+        assert told.startswith(b"HTTP/1.1 408 ")
+        assert b"whole within 0.2 seconds" in told
+        told = await _hung_up_on(house, b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n{\r\n", b"1\r\n \r\n")
+        assert told.startswith(b"HTTP/1.1 408 ")
+        assert (await house.device().get("/api/health")).status == 200

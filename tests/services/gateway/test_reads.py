@@ -142,4 +142,23 @@ async def test_an_answer_is_kept_as_long_as_it_says(api: FastAPI, shared: Gatewa
     assert first.headers["cache-control"] == "private, max-age=60"
     again = await ask(api, "/api/stats", if_none_match=first.headers["etag"])
     assert (again.status, again.body) == (304, b"")
-    assert (await ask(api, "/api/stats/ytd")).headers["cache-control"] == "private, max-age=3600"
+    shared.symbols = (*shared.symbols, "NEWUSDT")
+    assert (await ask(api, "/api/stats")).body == first.body, "nothing is asked anew before it is over"
+    shared.answers.forget()
+    assert (await good(api, "/api/stats"))["missing"] == [*first.json["missing"], "NEWUSDT"]
+
+
+async def test_a_year_without_rates_or_before_the_market_has_spoken_is_asked_again_soon(
+    api: FastAPI, shared: Gateway
+) -> None:
+    shared.live.clock = ManualClock(START_MS)
+
+    async def lasts() -> str:
+        shared.answers.forget()
+        return (await ask(api, "/api/stats/ytd")).headers["cache-control"]
+
+    assert await lasts() == "private, max-age=5", "whose year it is was our clock's word"
+    shared.live.newest["BTCUSDT"] = mark_price(1)
+    assert await lasts() == "private, max-age=3600"
+    shared.symbols = (*shared.symbols, "NEWUSDT")
+    assert await lasts() == "private, max-age=5", "a symbol has no rates yet"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.requests import HTTPConnection
 
+from libs.kit.codes import random_id
 from libs.store.engine import write_session
 from libs.store.people import user_named
 from libs.store.people_admin import By, ban_user, change_role
@@ -48,6 +49,33 @@ async def test_who_is_banned_is_out_at_once_everywhere(house: House) -> None:
         await session.raw.execute("UPDATE users SET banned_at = NULL WHERE name = $1", name)
     assert not await device.is_in(), "an unban brings no session back"
     assert await (await house.log_in(name)).is_in()
+
+
+async def _invited_by(device: Device) -> str:
+    answer = await device.post("/api/invites", {"role": "admin"})
+    assert answer.status == 200, answer.body
+    code: str = answer.body["code"]
+    return code
+
+
+async def _opens(house: House, code: str) -> bool:
+    asked = {"name": f"i{random_id()[:12]}", "password": PASSWORD, "code": code}
+    return (await house.device().post("/api/auth/register", asked)).status == 200
+
+
+@pytest.mark.parametrize("how", ["ban", "role"])
+async def test_whoever_may_invite_no_longer_has_no_invites_left(house: House, how: str) -> None:
+    name, device = await house.person("admin")
+    _, other = await house.person("admin")
+    for each in (device, other):
+        await house.enrol(each)
+    theirs, others = await _invited_by(device), await _invited_by(other)
+    if how == "ban":
+        assert (await other.post(f"/api/users/{name}/ban")).status == 200
+    else:
+        assert (await other.post(f"/api/users/{name}/role", {"role": "trader"})).status == 200
+    assert not await _opens(house, theirs)
+    assert await _opens(house, others)
 
 
 async def test_a_change_by_hand_in_the_database_counts_too(house: House) -> None:

@@ -1,6 +1,7 @@
 """The WebSocket, over real HTTP, with facts from a real Kafka: what comes, what is resumed, who may listen and until when."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -14,10 +15,11 @@ from libs.contracts.event import Event
 from libs.contracts.topics import AGGTRADE, MARKPRICE, SIGNAL_SCORED, Topic
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
+from services.gateway import stream_client
 from services.gateway.stream import Streams
 from services.gateway.stream_memory import MOST_LISTED, Item
 from tests.services.gateway.house import PASSWORD, Device, House, open_house
-from tests.services.gateway.listening import listening
+from tests.services.gateway.listening import Listener, listening
 from tests.services.processes import eventually
 from tests.services.recorder.test_recorder import scored
 from tests.services.recorder.timelines import frame, mark_price
@@ -93,7 +95,7 @@ async def test_a_snapshot_comes_first_then_changes_and_a_resume_goes_on_where_it
         await say(followed, MARKPRICE, [mark_price(3, symbol="ETHUSDT"), mark_price(4)])
         change = await listener.hear("changes")
         assert (change["id"], change["after"], change["missed"]) == ("p", first["p"]["sequence"], 0)
-        assert [item["time_ms"] for item in change["items"]] == [mark_price(4).event_time_ms]
+        assert [item["event_time_ms"] for item in change["items"]] == [mark_price(4).event_time_ms]
     await say(followed, SIGNAL_SCORED, [scored(1), scored(2), scored(3)])  # the first once more, as after a restart
     await eventually(partial(_has, house, "signals", 3), 60, lambda: "no further signal is heard")
     epoch = streams(house).feed.epoch
@@ -112,11 +114,11 @@ async def test_trades_come_as_the_minute_that_runs(house: House, followed: str) 
     async with listening(device) as listener:
         await listener.say(type="subscribe", id="t", channel="trades")
         bar = (await listener.hear("snapshot"))["items"][0]
-        assert (bar["symbol"], bar["trades"], bar["partial"]) == ("BTCUSDT", 2, True)
+        assert (bar["symbol"], bar["agg_trades"], bar["partial"]) == ("BTCUSDT", 2, True)
         await say(followed, AGGTRADE, [frame(1, 2), frame(3, 4)])  # two that are known, four that are not
-        while bar["trades"] < 6:
+        while bar["agg_trades"] < 6:
             bar = (await listener.hear("changes"))["items"][-1]
-        assert (bar["trades"], bar["last_id"]) == (6, 6)
+        assert (bar["agg_trades"], bar["last_id"]) == (6, 6)
         assert float(bar["low"]) <= float(bar["close"]) <= float(bar["high"])
 
 
@@ -142,29 +144,40 @@ async def test_a_client_that_was_away_for_long_is_told_what_it_missed_and_gets_t
         assert (await listener.hear())["items"] == [{"n": MOST_LISTED + 6}]
 
 
-async def test_a_client_that_does_not_read_costs_no_memory_and_goes_on_with_the_newest(house: House) -> None:
+def _stop_reading(listener: Listener) -> asyncio.Transport:
+    """From now on nothing is taken from the socket, which holds little."""
+    transport = listener.socket.get_extra_info("transport")
+    if transport is None:
+        connection = listener.socket._response.connection
+        assert connection is not None
+        transport = connection.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100_000)
+    transport.pause_reading()
+    return transport
+
+
+async def test_a_client_that_does_not_read_costs_no_memory_and_goes_on_with_the_newest(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_client, "FLUSH_SECONDS", 0.0)  # each is sent at once to whoever reads
+    monkeypatch.setattr(stream_client, "SEND_SECONDS", 600.0)
     _, device = await house.person()
     body = "x" * 50_000
     async with listening(device) as listener:
         await listener.say(type="subscribe", id="p", channel="prices")
         await listener.hear("snapshot")
-        transport = listener.socket.get_extra_info("transport")
-        if transport is None:
-            connection = listener.socket._response.connection
-            assert connection is not None
-            transport = connection.transport
-        assert isinstance(transport, asyncio.Transport)
-        transport.pause_reading()
-        for number in range(400):  # 20 MB, more than sockets hold
+        transport = _stop_reading(listener)
+        for number in range(400):  # 20 MB, more than both sockets hold
             put(house, "prices", "BTCUSDT", f'{{"n":{number},"body":"{body}"}}')
-            await asyncio.sleep(0)
+            for _ in range(20):
+                await asyncio.sleep(0)
         transport.resume_reading()
-        last = -1
-        count = 0
-        while last < 399:
-            said = await listener.hear("changes")
-            last, count = said["items"][-1]["n"], count + 1
-        assert count < 400
+        heard: list[int] = []
+        while not heard or heard[-1] < 399:
+            heard += [item["n"] for item in (await listener.hear("changes"))["items"]]
+        assert heard[:3] == [0, 1, 2], "while its socket takes them, each is sent"
+        assert len(heard) < 300, "what it could not take was kept for it"
 
 
 async def _program(house: House, name: str) -> Device:
@@ -209,9 +222,9 @@ async def test_another_page_cannot_listen_with_our_cookie(house: House) -> None:
 async def test_a_token_in_the_address_opens_nothing(house: House) -> None:
     name, _ = await house.person()
     program = await _program(house, name)
-    async with house.device().session.ws_connect(f"{house.url}/api/stream?token={program.token}") as socket:
-        await socket.send_str('{"type":"ping"}')
-        assert (await socket.receive()).data == 4401
+    async with house.device().session.ws_connect(f"{house.url}/api/stream?token={program.token}") as opened:
+        await opened.send_str('{"type":"ping"}')
+        assert (await opened.receive()).data == 4401
 
 
 async def test_whoever_is_banned_or_logs_out_hears_nothing_more(house: House) -> None:

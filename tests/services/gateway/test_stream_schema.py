@@ -10,7 +10,8 @@ import pytest
 
 from libs.contracts.event import Event
 from services.gateway.stream_facts import ROWS, SHAPES, fact_of, text_of
-from services.gateway.stream_messages import ChannelName, Following
+from services.gateway.stream_items import Following
+from services.gateway.stream_messages import ChannelName
 from services.gateway.stream_schema import DEFAULT_FILE, document, schema
 from tests.golden.samples import EVENTS
 from tests.services.gateway.house import House, open_house

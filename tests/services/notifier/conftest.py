@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,10 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.intake = Intake(self.engine, self.clock, self, self._wake)
+
+    @property
+    def names(self) -> Collection[str]:
+        return self.channels.keys()
 
     def _wake(self) -> None:
         self.woken += 1

@@ -192,6 +192,26 @@ def test_a_size_that_may_not_be_is_refused(config: LiveConfig, terms: EntryTerms
     assert found.reason == reason
 
 
+@pytest.mark.parametrize(
+    ("configured", "own", "asked", "taken"),
+    [
+        ("0.1", None, "0.1", True),
+        ("0.1", None, "0.101", False),
+        ("0.1", None, "1000000", False),
+        ("0.1", "0.2", "0.2", True),
+        ("0.2", "0.1", "0.2", False),
+    ],
+)
+def test_nobody_risks_more_by_hand_than_is_configured(
+    configured: str, own: str | None, asked: str, taken: bool
+) -> None:
+    override = {} if own is None else {"BTCUSDT": SymbolOverride(risk_per_trade=Decimal(own)).model_dump()}
+    config = changed(CONFIG, risk_per_trade=Decimal(configured), overrides=override)
+    found = entered(replace(a_wish(), risk=Decimal(asked)), config, TERMS, NAMING, START_MS)
+    assert isinstance(found, Trade if taken else Refusal)
+    assert isinstance(found, Trade) or found.reason == "over_risk"
+
+
 @pytest.mark.parametrize(("distance", "percent"), [("0.14", "0.1"), ("2.26", "2.3"), ("10", "10.0")])
 def test_a_trailing_distance_is_sent_in_tenths_of_a_percent(distance: str, percent: str) -> None:
     trade = entered(a_wish(trailing=Decimal(distance)), CONFIG, TERMS, NAMING, START_MS)
