@@ -53,7 +53,7 @@ $(DASHBOARD)/node_modules/.installed: $(DASHBOARD)/package-lock.json .venv/.inst
 	@$(NPM) ci --loglevel=error
 	@touch $@
 
-$(DASHBOARD)/dist/index.html: $(DASHBOARD)/node_modules/.installed $(shell find $(DASHBOARD)/src $(DASHBOARD)/public $(DASHBOARD)/build -type f) \
+$(DASHBOARD)/dist/index.html: $(DASHBOARD)/node_modules/.installed $(shell find $(DASHBOARD)/src $(DASHBOARD)/public $(DASHBOARD)/scripts -type f) \
 		$(DASHBOARD)/index.html $(DASHBOARD)/vite.config.ts
 	@echo "building the dashboard (half a minute)"
 	@$(NPM) run --silent build -- --logLevel error

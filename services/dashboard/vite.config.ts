@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
-import { compress } from './build/compress.ts';
+import { compress } from './scripts/compress.ts';
 
 const gateway = process.env.PERPSTREAM_GATEWAY_URL ?? 'http://127.0.0.1:8000';
 

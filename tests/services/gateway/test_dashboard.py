@@ -16,6 +16,7 @@ from services.gateway.api import create_api
 from services.gateway.app import http_config, listen
 from services.gateway.dashboard import PATHS, Site, accepted_encodings
 from services.gateway.settings import GatewaySettings
+from tests.services.processes import eventually
 
 ASSET = "assets/index-Ab12.js"
 
@@ -44,6 +45,10 @@ class Browser:
             return Answer(answer.status, named, await answer.read())
 
 
+async def is_started(server: uvicorn.Server) -> bool:
+    return server.started
+
+
 @asynccontextmanager
 async def serving(site: Site) -> AsyncIterator[Browser]:
     listener = listen(GatewaySettings(gateway_port=0))
@@ -51,6 +56,7 @@ async def serving(site: Site) -> AsyncIterator[Browser]:
     running = asyncio.create_task(server.serve(sockets=[listener]))
     host, port = listener.getsockname()[:2]
     try:
+        await eventually(lambda: is_started(server), 60, lambda: "the gateway is not up")
         async with aiohttp.ClientSession(auto_decompress=False) as session:
             yield Browser(f"http://{host}:{port}", session)
     finally:
