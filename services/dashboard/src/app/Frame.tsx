@@ -11,7 +11,8 @@ import { TopBar } from './TopBar.tsx';
 
 export function Frame({ page, children }: { page: Page; children: ReactNode }) {
   const session = useSession();
-  const role = session.kind === 'in' ? session.me.role : null;
+  // Until it is known who this is, the pages that everybody has stand there: nothing jumps when it is.
+  const role = session.kind === 'in' ? session.me.role : session.kind === 'out' ? null : 'viewer';
   useShortcuts(role);
   useEffect(() => {
     document.title = `${page.name} · Perpstream`;

@@ -120,7 +120,8 @@ function Desk() {
 
 function Person() {
   const session = useSession();
-  if (session.kind !== 'in') return <Link to="/login">Log in</Link>;
+  if (session.kind === 'out') return <Link to="/login">Log in</Link>;
+  if (session.kind !== 'in') return null;
   const { me } = session;
   return (
     <Menu position="bottom-end" width={240}>

@@ -1,6 +1,7 @@
 /** `/`: the market and what is made of it: rates, a live chart with signals and trades, the signal log, the feeds. */
 import { useQuery } from '@tanstack/react-query';
 import { askRates } from '@/api/queries.ts';
+import { ChartPanel } from '@/charts/ChartPanel.tsx';
 import { prefer, usePreferences } from '@/preferences/preferences.ts';
 import { FeedHealth } from './FeedHealth.tsx';
 import classes from './Home.module.css';
@@ -20,6 +21,7 @@ export default function Home() {
   return (
     <div className={classes.page}>
       <RateCards chosen={symbol} onChoose={(chosen) => prefer({ symbol: chosen })} />
+      {symbol !== null && <ChartPanel key={symbol} symbol={symbol} className={classes.chart} />}
       <SignalLog />
       <FeedHealth />
     </div>
