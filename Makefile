@@ -64,7 +64,7 @@ dashboard: $(DASHBOARD)/dist/index.html ## Build the web page, which the gateway
 demo: setup dashboard ## Start the stack with the simulator and show the live screen; Ctrl-C ends all of it
 	@$(PERPSTREAM) up --watch $(ARGS)
 
-smoke: setup ## Start a fresh stack, wait for every hop from exchange to API, print what was seen
+smoke: setup dashboard ## Start a fresh stack, wait for every hop from exchange to API, print what was seen
 	@$(PERPSTREAM) smoke $(ARGS)
 
 up: setup dashboard ## Start the stack in this terminal; Ctrl-C ends all of it
@@ -73,7 +73,7 @@ up: setup dashboard ## Start the stack in this terminal; Ctrl-C ends all of it
 down: setup ## Stop the running stack
 	@$(PERPSTREAM) down $(ARGS)
 
-test: setup ## Run all tests
+test: setup dashboard ## Run all tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: setup ## Break executor and guard a thousand times and judge; ARGS=processes: with real processes; ARGS=parity: the pipeline

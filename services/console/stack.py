@@ -77,6 +77,7 @@ def up(
 
     read_files(strategy_files(strategies_dir()))
     _check_account()
+    _build_page()
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
@@ -90,6 +91,12 @@ def _check_account() -> None:
         from libs.exchanges.account import account_credentials
 
         account_credentials(account)
+
+
+def _build_page() -> None:
+    from services.console.web_page import ensure_page, find_npm
+
+    ensure_page(find_npm(), lambda line: console().print(line, markup=False))
 
 
 def _run_here(options: StackOptions) -> None:

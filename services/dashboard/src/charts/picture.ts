@@ -30,6 +30,8 @@ const VOLUME_PANE = 1;
 const CVD_PANE = 2;
 /** Silences are drawn as empty candles, but no more than so many: after a day without any the axis would be empty. */
 const MOST_EMPTY = 2_000;
+/** A quiet market pauses for some seconds all the time; from here on nobody should take it for calm. */
+const LEAST_SILENCE_MS = 60_000;
 /** Bands of each side of the VWAP, in deviations. */
 const SIDES = [-2, -1, 1, 2] as const;
 
@@ -109,13 +111,19 @@ export class Picture {
     const isTail = before.length > 1 && bars[0]?.time === before[0]?.time && bars.length - before.length <= 1;
     const isSame = isTail && bars.length >= before.length && bars.at(before.length - 2) === before.at(-2);
     if (isSame && bars.length === before.length) this.#update();
-    else this.#draw();
+    else {
+      this.#draw();
+      this.over(this.#drawn);
+    }
   }
 
   /** Signals, trades and holes. */
   over(drawn: Drawn): void {
     this.#drawn = drawn;
-    this.#overlay.show(drawn, this.#colours);
+    const silent = silences(this.#bars, this.#length)
+      .filter(([from, to]) => to - from >= LEAST_SILENCE_MS)
+      .map(([from, to]) => ({ from, to, isLoss: false }));
+    this.#overlay.show({ ...drawn, holes: [...silent, ...drawn.holes] }, this.#colours);
   }
 
   levels(levels: readonly Level[]): void {

@@ -38,6 +38,8 @@ export type StreamState =
 export const PING_MS = 1_000;
 export const QUIET_MS = 2_000;
 export const DEAD_MS = 8_000;
+/** A busy gateway lets one in late. */
+export const WELCOME_MS = 30_000;
 /** Whoever leaves a page often comes to one that listens to the same. */
 export const LINGER_MS = 2_000;
 export const FIRST_WAIT_MS = 250;
@@ -261,12 +263,12 @@ export class Stream {
     this.#cancelWatch?.();
     this.#cancelWatch = this.#ports.later(() => {
       const silence = this.#ports.now() - this.#heard;
-      if (silence >= DEAD_MS) {
+      if (silence >= (this.#state.kind === 'live' ? DEAD_MS : WELCOME_MS)) {
         this.#drop();
         return this.#retry('nothing was heard');
       }
       if (silence >= PING_MS && this.#state.kind === 'live') this.#send({ type: 'ping' });
-      this.#setQuiet(silence >= QUIET_MS);
+      this.#setQuiet(this.#state.kind === 'live' && silence >= QUIET_MS);
       this.#watch();
     }, PING_MS);
   }
