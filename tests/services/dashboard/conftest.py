@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from infra.local.ports import free_port
 from libs.contracts.topics import MARKPRICE
@@ -118,6 +118,10 @@ def opening(chromium: Browser, desk: Desk) -> Iterator[Opening]:
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
+    def refused(said: ConsoleMessage) -> None:
+        if "Content Security Policy" in said.text:
+            errors.append(said.text)
+
     def opened(path: str, size: tuple[int, int] = DESKTOP, scheme: str = "dark") -> Page:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -128,7 +132,7 @@ def opening(chromium: Browser, desk: Desk) -> Iterator[Opening]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("console", refused)
         page.goto(path, wait_until="commit", timeout=PATIENCE_MS)
         return page
 
