@@ -20,7 +20,11 @@ FIND_PYTHON := for name in python3.11 python3.12 python3.13 python3 python; do \
 	if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then echo $$name; exit 0; fi; \
 	done; echo "Perpstream needs Python 3.11, 3.12 or 3.13 on the PATH: install one and run make again" >&2; exit 1
 
-.PHONY: help setup demo smoke up down test chaos clients check format bench peers docs clean
+DASHBOARD := services/dashboard
+# Node comes as a wheel of the environment.
+NPM := cd $(DASHBOARD) && PATH="$(CURDIR)/$(BIN):$$PATH" npm --no-fund --no-audit
+
+.PHONY: help setup dashboard demo smoke up down test chaos clients check format bench peers docs client clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,19 +48,32 @@ $(UV):
 setup: .venv/.fetched ## Install everything the other targets need
 	@:
 
-demo: setup ## Start the stack with the simulator and show the live screen; Ctrl-C ends all of it
+$(DASHBOARD)/node_modules/.installed: $(DASHBOARD)/package-lock.json .venv/.installed
+	@echo "installing the dashboard's packages (once, half a minute)"
+	@$(NPM) ci --loglevel=error
+	@touch $@
+
+$(DASHBOARD)/dist/index.html: $(DASHBOARD)/node_modules/.installed $(shell find $(DASHBOARD)/src $(DASHBOARD)/public $(DASHBOARD)/scripts -type f) \
+		$(DASHBOARD)/index.html $(DASHBOARD)/vite.config.ts
+	@echo "building the dashboard (half a minute)"
+	@$(NPM) run --silent build -- --logLevel error
+
+dashboard: $(DASHBOARD)/dist/index.html ## Build the web page, which the gateway serves
+	@:
+
+demo: setup dashboard ## Start the stack with the simulator and show the live screen; Ctrl-C ends all of it
 	@$(PERPSTREAM) up --watch $(ARGS)
 
-smoke: setup ## Start a fresh stack, wait for every hop from exchange to API, print what was seen
+smoke: setup dashboard ## Start a fresh stack, wait for every hop from exchange to API, print what was seen
 	@$(PERPSTREAM) smoke $(ARGS)
 
-up: setup ## Start the stack in this terminal; Ctrl-C ends all of it
+up: setup dashboard ## Start the stack in this terminal; Ctrl-C ends all of it
 	@$(PERPSTREAM) up $(ARGS)
 
 down: setup ## Stop the running stack
 	@$(PERPSTREAM) down $(ARGS)
 
-test: setup ## Run all tests
+test: setup dashboard ## Run all tests
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 chaos: setup ## Break executor and guard a thousand times and judge; ARGS=processes: with real processes; ARGS=parity: the pipeline
@@ -66,12 +83,13 @@ clients: | $(UV) ## Read the simulator and trade on it with three client librari
 	@UV_PROJECT_ENVIRONMENT=.venv-clients $(UV) sync --quiet --locked --no-dev --group clients --python "$$($(FIND_PYTHON))"
 	@.venv-clients/bin/python -m pytest --confcutdir=tests/clients tests/clients $(ARGS)
 
-check: .venv/.installed ## Format, lint, types, layers and generated documents
+check: .venv/.installed $(DASHBOARD)/node_modules/.installed ## Format, lint, types, layers, generated documents, the dashboard's logic
 	@echo "ruff format"; $(BIN)/ruff format --check $(CODE)
 	@echo "ruff check"; $(BIN)/ruff check $(CODE)
 	@echo "mypy"; $(BIN)/mypy
 	@echo "layers"; NO_COLOR=1 $(BIN)/lint-imports --no-logo
 	@echo "documents"; $(RUN) -m libs.contracts.export --check; $(RUN) -m services.console.strategy_schema --check && $(RUN) -m libs.notify.schema --check
+	@echo "dashboard"; $(NPM) run --silent check
 
 format: .venv/.installed ## Format the code and mend what ruff can
 	@$(BIN)/ruff check --fix --quiet $(CODE) || true
@@ -91,6 +109,9 @@ docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics, setti
 	@$(RUN) -m tests.architecture.settings_page
 	@$(RUN) -m tests.architecture.risk_rules_page
 	@$(RUN) -m tests.architecture.reconciliation_page
+
+client: $(DASHBOARD)/node_modules/.installed ## Generate the dashboard's client from the API's description
+	@$(NPM) run --silent generate
 
 clean: ## Stop the stack and remove its state
 	@if [ -x $(PERPSTREAM) ]; then $(PERPSTREAM) down 2>/dev/null || true; fi

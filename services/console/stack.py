@@ -78,6 +78,7 @@ def up(
     )
     options.validate()
     _in_a_child(_before_start)
+    _in_a_child(_build_page)
     if detach or watch_it:
         (run_watched if watch_it else run_detached)(options.state_dir, sys.argv[1:])
         return
@@ -112,6 +113,12 @@ def _check_account() -> None:
         from libs.exchanges.account import account_credentials
 
         account_credentials(account)
+
+
+def _build_page() -> None:
+    from services.console.web_page import ensure_page, find_npm
+
+    ensure_page(find_npm(), lambda line: console().print(line, markup=False))
 
 
 def _run_here(options: StackOptions) -> None:

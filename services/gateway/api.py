@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 
 from libs.kit.service import VERSION
@@ -37,6 +36,7 @@ from services.gateway import (
 )
 from services.gateway.access import Access, needs
 from services.gateway.backtest_runs import BacktestRuns
+from services.gateway.dashboard import BUILT_SITE, Site, dashboard_router
 from services.gateway.guard import Guard
 from services.gateway.issuing import Issuer
 from services.gateway.limits import Limit
@@ -87,7 +87,9 @@ def _guard(application: FastAPI, access: Access) -> None:
     application.add_middleware(Guard, rules=access.rules, requests=requests, guesses=Limit(guesses / 60, guesses))
 
 
-def create_api(shared: Gateway | None, access: Access | None = None, issuer: Issuer | None = None) -> FastAPI:
+def create_api(
+    shared: Gateway | None, access: Access | None = None, issuer: Issuer | None = None, site: Site = BUILT_SITE
+) -> FastAPI:
     """The application; without `shared` it can only describe itself (for the OpenAPI document), without `issuer` only read."""
     application = FastAPI(
         title="Perpstream",
@@ -111,7 +113,7 @@ def create_api(shared: Gateway | None, access: Access | None = None, issuer: Iss
     for group in GROUPS:
         application.include_router(group, dependencies=[needs("read")], responses=SIGNED_IN_RESPONSES)
     application.include_router(stream.router)
-    application.add_api_route("/", lambda: RedirectResponse("/docs"), include_in_schema=False)
+    application.include_router(dashboard_router(site))
     install(application)
     if access is not None:
         _guard(application, access)

@@ -275,8 +275,8 @@ def test_metrics_are_on_the_health_port_only(gateway: Caller) -> None:
         assert b'perpstream_http_request_seconds_count{path="/api/health",status="200"}' in answer.read()
 
 
-def test_the_root_leads_to_the_documentation(gateway: Caller) -> None:
-    assert b"swagger" in gateway.get("/").body.lower()
+def test_the_documentation_is_there(gateway: Caller) -> None:
+    assert b"swagger" in gateway.get("/docs").body.lower()
 
 
 def test_the_served_description_is_the_one_in_docs(gateway: Caller) -> None:

@@ -1,0 +1,48 @@
+/** The keys, on `?`. */
+import { Kbd, Modal, Table } from '@mantine/core';
+import { useEffect, useState } from 'react';
+import type { Me } from '@/session/session.ts';
+import { pagesFor } from './pages.tsx';
+import { LIST_EVENT } from './shortcuts.ts';
+
+const EVERYWHERE: readonly (readonly [readonly string[], string])[] = [
+  [['Ctrl', 'K'], 'Everything, by its name (⌘ K on a Mac)'],
+  [['/'], 'Filter this page’s rows'],
+  [['1', '…', '9'], 'Time frame of the chart'],
+  [['Esc'], 'Close what is open'],
+  [['?'], 'This list'],
+];
+
+function Keys({ keys }: { keys: readonly string[] }) {
+  return keys.map((key) => (
+    <Kbd key={key} size="xs" mr={4}>
+      {key}
+    </Kbd>
+  ));
+}
+
+export function ShortcutList({ role }: { role: Me['role'] | null }) {
+  const [isOpen, setOpen] = useState(false);
+  useEffect(() => {
+    const open = () => setOpen(true);
+    window.addEventListener(LIST_EVENT, open);
+    return () => window.removeEventListener(LIST_EVENT, open);
+  }, []);
+  const pages = pagesFor(role).filter((page) => page.key !== undefined);
+  return (
+    <Modal opened={isOpen} onClose={() => setOpen(false)} title="Keys" size="sm">
+      <Table verticalSpacing={4}>
+        <Table.Tbody>
+          {[...EVERYWHERE, ...pages.map((page) => [['g', page.key ?? ''], page.name] as const)].map(([keys, words]) => (
+            <Table.Tr key={words}>
+              <Table.Td>
+                <Keys keys={keys} />
+              </Table.Td>
+              <Table.Td>{words}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Modal>
+  );
+}

@@ -1,0 +1,192 @@
+/** The bar that is always there: am I connected, is it all, am I safe, how does the day stand, whose money is it. */
+import { ActionIcon, Menu, Tooltip } from '@mantine/core';
+import { spotlight } from '@mantine/spotlight';
+import { CircleUserRound, Search } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { Link } from 'react-router';
+import { useNow } from '@/format/now.ts';
+import { completeness } from '@/format/numbers.ts';
+import { clock, relative } from '@/format/time.ts';
+import { Change } from '@/parts/Figures.tsx';
+import { Mark, type Tone } from '@/parts/Mark.tsx';
+import { logOut, useSession } from '@/session/session.ts';
+import { useIsLive, useOne, useStreamState } from '@/stream/hooks.ts';
+import { type Mode, useCompleteness, useDay, useMode, useRiskWord, useVenueClock } from './desk.ts';
+import classes from './Frame.module.css';
+import { SchemeMenu } from './SchemeMenu.tsx';
+
+const MODES: Record<Mode, [Tone, string]> = {
+  simulator: ['neutral', 'a simulated exchange: no money is moved'],
+  paper: ['accent', 'the real market, on paper: no money is moved'],
+  demo: ['accent', 'the exchange’s demonstration account'],
+  production: ['production', 'real money'],
+};
+
+function Fact({ name, children, isMinor = false }: { name: string; children: ReactNode; isMinor?: boolean }) {
+  return (
+    <span className={`${classes.fact} ${isMinor ? classes.minor : ''}`}>
+      <span className={classes.factName}>{name}</span>
+      {children}
+    </span>
+  );
+}
+
+function Connection() {
+  const state = useStreamState();
+  const isLive = useIsLive();
+  const now = useNow();
+  const kafka = useOne({ channel: 'status' }, 'kafka');
+  let tone: Tone = 'degraded';
+  let word = 'connecting';
+  let sentence = 'waiting for the gateway';
+  if (isLive && kafka?.following === false) {
+    [word, sentence] = ['no news', kafka.detail || 'the gateway does not hear Kafka'];
+  } else if (isLive) {
+    [tone, word, sentence] = ['good', 'live', 'everything comes as it happens'];
+  } else if (state.kind === 'live') {
+    [word, sentence] = ['quiet', 'nothing was heard for two seconds'];
+  } else if (state.kind === 'lost') {
+    [tone, word, sentence] = ['danger', `lost ${relative(state.since, now)}`, `${state.why}; it comes back by itself`];
+  } else if (state.kind === 'off') {
+    [tone, word, sentence] = ['neutral', 'off', state.why ?? 'nobody is signed in'];
+  }
+  return (
+    <output aria-live="polite">
+      <Mark tone={tone} title={sentence}>
+        {word}
+      </Mark>
+    </output>
+  );
+}
+
+function VenueClock() {
+  const now = useNow();
+  const { ahead, offset } = useVenueClock();
+  const words =
+    offset === null
+      ? 'the venue’s clock, by this machine’s: its distance is not known'
+      : `the venue’s clock; the gateway’s is ${Math.abs(offset).toFixed(0)} ms ${offset < 0 ? 'behind' : 'ahead'}`;
+  return (
+    <Tooltip label={words}>
+      <span className={`${classes.fact} ${classes.minor}`}>
+        <time>{clock(now - ahead)}</time>
+        <span className={classes.factName}>
+          UTC{offset !== null && ` ${offset < 0 ? '−' : '+'}${(Math.abs(offset) / 1000).toFixed(2)} s`}
+        </span>
+      </span>
+    </Tooltip>
+  );
+}
+
+function Complete() {
+  const { ppm, troubled } = useCompleteness();
+  const isWhole = ppm !== null && ppm >= 1_000_000;
+  return (
+    <Fact name="data" isMinor>
+      <span title="Trades of the last hour that are here, of the worst symbol">{completeness(ppm)}</span>
+      {(troubled.length > 0 || (ppm !== null && !isWhole)) && (
+        <Mark tone="degraded" title={troubled.join('\n') || 'trades are missing'}>
+          {troubled.length > 0 ? `${troubled.length} feeds` : 'holes'}
+        </Mark>
+      )}
+    </Fact>
+  );
+}
+
+function Desk() {
+  const day = useDay();
+  const risk = useRiskWord();
+  return (
+    <>
+      <Fact name="risk">
+        {risk === null ? (
+          '–'
+        ) : (
+          <Mark tone={risk.tone} title={risk.sentence}>
+            {risk.word.replace('_', ' ')}
+          </Mark>
+        )}
+      </Fact>
+      <Fact name={day.isPaper ? 'paper today' : 'today'}>
+        <Change value={day.r} decimals={2} unit="R" />
+        <Change value={day.quote} decimals={2} unit="USDT" />
+      </Fact>
+      <Fact name="open" isMinor>
+        <span>{day.open ?? '–'}</span>
+      </Fact>
+    </>
+  );
+}
+
+function Person() {
+  const session = useSession();
+  if (session.kind === 'out') return <Link to="/login">Log in</Link>;
+  if (session.kind !== 'in') return null;
+  const { me } = session;
+  return (
+    <Menu position="bottom-end" width={240}>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" aria-label={`${me.name}, ${me.role}`}>
+          <CircleUserRound size={18} aria-hidden="true" />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {me.is_local_viewer
+            ? 'Local viewer of the demonstration: sees all, changes nothing'
+            : `${me.name}, ${me.role}`}
+        </Menu.Label>
+        <SchemeMenu />
+        <Menu.Divider />
+        {me.is_local_viewer && (
+          <Menu.Item component={Link} to="/login">
+            Log in with an account
+          </Menu.Item>
+        )}
+        <Menu.Item onClick={() => void logOut()}>Log out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function ModeMark() {
+  const mode = useMode();
+  if (mode === null) return <Mark tone="neutral">–</Mark>;
+  const [tone, sentence] = MODES[mode];
+  return (
+    <Mark tone={tone} title={sentence}>
+      {mode.toUpperCase()}
+    </Mark>
+  );
+}
+
+export function TopBar() {
+  const session = useSession();
+  const isIn = session.kind === 'in';
+  return (
+    <header className={classes.top}>
+      <Link to="/" className={classes.brand} aria-label="Perpstream, to the market">
+        <img src="/favicon.svg" width={20} height={20} alt="" />
+        <span className={classes.minor}>Perpstream</span>
+      </Link>
+      {isIn && (
+        <>
+          <Connection />
+          <VenueClock />
+          <Complete />
+          <Desk />
+        </>
+      )}
+      <span className={classes.end}>
+        {isIn && session.me.is_local_viewer && (
+          <span className={`${classes.factName} ${classes.minor}`}>demonstration, signed in as local viewer</span>
+        )}
+        {isIn && <ModeMark />}
+        <ActionIcon variant="subtle" color="gray" aria-label="Search everything, Ctrl K" onClick={spotlight.open}>
+          <Search size={17} aria-hidden="true" />
+        </ActionIcon>
+        <Person />
+      </span>
+    </header>
+  );
+}

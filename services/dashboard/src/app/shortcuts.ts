@@ -1,0 +1,45 @@
+/** Keys that work everywhere: `g` and a letter goes to a page, `/` to the page's filter, `?` lists them all. */
+import { useEffect } from 'react';
+import { useNavigate } from 'react-router';
+import type { Me } from '@/session/session.ts';
+import { pagesFor } from './pages.tsx';
+
+const SEQUENCE_MS = 1_200;
+export const LIST_EVENT = 'perpstream:shortcuts';
+
+/** Whether a key belongs to what is being typed. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName);
+}
+
+function focusFilter(): boolean {
+  const filter = document.querySelector<HTMLElement>('main [data-filter]');
+  filter?.focus();
+  return filter !== null;
+}
+
+export function useShortcuts(role: Me['role'] | null): void {
+  const navigate = useNavigate();
+  useEffect(() => {
+    let goingSince = 0;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+      const isGoing = performance.now() - goingSince < SEQUENCE_MS;
+      goingSince = 0;
+      const page = isGoing ? pagesFor(role).find((each) => each.key === event.key) : undefined;
+      if (page !== undefined) {
+        event.preventDefault();
+        void navigate(page.path);
+      } else if (event.key === 'g') {
+        goingSince = performance.now();
+      } else if (event.key === '/' && focusFilter()) {
+        event.preventDefault();
+      } else if (event.key === '?') {
+        window.dispatchEvent(new Event(LIST_EVENT));
+      }
+    };
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [role, navigate]);
+}

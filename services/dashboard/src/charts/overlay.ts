@@ -1,0 +1,170 @@
+/** What is drawn over the candles: holes, signals (filled: emitted, hollow: refused), and trades from entry to exit. */
+import type { IChartApi, IPrimitivePaneRenderer, ISeriesApi, ISeriesPrimitive, Time } from 'lightweight-charts';
+import type { Palette } from './palette.ts';
+
+export interface SignalMark {
+  id: string;
+  time: number;
+  price: number;
+  isLong: boolean;
+  isEmitted: boolean;
+  score: number;
+}
+
+export interface TradeLine {
+  id: string;
+  entryTime: number;
+  entryPrice: number;
+  /** Of a trade that is still open, the newest. */
+  exitTime: number;
+  exitPrice: number;
+  /** Above 0: won. */
+  result: number;
+  isOpen: boolean;
+}
+
+export interface Hole {
+  from: number;
+  to: number;
+  /** Trades are known to be missing; else nobody traded. */
+  isLoss: boolean;
+}
+
+export interface Drawn {
+  signals: readonly SignalMark[];
+  trades: readonly TradeLine[];
+  holes: readonly Hole[];
+}
+
+/** Where things are on the canvas; null outside of what is known. */
+export interface Places {
+  x(time: number): number | null;
+  y(price: number): number | null;
+  height: number;
+}
+
+const SIZE = 5;
+const GAP = 9;
+const HATCH = 6;
+
+function hatch(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
+  const left = places.x(hole.from);
+  const right = places.x(hole.to);
+  if (left === null || right === null || right <= left) return;
+  context.save();
+  context.beginPath();
+  context.rect(left, 0, right - left, places.height);
+  context.clip();
+  context.strokeStyle = hole.isLoss ? colours.degraded : colours.hatch;
+  context.globalAlpha = hole.isLoss ? 0.45 : 1;
+  context.beginPath();
+  for (let x = left - places.height; x < right; x += HATCH) {
+    context.moveTo(x, places.height);
+    context.lineTo(x + places.height, 0);
+  }
+  context.stroke();
+  context.restore();
+}
+
+function triangle(context: CanvasRenderingContext2D, mark: SignalMark, places: Places, colours: Palette): void {
+  const x = places.x(mark.time);
+  const y = places.y(mark.price);
+  if (x === null || y === null) return;
+  const way = mark.isLong ? 1 : -1;
+  const base = y + way * (GAP + SIZE * 2);
+  context.beginPath();
+  context.moveTo(x, base - way * SIZE * 1.8);
+  context.lineTo(x - SIZE, base);
+  context.lineTo(x + SIZE, base);
+  context.closePath();
+  context.fillStyle = context.strokeStyle = mark.isLong ? colours.up : colours.down;
+  context.lineWidth = 1.2;
+  if (mark.isEmitted) context.fill();
+  else context.globalAlpha = 0.7;
+  context.stroke();
+  context.globalAlpha = 1;
+  if (!mark.isEmitted) return;
+  context.fillStyle = colours.text;
+  context.fillText(mark.score.toFixed(0), x, base + (mark.isLong ? 11 : -4));
+}
+
+function trade(context: CanvasRenderingContext2D, line: TradeLine, places: Places, colours: Palette): void {
+  const [x0, y0] = [places.x(line.entryTime), places.y(line.entryPrice)];
+  const [x1, y1] = [places.x(line.exitTime), places.y(line.exitPrice)];
+  if (x0 === null || y0 === null || x1 === null || y1 === null) return;
+  context.strokeStyle = context.fillStyle = line.result >= 0 ? colours.up : colours.down;
+  context.lineWidth = 1.5;
+  context.setLineDash(line.isOpen ? [4, 3] : []);
+  context.beginPath();
+  context.moveTo(x0, y0);
+  context.lineTo(x1, y1);
+  context.stroke();
+  context.setLineDash([]);
+  context.beginPath();
+  context.arc(x0, y0, 2.5, 0, 2 * Math.PI);
+  context.fill();
+  if (!line.isOpen) context.fillRect(x1 - 2.5, y1 - 2.5, 5, 5);
+}
+
+/** Draw all of it. */
+export function draw(context: CanvasRenderingContext2D, drawn: Drawn, places: Places, colours: Palette): void {
+  context.font = "10px 'Inter Variable', sans-serif";
+  context.textAlign = 'center';
+  for (const hole of drawn.holes) hatch(context, hole, places, colours);
+  for (const line of drawn.trades) trade(context, line, places, colours);
+  for (const mark of drawn.signals) triangle(context, mark, places, colours);
+}
+
+/** Hangs on the candles' series; `candleOf` says in which candle an instant is. */
+export class Overlay implements ISeriesPrimitive<Time> {
+  #drawn: Drawn = { signals: [], trades: [], holes: [] };
+  #colours: Palette;
+  readonly #chart: IChartApi;
+  readonly #series: ISeriesApi<'Candlestick'>;
+  readonly #placeOf: (time: number) => Time | null;
+  #redraw: () => void = () => undefined;
+
+  constructor(
+    chart: IChartApi,
+    series: ISeriesApi<'Candlestick'>,
+    placeOf: (time: number) => Time | null,
+    colours: Palette,
+  ) {
+    this.#chart = chart;
+    this.#series = series;
+    this.#placeOf = placeOf;
+    this.#colours = colours;
+  }
+
+  attached({ requestUpdate }: { requestUpdate: () => void }): void {
+    this.#redraw = requestUpdate;
+  }
+
+  show(drawn: Drawn, colours: Palette): void {
+    this.#drawn = drawn;
+    this.#colours = colours;
+    this.#redraw();
+  }
+
+  paneViews() {
+    const renderer: IPrimitivePaneRenderer = {
+      draw: (target) =>
+        target.useMediaCoordinateSpace(({ context, mediaSize }) =>
+          draw(context, this.#drawn, this.#places(mediaSize.height), this.#colours),
+        ),
+    };
+    return [{ renderer: () => renderer, zOrder: () => 'top' as const }];
+  }
+
+  #places(height: number): Places {
+    const scale = this.#chart.timeScale();
+    return {
+      x: (time) => {
+        const place = this.#placeOf(time);
+        return place === null ? null : scale.timeToCoordinate(place);
+      },
+      y: (price) => this.#series.priceToCoordinate(price),
+      height,
+    };
+  }
+}

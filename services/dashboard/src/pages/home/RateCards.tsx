@@ -1,0 +1,85 @@
+/** Mark price, funding and basis of each symbol; a card chooses what the chart shows. */
+import { useQuery } from '@tanstack/react-query';
+import { askRates } from '@/api/queries.ts';
+import { useNow } from '@/format/now.ts';
+import { decimalsOf, fixed, percent, toNumber } from '@/format/numbers.ts';
+import { duration } from '@/format/time.ts';
+import { Flashing } from '@/parts/Figures.tsx';
+import { Failed, Waiting } from '@/parts/States.tsx';
+import { useIsLive, useOne } from '@/stream/hooks.ts';
+import classes from './Home.module.css';
+
+interface Rate {
+  mark: string;
+  index: string;
+  funding: string | null | undefined;
+  nextFundingMs: number;
+}
+
+/** The stream's newest, and what REST said before it. */
+function useRate(symbol: string): Rate | null {
+  const { data } = useQuery(askRates);
+  const live = useOne({ channel: 'prices' }, symbol);
+  const asked = data?.rates.find((rate) => rate.symbol === symbol);
+  if (live !== undefined) {
+    const { mark_price, index_price, funding_rate, next_funding_ms } = live;
+    return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_ms };
+  }
+  if (asked === undefined) return null;
+  const { mark_price, index_price, funding_rate, next_funding_time_ms } = asked;
+  return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_time_ms };
+}
+
+/** Mark prices come with eight decimals, most of them nought: those of a trade's price say what counts. */
+function useDecimals(symbol: string, mark: string): number {
+  const bars = useOne({ channel: 'indicators' }, symbol);
+  return bars?.price ? decimalsOf(bars.price) : Math.min(4, decimalsOf(mark.replace(/0+$/, '')));
+}
+
+function Card({ symbol, isChosen, onChoose }: { symbol: string; isChosen: boolean; onChoose: () => void }) {
+  const rate = useRate(symbol);
+  const now = useNow();
+  const isLive = useIsLive();
+  const decimals = useDecimals(symbol, rate?.mark ?? '0');
+  const index = toNumber(rate?.index);
+  const mark = toNumber(rate?.mark);
+  const basis = index === null || mark === null || index === 0 ? null : (mark - index) / index;
+  return (
+    <button type="button" className={classes.card} aria-pressed={isChosen} onClick={onChoose}>
+      <span className={classes.name}>{symbol}</span>
+      <span className={`${classes.dim} ${classes.right}`} title="To the next settlement of funding">
+        {rate === null ? '–' : duration(Math.max(0, rate.nextFundingMs - now))}
+      </span>
+      <span className={`${classes.price} ${isLive ? '' : classes.stale}`}>
+        <Flashing text={fixed(rate?.mark, decimals)} />
+      </span>
+      <span className={classes.right} title="Funding of the running interval">
+        <span className={classes.dim}>funding </span>
+        {percent(rate?.funding, 4, true)}
+      </span>
+      <span className={classes.dim}>mark, USDT</span>
+      <span className={`${classes.dim} ${classes.right}`} title="Mark against index">
+        basis {percent(basis, 3, true)}
+      </span>
+    </button>
+  );
+}
+
+interface RateCardsProps {
+  chosen: string | null;
+  onChoose: (symbol: string) => void;
+}
+
+export function RateCards({ chosen, onChoose }: RateCardsProps) {
+  const rates = useQuery(askRates);
+  if (rates.isPending) return <Waiting lines={2} height={28} />;
+  if (rates.data === undefined) return <Failed error={rates.error} retry={() => void rates.refetch()} />;
+  const symbols = [...rates.data.rates.map((rate) => rate.symbol), ...(rates.data.missing ?? [])];
+  return (
+    <div className={classes.rates}>
+      {symbols.map((symbol) => (
+        <Card key={symbol} symbol={symbol} isChosen={symbol === chosen} onChoose={() => onChoose(symbol)} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,6 @@
+/** `/live` */
+import { NotYet } from '@/app/NotYet.tsx';
+
+export default function Live() {
+  return <NotYet route="/api/live/summary" />;
+}

@@ -1,0 +1,6 @@
+/** `/paper` */
+import { NotYet } from '@/app/NotYet.tsx';
+
+export default function Paper() {
+  return <NotYet route="/api/paper/summary" />;
+}

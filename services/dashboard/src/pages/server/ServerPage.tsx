@@ -1,0 +1,6 @@
+/** `/server` */
+import { NotYet } from '@/app/NotYet.tsx';
+
+export default function ServerPage() {
+  return <NotYet route="/api/server" />;
+}

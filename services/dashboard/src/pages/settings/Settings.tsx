@@ -1,0 +1,6 @@
+/** `/settings` */
+import { NotYet } from '@/app/NotYet.tsx';
+
+export default function Settings() {
+  return <NotYet route="/api/auth/sessions" />;
+}

@@ -1,0 +1,6 @@
+/** `/signals/:signalId` */
+import { NotYet } from '@/app/NotYet.tsx';
+
+export default function SignalPage() {
+  return <NotYet route="/api/signals/history" />;
+}
