@@ -1,8 +1,7 @@
 /** Strategy, symbol, outcome and span: what the list is narrowed to. */
 import { SegmentedControl, Select } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
-import { askRates, askStrategies } from '@/api/queries.ts';
 import { SPAN_NAMES, useFilter } from '@/trading/filters.ts';
+import { useNames } from '@/trading/knownNames.ts';
 import { choices } from './narrowing.ts';
 import classes from './Signals.module.css';
 
@@ -16,16 +15,6 @@ export function useSignalFilters() {
   const [state, setState] = useFilter('state', STATES);
   const [span, setSpan] = useFilter('span', SPAN_NAMES);
   return { strategy, setStrategy, symbol, setSymbol, state, setState, span, setSpan };
-}
-
-/** The names of strategies and symbols that there are. */
-export function useNames() {
-  const strategies = useQuery(askStrategies);
-  const rates = useQuery(askRates);
-  return {
-    strategies: strategies.data?.rows.map((row) => row.strategy) ?? [],
-    symbols: [...(rates.data?.rates.map((rate) => rate.symbol) ?? []), ...(rates.data?.missing ?? [])],
-  };
 }
 
 export function SignalFilterBar({ filters }: { filters: ReturnType<typeof useSignalFilters> }) {
