@@ -5,12 +5,12 @@ import { useMemo, useState } from 'react';
 import { askPaperSummary } from '@/api/queries.ts';
 import { beginningOf, SPAN_NAMES, useFilter } from '@/trading/filters.ts';
 import layout from '@/trading/Layout.module.css';
+import { PaperOpen } from '@/trading/PaperOpen.tsx';
 import { ProfitPanel } from '@/trading/ProfitPanel.tsx';
 import { useRefresh } from '@/trading/refreshing.ts';
 import { Accounts } from './Accounts.tsx';
 import { Equity } from './Equity.tsx';
 import classes from './Paper.module.css';
-import { PaperPositions } from './Positions.tsx';
 import { Statistics } from './Statistics.tsx';
 import { PaperTrades } from './Trades.tsx';
 
@@ -45,7 +45,7 @@ export default function Paper() {
         />
       </div>
       <Accounts strategy={strategy} className={classes.wide} />
-      <PaperPositions strategy={strategy} className={classes.wide} />
+      <PaperOpen strategy={strategy} className={classes.wide} />
       <Equity narrowed={narrowed} />
       <Statistics narrowed={narrowed} />
       <PaperTrades narrowed={narrowed} className={classes.wide} />

@@ -3,7 +3,6 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { api, bodyOf, type Schema } from '@/api/client.ts';
 
 export type PaperTrade = Schema<'PaperTradeAnswer'>;
-export type PaperPosition = Schema<'PaperPosition'>;
 export type PaperStatistics = Schema<'PaperStatisticsAnswer'>;
 export type PaperState = PaperTrade['state'];
 export const PAPER_STATES: readonly PaperState[] = ['closed', 'open', 'ordered', 'not_taken', 'abandoned'];
@@ -26,16 +25,6 @@ export function askPaperEquity(narrowed: Narrowed) {
     queryFn: ({ signal }) =>
       bodyOf(api.GET('/api/paper/equity', { params: { query: parametersOf(narrowed) }, signal })),
     refetchInterval: MINUTE_MS / 2,
-    placeholderData: keepPreviousData,
-  });
-}
-
-export function askPaperPositions(strategy: string | null) {
-  const query = parametersOf({ strategy, from: null });
-  return queryOptions({
-    queryKey: ['paper', 'positions', strategy],
-    queryFn: ({ signal }) => bodyOf(api.GET('/api/paper/positions', { params: { query }, signal })),
-    refetchInterval: 5_000,
     placeholderData: keepPreviousData,
   });
 }

@@ -14,7 +14,12 @@ export type ConfigPreview = Schema<'ConfigPreview'>;
 export function usePreview(changes: Changes | null) {
   return useQuery({
     queryKey: ['live', 'preview', changes],
-    queryFn: ({ signal }) => bodyOf(api.POST('/api/live/config/preview', { body: changes ?? nothing, signal })),
+    queryFn: async ({ signal }): Promise<ConfigPreview> => {
+      const body = await bodyOf(api.POST('/api/live/config/preview', { body: changes ?? nothing, signal }));
+      // The description lists the answers of all commands for each of these routes: 202 among them.
+      if (!('after' in body)) throw new Problem(0, 'the gateway has not looked at it');
+      return body;
+    },
     enabled: changes !== null,
     retry: false,
     staleTime: 5_000,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { PaperPosition } from './asking.ts';
-import { nextTarget, worthOf } from './worth.ts';
+import type { PaperPosition } from './paperPositions.ts';
+import { nextTarget, worthOf } from './paperWorth.ts';
 
 const row = {
   direction: 'short',

@@ -1,6 +1,6 @@
 /** What a paper position is worth at the newest trade. */
 import { toNumber } from '@/format/numbers.ts';
-import type { PaperPosition } from './asking.ts';
+import type { PaperPosition } from './paperPositions.ts';
 
 export interface Worth {
   price: number | null;

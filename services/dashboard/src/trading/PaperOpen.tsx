@@ -9,10 +9,10 @@ import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change, Flashing, Side } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
-import { Levels } from '@/trading/Levels.tsx';
-import { useLastPrice } from '@/trading/prices.ts';
-import { askPaperPositions, type PaperPosition } from './asking.ts';
-import { nextTarget, type Worth, worthOf } from './worth.ts';
+import { Levels } from './Levels.tsx';
+import { askPaperPositions, type PaperPosition } from './paperPositions.ts';
+import { nextTarget, type Worth, worthOf } from './paperWorth.ts';
+import { useLastPrice } from './prices.ts';
 
 const price = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 
@@ -117,7 +117,7 @@ const COLUMNS: readonly Column<PaperPosition>[] = [
   { id: 'strategy', title: 'Strategy', cell: (row) => row.strategy, value: (row) => row.strategy },
 ];
 
-export function PaperPositions({ strategy, className }: { strategy: string | null; className?: string | undefined }) {
+export function PaperOpen({ strategy, className }: { strategy: string | null; className?: string | undefined }) {
   const asked = useQuery(askPaperPositions(strategy));
   return (
     <Panel title="Open on paper" asked={asked} isLive lines={3} className={className}>
