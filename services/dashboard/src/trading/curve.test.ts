@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { chartPoints, curvesOf, deepestFall } from './curve.ts';
+
+test('a chart gets each second once, in order, with the last that was known of it', () => {
+  const points = [
+    { timeMs: 3_000, value: 3 },
+    { timeMs: 1_200, value: 1 },
+    { timeMs: 1_800, value: 2 },
+    { timeMs: 4_000, value: Number.NaN },
+  ];
+  expect(chartPoints(points)).toEqual([
+    { time: 1, value: 2 },
+    { time: 3, value: 3 },
+  ]);
+});
+
+test('rows of several strategies become a curve each, and a row without a figure is left out', () => {
+  const rows = [
+    { strategy: 'v51', at: 1, equity: 10 },
+    { strategy: 'v52', at: 1, equity: null },
+    { strategy: 'v51', at: 2, equity: 11 },
+  ];
+  const pointOf = (row: (typeof rows)[number]) => (row.equity === null ? null : { timeMs: row.at, value: row.equity });
+  expect(curvesOf(rows, (row) => row.strategy, pointOf)).toEqual([
+    {
+      name: 'v51',
+      points: [
+        { timeMs: 1, value: 10 },
+        { timeMs: 2, value: 11 },
+      ],
+    },
+  ]);
+});
+
+test('the deepest fall is from the highest before it', () => {
+  const points = [100, 120, 90, 110, 95].map((value, timeMs) => ({ timeMs, value }));
+  expect(deepestFall(points)).toEqual({ fall: 30, share: 0.25 });
+  expect(deepestFall([])).toEqual({ fall: 0, share: 0 });
+});
