@@ -1,9 +1,9 @@
 /** Several series on one time axis: one box tells everything at the time under the pointer; zoom and pan stay when data comes. */
-import { useMantineColorScheme } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { UNKNOWN } from '@/format/numbers.ts';
 import { moment, zoneName } from '@/format/time.ts';
 import { usePreferences } from '@/preferences/preferences.ts';
+import { onPalette } from './palette.ts';
 import classes from './SeriesChart.module.css';
 import { type Series, type SeriesChartProps, valueAt } from './series.ts';
 import { SeriesDrawing } from './seriesDrawing.ts';
@@ -46,29 +46,31 @@ export default function SeriesChart(props: SeriesChartProps) {
   const drawing = useRef<SeriesDrawing | null>(null);
   const shown = useRef<string | null>(null);
   const [at, setAt] = useState<number | null>(null);
-  const { colorScheme } = useMantineColorScheme();
-  const { pair, zone } = usePreferences();
+  const [dress, setDress] = useState(0);
+  const { zone } = usePreferences();
 
   useEffect(() => {
     if (element.current === null) return;
     const made = new SeriesDrawing(element.current);
     made.chart.subscribeCrosshairMove(({ time }) => setAt(time === undefined ? null : Number(time) * 1_000));
     drawing.current = made;
+    const forget = onPalette(() => setDress((count) => count + 1));
     return () => {
+      forget();
       made.close();
       drawing.current = null;
       shown.current = null;
     };
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: theme and pair change the colours that the tokens have
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another dress gives the tokens other colours
   useEffect(() => {
     drawing.current?.dress(zone);
     drawing.current?.show(series, holes, stretch);
     if (shown.current === subject || series.every((each) => each.points.length === 0)) return;
     drawing.current?.chart.timeScale().fitContent();
     shown.current = subject;
-  }, [series, holes, stretch, subject, zone, pair, colorScheme]);
+  }, [series, holes, stretch, subject, zone, dress]);
 
   return (
     <div className={classes.frame}>

@@ -1,14 +1,16 @@
 /** `/trades`: what was traded and by whom: volume, delta, large trades, liquidations; gaps are hatched. */
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
+import { type Interval, LENGTH } from '@/charts/bars.ts';
+import { Intervals, useIntervalKeys } from '@/charts/ChartPanel.tsx';
 import { SeriesChart } from '@/charts/LazySeriesChart.tsx';
 import { fixed, short } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
+import { Fact, Facts } from '@/parts/Facts.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { SymbolChoice, useSymbol } from '@/parts/SymbolChoice.tsx';
-import { IntervalChoice } from './IntervalChoice.tsx';
 import { LargeTrades } from './LargeTrades.tsx';
 import { ForcedOrders, Gaps, Held } from './Lists.tsx';
 import classes from './Trades.module.css';
@@ -18,8 +20,6 @@ import {
   askSummary,
   decimalsOfRows,
   holesOf,
-  type Interval,
-  STEP_MS,
   type SummaryRow,
   seriesOf,
   totalsOf,
@@ -27,23 +27,14 @@ import {
 
 const STRETCH = [3, 2, 2, 1] as const;
 
-function Fact({ name, children }: { name: string; children: React.ReactNode }) {
-  return (
-    <div className={classes.fact}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function Facts({ rows, stepMs }: { rows: readonly SummaryRow[]; stepMs: number }) {
+function Totals({ rows, stepMs }: { rows: readonly SummaryRow[]; stepMs: number }) {
   const totals = totalsOf(rows);
   const first = rows[0];
   const last = rows[rows.length - 1];
   const length = first === undefined || last === undefined ? null : last.open_time_ms - first.open_time_ms + stepMs;
   const isKnown = rows.length > 0;
   return (
-    <dl className={classes.facts} aria-label="All that is shown">
+    <Facts label="All that is shown">
       <Fact name="Shown">{duration(length)}</Fact>
       <Fact name="Volume, base">{isKnown ? short(totals.volume) : '–'}</Fact>
       <Fact name="Volume, USDT">{isKnown ? short(totals.quote) : '–'}</Fact>
@@ -53,7 +44,7 @@ function Facts({ rows, stepMs }: { rows: readonly SummaryRow[]; stepMs: number }
       <Fact name="Trades">{isKnown ? fixed(totals.trades, 0) : '–'}</Fact>
       <Fact name="VWAP">{fixed(totals.vwap, decimalsOfRows(rows))}</Fact>
       <Fact name="Last">{fixed(last?.close, decimalsOfRows(rows))}</Fact>
-    </dl>
+    </Facts>
   );
 }
 
@@ -61,12 +52,13 @@ const NO_ROWS: readonly SummaryRow[] = [];
 
 export default function Trades() {
   const [interval, setInterval] = useState<Interval>('1m');
+  useIntervalKeys(setInterval);
   const symbol = useSymbol();
   const asked = useQuery(askSummary(symbol, interval));
   const gaps = useQuery(askGaps(symbol)).data?.gaps;
   const windows = useQuery(askLiquidations(symbol, interval)).data?.windows;
   const rows = asked.data?.rows ?? NO_ROWS;
-  const series = useMemo(() => seriesOf(rows, windows ?? [], STEP_MS[interval]), [rows, windows, interval]);
+  const series = useMemo(() => seriesOf(rows, windows ?? [], LENGTH[interval]), [rows, windows, interval]);
   const holes = useMemo(() => holesOf(gaps ?? [], rows), [gaps, rows]);
   return (
     <div className={classes.page}>
@@ -79,13 +71,13 @@ export default function Trades() {
         actions={
           <>
             <SymbolChoice />
-            <IntervalChoice value={interval} onChange={setInterval} />
+            <Intervals chosen={interval} onChoose={setInterval} />
           </>
         }
         className={classes.chart}
       >
         <div className={classes.stack}>
-          <Facts rows={rows} stepMs={STEP_MS[interval]} />
+          <Totals rows={rows} stepMs={LENGTH[interval]} />
           {rows.length === 0 ? (
             <Empty title="No trade is stored yet">The recorder writes them as they come; a minute is enough.</Empty>
           ) : (

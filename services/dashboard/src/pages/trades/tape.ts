@@ -1,38 +1,24 @@
 /** What was traded, by interval: volume by side, delta, CVD; with the holes that nobody may read as calm. */
 import { queryOptions } from '@tanstack/react-query';
 import { api, bodyOf, type Schema } from '@/api/client.ts';
+import { type Interval, LENGTH } from '@/charts/bars.ts';
 import { type Point, type Series, type Stretch, withHoles } from '@/charts/series.ts';
 import { fixed, short } from '@/format/numbers.ts';
 
 export type SummaryRow = Schema<'SummaryRow'>;
 export type Gap = Schema<'GapAnswer'>;
 export type LiquidationWindow = Schema<'LiquidationWindow'>;
-export type Interval = Schema<'TradesSummary'>['interval'];
-
-export const STEP_MS: Record<Interval, number> = {
-  '1s': 1_000,
-  '5s': 5_000,
-  '15s': 15_000,
-  '1m': 60_000,
-  '3m': 180_000,
-  '5m': 300_000,
-  '15m': 900_000,
-  '30m': 1_800_000,
-  '1h': 3_600_000,
-  '4h': 14_400_000,
-  '1d': 86_400_000,
-};
 const BARS = 360;
 
 /** Liquidations come in windows of these lengths only. */
 export function windowOf(interval: Interval): '1m' | '5m' | '1h' {
-  if (STEP_MS[interval] < STEP_MS['5m']) return '1m';
-  return STEP_MS[interval] < STEP_MS['1h'] ? '5m' : '1h';
+  if (LENGTH[interval] < LENGTH['5m']) return '1m';
+  return LENGTH[interval] < LENGTH['1h'] ? '5m' : '1h';
 }
 
 /** Short intervals are asked for more often; never more than once a second. */
 export function paceOf(interval: Interval): number {
-  return Math.min(15_000, Math.max(2_000, STEP_MS[interval] / 4));
+  return Math.min(15_000, Math.max(2_000, LENGTH[interval] / 4));
 }
 
 export function askSummary(symbol: string | null, interval: Interval) {
