@@ -17,7 +17,7 @@ const AGAIN_MS = 5_000;
 /** One key each, in their order. */
 const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '-'];
 
-function useIntervalKeys(choose: (interval: Interval) => void): void {
+export function useIntervalKeys(choose: (interval: Interval) => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
@@ -29,7 +29,7 @@ function useIntervalKeys(choose: (interval: Interval) => void): void {
   }, [choose]);
 }
 
-function Intervals({ chosen, onChoose }: { chosen: Interval; onChoose: (interval: Interval) => void }) {
+export function Intervals({ chosen, onChoose }: { chosen: Interval; onChoose: (interval: Interval) => void }) {
   return (
     <fieldset className={classes.intervals} aria-label="Time frame">
       {INTERVALS.map((interval, index) => (

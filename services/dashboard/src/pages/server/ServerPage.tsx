@@ -1,6 +1,19 @@
-/** `/server` */
-import { NotYet } from '@/app/NotYet.tsx';
+/** `/server`: is everything running, does it keep pace, is all the data there, is there room. */
+import { Alerts } from './Alerts.tsx';
+import { Feeds } from './Feeds.tsx';
+import { DatabasePanel, MachinePanel } from './Room.tsx';
+import classes from './Server.module.css';
+import { Services } from './Services.tsx';
 
 export default function ServerPage() {
-  return <NotYet route="/api/server" />;
+  return (
+    <div className={classes.page}>
+      <h1 className="visually-hidden">Server</h1>
+      <MachinePanel />
+      <Alerts />
+      <Services />
+      <Feeds />
+      <DatabasePanel />
+    </div>
+  );
 }

@@ -1,0 +1,89 @@
+/** Settled funding as lines and rows: by symbol, each rate or what they have come to. */
+import { queryOptions } from '@tanstack/react-query';
+import { api, bodyOf, type Schema } from '@/api/client.ts';
+import type { Point, Series, Token } from '@/charts/series.ts';
+import { percent } from '@/format/numbers.ts';
+
+export type Settlement = Schema<'SettlementAnswer'>;
+export type Sums = Schema<'FundingOfSymbol'>;
+
+const DAY = 86_400_000;
+const HOUR = 3_600_000;
+export const SPANS = { '7d': 7, '30d': 30, '90d': 90, '1y': 365 } as const;
+export type Span = keyof typeof SPANS;
+export type Drawn = 'rates' | 'sum';
+
+/** A span begins at a full hour, so that asking again within it is the same question. */
+export function beginningOf(span: Span, now: number): number {
+  return Math.floor((now - SPANS[span] * DAY) / HOUR) * HOUR;
+}
+
+export function askHistory(span: Span) {
+  return queryOptions({
+    queryKey: ['funding', 'history', span],
+    queryFn: ({ signal }) => {
+      const query = { from: beginningOf(span, Date.now()) };
+      return bodyOf(api.GET('/api/history', { params: { query }, signal }));
+    },
+    staleTime: 60_000,
+    refetchInterval: 5 * 60_000,
+  });
+}
+
+export const askWeek = queryOptions({
+  queryKey: ['funding', 'week'],
+  queryFn: ({ signal }) => bodyOf(api.GET('/api/stats', { signal })),
+  staleTime: 60_000,
+  refetchInterval: 5 * 60_000,
+});
+
+export const askYear = queryOptions({
+  queryKey: ['funding', 'year'],
+  queryFn: ({ signal }) => bodyOf(api.GET('/api/stats/ytd', { signal })),
+  staleTime: 10 * 60_000,
+});
+
+/** Colours for so many lines; more are told apart by their dashes. */
+const COLOURS: readonly Token[] = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5', '--series-6'];
+export const MOST_LINES = 2 * COLOURS.length;
+
+function pointsOf(rows: readonly Settlement[], drawn: Drawn): Point[] {
+  let sum = 0;
+  return rows.map(({ time_ms, rate }) => {
+    sum += Number(rate);
+    return { time_ms, value: drawn === 'sum' ? sum : Number(rate) };
+  });
+}
+
+/** A line a symbol. `symbols`: all of them, in whose order colours are given, so that a symbol keeps its own. */
+export function linesOf(
+  rows: readonly Settlement[],
+  symbols: readonly string[],
+  hidden: ReadonlySet<string>,
+  drawn: Drawn,
+): Series[] {
+  const bySymbol = new Map<string, Settlement[]>();
+  for (const row of rows) bySymbol.set(row.symbol, [...(bySymbol.get(row.symbol) ?? []), row]);
+  return symbols.slice(0, MOST_LINES).flatMap((symbol, index) => {
+    const own = bySymbol.get(symbol);
+    if (own === undefined || hidden.has(symbol)) return [];
+    return {
+      id: symbol,
+      name: symbol,
+      kind: 'steps' as const,
+      colour: COLOURS[index % COLOURS.length] ?? '--accent',
+      isDashed: index >= COLOURS.length,
+      pane: 0,
+      points: pointsOf(own, drawn),
+      write: (value: number) => percent(value, 4, true),
+    };
+  });
+}
+
+/** Hours between settlements, as the last two of a symbol lie apart; null: not known. */
+export function intervalHours(rows: readonly Settlement[], symbol: string): number | null {
+  const own = rows.filter((row) => row.symbol === symbol);
+  const last = own[own.length - 1];
+  const before = own[own.length - 2];
+  return last === undefined || before === undefined ? null : Math.round((last.time_ms - before.time_ms) / HOUR);
+}

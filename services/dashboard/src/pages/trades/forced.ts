@@ -1,0 +1,47 @@
+/** Forced orders of REST and of the stream, as one list. */
+import type { Schema } from '@/api/client.ts';
+import { decimalsOf } from '@/format/numbers.ts';
+import type { ItemOf } from '@/stream/protocol.ts';
+
+const MOST = 200;
+
+export interface Forced {
+  event_id: string;
+  time_ms: number;
+  liquidated: 'long' | 'short';
+  notional: number;
+  price: string;
+  decimals: number;
+}
+
+/** Newest first, each once. A forced sale liquidates a long. */
+export function forcedOrders(
+  asked: readonly Schema<'ForcedOrderAnswer'>[],
+  live: readonly ItemOf<'liquidations'>[],
+  symbol: string | null,
+): Forced[] {
+  const byId = new Map<string, Forced>();
+  for (const { event_id, trade_time_ms, liquidated, notional, average_price } of asked) {
+    const decimals = decimalsOf(average_price);
+    byId.set(event_id, {
+      event_id,
+      time_ms: trade_time_ms,
+      liquidated,
+      notional: Number(notional),
+      price: average_price,
+      decimals,
+    });
+  }
+  for (const order of live) {
+    if (order.symbol !== symbol || byId.has(order.event_id)) continue;
+    byId.set(order.event_id, {
+      event_id: order.event_id,
+      time_ms: order.trade_time_ms,
+      liquidated: order.side === 'SELL' ? 'long' : 'short',
+      notional: Number(order.quantity) * Number(order.average_price),
+      price: order.average_price,
+      decimals: decimalsOf(order.average_price),
+    });
+  }
+  return [...byId.values()].sort((one, other) => other.time_ms - one.time_ms).slice(0, MOST);
+}

@@ -1,0 +1,124 @@
+/** What needs a code of the second factor: it is done at once where one was given lately, else asked for, then done. */
+import { Alert, Anchor, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { Link } from 'react-router';
+import { api, bodyOf } from '@/api/client.ts';
+import { Problem, sentenceOf } from '@/api/problem.ts';
+import { lookAgain, useMe } from './session.ts';
+
+const NEEDED = 'second-factor-needed';
+
+/** Give a code: for five minutes this session may do what raises risk. Raises `Problem`. */
+export async function prove(code: string): Promise<void> {
+  await bodyOf(api.POST('/api/auth/second-factor/proof', { body: { code: code.trim() } }));
+  await lookAgain();
+}
+
+export function isProofNeeded(error: unknown): boolean {
+  return error instanceof Problem && error.kind === NEEDED;
+}
+
+interface Waiting {
+  what: string;
+  again: () => Promise<void>;
+  settle: (error: Error | null) => void;
+}
+
+interface Proving {
+  /** Do it; raises what the gateway says, also when the person gives no code after all. */
+  run: (what: string, action: () => Promise<void>) => Promise<void>;
+  /** Stands somewhere on the page. */
+  dialog: ReactNode;
+}
+
+interface DialogProps {
+  waiting: Waiting;
+  onDone: () => void;
+}
+
+function SetUpFirst() {
+  return (
+    <Text size="sm">
+      This needs a second factor, and you have none:{' '}
+      <Anchor size="sm" component={Link} to="/settings">
+        set one up
+      </Anchor>{' '}
+      first.
+    </Text>
+  );
+}
+
+function ProofForm({ waiting, onDone }: DialogProps) {
+  const [code, setCode] = useState('');
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const [isSending, setSending] = useState(false);
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    setSending(true);
+    try {
+      await prove(code);
+    } catch (error) {
+      setRefusal(sentenceOf(error));
+      setSending(false);
+      return;
+    }
+    await waiting.again().then(
+      () => waiting.settle(null),
+      (error: unknown) => waiting.settle(error instanceof Error ? error : new Error(sentenceOf(error))),
+    );
+    onDone();
+  };
+  return (
+    <form onSubmit={(event) => void submit(event)}>
+      <Stack gap="sm">
+        <Text size="sm">{waiting.what}: this needs a code. It counts for five minutes.</Text>
+        {refusal !== null && (
+          <Alert color="red" role="alert">
+            {refusal}
+          </Alert>
+        )}
+        <TextInput
+          label="Code of your authenticator app, or a recovery code"
+          value={code}
+          onChange={(event) => setCode(event.currentTarget.value)}
+          autoComplete="one-time-code"
+          data-autofocus=""
+          required
+          minLength={6}
+        />
+        <Group justify="flex-end">
+          <Button type="submit" loading={isSending}>
+            Go on
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+export function useProving(): Proving {
+  const me = useMe();
+  const [waiting, setWaiting] = useState<Waiting | null>(null);
+  const run = async (what: string, action: () => Promise<void>) => {
+    try {
+      await action();
+    } catch (error) {
+      if (!isProofNeeded(error)) throw error;
+      await new Promise<void>((resolve, reject) => {
+        const settle = (failure: Error | null) => (failure === null ? resolve() : reject(failure));
+        setWaiting({ what, again: action, settle });
+      });
+    }
+  };
+  const leave = () => {
+    waiting?.settle(new Problem(0, 'no code was given: nothing has changed'));
+    setWaiting(null);
+  };
+  const dialog = (
+    <Modal opened={waiting !== null} onClose={leave} title="Second factor" closeButtonProps={{ 'aria-label': 'Close' }}>
+      {waiting !== null &&
+        (me.second_factor ? <ProofForm waiting={waiting} onDone={() => setWaiting(null)} /> : <SetUpFirst />)}
+    </Modal>
+  );
+  return { run, dialog };
+}
