@@ -59,6 +59,9 @@ class Desk(Protocol):
     async def position(self) -> float:
         """Of the symbol."""
 
+    async def balance(self) -> float:
+        """What the account holds of USDT, without what open positions have won or lost."""
+
 
 @dataclass
 class OfficialDesk:
@@ -103,6 +106,10 @@ class OfficialDesk:
     async def position(self) -> float:
         [held] = await self._ask("position_information_v3", symbol=SYMBOL)
         return float(held.position_amt)
+
+    async def balance(self) -> float:
+        assets = await self._ask("futures_account_balance_v3")
+        return next(float(one.balance) for one in assets if one.asset == "USDT")
 
 
 @asynccontextmanager
@@ -161,6 +168,10 @@ class CcxtDesk:
     async def position(self) -> float:
         [held] = await self.exchange.fetch_positions([self.symbol])
         return float(held["contracts"])
+
+    async def balance(self) -> float:
+        assets = (await self.exchange.fetch_balance())["info"]["assets"]
+        return next(float(one["walletBalance"]) for one in assets if one["asset"] == "USDT")
 
     async def listen(self) -> None:
         while True:
@@ -245,6 +256,10 @@ class PythonBinanceDesk:
     async def position(self) -> float:
         [held] = await self.client.futures_position_information(symbol=SYMBOL)
         return float(held["positionAmt"])
+
+    async def balance(self) -> float:
+        assets = await self.client.futures_account_balance()
+        return next(float(one["balance"]) for one in assets if one["asset"] == "USDT")
 
     async def listen(self, socket: Any) -> None:
         while True:

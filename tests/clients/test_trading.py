@@ -53,9 +53,10 @@ async def test_a_client_trades_and_is_told_what_has_happened(client: str, tmp_pa
             await asked_and_cancelled(desk, kind, order_id)
         ends = {Told("order", bought, "FILLED"), Told("order", order, "CANCELED"), Told("algo", stop, "CANCELED")}
         await until_heard(desk, ends)
-        held = await desk.position()
+        held, balance = await desk.position(), await desk.balance()
         truth = await venue.get("/sim/trading/accounts/main")
     happened = {Told("order", str(one["orderId"]), one["status"]) for one in truth["orders"]}
     happened |= {Told("algo", str(one["algoId"]), one["algoStatus"]) for one in truth["algo_orders"]}
     assert happened == ends
     assert [float(one["amount"]) for one in truth["positions"]] == [held] == [QUANTITY]
+    assert float(truth["balances"]["USDT"]) == balance < 10_000

@@ -21,7 +21,7 @@ from tests.chaos.money.run import START_MS, Verdict, run_plan, stage_of
 from tests.support.signals import emitted
 
 ENTRY_MS, CALM_MS = 4_000, 22_000
-AFTER_MS, REPEATS = 1_000, 3
+CALM_AFTER_MS, REPEATS = 400, 3
 SYMBOL = "SOLUSDT"
 DISTANCE = Decimal("0.004")
 """Of the stop, and of the first target, as a share of the price; the second target is twice as far."""
@@ -136,16 +136,20 @@ def live(death: Death, *, listens: bool = False) -> Verdict:
 
 
 def deaths(role: Role, stride: int = 1, first: int = 1) -> list[Death]:
-    """At every `stride`-th await of each life, as many as there are when nobody dies. The guard looks at the same few places
-    again and again while nothing happens: before the signal and after the last fill it dies the first `REPEATS` times at each."""
+    """At every `stride`-th await of each life, as many as there are when nobody dies. While nothing changes the guard looks at
+    the same few places again and again: `CALM_AFTER_MS` after a change of the account it dies the first `REPEATS` times at each,
+    until the next change."""
     found: list[Death] = []
     for life in LIVES:
-        lived = live(Death(life.name), listens=True)
-        seen = Counter[Place]()
-        for number, (at_ms, place) in enumerate(lived.awaits[role], 1):
-            idle = role == "guard" and not ENTRY_MS <= at_ms <= lived.last_fill_ms + AFTER_MS
-            seen[place] += idle
-            if number >= first and (number - first) % stride == 0 and not (idle and seen[place] > REPEATS):
+        seen = Counter[tuple[Place, int]]()
+        for number, one in enumerate(live(Death(life.name), listens=True).awaits[role], 1):
+            calm = role == "guard" and one.since_ms > CALM_AFTER_MS
+            seen[one.place, one.change] += calm
+            if (
+                number >= first
+                and (number - first) % stride == 0
+                and not (calm and seen[one.place, one.change] > REPEATS)
+            ):
                 found.append(Death(life.name, role, number))
     return found
 

@@ -105,9 +105,12 @@ async def test_a_signal_that_is_read_again_is_not_passed_before_its_trade_stands
         await until(lambda: at.quoted(SYMBOL), lambda: "no price")
         desk = one.executor.desk_of(SYMBOL)
         stood: list[tuple[bool, bool]] = []
+        states: set[str] = set()
 
         async def gate(_moment: str) -> None:
-            stood.append(("signal-1" in at.database.documents(), ("signals", 0) in at.database.offsets))
+            documents = at.database.documents()
+            stood.append(("signal-1" in documents, ("signals", 0) in at.database.offsets))
+            states.update(trade.state for trade in documents.values())
 
         async with desk.lock:  # Whoever read it first was interrupted between taking it up and writing it.
             decided = await one.executor.entering._decided(at.signal(1), 0)
@@ -118,3 +121,5 @@ async def test_a_signal_that_is_read_again_is_not_passed_before_its_trade_stands
         await again
         assert at.database.offsets[("signals", 0)] == 1
         assert (False, True) not in stood
+        await one.trade("signal-1", lambda found: found.times.protected_ms > 0)
+        assert "refused" not in states
