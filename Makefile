@@ -102,13 +102,15 @@ peers: | $(UV) ## Measure the kernel against other designs, in an environment of
 	@UV_PROJECT_ENVIRONMENT=.venv-peers $(UV) sync --quiet --locked --no-dev --group peers --python "$$($(FIND_PYTHON))"
 	@.venv-peers/bin/python -m tests.bench.bench_peers $(ARGS)
 
-docs: .venv/.installed ## Generate schemas, AsyncAPI, the lists of topics, settings and risk rules
+docs: .venv/.installed ## Generate schemas, AsyncAPI, the API's description, the lists of topics, settings and risk rules
 	@$(RUN) -m libs.contracts.export
 	@$(RUN) -m services.console.strategy_schema
 	@$(RUN) -m libs.notify.schema
 	@$(RUN) -m tests.architecture.settings_page
 	@$(RUN) -m tests.architecture.risk_rules_page
 	@$(RUN) -m tests.architecture.reconciliation_page
+	@$(RUN) -m services.gateway.openapi
+	@$(RUN) -m services.gateway.stream_schema
 
 client: $(DASHBOARD)/node_modules/.installed ## Generate the dashboard's client from the API's description
 	@$(NPM) run --silent generate

@@ -108,7 +108,6 @@ class BacktestRuns:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={"NUMBA_CACHE_DIR": str(self.folder / "numba"), **os.environ},
             )
 
     def _make_room(self) -> None:

@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "rate": ("bench_stack", "rate", "--seconds", "120"),
     "delay": ("bench_stack", "delay"),
     "execution": ("bench_execution",),
+    "notifications": ("bench_notifications",),
     "stream": ("bench_stream",),
     "gateway": ("bench_gateway",),
     "workers": ("bench_workers",),

@@ -2,18 +2,18 @@
 
 The full size is 10,000,000 trades, 1,000,000 indicator rows and 200 requests a second, load generator on the same processors.
 Each route is asked with its default parameters; `fresh` asks another question each time, so that no answer is kept for it.
+Last come the large tables that a question has read through instead of by an index, as PostgreSQL has counted: there is none.
 """
 
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
+import psutil
 
 from infra.local.ports import free_port
 from libs.kit.settings import DatabaseSettings
@@ -22,8 +22,9 @@ from libs.store.engine import create_engine, write_session
 from libs.store.partitions import create_partitions, months_between
 from libs.streaming.admin import ensure_topics
 from services.gateway.openapi import document
+from tests.bench.bench_execution import folders
+from tests.bench.money_house import servers
 from tests.services.processes import ServiceProcess
-from tests.support.servers import Broker, Database
 
 BEGAN_MS = 1_722_470_400_000
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT")
@@ -43,6 +44,8 @@ INSERT INTO signal_indicators (symbol, event_time, event_id, interval_ms, price,
 SELECT $1, timestamptz '2024-08-01Z' + n * interval '15 seconds', $1 || n, 15000, 60000, 1, n, 0, 0,
   '{"slow_inputs": [], "scores": []}' FROM generate_series(1, $2::int8) AS n
 """
+_LARGE_ROWS = 10_000
+_READ_THROUGH = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE n_live_tup > $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,15 @@ async def fill(url: str, load: Load) -> None:
     await engine.dispose()
 
 
+async def read_through(url: str) -> dict[str, int]:
+    """How often each large table, or part of one, was read through."""
+    engine = create_engine(DatabaseSettings(database_url=url))
+    async with write_session(engine) as session:
+        rows = await session.raw.fetch(_READ_THROUGH, _LARGE_ROWS)
+    await engine.dispose()
+    return {row["relname"]: row["seq_scan"] for row in rows}
+
+
 def questions() -> list[str]:
     """Each GET route with what it must be given."""
     found = []
@@ -92,7 +104,7 @@ def questions() -> list[str]:
             one["name"] for one in described.get("parameters", ()) if one.get("required") and one["in"] == "query"
         ]
         if all(name in GIVEN for name in needed):
-            found.append(f"{path}?{'&'.join(f'{name}={GIVEN[name]}' for name in needed)}")
+            found.append("?".join(filter(None, (path, "&".join(f"{name}={GIVEN[name]}" for name in needed)))))
     return found
 
 
@@ -142,31 +154,40 @@ def main() -> None:
     given = [float(word) for word in sys.argv[1:5]]
     trades, indicators, seconds, pace = given if len(given) == 4 else (10_000_000, 1_000_000, 10, 200)
     load = Load(int(trades), int(indicators), seconds, pace)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        broker, database = Broker(Path(folder) / "kafka"), Database(Path(folder) / "postgres")
-        broker.start()
-        database.start()
-        url, port = database.create_database(), free_port()
+    with folders() as (for_servers, folder), servers(for_servers) as (bootstrap, url):
+        port = free_port()
         asyncio.run(fill(url, load))
-        asyncio.run(ensure_topics(broker.bootstrap, 1))
+        asyncio.run(ensure_topics(bootstrap, 1))
         environment = {
-            "PERPSTREAM_KAFKA_BOOTSTRAP": broker.bootstrap,
+            "PERPSTREAM_KAFKA_BOOTSTRAP": bootstrap,
             "PERPSTREAM_DATABASE_URL": url,
             "PERPSTREAM_GATEWAY_PORT": str(port),
             "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true",
-            "PERPSTREAM_GATEWAY_STATE_DIR": str(Path(folder) / "gateway"),
+            "PERPSTREAM_GATEWAY_STATE_DIR": str(folder / "gateway"),
             "PERPSTREAM_GATEWAY_REQUESTS_PER_SECOND": "100000",
         }
-        process = ServiceProcess("gateway", environment, Path(folder) / "log")
+        process = ServiceProcess("gateway", environment, folder / "log")
         process.start()
         try:
-            asyncio.run(_when_ready(f"http://127.0.0.1:{port}"))
-            asyncio.run(measure(f"http://127.0.0.1:{port}", load))
+            asyncio.run(observe(f"http://127.0.0.1:{port}", url, load))
         finally:
             process.stop()
-            database.stop()
-            broker.stop()
+
+
+async def observe(gateway_url: str, database_url: str, load: Load) -> None:
+    """The table, between two lines about the machine and the database."""
+    await _when_ready(gateway_url)
+    before = await read_through(database_url)
+    print(f"{load.trades} trades, {load.indicators} indicator rows, {load.pace:g} requests/s; load average {_busy()}")
+    await measure(gateway_url, load)
+    after = await read_through(database_url)
+    names = sorted(name for name, count in after.items() if count > before.get(name, 0))
+    print(f"load average {_busy()}; large tables read through: {', '.join(names) or 'none'}")
+
+
+def _busy() -> str:
+    """Of the machine, over a minute."""
+    return f"{psutil.getloadavg()[0]:.1f}"
 
 
 async def _when_ready(url: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import aiohttp
+import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -90,6 +91,7 @@ async def measure(database_url: str, folder: Path, clients: int, seconds: float)
 def main() -> None:
     clients = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 30.0
+    print(f"load average of the machine before: {psutil.getloadavg()[0]:.1f}")
     with TemporaryDirectory() as folder:
         database = Database(Path(folder) / "postgres")
         database.start()

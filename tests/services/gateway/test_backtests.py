@@ -16,6 +16,8 @@ from tests.services.gateway.house import Device, House, open_house
 from tests.services.processes import eventually
 
 ASKED = {"symbols": ["BTCUSDT"], "start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z"}
+# A run stands back behind everything else on the machine.
+PATIENCE_SECONDS = 600
 # Stands for the backtester: it says how far it is, waits for a word, and writes a report.
 PROGRAM = """
 import json, pathlib, sys, time
@@ -67,7 +69,7 @@ async def until(device: Device, backtest_id: str, **wanted: Any) -> dict[str, An
         found.append((await device.get(f"/api/backtests/{backtest_id}")).body)
         return all(found[-1][name] == value for name, value in wanted.items())
 
-    await eventually(says, 60, lambda: f"it stays {found[-1]}")
+    await eventually(says, PATIENCE_SECONDS, lambda: f"it stays {found[-1]}")
     return found[-1]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from fastapi import FastAPI, Request
@@ -32,7 +33,7 @@ async def test_no_more_bytes_are_kept_than_may_be_and_the_oldest_goes_first(monk
     monkeypatch.setattr(caching, "MOST_BYTES", 3_000)
     cache = AnswerCache()
     for letter in "abcd":
-        assert len((await cache.answer(letter, 60, lambda letter=letter: words(letter, 900))).body) > 900
+        assert len((await cache.answer(letter, 60, partial(words, letter, 900))).body) > 900
     assert list(cache._kept) == ["b", "c", "d"]
     large = await cache.answer("large", 60, lambda: words("l", 5_000))
     assert len(large.body) > 5_000

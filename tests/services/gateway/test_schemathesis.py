@@ -52,7 +52,8 @@ def tried(report: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {phase: set() for phase in PHASES}
     for line in report.read_text().splitlines():
         scenario = json.loads(line).get("ScenarioFinished")
-        if scenario is not None and scenario["recorder"]["interactions"]:
+        # What is left out, because the description has no example, has no interactions at all.
+        if scenario is not None and scenario["recorder"].get("interactions"):
             found[scenario["phase"]].add(scenario["recorder"]["label"])
     return found
 
