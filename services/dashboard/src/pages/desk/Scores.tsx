@@ -14,7 +14,6 @@ import { useLatest, useOne } from '@/stream/hooks.ts';
 import { useMark } from '@/trading/prices.ts';
 import classes from './Desk.module.css';
 import {
-  cvdOf,
   heat,
   leastCoverage,
   loudest,
@@ -85,16 +84,16 @@ const LAST: readonly Column<ScoreRow>[] = [
     id: 'cvd',
     title: 'CVD 5 min',
     isNumeric: true,
-    cell: (row) => <Change value={cvdOf(row.features, '5m')} decimals={2} />,
-    value: (row) => cvdOf(row.features, '5m'),
+    cell: (row) => <Change value={row.features.cvd_5m} decimals={2} />,
+    value: (row) => row.features.cvd_5m,
   },
   {
     id: 'cvd4h',
     title: 'CVD 4 h',
     isNumeric: true,
     isForWideScreens: true,
-    cell: (row) => <span>{short(cvdOf(row.features, '4h'), true)}</span>,
-    value: (row) => cvdOf(row.features, '4h'),
+    cell: (row) => <span>{short(row.features.cvd_4h, true)}</span>,
+    value: (row) => row.features.cvd_4h,
   },
   {
     id: 'atr',

@@ -21,12 +21,9 @@ function useRate(symbol: string): Rate | null {
   const { data } = useQuery(askRates);
   const live = useOne({ channel: 'prices' }, symbol);
   const asked = data?.rates.find((rate) => rate.symbol === symbol);
-  if (live !== undefined) {
-    const { mark_price, index_price, funding_rate, next_funding_ms } = live;
-    return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_ms };
-  }
-  if (asked === undefined) return null;
-  const { mark_price, index_price, funding_rate, next_funding_time_ms } = asked;
+  const newest = live ?? asked;
+  if (newest === undefined) return null;
+  const { mark_price, index_price, funding_rate, next_funding_time_ms } = newest;
   return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_time_ms };
 }
 
