@@ -1,5 +1,6 @@
 /** What is drawn over the candles: holes, signals (filled: emitted, hollow: refused), and trades from entry to exit. */
 import type { IChartApi, IPrimitivePaneRenderer, ISeriesApi, ISeriesPrimitive, Time } from 'lightweight-charts';
+import { hatch } from './hatching.ts';
 import type { Palette } from './palette.ts';
 
 export interface SignalMark {
@@ -45,24 +46,15 @@ export interface Places {
 
 const SIZE = 5;
 const GAP = 9;
-const HATCH = 6;
 
-function hatch(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
+function emptiness(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
   const left = places.x(hole.from);
   const right = places.x(hole.to);
-  if (left === null || right === null || right <= left) return;
+  if (left === null || right === null || right < left) return;
   context.save();
-  context.beginPath();
-  context.rect(left, 0, right - left, places.height);
-  context.clip();
   context.strokeStyle = hole.isLoss ? colours.degraded : colours.hatch;
   context.globalAlpha = hole.isLoss ? 0.45 : 1;
-  context.beginPath();
-  for (let x = left - places.height; x < right; x += HATCH) {
-    context.moveTo(x, places.height);
-    context.lineTo(x + places.height, 0);
-  }
-  context.stroke();
+  hatch(context, left, right, places.height);
   context.restore();
 }
 
@@ -110,7 +102,7 @@ function trade(context: CanvasRenderingContext2D, line: TradeLine, places: Place
 export function draw(context: CanvasRenderingContext2D, drawn: Drawn, places: Places, colours: Palette): void {
   context.font = "10px 'Inter Variable', sans-serif";
   context.textAlign = 'center';
-  for (const hole of drawn.holes) hatch(context, hole, places, colours);
+  for (const hole of drawn.holes) emptiness(context, hole, places, colours);
   for (const line of drawn.trades) trade(context, line, places, colours);
   for (const mark of drawn.signals) triangle(context, mark, places, colours);
 }
