@@ -45,7 +45,11 @@ export interface Places {
 }
 
 const SIZE = 5;
+/** There may be one at each evaluation. */
+const REFUSED_SIZE = 3;
 const GAP = 9;
+const SCORE_WIDTH = 15;
+const SCORE_HEIGHT = 10;
 
 function emptiness(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
   const left = places.x(hole.from);
@@ -58,26 +62,46 @@ function emptiness(context: CanvasRenderingContext2D, hole: Hole, places: Places
   context.restore();
 }
 
-function triangle(context: CanvasRenderingContext2D, mark: SignalMark, places: Places, colours: Palette): void {
+/** Where scores stand already, by side: a second one beside it goes further out. */
+type Written = { x: number; isLong: boolean }[];
+
+function score(context: CanvasRenderingContext2D, mark: SignalMark, x: number, base: number, written: Written): void {
+  const near = written.filter((each) => each.isLong === mark.isLong && Math.abs(each.x - x) < SCORE_WIDTH).length;
+  written.push({ x, isLong: mark.isLong });
+  context.fillText(
+    mark.score.toFixed(0),
+    x,
+    base + (mark.isLong ? 11 + near * SCORE_HEIGHT : -4 - near * SCORE_HEIGHT),
+  );
+}
+
+function triangle(
+  context: CanvasRenderingContext2D,
+  mark: SignalMark,
+  places: Places,
+  colours: Palette,
+  written: Written,
+): void {
   const x = places.x(mark.time);
   const y = places.y(mark.price);
   if (x === null || y === null) return;
   const way = mark.isLong ? 1 : -1;
-  const base = y + way * (GAP + SIZE * 2);
+  const size = mark.isEmitted ? SIZE : REFUSED_SIZE;
+  const base = y + way * (GAP + size * 2);
   context.beginPath();
-  context.moveTo(x, base - way * SIZE * 1.8);
-  context.lineTo(x - SIZE, base);
-  context.lineTo(x + SIZE, base);
+  context.moveTo(x, base - way * size * 1.8);
+  context.lineTo(x - size, base);
+  context.lineTo(x + size, base);
   context.closePath();
   context.fillStyle = context.strokeStyle = mark.isLong ? colours.up : colours.down;
   context.lineWidth = 1.2;
   if (mark.isEmitted) context.fill();
-  else context.globalAlpha = 0.7;
+  else context.globalAlpha = 0.6;
   context.stroke();
   context.globalAlpha = 1;
   if (!mark.isEmitted) return;
   context.fillStyle = colours.text;
-  context.fillText(mark.score.toFixed(0), x, base + (mark.isLong ? 11 : -4));
+  score(context, mark, x, base, written);
 }
 
 function trade(context: CanvasRenderingContext2D, line: TradeLine, places: Places, colours: Palette): void {
@@ -104,7 +128,8 @@ export function draw(context: CanvasRenderingContext2D, drawn: Drawn, places: Pl
   context.textAlign = 'center';
   for (const hole of drawn.holes) emptiness(context, hole, places, colours);
   for (const line of drawn.trades) trade(context, line, places, colours);
-  for (const mark of drawn.signals) triangle(context, mark, places, colours);
+  const written: Written = [];
+  for (const mark of drawn.signals) triangle(context, mark, places, colours, written);
 }
 
 /** Hangs on the candles' series; `candleOf` says in which candle an instant is. */

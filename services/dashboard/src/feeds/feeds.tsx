@@ -4,6 +4,7 @@ import { useMemo } from 'react';
 import type { Schema } from '@/api/client.ts';
 import { askFeeds } from '@/api/queries.ts';
 import { completeness, fixed } from '@/format/numbers.ts';
+import { duration } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
@@ -49,7 +50,13 @@ export const FEED_COLUMNS: readonly Column<Feed>[] = [
     isForWideScreens: true,
   },
   numeric('events_per_second', 'Events', 1, '/s'),
-  numeric('delay_ms', 'Delay', 0, 'ms'),
+  {
+    id: 'delay_ms',
+    title: 'Delay',
+    isNumeric: true,
+    cell: ({ delay_ms }) => duration(delay_ms),
+    value: ({ delay_ms }) => delay_ms,
+  },
   {
     id: 'hour',
     title: 'Complete, 1 h',

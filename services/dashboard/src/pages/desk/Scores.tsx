@@ -3,14 +3,15 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { askRates } from '@/api/queries.ts';
-import { decimalsOf, fixed, percent, short } from '@/format/numbers.ts';
+import { fixed, percent, short } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Flashing } from '@/parts/Figures.tsx';
+import { Change } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { useLatest, useOne } from '@/stream/hooks.ts';
+import { Price } from '@/trading/Price.tsx';
 import { useMark } from '@/trading/prices.ts';
 import classes from './Desk.module.css';
 import {
@@ -26,10 +27,8 @@ import {
 
 const WHOLE = 0.9995;
 
-function Price({ row }: { row: ScoreRow }) {
-  const { price } = row.features;
-  const mark = useMark(row.symbol);
-  return <Flashing text={fixed(mark ?? price, price === null ? 2 : decimalsOf(price))} />;
+function MarkPrice({ row }: { row: ScoreRow }) {
+  return <Price symbol={row.symbol} value={useMark(row.symbol) ?? row.features.price} isFlashing />;
 }
 
 function Funding({ symbol }: { symbol: string }) {
@@ -74,7 +73,7 @@ const FIRST: readonly Column<ScoreRow>[] = [
     title: 'Mark',
     unit: 'USDT',
     isNumeric: true,
-    cell: (row) => <Price row={row} />,
+    cell: (row) => <MarkPrice row={row} />,
     value: (row) => row.features.price,
   },
 ];
