@@ -61,7 +61,8 @@ class ForcedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
     """The features of a symbol at one evaluation, as of trades before it. CVD in base units, prices in quote units; coverage is
-    the known share of a window, 0 to 1."""
+    the known share of a window, 0 to 1. Large flows: what takers of large trades bought and sold in five minutes, quote units, of
+    the known share `size_coverage` of the trades."""
 
     symbol: str
     event_time_ms: int
@@ -77,6 +78,11 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     coverage_4h: float | None
     large_p95: Decimal | None
     large_p99: Decimal | None
+    large_buy_p95: Decimal
+    large_sell_p95: Decimal
+    large_buy_p99: Decimal
+    large_sell_p99: Decimal
+    size_coverage: float
     atr: Decimal | None
     atr_percentile: float | None
     last_agg_id: int

@@ -40,6 +40,7 @@ ANSWERS: Mapping[ChannelName, tuple[type[BaseModel], ...]] = {
 """What REST says of what a channel is about. Alerts and `status` are the stream's alone."""
 ALONE: Mapping[str, frozenset[str]] = {
     "trades": frozenset(("partial", "last_quantity", "last_side")),
+    "indicators": frozenset(("large_buy_p95", "large_sell_p95", "large_buy_p99", "large_sell_p99", "size_coverage")),
     "signals": frozenset(("take_profit_type", "on_opposite_signal", "working_type", "trailing_distance")),
     "paper": frozenset(("fill_price", "fill_quantity")),
     "positions": frozenset(("signal_id",)),

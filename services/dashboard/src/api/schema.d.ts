@@ -131,7 +131,7 @@ export interface paths {
         put?: never;
         /**
          * Change Password
-         * @description Another password. All of your other sessions end.
+         * @description Another password. All of your other sessions end, and your API tokens too, unless you keep them.
          */
         post: operations["postPassword"];
         delete?: never;
@@ -889,7 +889,8 @@ export interface paths {
         put?: never;
         /**
          * Move Stop
-         * @description Replace the stop of a position. Needs the second factor, unless it is moved towards the price and so lowers the risk.
+         * @description Replace the stop of a position. Needs the second factor, unless it is moved towards the price and so lowers the risk: then
+         *     the executor is told to refuse it if it would not, as things stand there by then.
          */
         post: operations["postMoveStop"];
         delete?: never;
@@ -2337,7 +2338,7 @@ export interface components {
             reason?: string;
             /**
              * Risk
-             * @description 1 R in quote units; null: as configured
+             * @description 1 R in quote units, at most as configured; null: as configured
              * @example 10
              */
             risk?: string | null;
@@ -4996,6 +4997,12 @@ export interface components {
          */
         PasswordChange: {
             /**
+             * Keep Tokens
+             * @description Your API tokens go on; whoever made one with the old password keeps it
+             * @default false
+             */
+            keep_tokens?: boolean;
+            /**
              * New Password
              * Format: password
              */
@@ -5005,6 +5012,22 @@ export interface components {
              * Format: password
              */
             old_password: string;
+        };
+        /**
+         * PasswordChanged
+         * @description How many sessions and API tokens ended.
+         */
+        PasswordChanged: {
+            /**
+             * Ended
+             * @example 3
+             */
+            ended: number;
+            /**
+             * Tokens Ended
+             * @example 1
+             */
+            tokens_ended: number;
         };
         /**
          * PasswordReset
@@ -7197,7 +7220,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ended"];
+                    "application/json": components["schemas"]["PasswordChanged"];
                 };
             };
             /** @description The request makes no sense here */

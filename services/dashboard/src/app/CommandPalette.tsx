@@ -57,6 +57,8 @@ export function CommandPalette({ role }: { role: Me['role'] | null }) {
       highlightQuery
       scrollable
       maxHeight={420}
+      // Prices stay readable behind it.
+      overlayProps={{ backgroundOpacity: 0.25, blur: 0 }}
       searchProps={{ placeholder: 'Page, symbol or action', 'aria-label': 'Page, symbol or action' }}
     />
   );

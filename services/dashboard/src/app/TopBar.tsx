@@ -109,7 +109,9 @@ function Desk() {
       </Fact>
       <Fact name={day.isPaper ? 'paper today' : 'today'}>
         <Change value={day.r} decimals={2} unit="R" />
-        <Change value={day.quote} decimals={2} unit="USDT" />
+        <span className={classes.roomy}>
+          <Change value={day.quote} decimals={2} unit="USDT" />
+        </span>
       </Fact>
       <Fact name="open" isMinor>
         <span>{day.open ?? '–'}</span>

@@ -21,16 +21,15 @@ interface CandleChartProps {
 }
 
 function Legend({ bar, decimals }: { bar: Bar | null; decimals: number }) {
-  if (bar === null) return null;
   const facts: [string, string][] = [
-    ['', moment(bar.time)],
-    ['O', fixed(bar.open, decimals)],
-    ['H', fixed(bar.high, decimals)],
-    ['L', fixed(bar.low, decimals)],
-    ['C', fixed(bar.close, decimals)],
-    ['volume', short(bar.volume)],
-    ['delta', signed(bar.delta, 3)],
-    ['VWAP', fixed(bar.vwap, decimals)],
+    ['', moment(bar?.time)],
+    ['O', fixed(bar?.open, decimals)],
+    ['H', fixed(bar?.high, decimals)],
+    ['L', fixed(bar?.low, decimals)],
+    ['C', fixed(bar?.close, decimals)],
+    ['volume', short(bar?.volume)],
+    ['delta', signed(bar?.delta, 3)],
+    ['VWAP', fixed(bar?.vwap, decimals)],
   ];
   return (
     <dl className={classes.legend}>
@@ -98,13 +97,13 @@ export default function CandleChart(props: CandleChartProps) {
   const isEmpty = candles.bars.length === 0;
   return (
     <div className={classes.frame}>
+      <Legend bar={pointed ?? last} decimals={decimals} />
       <div
         ref={element}
         className={classes.canvas}
         role="img"
         aria-label={`${props.symbol}, ${props.interval}: last ${fixed(last?.close, decimals)}`}
       />
-      <Legend bar={pointed ?? last} decimals={decimals} />
       {isEmpty && (
         <div className={classes.over}>
           {candles.error !== null ? (

@@ -55,20 +55,29 @@ export function holesOf(gaps: readonly Schema<'GapAnswer'>[]): Hole[] {
     .map((gap) => ({ from: gap.from_ms, to: gap.to_ms, isLoss: true }));
 }
 
-/** Entry, stop and targets of what is open. */
+/** Entry, stop and targets of what is open; strategies that agree on a level share its line. */
 export function levelsOf(positions: readonly Schema<'PaperPosition'>[]): Level[] {
-  return positions.flatMap((position) => {
+  const byPlace = new Map<string, Level & { strategies: string[]; name: string }>();
+  for (const position of positions) {
     const named: [string | null, string, Level['tone']][] = [
       [position.entry_price, 'entry', 'accent'],
       [position.stop_now ?? position.stop_loss, 'stop', 'down'],
       [position.take_profit_1, 'TP1', 'up'],
       [position.take_profit_2, 'TP2', 'up'],
     ];
-    return named.flatMap(([text, title, tone]) => {
+    for (const [text, name, tone] of named) {
       const price = toNumber(text);
-      return price === null
-        ? []
-        : [{ price, title: `${position.strategy} ${title}`, tone, isDashed: title !== 'entry' }];
-    });
-  });
+      if (price === null) continue;
+      const place = `${name} ${price}`;
+      const strategies = [...(byPlace.get(place)?.strategies ?? []), position.strategy];
+      const title = `${strategies.join(' ')} ${name}`;
+      byPlace.set(place, { price, title, tone, isDashed: name !== 'entry', strategies, name });
+    }
+  }
+  return [...byPlace.values()].map(({ price, title, tone, isDashed }) => ({
+    price,
+    title,
+    tone,
+    isDashed: isDashed === true,
+  }));
 }

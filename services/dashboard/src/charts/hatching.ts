@@ -3,13 +3,17 @@ import type { IChartApi, IPanePrimitive, PaneAttachedParameter, Time, UTCTimesta
 import type { Stretch } from './series.ts';
 
 const DISTANCE = 7;
+/** A hole of a second is seen too. */
 const LEAST_WIDTH = 3;
 
 type Renderer = NonNullable<ReturnType<ReturnType<NonNullable<IPanePrimitive<Time>['paneViews']>>[number]['renderer']>>;
 type Target = Parameters<Renderer['draw']>[0];
 
-function hatch(context: CanvasRenderingContext2D, left: number, right: number, height: number): void {
+/** Slanted lines over the whole height, in CSS pixels, in the stroke that is set. */
+export function hatch(context: CanvasRenderingContext2D, left: number, to: number, height: number): void {
+  const right = Math.max(to, left + LEAST_WIDTH);
   context.save();
+  context.lineWidth = 1.5;
   context.beginPath();
   context.rect(left, 0, right - left, height);
   context.clip();
@@ -58,12 +62,11 @@ export class Hatching implements IPanePrimitive<Time> {
     // biome-ignore lint/correctness/useHookAtTopLevel: no hook of React: the canvas is used in CSS pixels
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.strokeStyle = this.#colour;
-      context.lineWidth = 1.5;
       for (const { from_ms, to_ms } of this.#stretches) {
         const left = this.#x(from_ms);
         const right = this.#x(to_ms);
         if (left === null || right === null) continue;
-        hatch(context, left, Math.max(right, left + LEAST_WIDTH), mediaSize.height);
+        hatch(context, left, right, mediaSize.height);
       }
     });
   }

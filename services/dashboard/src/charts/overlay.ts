@@ -1,5 +1,6 @@
 /** What is drawn over the candles: holes, signals (filled: emitted, hollow: refused), and trades from entry to exit. */
 import type { IChartApi, IPrimitivePaneRenderer, ISeriesApi, ISeriesPrimitive, Time } from 'lightweight-charts';
+import { hatch } from './hatching.ts';
 import type { Palette } from './palette.ts';
 
 export interface SignalMark {
@@ -44,48 +45,63 @@ export interface Places {
 }
 
 const SIZE = 5;
+/** There may be one at each evaluation. */
+const REFUSED_SIZE = 3;
 const GAP = 9;
-const HATCH = 6;
+const SCORE_WIDTH = 15;
+const SCORE_HEIGHT = 10;
 
-function hatch(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
+function emptiness(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
   const left = places.x(hole.from);
   const right = places.x(hole.to);
-  if (left === null || right === null || right <= left) return;
+  if (left === null || right === null || right < left) return;
   context.save();
-  context.beginPath();
-  context.rect(left, 0, right - left, places.height);
-  context.clip();
   context.strokeStyle = hole.isLoss ? colours.degraded : colours.hatch;
   context.globalAlpha = hole.isLoss ? 0.45 : 1;
-  context.beginPath();
-  for (let x = left - places.height; x < right; x += HATCH) {
-    context.moveTo(x, places.height);
-    context.lineTo(x + places.height, 0);
-  }
-  context.stroke();
+  hatch(context, left, right, places.height);
   context.restore();
 }
 
-function triangle(context: CanvasRenderingContext2D, mark: SignalMark, places: Places, colours: Palette): void {
+/** Where scores stand already, by side: a second one beside it goes further out. */
+type Written = { x: number; isLong: boolean }[];
+
+function score(context: CanvasRenderingContext2D, mark: SignalMark, x: number, base: number, written: Written): void {
+  const near = written.filter((each) => each.isLong === mark.isLong && Math.abs(each.x - x) < SCORE_WIDTH).length;
+  written.push({ x, isLong: mark.isLong });
+  context.fillText(
+    mark.score.toFixed(0),
+    x,
+    base + (mark.isLong ? 11 + near * SCORE_HEIGHT : -4 - near * SCORE_HEIGHT),
+  );
+}
+
+function triangle(
+  context: CanvasRenderingContext2D,
+  mark: SignalMark,
+  places: Places,
+  colours: Palette,
+  written: Written,
+): void {
   const x = places.x(mark.time);
   const y = places.y(mark.price);
   if (x === null || y === null) return;
   const way = mark.isLong ? 1 : -1;
-  const base = y + way * (GAP + SIZE * 2);
+  const size = mark.isEmitted ? SIZE : REFUSED_SIZE;
+  const base = y + way * (GAP + size * 2);
   context.beginPath();
-  context.moveTo(x, base - way * SIZE * 1.8);
-  context.lineTo(x - SIZE, base);
-  context.lineTo(x + SIZE, base);
+  context.moveTo(x, base - way * size * 1.8);
+  context.lineTo(x - size, base);
+  context.lineTo(x + size, base);
   context.closePath();
   context.fillStyle = context.strokeStyle = mark.isLong ? colours.up : colours.down;
   context.lineWidth = 1.2;
   if (mark.isEmitted) context.fill();
-  else context.globalAlpha = 0.7;
+  else context.globalAlpha = 0.6;
   context.stroke();
   context.globalAlpha = 1;
   if (!mark.isEmitted) return;
   context.fillStyle = colours.text;
-  context.fillText(mark.score.toFixed(0), x, base + (mark.isLong ? 11 : -4));
+  score(context, mark, x, base, written);
 }
 
 function trade(context: CanvasRenderingContext2D, line: TradeLine, places: Places, colours: Palette): void {
@@ -110,9 +126,10 @@ function trade(context: CanvasRenderingContext2D, line: TradeLine, places: Place
 export function draw(context: CanvasRenderingContext2D, drawn: Drawn, places: Places, colours: Palette): void {
   context.font = "10px 'Inter Variable', sans-serif";
   context.textAlign = 'center';
-  for (const hole of drawn.holes) hatch(context, hole, places, colours);
+  for (const hole of drawn.holes) emptiness(context, hole, places, colours);
   for (const line of drawn.trades) trade(context, line, places, colours);
-  for (const mark of drawn.signals) triangle(context, mark, places, colours);
+  const written: Written = [];
+  for (const mark of drawn.signals) triangle(context, mark, places, colours, written);
 }
 
 /** Hangs on the candles' series; `candleOf` says in which candle an instant is. */

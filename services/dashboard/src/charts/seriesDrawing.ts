@@ -46,6 +46,7 @@ function options(element: Element, zone: Zone): DeepPartial<ChartOptions> {
     timeScale: {
       borderColor: line,
       timeVisible: true,
+      maxBarSpacing: 48,
       tickMarkFormatter: (time: Time, kind: number) =>
         kind < 3 ? date(ms(time), zone).slice(5) : clock(ms(time), zone).slice(0, 5),
     },

@@ -42,9 +42,9 @@ export function useCandles(symbol: string, interval: Interval): UsedCandles {
   useEffect(() => {
     const newest = [...trades.values()]
       .filter((bar) => bar.symbol === symbol)
-      .sort((a, b) => a.time_ms - b.time_ms)
+      .sort((a, b) => a.last_time_ms - b.last_time_ms)
       .at(-1);
-    if (newest !== undefined) candles.touch(Number(newest.close), newest.time_ms);
+    if (newest !== undefined) candles.touch(Number(newest.close), newest.last_time_ms);
   }, [trades, candles, symbol]);
   const view = useSyncExternalStore(
     (listener) => candles.listen(listener),

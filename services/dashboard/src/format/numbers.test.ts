@@ -1,7 +1,28 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, completeness, decimalsOf, direction, fixed, inR, percent, short, signed, UNKNOWN } from './numbers.ts';
+import {
+  bytes,
+  completeness,
+  count,
+  decimalsOf,
+  direction,
+  fixed,
+  inR,
+  percent,
+  plain,
+  plainDecimals,
+  short,
+  signed,
+  UNKNOWN,
+} from './numbers.ts';
 
 describe('numbers', () => {
+  it('have the decimals that say something: no noughts at the end, no endless averages', () => {
+    expect(plainDecimals('92324.20')).toBe(1);
+    expect(plainDecimals('142.0142342892007434')).toBe(6);
+    expect(plainDecimals(null)).toBe(0);
+    expect([plain('0.09900'), plain('1100'), plain('-2.5'), plain(null)]).toEqual(['0.099', '1\u202f100', '−2.5', '–']);
+  });
+
   it('keeps the decimals of a tick and spaces thousands', () => {
     expect(fixed('64120.5', 2)).toBe('64\u202f120.50');
     expect(fixed(1234567, 0)).toBe('1\u202f234\u202f567');
@@ -41,6 +62,8 @@ describe('numbers', () => {
     expect(short(-15_300, true)).toBe('\u221215.3\u202fk');
     expect(short(12.5)).toBe('12.50');
     expect(short(0)).toBe('0');
+    expect(count(7)).toBe('7');
+    expect(count(15_300)).toBe('15.3\u202fk');
     expect(bytes(1_610_612_736)).toBe('1.5\u202fGiB');
     expect(bytes(12)).toBe('12\u202fB');
   });

@@ -20,6 +20,19 @@ export function decimalsOf(text: string): number {
   return point < 0 ? 0 : text.length - point - 1;
 }
 
+const MOST_DECIMALS = 6;
+
+/** Decimals that say something: no noughts at the end, and of an endless average six. */
+export function plainDecimals(value: Quantity): number {
+  const number = toNumber(value);
+  return number === null ? 0 : decimalsOf(number.toFixed(MOST_DECIMALS).replace(/\.?0+$/, ''));
+}
+
+/** A quantity as it is, without noughts at its end. */
+export function plain(value: Quantity): string {
+  return fixed(value, plainDecimals(value));
+}
+
 function grouped(digits: string): string {
   const [whole = '', fraction] = digits.split('.');
   const spaced = whole.replace(/\B(?=(\d{3})+$)/g, THIN);
@@ -84,6 +97,12 @@ export function short(value: Quantity, sign = false): string {
   const scaled = number / step[0];
   const decimals = Math.abs(scaled) >= 99.95 ? 0 : Math.abs(scaled) >= 9.995 ? 1 : 2;
   return `${written(scaled, decimals, sign)}${THIN}${step[1]}`;
+}
+
+/** How many: whole below a thousand, then as `short`. */
+export function count(value: Quantity): string {
+  const number = toNumber(value);
+  return number !== null && Math.abs(number) < 1_000 ? fixed(number, 0) : short(value);
 }
 
 /** A size in memory or on disk: `1.5 GiB`. */

@@ -4,6 +4,7 @@ import { type FormEvent, type ReactNode, useState } from 'react';
 import { Link } from 'react-router';
 import { api, bodyOf } from '@/api/client.ts';
 import { Problem, sentenceOf } from '@/api/problem.ts';
+import { useNow } from '@/format/now.ts';
 import { lookAgain, useMe } from './session.ts';
 
 const NEEDED = 'second-factor-needed';
@@ -38,13 +39,37 @@ interface DialogProps {
 
 function SetUpFirst() {
   return (
-    <Text size="sm">
-      This needs a second factor, and you have none:{' '}
+    <Text size="sm" role="alert">
+      ▲ This needs a second factor, and you have none:{' '}
       <Anchor size="sm" component={Link} to="/settings">
         set one up
       </Anchor>{' '}
       first.
     </Text>
+  );
+}
+
+/** Whether a code is to be given: none of the last five minutes is in force. */
+export function useIsProven(): boolean {
+  const { proven_until_ms } = useMe();
+  const now = useNow();
+  return proven_until_ms !== null && proven_until_ms >= now;
+}
+
+/** Where the code is typed; who has no second factor is told where to set one up. */
+export function CodeField({ code, onCode }: { code: string; onCode: (code: string) => void }) {
+  if (!useMe().second_factor) return <SetUpFirst />;
+  return (
+    <TextInput
+      label="Code of your authenticator app"
+      description="Or a recovery code. It counts for five minutes."
+      value={code}
+      onChange={(event) => onCode(event.currentTarget.value)}
+      autoComplete="one-time-code"
+      data-autofocus=""
+      required
+      minLength={6}
+    />
   );
 }
 
@@ -71,21 +96,13 @@ function ProofForm({ waiting, onDone }: DialogProps) {
   return (
     <form onSubmit={(event) => void submit(event)}>
       <Stack gap="sm">
-        <Text size="sm">{waiting.what}: this needs a code. It counts for five minutes.</Text>
+        <Text size="sm">{waiting.what}: this needs a code.</Text>
         {refusal !== null && (
           <Alert color="red" role="alert">
             {refusal}
           </Alert>
         )}
-        <TextInput
-          label="Code of your authenticator app, or a recovery code"
-          value={code}
-          onChange={(event) => setCode(event.currentTarget.value)}
-          autoComplete="one-time-code"
-          data-autofocus=""
-          required
-          minLength={6}
-        />
+        <CodeField code={code} onCode={setCode} />
         <Group justify="flex-end">
           <Button type="submit" loading={isSending}>
             Go on
@@ -97,7 +114,7 @@ function ProofForm({ waiting, onDone }: DialogProps) {
 }
 
 export function useProving(): Proving {
-  const me = useMe();
+  const { second_factor } = useMe();
   const [waiting, setWaiting] = useState<Waiting | null>(null);
   const run = async (what: string, action: () => Promise<void>) => {
     try {
@@ -117,7 +134,7 @@ export function useProving(): Proving {
   const dialog = (
     <Modal opened={waiting !== null} onClose={leave} title="Second factor" closeButtonProps={{ 'aria-label': 'Close' }}>
       {waiting !== null &&
-        (me.second_factor ? <ProofForm waiting={waiting} onDone={() => setWaiting(null)} /> : <SetUpFirst />)}
+        (second_factor ? <ProofForm waiting={waiting} onDone={() => setWaiting(null)} /> : <SetUpFirst />)}
     </Modal>
   );
   return { run, dialog };

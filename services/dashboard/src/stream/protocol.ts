@@ -40,7 +40,7 @@ type KeyOf = { [C in Channel]?: (item: ItemOf<C>) => string };
 /** Channels that keep the newest by key; the other ones are lists. */
 const KEYS: KeyOf = {
   prices: (price) => price.symbol,
-  trades: (bar) => `${bar.symbol}:${bar.start_ms}`,
+  trades: (bar) => `${bar.symbol}:${bar.open_time_ms}`,
   indicators: (features) => features.symbol,
   feeds: (feed) => `${feed.feed}:${feed.symbol}`,
   positions: (position) => `${position.account}:${position.symbol}`,

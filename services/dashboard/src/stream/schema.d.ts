@@ -45,14 +45,10 @@ export interface components {
         };
         ClientMessage: components["schemas"]["Authenticate"] | components["schemas"]["Subscribe"] | components["schemas"]["Unsubscribe"] | components["schemas"]["Ping"];
         /**
-         * CommandAnswered
-         * @description What the service made of a command; `event_id` = f(command, target, accepted, time).
-         *
-         *         `accepted` false: it has changed nothing, and `result` is the sentence that says why. `issued_by` is what the command said,
-         *         which a refused one need not have a right to. `details`: figures for scripts, by name.
+         * CommandTold
+         * @description What guard or executor made of a command. `issued_by` is what the command said, which of a refused one may be anybody.
          */
-        CommandAnswered: {
-            accepted: boolean;
+        CommandTold: {
             account: string;
             command: string;
             command_id: string;
@@ -64,29 +60,26 @@ export interface components {
             issued_by: string;
             result: string;
             /** @enum {unknown} */
+            state: "accepted" | "refused";
+            /** @enum {unknown} */
             target: "executor" | "risk_guard";
         };
         /**
-         * ExecutorReported
-         * @description The executor's heartbeat, once a second and at every change: what it does, and what keeps it from opening anything.
-         *
-         *         `epoch`: of its lease; 0 while it waits for one. `reconciled_at_ms`: of the last reconciliation that agreed; 0 before the
-         *         first. `held`: what it holds open now, for whoever guards it. `orders_last_minute`: that it has sent.
+         * Executor
+         * @description The executor's heartbeat; see `executor_reported/1`. `held`: what it holds open now.
          */
-        ExecutorReported: {
+        Executor: {
             account: string;
             config_version: number;
             entries_allowed: boolean;
             epoch: number;
-            event_id: string;
             event_time_ms: number;
-            heartbeat: number;
-            held: components["schemas"]["LiveTradeChanged"][];
+            held: components["schemas"]["LiveTradeNow"][];
             /** @enum {unknown} */
             mode: "demo" | "paper" | "production";
             orders_last_minute: number;
             reasons: string[];
-            reconciled_at_ms: number;
+            reconciled_at_ms: number | null;
             reconciliation_clean: boolean;
         };
         /**
@@ -105,53 +98,21 @@ export interface components {
             weight: number;
         };
         /**
-         * Feed
-         * @description How a feed of a symbol is, as it has reported last.
+         * Features
+         * @description The features of a symbol at one evaluation, as of trades before it. CVD in base units, prices in quote units; coverage is
+         *         the known share of a window, 0 to 1. Large flows: what takers of large trades bought and sold in five minutes, quote units, of
+         *         the known share `size_coverage` of the trades.
          */
-        Feed: {
-            delay_ms: number | null;
-            detail: string;
-            events_per_second: number | null;
-            feed: string;
-            gaps_filled: number;
-            gaps_open: number;
-            last_event_ms: number;
-            reported_ms: number;
-            state: string;
-            symbol: string;
-        };
-        /**
-         * Following
-         * @description Whether the gateway hears Kafka: while it does not, nothing here is news.
-         */
-        Following: {
-            detail: string;
-            following: boolean;
-        };
-        /**
-         * Heartbeat
-         * @description Said when nothing else was for `heartbeat_ms` of the welcome: a client that hears nothing for longer connects again.
-         */
-        Heartbeat: {
-            time_ms: number;
-            /** @enum {unknown} */
-            type: "heartbeat";
-        };
-        /**
-         * IndicatorComputed
-         * @description The features of one symbol at one evaluation of the grid. `event_time_ms` is the grid time E: trades with t < E count.
-         *
-         *         `price` is the last trade before E. Large-trade thresholds and flows are notional (quote units), flows over the 5-minute
-         *         window. `atr` is Wilder's ATR(14) of 5-minute candles in quote units, `atr_percentile` its rank among the last 288.
-         *         `effective_at_ms` is the watermark that released the evaluation.
-         */
-        IndicatorComputed: {
+        Features: {
             atr: string | null;
             atr_percentile: number | null;
-            effective_at_ms: number;
-            event_id: string;
+            coverage_4h: number | null;
+            coverage_5m: number | null;
+            coverage_30m: number | null;
+            cvd_4h: string | null;
+            cvd_5m: string | null;
+            cvd_30m: string | null;
             event_time_ms: number;
-            interval_ms: number;
             /** Format: decimal */
             large_buy_p95: string;
             /** Format: decimal */
@@ -170,40 +131,53 @@ export interface components {
             symbol: string;
             trades_late: number;
             trades_missing: number;
-            windows: components["schemas"]["WindowFeatures"][];
-        };
-        ItemOf: {
-            alerts: components["schemas"]["AlertRaised"];
-            commands: components["schemas"]["CommandAnswered"];
-            executor: components["schemas"]["ExecutorReported"];
-            feeds: components["schemas"]["Feed"];
-            gaps: components["schemas"]["TradeGapChanged"];
-            indicators: components["schemas"]["IndicatorComputed"];
-            liquidations: components["schemas"]["LiquidationObserved"];
-            live: components["schemas"]["LiveTradeChanged"];
-            orders: components["schemas"]["OrderChanged"];
-            paper: components["schemas"]["PaperTradeChanged"];
-            positions: components["schemas"]["PositionChanged"];
-            prices: components["schemas"]["Price"];
-            risk: components["schemas"]["Risk"];
-            signals: components["schemas"]["SignalScored"];
-            status: components["schemas"]["Following"];
-            trades: components["schemas"]["MinuteBar"];
+            vwap_4h: string | null;
+            vwap_5m: string | null;
+            vwap_30m: string | null;
         };
         /**
-         * LiquidationObserved
-         * @description One forced order as the venue samples it: at most the largest per symbol and second. Counts and sums of them are lower
-         *         bounds of what was liquidated.
-         *
-         *         `side` SELL: a long was liquidated. Notional is `quantity * average_price` (venue fields z and ap).
+         * Feed
+         * @description How a feed of a symbol is, as it has reported last. `live`: it delivers what the venue has; completeness in parts per
+         *         million of aggregate ids.
          */
-        LiquidationObserved: {
+        Feed: {
+            clock_offset_ms: number | null;
+            completeness_1h_ppm: number | null;
+            completeness_24h_ppm: number | null;
+            delay_ms: number | null;
+            detail: string;
+            events_per_second: number | null;
+            feed: string;
+            gaps_filled: number;
+            gaps_open: number;
+            last_event_ms: number | null;
+            live: boolean;
+            reported_ms: number;
+            since_ms: number | null;
+            state: string;
+            symbol: string;
+        };
+        /**
+         * Following
+         * @description Whether the gateway hears Kafka: while it does not, nothing here is news.
+         */
+        Following: {
+            detail: string;
+            following: boolean;
+        };
+        /**
+         * ForcedOrder
+         * @description A forced order that the venue told; it tells at most the largest per symbol and second. `notional`: in quote units at the
+         *         average price.
+         */
+        ForcedOrder: {
             /** Format: decimal */
             average_price: string;
             event_id: string;
-            event_time_ms: number;
+            /** @enum {unknown} */
+            liquidated: "long" | "short";
             /** Format: decimal */
-            last_filled_quantity: string;
+            notional: string;
             /** Format: decimal */
             order_price: string;
             /** Format: decimal */
@@ -215,22 +189,49 @@ export interface components {
             trade_time_ms: number;
         };
         /**
-         * LiveTradeChanged
-         * @description A trade of an account has reached a state; `event_id` = f(account, trade, state, fills, stop, profit).
-         *
-         *         Prices in quote units, quantities in base units. `risk_quote`: 1 R, fixed at the entry; `pnl_quote` up to now: exits against
-         *         the entry, less fees, with funding; `slippage_bps`: the entry's average against the signal's price, above 0 is worse.
+         * Heartbeat
+         * @description Said when nothing else was for `heartbeat_ms` of the welcome: a client that hears nothing for longer connects again.
          */
-        LiveTradeChanged: {
+        Heartbeat: {
+            time_ms: number;
+            /** @enum {unknown} */
+            type: "heartbeat";
+        };
+        ItemOf: {
+            alerts: components["schemas"]["AlertRaised"];
+            commands: components["schemas"]["CommandTold"];
+            executor: components["schemas"]["Executor"];
+            feeds: components["schemas"]["Feed"];
+            gaps: components["schemas"]["TradeGapChanged"];
+            indicators: components["schemas"]["Features"];
+            liquidations: components["schemas"]["ForcedOrder"];
+            live: components["schemas"]["LiveTradeNow"];
+            orders: components["schemas"]["OrderNow"];
+            paper: components["schemas"]["PaperFill"];
+            positions: components["schemas"]["Position"];
+            prices: components["schemas"]["Price"];
+            risk: components["schemas"]["Risk"];
+            signals: components["schemas"]["SignalScored"];
+            status: components["schemas"]["Following"];
+            trades: components["schemas"]["MinuteBar"];
+        };
+        /**
+         * LiveTradeNow
+         * @description A trade of an account in the state that it has reached. `reason`: why it was refused or not entered. `initial_risk`: 1 R,
+         *         fixed at the entry; `pnl_quote` up to now, costs included; `slippage_bps`: the entry against the signal, above 0 is worse.
+         */
+        LiveTradeNow: {
             account: string;
             /** @enum {unknown} */
             direction: "long" | "none" | "short";
-            entered_at_ms: number | null;
             entry_price: string | null;
+            entry_time_ms: number | null;
             event_id: string;
             event_time_ms: number;
             exit_price: string | null;
+            exit_reason: string | null;
             hold_until_ms: number | null;
+            initial_risk: string | null;
             /** Format: decimal */
             pnl_quote: string;
             pnl_r: string | null;
@@ -239,7 +240,6 @@ export interface components {
             /** Format: decimal */
             quantity_left: string;
             reason: string | null;
-            risk_quote: string | null;
             slippage_bps: string | null;
             /** @enum {unknown} */
             state: "closed" | "closing" | "entering" | "not_entered" | "open" | "refused";
@@ -253,39 +253,36 @@ export interface components {
         /**
          * MinuteBar
          * @description A minute of a symbol up to its last trade. `partial`: its beginning was not seen. Volumes in base units; `buy_volume`:
-         *         where the taker bought. `side`: of the last trade's taker.
+         *         where the taker bought. The last aggregate trade: its id, time, quantity, and its taker's side.
          */
         MinuteBar: {
+            agg_trades: number;
             buy_volume: string;
             close: string;
             high: string;
             last_id: number;
+            last_quantity: string;
+            /** @enum {unknown} */
+            last_side: "BUY" | "SELL";
+            last_time_ms: number;
             low: string;
             open: string;
+            open_time_ms: number;
             partial: boolean;
-            quantity: string;
-            /** @enum {unknown} */
-            side: "BUY" | "SELL";
-            start_ms: number;
             symbol: string;
-            time_ms: number;
-            trades: number;
             volume: string;
         };
         /**
-         * OrderChanged
-         * @description A step in the life of one order that the executor meant or sent; quantities in base units, prices in quote units.
-         *
-         *         `client_order_id` says account, installation, trade, leg and generation (`libs.trading.execution.client_ids`); `quantity`
-         *         None: it closes the whole position.
+         * OrderNow
+         * @description A step of an order of ours; `quantity` None: it closes the whole position.
          */
-        OrderChanged: {
+        OrderNow: {
             account: string;
+            changed_at_ms: number;
             client_order_id: string;
             event_id: string;
-            event_time_ms: number;
             /** Format: decimal */
-            filled_quantity: string;
+            executed: string;
             /** @enum {unknown} */
             leg: "break_even" | "bridge" | "close" | "entry" | "stop" | "take_profit_1" | "take_profit_2" | "trailing";
             price: string | null;
@@ -299,35 +296,31 @@ export interface components {
             symbol: string;
             trade_id: string;
             trigger_price: string | null;
-            venue_order_id: string | null;
         };
         /**
-         * PaperTradeChanged
-         * @description A paper position opened, was partly closed, or closed: one event a fill, of which price and quantity are.
-         *
-         *         PnL in quote units and in R (multiples of the initial risk), up to this fill: exits against the entry, less all fees; of a
-         *         closed position with funding too.
+         * PaperFill
+         * @description A fill of a paper trade, and what the trade is after it. `reason` of an exit; None: it was the entry. `net`: quote units,
+         *         realised up to this fill, costs included.
          */
-        PaperTradeChanged: {
+        PaperFill: {
             /** @enum {unknown} */
             direction: "long" | "none" | "short";
             event_id: string;
             event_time_ms: number;
-            exit_reason: string | null;
             /** Format: decimal */
-            pnl_quote: string;
+            fill_price: string;
             /** Format: decimal */
-            pnl_r: string;
-            position_id: string;
+            fill_quantity: string;
             /** Format: decimal */
-            price: string;
-            /** Format: decimal */
-            quantity: string;
+            net: string;
+            net_r: number;
+            reason: string | null;
             signal_id: string;
             /** @enum {unknown} */
-            state: "closed" | "opened" | "reduced";
+            state: "closed" | "open";
             strategy: string;
             symbol: string;
+            trade_id: string;
         };
         /**
          * Ping
@@ -347,13 +340,13 @@ export interface components {
             type: "pong";
         };
         /**
-         * PositionChanged
-         * @description The latest state of one position; quantity is signed base units, zero when flat.
+         * Position
+         * @description A position at the venue as the executor has told it last; `quantity` below 0: short, 0: flat. `signal_id`: of the
+         *         signal that it comes from.
          */
-        PositionChanged: {
+        Position: {
             account: string;
             entry_price: string | null;
-            event_id: string;
             event_time_ms: number;
             mark_price: string | null;
             protected: boolean;
@@ -362,19 +355,21 @@ export interface components {
             signal_id: string | null;
             symbol: string;
             /** Format: decimal */
-            unrealised_pnl: string;
+            unrealised: string;
         };
         /**
          * Price
          * @description The newest mark price. Prices in quote units; `funding_rate` of the running interval, None where it has none.
          */
         Price: {
+            event_time_ms: number;
             funding_rate: string | null;
+            /** Format: decimal */
             index_price: string;
+            /** Format: decimal */
             mark_price: string;
-            next_funding_ms: number;
+            next_funding_time_ms: number;
             symbol: string;
-            time_ms: number;
         };
         /**
          * Risk
@@ -383,8 +378,10 @@ export interface components {
         Risk: {
             account: string;
             break_number: number;
+            /** Format: decimal */
             daily_pnl_r: string;
             entries_allowed: boolean;
+            event_time_ms: number;
             /** @enum {unknown} */
             level: "circuit_break" | "normal" | "warning";
             locks: {
@@ -393,7 +390,6 @@ export interface components {
             measures: components["schemas"]["RuleMeasure"][];
             paused: boolean;
             reasons: string[];
-            time_ms: number;
         };
         /**
          * RuleMeasure
@@ -419,8 +415,9 @@ export interface components {
          *         prices are in quote units; `hold_until_ms` is when the position is closed at the latest. `coverage` (0 to 1) by the names of
          *         windows and of the strategy's factors. `ungated_score` (0 to 100) stands only in one that a gate kept below its threshold:
          *         what the score would have been (docs/decisions/0009-scoring.md); `direction` and bracket are then those of that score.
-         *         `take_profit_type`, `on_opposite_signal` and `trailing_distance` (of a trailing stop after the first take-profit, quote
-         *         units) stand beside a bracket whose strategy wants them otherwise than limit, ignore and none.
+         *         `take_profit_type`, `on_opposite_signal`, `trailing_distance` (of a trailing stop after the first take-profit, quote units)
+         *         and `working_type` (the price that triggers its stops) stand beside a bracket whose strategy wants them otherwise than limit,
+         *         ignore, none and last.
          */
         SignalScored: {
             atr: string | null;
@@ -457,6 +454,8 @@ export interface components {
             trailing_distance?: string;
             ungated_score?: number;
             version: number;
+            /** @enum {unknown} */
+            working_type?: "last" | "mark";
         };
         /**
          * SlowInput
@@ -593,23 +592,6 @@ export interface components {
             time_ms: number;
             /** @enum {unknown} */
             type: "welcome";
-        };
-        /**
-         * WindowFeatures
-         * @description One rolling window [E - length, E): CVD (signed base quantity), volume (base), VWAP (quote per base, None when empty)
-         *         and coverage (known share of the window, 0 to 1).
-         */
-        WindowFeatures: {
-            coverage: number;
-            /** Format: decimal */
-            cvd: string;
-            /** Format: decimal */
-            notional: string;
-            /** Format: decimal */
-            volume: string;
-            vwap: string | null;
-            /** @enum {unknown} */
-            window: "30m" | "4h" | "5m";
         };
     };
     responses: never;

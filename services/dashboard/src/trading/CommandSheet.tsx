@@ -6,12 +6,11 @@ import { Button, CloseButton, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { createPortal } from 'react-dom';
-import { Link } from 'react-router';
 import { sentenceOf } from '@/api/problem.ts';
 import { useNow } from '@/format/now.ts';
-import { useSession } from '@/session/session.ts';
+import { CodeField, isProofNeeded, useIsProven } from '@/session/proving.tsx';
 import classes from './CommandSheet.module.css';
-import { ASK_AGAIN_MS, askCommand, type CommandState, isCertain, Keys, needsCode, useTelling } from './telling.ts';
+import { ASK_AGAIN_MS, askCommand, type CommandState, isCertain, Keys, useTelling } from './telling.ts';
 
 export interface CommandSheetProps {
   title: string;
@@ -74,36 +73,6 @@ export function Outcome({ answer }: { answer: CommandState }) {
   );
 }
 
-/** Whether a code is to be given with it: none of the last five minutes is in force. */
-function useNeedsCode(raisesRisk: boolean): boolean {
-  const session = useSession();
-  const now = useNow();
-  if (!raisesRisk || session.kind !== 'in') return false;
-  return session.me.proven_until_ms === null || session.me.proven_until_ms < now;
-}
-
-function Code({ code, onCode }: { code: string; onCode: (code: string) => void }) {
-  const session = useSession();
-  if (session.kind === 'in' && !session.me.second_factor) {
-    return (
-      <p className={classes.effect} role="alert">
-        ▲ This raises risk and needs a second factor. <Link to="/settings">Set one up</Link> first.
-      </p>
-    );
-  }
-  return (
-    <TextInput
-      label="Code of your authenticator app"
-      description="It counts for five minutes; a recovery code does too."
-      value={code}
-      onChange={(event) => onCode(event.currentTarget.value)}
-      autoComplete="one-time-code"
-      inputMode="numeric"
-      required
-    />
-  );
-}
-
 function useEscape(leave: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => event.key === 'Escape' && leave();
@@ -147,7 +116,8 @@ function CommandForm(props: CommandSheetProps) {
   const [keys] = useState(() => new Keys());
   const [form, setForm] = useState<FormState>({ typed: '', code: '', reason: '' });
   const telling = useTelling(keys);
-  const isProofMissing = useNeedsCode(raisesRisk) || needsCode(telling.error);
+  const isProven = useIsProven();
+  const isProofMissing = (raisesRisk && !isProven) || isProofNeeded(telling.error);
   const answer = useAnswer(telling.data);
   const isTyped = confirmation === undefined || form.typed.trim().toLowerCase() === confirmation.toLowerCase();
   const isReady = isTyped && trouble === null && (!isProofMissing || form.code.trim() !== '');
@@ -184,7 +154,7 @@ function CommandForm(props: CommandSheetProps) {
           spellCheck={false}
         />
       )}
-      {isProofMissing && <Code code={form.code} onCode={(code) => setForm({ ...form, code })} />}
+      {isProofMissing && <CodeField code={form.code} onCode={(code) => setForm({ ...form, code })} />}
       <TextInput
         label="Reason"
         description="Stands in the log beside your name."

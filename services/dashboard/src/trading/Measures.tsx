@@ -2,7 +2,7 @@
 import { Mark } from '@/parts/Mark.tsx';
 import { spoken } from './names.ts';
 import classes from './Risk.module.css';
-import { byGravity, LEVEL_TONES, type Measure, share } from './risk.ts';
+import { byRule, LEVEL_TONES, type Measure, share } from './risk.ts';
 
 function Gauge({ measure }: { measure: Measure }) {
   const part = share(measure);
@@ -20,17 +20,22 @@ function Gauge({ measure }: { measure: Measure }) {
 
 interface MeasuresProps {
   measures: readonly Measure[];
-  /** Only so many of the gravest. */
+  /** Only so many rules, the gravest. */
   most?: number;
 }
 
 export function Measures({ measures, most = Number.POSITIVE_INFINITY }: MeasuresProps) {
   return (
     <ul className={classes.measures}>
-      {byGravity(measures)
+      {byRule(measures)
         .slice(0, most)
-        .map((measure) => (
-          <li key={measure.rule} className={classes.measure} data-level={measure.level} title={measure.sentence}>
+        .map(({ measure, others }) => (
+          <li
+            key={measure.rule}
+            className={classes.measure}
+            data-level={measure.level}
+            title={[measure, ...others].map((each) => each.sentence).join('\n')}
+          >
             <span>
               {measure.level === 'normal' ? (
                 spoken(measure.rule)
@@ -39,7 +44,10 @@ export function Measures({ measures, most = Number.POSITIVE_INFINITY }: Measures
               )}
             </span>
             <Gauge measure={measure} />
-            <span className={classes.words}>{measure.sentence}</span>
+            <span className={classes.words}>
+              {measure.sentence}
+              {others.length > 0 && `, and ${others.length} more`}
+            </span>
           </li>
         ))}
     </ul>

@@ -2,19 +2,18 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { useNow } from '@/format/now.ts';
-import { decimalsOf, fixed, toNumber } from '@/format/numbers.ts';
+import { plain, toNumber } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Flashing, Side } from '@/parts/Figures.tsx';
+import { Change, Side } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { Levels } from './Levels.tsx';
+import { Price } from './Price.tsx';
 import { askPaperPositions, type PaperPosition } from './paperPositions.ts';
 import { nextTarget, type Worth, worthOf } from './paperWorth.ts';
 import { useLastPrice } from './prices.ts';
-
-const price = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 
 function Live({ row, show }: { row: PaperPosition; show: (worth: Worth) => React.ReactNode }) {
   return show(worthOf(row, useLastPrice(row.symbol)));
@@ -53,12 +52,7 @@ const COLUMNS: readonly Column<PaperPosition>[] = [
     id: 'price',
     title: 'Price',
     isNumeric: true,
-    cell: (row) => (
-      <Live
-        row={row}
-        show={(worth) => <Flashing text={fixed(worth.price, decimalsOf(row.price ?? row.entry_price ?? ''))} />}
-      />
-    ),
+    cell: (row) => <Live row={row} show={(worth) => <Price symbol={row.symbol} value={worth.price} isFlashing />} />,
     value: (row) => row.price,
   },
   {
@@ -75,7 +69,7 @@ const COLUMNS: readonly Column<PaperPosition>[] = [
     id: 'entry',
     title: 'Entry',
     isNumeric: true,
-    cell: (row) => price(row.entry_price),
+    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
     value: (row) => row.entry_price,
   },
   {
@@ -83,20 +77,20 @@ const COLUMNS: readonly Column<PaperPosition>[] = [
     title: 'Stop now',
     isNumeric: true,
     isForWideScreens: true,
-    cell: (row) => price(row.stop_now ?? row.stop_loss),
+    cell: (row) => <Price symbol={row.symbol} value={row.stop_now ?? row.stop_loss} />,
   },
   {
     id: 'target',
     title: 'Next target',
     isNumeric: true,
     isForWideScreens: true,
-    cell: (row) => price(nextTarget(row)),
+    cell: (row) => <Price symbol={row.symbol} value={nextTarget(row)} />,
   },
   {
     id: 'left',
     title: 'Left',
     isNumeric: true,
-    cell: (row) => `${price(row.quantity_left)} of ${price(row.quantity)}`,
+    cell: (row) => `${plain(row.quantity_left)} of ${plain(row.quantity)}`,
     value: (row) => toNumber(row.quantity_left),
   },
   {

@@ -4,23 +4,22 @@ import { EllipsisVertical } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useNow } from '@/format/now.ts';
-import { decimalsOf, fixed, toNumber } from '@/format/numbers.ts';
+import { plain, toNumber } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Flashing, Side } from '@/parts/Figures.tsx';
+import { Change, Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { Levels } from './Levels.tsx';
 import { useLivePositions } from './livePositions.ts';
 import { spoken } from './names.ts';
+import { Price } from './Price.tsx';
 import { type LivePosition, sideOf, type Worth, worthAt } from './positions.ts';
 import { useMark } from './prices.ts';
 
 /** What may be done to a position. */
 export type Deed = 'close' | 'move' | 'flatten' | 'cancel';
-
-const price = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 
 function At({ row, show }: { row: LivePosition; show: (worth: Worth) => ReactNode }) {
   return show(worthAt(row, useMark(row.symbol)));
@@ -33,17 +32,15 @@ function Left({ untilMs }: { untilMs: number | null }) {
 
 function Guarded({ row }: { row: LivePosition }) {
   return row.protected ? (
-    <span title="Its stop stands at the venue">{price(row.stop)}</span>
+    <span title="Its stop stands at the venue">
+      <Price symbol={row.symbol} value={row.stop} />
+    </span>
   ) : (
     <Mark tone="danger" title="No stop stands at the venue: the guard places one or closes it within five seconds">
       no stop
     </Mark>
   );
 }
-
-/** Marks come with eight decimals: those of the entry say what counts. */
-const decimalsOfPrice = (row: LivePosition) =>
-  Math.min(6, decimalsOf((row.stop ?? row.entry_price ?? '0.00').replace(/0+$/, '')));
 
 const COLUMNS: readonly Column<LivePosition>[] = [
   {
@@ -78,7 +75,7 @@ const COLUMNS: readonly Column<LivePosition>[] = [
     id: 'mark',
     title: 'Mark',
     isNumeric: true,
-    cell: (row) => <At row={row} show={(worth) => <Flashing text={fixed(worth.price, decimalsOfPrice(row))} />} />,
+    cell: (row) => <At row={row} show={(worth) => <Price symbol={row.symbol} value={worth.price} isFlashing />} />,
     value: (row) => row.mark_price,
   },
   {
@@ -93,14 +90,14 @@ const COLUMNS: readonly Column<LivePosition>[] = [
     id: 'entry',
     title: 'Entry',
     isNumeric: true,
-    cell: (row) => price(row.entry_price),
+    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
     value: (row) => row.entry_price,
   },
   {
     id: 'quantity',
     title: 'Quantity',
     isNumeric: true,
-    cell: (row) => fixed(Math.abs(toNumber(row.quantity) ?? 0), decimalsOf(row.quantity)),
+    cell: (row) => plain(Math.abs(toNumber(row.quantity) ?? 0)),
     value: (row) => row.quantity,
   },
   {

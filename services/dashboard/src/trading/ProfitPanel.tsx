@@ -88,9 +88,10 @@ interface ProfitPanelProps {
   books: Books;
   strategy?: string | null;
   from?: number | null;
+  className?: string | undefined;
 }
 
-export function ProfitPanel({ books, strategy = null, from = null }: ProfitPanelProps) {
+export function ProfitPanel({ books, strategy = null, from = null, className }: ProfitPanelProps) {
   const [by, setBy] = useState<By>('day');
   const asked = useQuery(askProfit({ by, books, strategy, from }));
   const rows = asked.data?.rows ?? [];
@@ -107,7 +108,14 @@ export function ProfitPanel({ books, strategy = null, from = null }: ProfitPanel
     />
   );
   return (
-    <Panel title="Profit" note="closed trades, days in UTC" asked={asked} actions={choice} lines={4}>
+    <Panel
+      title="Profit"
+      note="closed trades, days in UTC"
+      asked={asked}
+      actions={choice}
+      lines={4}
+      className={className}
+    >
       <DataTable
         label="Profit"
         columns={columnsOf(by)}

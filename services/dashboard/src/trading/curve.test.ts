@@ -1,18 +1,5 @@
 import { expect, test } from 'vitest';
-import { chartPoints, curvesOf, deepestFall } from './curve.ts';
-
-test('a chart gets each second once, in order, with the last that was known of it', () => {
-  const points = [
-    { timeMs: 3_000, value: 3 },
-    { timeMs: 1_200, value: 1 },
-    { timeMs: 1_800, value: 2 },
-    { timeMs: 4_000, value: Number.NaN },
-  ];
-  expect(chartPoints(points)).toEqual([
-    { time: 1, value: 2 },
-    { time: 3, value: 3 },
-  ]);
-});
+import { curvesOf, deepestFall } from './curve.ts';
 
 test('rows of several strategies become a curve each, and a row without a figure is left out', () => {
   const rows = [

@@ -10,20 +10,6 @@ export interface Curve {
   points: readonly CurvePoint[];
 }
 
-export interface ChartPoint {
-  time: number;
-  value: number;
-}
-
-/** Seconds, ascending, the last of each second. */
-export function chartPoints(points: readonly CurvePoint[]): ChartPoint[] {
-  const bySecond = new Map<number, number>();
-  for (const { timeMs, value } of [...points].sort((one, other) => one.timeMs - other.timeMs)) {
-    if (Number.isFinite(value)) bySecond.set(Math.floor(timeMs / 1_000), value);
-  }
-  return [...bySecond].map(([time, value]) => ({ time, value }));
-}
-
 /** Rows as one curve a name, in the order in which names come. */
 export function curvesOf<Row>(
   rows: readonly Row[],
@@ -33,7 +19,7 @@ export function curvesOf<Row>(
   const curves = new Map<string, CurvePoint[]>();
   for (const row of rows) {
     const point = pointOf(row);
-    if (point === null) continue;
+    if (point === null || !Number.isFinite(point.value)) continue;
     const points = curves.get(nameOf(row)) ?? [];
     points.push(point);
     curves.set(nameOf(row), points);

@@ -29,15 +29,8 @@ export function merged(
 }
 
 function newer(each: Told) {
-  const { quantity, entry_price, mark_price, unrealised_pnl, event_time_ms } = each;
-  return {
-    quantity,
-    entry_price,
-    mark_price,
-    unrealised: unrealised_pnl,
-    protected: each.protected,
-    told_at_ms: event_time_ms,
-  };
+  const { quantity, entry_price, mark_price, unrealised, event_time_ms } = each;
+  return { quantity, entry_price, mark_price, unrealised, protected: each.protected, told_at_ms: event_time_ms };
 }
 
 function unknownTo(each: Told): LivePosition {

@@ -19,11 +19,20 @@ export const LEVEL_TONES: Record<Measure['level'], Tone> = {
 
 const GRAVITY: Record<Measure['level'], number> = { break: 0, warning: 1, unknown: 2, normal: 3 };
 
-/** Of its breach, 0 to 1 and beyond; null: it cannot be told. A limit that lies below the warning counts downwards. */
-export function share(measure: Pick<Measure, 'value' | 'warning' | 'breach'>): number | null {
+/** What a floor's value is at best, where it has such an end. */
+const BEST: Readonly<Record<string, number>> = { data_completeness: 100 };
+
+/**
+ * Of its breach, 0 to 1 and beyond; null: it cannot be told. A limit that lies below the warning is a floor: 1 is there, and 0 as far above
+ * the warning as that is above the floor, or at the best that there is.
+ */
+export function share(measure: Pick<Measure, 'rule' | 'value' | 'warning' | 'breach'>): number | null {
   const [value, warning, breach] = [measure.value, measure.warning, measure.breach].map(toNumber);
   if (value == null || breach == null) return null;
-  if (warning != null && breach < warning) return value <= 0 ? 1 : breach / value;
+  if (warning != null && breach < warning) {
+    const top = BEST[measure.rule] ?? 2 * warning - breach;
+    return Math.min(1, Math.max(0, (top - value) / (top - breach)));
+  }
   return breach === 0 ? null : Math.max(0, value / breach);
 }
 
@@ -35,6 +44,20 @@ export function byGravity(measures: readonly Measure[]): Measure[] {
       (share(other) ?? -1) - (share(one) ?? -1) ||
       (one.rule < other.rule ? -1 : 1),
   );
+}
+
+export interface RuleNow {
+  /** The gravest of the rule. */
+  measure: Measure;
+  /** What the rule sees elsewhere, such as of other symbols. */
+  others: readonly Measure[];
+}
+
+/** Each rule once, the gravest first: a rule that looks at each symbol has a measure for each. */
+export function byRule(measures: readonly Measure[]): RuleNow[] {
+  const rules = new Map<string, Measure[]>();
+  for (const measure of byGravity(measures)) rules.set(measure.rule, [...(rules.get(measure.rule) ?? []), measure]);
+  return [...rules.values()].flatMap(([measure, ...others]) => (measure === undefined ? [] : [{ measure, others }]));
 }
 
 export function useRisk() {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Problem } from '@/api/problem.ts';
-import { isCertain, Keys, needsCode } from './telling.ts';
+import { isProofNeeded } from '@/session/proving.tsx';
+import { isCertain, Keys } from './telling.ts';
 
 function counting(): Keys {
   let made = 0;
@@ -33,6 +34,6 @@ test('a refusal is certain, a broken connection and a gateway that fails are not
 });
 
 test('a missing second factor is told from a missing right', () => {
-  expect(needsCode(new Problem(403, 'give the code', 'second-factor-needed'))).toBe(true);
-  expect(needsCode(new Problem(403, 'a trader may'))).toBe(false);
+  expect(isProofNeeded(new Problem(403, 'give the code', 'second-factor-needed'))).toBe(true);
+  expect(isProofNeeded(new Problem(403, 'a trader may'))).toBe(false);
 });

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { api, bodyOf, type Schema } from '@/api/client.ts';
 import { Problem } from '@/api/problem.ts';
-import { lookAgain } from '@/session/session.ts';
+import { isProofNeeded, prove } from '@/session/proving.tsx';
 
 export type CommandState = Schema<'CommandState'>;
 
@@ -37,20 +37,9 @@ export class Keys {
   }
 }
 
-/** Whether the gateway wants a code first. */
-export function needsCode(error: unknown): boolean {
-  return error instanceof Problem && error.kind.endsWith('second-factor-needed');
-}
-
 /** Whether a refusal leaves no doubt that nothing has happened: a try that was cut off on its way does. */
 export function isCertain(error: unknown): boolean {
   return error instanceof Problem && error.status >= 400 && error.status < 500;
-}
-
-/** Give the code of the authenticator app (or a recovery code) for the next five minutes. Raises `Problem`. */
-export async function prove(code: string): Promise<void> {
-  await bodyOf(api.POST('/api/auth/second-factor/proof', { body: { code } }));
-  await lookAgain();
 }
 
 /** What became of a command that had no answer yet. */
@@ -73,7 +62,7 @@ export function useTelling(keys: Keys) {
     },
     onSuccess: () => keys.forget(),
     onError: (error) => {
-      if (isCertain(error) && !needsCode(error)) keys.forget();
+      if (isCertain(error) && !isProofNeeded(error)) keys.forget();
     },
     onSettled: () => {
       for (const first of ['live', 'risk']) void client.invalidateQueries({ queryKey: [first] });

@@ -3,18 +3,18 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { askRates } from '@/api/queries.ts';
-import { decimalsOf, fixed, percent, short } from '@/format/numbers.ts';
+import { fixed, percent, short } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Flashing } from '@/parts/Figures.tsx';
+import { Change } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { useLatest, useOne } from '@/stream/hooks.ts';
+import { Price } from '@/trading/Price.tsx';
 import { useMark } from '@/trading/prices.ts';
 import classes from './Desk.module.css';
 import {
-  cvdOf,
   heat,
   leastCoverage,
   loudest,
@@ -27,10 +27,8 @@ import {
 
 const WHOLE = 0.9995;
 
-function Price({ row }: { row: ScoreRow }) {
-  const { price } = row.features;
-  const mark = useMark(row.symbol);
-  return <Flashing text={fixed(mark ?? price, price === null ? 2 : decimalsOf(price))} />;
+function MarkPrice({ row }: { row: ScoreRow }) {
+  return <Price symbol={row.symbol} value={useMark(row.symbol) ?? row.features.price} isFlashing />;
 }
 
 function Funding({ symbol }: { symbol: string }) {
@@ -75,7 +73,7 @@ const FIRST: readonly Column<ScoreRow>[] = [
     title: 'Mark',
     unit: 'USDT',
     isNumeric: true,
-    cell: (row) => <Price row={row} />,
+    cell: (row) => <MarkPrice row={row} />,
     value: (row) => row.features.price,
   },
 ];
@@ -85,16 +83,16 @@ const LAST: readonly Column<ScoreRow>[] = [
     id: 'cvd',
     title: 'CVD 5 min',
     isNumeric: true,
-    cell: (row) => <Change value={cvdOf(row.features, '5m')} decimals={2} />,
-    value: (row) => cvdOf(row.features, '5m'),
+    cell: (row) => <Change value={row.features.cvd_5m} decimals={2} />,
+    value: (row) => row.features.cvd_5m,
   },
   {
     id: 'cvd4h',
     title: 'CVD 4 h',
     isNumeric: true,
     isForWideScreens: true,
-    cell: (row) => <span>{short(cvdOf(row.features, '4h'), true)}</span>,
-    value: (row) => cvdOf(row.features, '4h'),
+    cell: (row) => <span>{short(row.features.cvd_4h, true)}</span>,
+    value: (row) => row.features.cvd_4h,
   },
   {
     id: 'atr',

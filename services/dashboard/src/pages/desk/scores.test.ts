@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Indicators } from '@/stream/protocol.ts';
-import { cvdOf, heat, leastCoverage, loudest, type Score, scoreRows, strategiesOf } from './scores.ts';
+import { heat, leastCoverage, loudest, type Score, scoreRows, strategiesOf } from './scores.ts';
 
 const score = (changes: Partial<Score>): Score => ({
   strategy: 'v51',
@@ -15,10 +15,9 @@ const features = (symbol: string, scores: Score[]) =>
   ({
     symbol,
     scores,
-    windows: [
-      { window: '5m', coverage: 1, cvd: '2.5' },
-      { window: '4h', coverage: 0.82, cvd: '-9' },
-    ],
+    coverage_5m: 1,
+    coverage_30m: null,
+    coverage_4h: 0.82,
   }) as unknown as Indicators;
 
 test('rows stand by symbol, and know which strategy is nearest to its threshold', () => {
@@ -45,10 +44,8 @@ test('a cell says what speaks loudest, whichever way', () => {
   expect(loudest(score({}))).toBe('no factor had an opinion');
 });
 
-test('coverage is that of the worst window, and CVD that of the one asked for', () => {
+test('coverage is that of the worst window that says one', () => {
   const known = features('BTCUSDT', []);
   expect(leastCoverage(known)).toBe(0.82);
-  expect(cvdOf(known, '4h')).toBe('-9');
-  expect(cvdOf(known, '30m')).toBe(null);
-  expect(leastCoverage({ windows: [] })).toBe(null);
+  expect(leastCoverage({ coverage_5m: null, coverage_30m: null, coverage_4h: null })).toBe(null);
 });

@@ -49,11 +49,9 @@ export function loudest(score: Score, most = 3): string {
 }
 
 /** The window that is known least of, 0 to 1; null: nobody says. */
-export function leastCoverage(features: Pick<Indicators, 'windows'>): number | null {
-  return features.windows.length === 0 ? null : Math.min(...features.windows.map((window) => window.coverage));
-}
-
-/** CVD of a window in base units. */
-export function cvdOf(features: Pick<Indicators, 'windows'>, window: '5m' | '30m' | '4h'): string | null {
-  return features.windows.find((each) => each.window === window)?.cvd ?? null;
+export function leastCoverage(
+  features: Pick<Indicators, 'coverage_5m' | 'coverage_30m' | 'coverage_4h'>,
+): number | null {
+  const known = [features.coverage_5m, features.coverage_30m, features.coverage_4h].filter((each) => each !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }

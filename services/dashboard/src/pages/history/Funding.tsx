@@ -107,7 +107,11 @@ export default function Funding() {
   const symbols = useSymbols();
   const settled = asked.data?.rows ?? NOTHING;
   const rows = useFundingRows(settled);
-  const lines = useMemo(() => linesOf(settled, symbols, hidden, drawn), [settled, symbols, hidden, drawn]);
+  const untilMs = asked.dataUpdatedAt;
+  const lines = useMemo(
+    () => linesOf(settled, symbols, { hidden, drawn, untilMs }),
+    [settled, symbols, hidden, drawn, untilMs],
+  );
   const newest = useMemo(() => [...settled].reverse().slice(0, SHOWN), [settled]);
   const more =
     symbols.length > MOST_LINES ? `the first ${MOST_LINES} of ${symbols.length} symbols are drawn` : undefined;

@@ -66,8 +66,18 @@ function columnsOf(hidden: ReadonlySet<string>, turn: (symbol: string) => void):
     rate('latest', 'Last settled'),
     rate('mean', 'Mean, 7 d'),
     rate('total', 'Sum, 7 d'),
-    rate('lowest', 'Lowest, 7 d', { isForWideScreens: true }),
-    rate('highest', 'Highest, 7 d', { isForWideScreens: true }),
+    {
+      id: 'range',
+      title: 'Range, 7 d',
+      unit: '%',
+      isNumeric: true,
+      isForWideScreens: true,
+      cell: ({ lowest, highest }) => (
+        <>
+          <Rate value={lowest} /> … <Rate value={highest} />
+        </>
+      ),
+    },
     {
       id: 'positive',
       title: 'Longs paid, 7 d',
@@ -76,10 +86,10 @@ function columnsOf(hidden: ReadonlySet<string>, turn: (symbol: string) => void):
       cell: ({ positive }) => percent(positive, 0),
       value: ({ positive }) => positive,
     },
-    rate('annualWeek', 'A year at 7 d pace', {
+    rate('annualWeek', 'Annualised, 7 d', {
       cell: ({ annualWeek }) => <Rate value={annualWeek} decimals={2} />,
     }),
-    rate('annualYear', 'A year at this year’s pace', {
+    rate('annualYear', 'Annualised, this year', {
       cell: ({ annualYear }) => <Rate value={annualYear} decimals={2} />,
     }),
   ];

@@ -47,20 +47,28 @@ export const askYear = queryOptions({
 const COLOURS: readonly Token[] = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5', '--series-6'];
 export const MOST_LINES = 2 * COLOURS.length;
 
-function pointsOf(rows: readonly Settlement[], drawn: Drawn): Point[] {
+/** A settled rate stands until the next one: the last point is the newest value at `untilMs`. */
+function pointsOf(rows: readonly Settlement[], drawn: Drawn, untilMs: number): Point[] {
   let sum = 0;
-  return rows.map(({ time_ms, rate }) => {
+  const points = rows.map(({ time_ms, rate }) => {
     sum += Number(rate);
     return { time_ms, value: drawn === 'sum' ? sum : Number(rate) };
   });
+  const last = points.at(-1);
+  return last === undefined || last.time_ms >= untilMs ? points : [...points, { ...last, time_ms: untilMs }];
+}
+
+export interface Choice {
+  hidden: ReadonlySet<string>;
+  drawn: Drawn;
+  untilMs: number;
 }
 
 /** A line a symbol. `symbols`: all of them, in whose order colours are given, so that a symbol keeps its own. */
 export function linesOf(
   rows: readonly Settlement[],
   symbols: readonly string[],
-  hidden: ReadonlySet<string>,
-  drawn: Drawn,
+  { hidden, drawn, untilMs }: Choice,
 ): Series[] {
   const bySymbol = new Map<string, Settlement[]>();
   for (const row of rows) bySymbol.set(row.symbol, [...(bySymbol.get(row.symbol) ?? []), row]);
@@ -74,7 +82,7 @@ export function linesOf(
       colour: COLOURS[index % COLOURS.length] ?? '--accent',
       isDashed: index >= COLOURS.length,
       pane: 0,
-      points: pointsOf(own, drawn),
+      points: pointsOf(own, drawn, untilMs),
       write: (value: number) => percent(value, 4, true),
     };
   });

@@ -42,7 +42,7 @@ export function useFundingRows(settled: readonly Settlement[]): FundingRow[] {
           symbol,
           colour: index < MOST_LINES ? index : null,
           estimate: price?.funding_rate ?? null,
-          nextMs: price?.next_funding_ms ?? null,
+          nextMs: price?.next_funding_time_ms ?? null,
           intervalHours: intervalHours(settled, symbol),
           latest: sums?.latest ?? null,
           mean: sums?.mean ?? null,

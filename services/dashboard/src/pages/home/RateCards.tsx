@@ -2,11 +2,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { askRates } from '@/api/queries.ts';
 import { useNow } from '@/format/now.ts';
-import { decimalsOf, fixed, percent, toNumber } from '@/format/numbers.ts';
+import { percent, toNumber } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
-import { Flashing } from '@/parts/Figures.tsx';
 import { Failed, Waiting } from '@/parts/States.tsx';
 import { useIsLive, useOne } from '@/stream/hooks.ts';
+import { Price } from '@/trading/Price.tsx';
 import classes from './Home.module.css';
 
 interface Rate {
@@ -21,26 +21,16 @@ function useRate(symbol: string): Rate | null {
   const { data } = useQuery(askRates);
   const live = useOne({ channel: 'prices' }, symbol);
   const asked = data?.rates.find((rate) => rate.symbol === symbol);
-  if (live !== undefined) {
-    const { mark_price, index_price, funding_rate, next_funding_ms } = live;
-    return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_ms };
-  }
-  if (asked === undefined) return null;
-  const { mark_price, index_price, funding_rate, next_funding_time_ms } = asked;
+  const newest = live ?? asked;
+  if (newest === undefined) return null;
+  const { mark_price, index_price, funding_rate, next_funding_time_ms } = newest;
   return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_time_ms };
-}
-
-/** Mark prices come with eight decimals, most of them nought: those of a trade's price say what counts. */
-function useDecimals(symbol: string, mark: string): number {
-  const bars = useOne({ channel: 'indicators' }, symbol);
-  return bars?.price ? decimalsOf(bars.price) : Math.min(4, decimalsOf(mark.replace(/0+$/, '')));
 }
 
 function Card({ symbol, isChosen, onChoose }: { symbol: string; isChosen: boolean; onChoose: () => void }) {
   const rate = useRate(symbol);
   const now = useNow();
   const isLive = useIsLive();
-  const decimals = useDecimals(symbol, rate?.mark ?? '0');
   const index = toNumber(rate?.index);
   const mark = toNumber(rate?.mark);
   const basis = index === null || mark === null || index === 0 ? null : (mark - index) / index;
@@ -51,14 +41,14 @@ function Card({ symbol, isChosen, onChoose }: { symbol: string; isChosen: boolea
         {rate === null ? '–' : duration(Math.max(0, rate.nextFundingMs - now))}
       </span>
       <span className={`${classes.price} ${isLive ? '' : classes.stale}`}>
-        <Flashing text={fixed(rate?.mark, decimals)} />
+        <Price symbol={symbol} value={rate?.mark} isFlashing />
       </span>
       <span className={classes.right} title="Funding of the running interval">
-        <span className={classes.dim}>funding </span>
+        <span className={`${classes.dim} ${classes.roomy}`}>funding </span>
         {percent(rate?.funding, 4, true)}
       </span>
-      <span className={classes.dim}>mark, USDT</span>
-      <span className={`${classes.dim} ${classes.right}`} title="Mark against index">
+      <span className={`${classes.dim} ${classes.roomy}`}>mark, USDT</span>
+      <span className={`${classes.dim} ${classes.right} ${classes.roomy}`} title="Mark against index">
         basis {percent(basis, 3, true)}
       </span>
     </button>

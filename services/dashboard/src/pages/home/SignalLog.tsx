@@ -12,32 +12,20 @@ import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { useRecent } from '@/stream/hooks.ts';
 import { newestFirst } from '@/stream/merging.ts';
+import type { Listed } from '@/trading/listed.ts';
+import { spoken } from '@/trading/names.ts';
 import classes from './Home.module.css';
 
 const SHOWN = 60;
 
-/** What REST and stream both say of a signal. */
-export interface Signal {
-  event_id: string;
-  event_time_ms: number;
-  strategy: string;
-  symbol: string;
-  direction: string;
-  state: string;
-  reason: string | null;
-  score: number;
-  threshold: number;
-  sentence: string;
-}
-
 function useSignals() {
   const asked = useQuery(askSignals(SHOWN));
   const live = useRecent({ channel: 'signals' });
-  const signals = useMemo(() => newestFirst<Signal>(asked.data?.signals ?? [], live, SHOWN), [asked.data, live]);
+  const signals = useMemo(() => newestFirst<Listed>(asked.data?.signals ?? [], live, SHOWN), [asked.data, live]);
   return { asked, signals };
 }
 
-function Entry({ signal }: { signal: Signal }) {
+function Entry({ signal }: { signal: Listed }) {
   return (
     <li className={classes.signal} data-state={signal.state}>
       <div className={classes.signalHead}>
@@ -45,7 +33,7 @@ function Entry({ signal }: { signal: Signal }) {
         <Link to={`/signals/${signal.event_id}`}>{signal.symbol}</Link>
         <span className={classes.dim}>{signal.strategy}</span>
         <span title={`${fixed(signal.threshold, 0)} needed`}>{fixed(signal.score, 1)}</span>
-        {signal.state === 'refused' && <Mark tone="neutral">{(signal.reason ?? 'refused').replaceAll('_', ' ')}</Mark>}
+        {signal.state === 'refused' && <Mark tone="neutral">{spoken(signal.reason ?? 'refused')}</Mark>}
         <span className={`${classes.dim} ${classes.right}`} style={{ marginLeft: 'auto' }}>
           <Ago ms={signal.event_time_ms} />
         </span>

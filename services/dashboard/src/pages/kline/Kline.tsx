@@ -127,7 +127,9 @@ export default function Kline() {
       <h1 className="visually-hidden">Candles</h1>
       <div className={classes.bar}>
         <SymbolChoice />
-        <span className={classes.dim}>keys 1 to 9, 0 and - choose the time frame; drag or scroll left for history</span>
+        <span className={classes.dim}>
+          <span className={classes.keys}>keys 1 to 9, 0 and - choose the time frame; </span>drag left for history
+        </span>
       </div>
       <ChartPanel symbol={symbol} className={classes.chart ?? ''} />
       <Figures symbol={symbol} />

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from 'react-router';
 import type { Schema } from '@/api/client.ts';
 import { Problem } from '@/api/problem.ts';
-import { decimalsOf, fixed } from '@/format/numbers.ts';
+import { fixed, plain } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change, Side } from '@/parts/Figures.tsx';
@@ -12,6 +12,7 @@ import { Panel } from '@/parts/Panel.tsx';
 import { Empty, Failed, Waiting } from '@/parts/States.tsx';
 import layout from '@/trading/Layout.module.css';
 import { spoken } from '@/trading/names.ts';
+import { Price } from '@/trading/Price.tsx';
 import { useRefresh } from '@/trading/refreshing.ts';
 import { Stats } from '@/trading/Stats.tsx';
 import { askTrade, type LiveTradeRow } from './asking.ts';
@@ -20,8 +21,6 @@ import { ORDER_COLUMNS } from './orderColumns.tsx';
 import { stepsOf } from './steps.ts';
 
 type Fill = Schema<'LiveFillAnswer'>;
-
-const figure = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 
 const FILL_COLUMNS: readonly Column<Fill>[] = [
   { id: 'time', title: 'When', cell: (row) => <Ago ms={row.fill_time_ms} />, value: (row) => row.fill_time_ms },
@@ -32,10 +31,10 @@ const FILL_COLUMNS: readonly Column<Fill>[] = [
     id: 'quantity',
     title: 'Quantity',
     isNumeric: true,
-    cell: (row) => figure(row.quantity),
+    cell: (row) => plain(row.quantity),
     value: (row) => row.quantity,
   },
-  { id: 'price', title: 'Price', isNumeric: true, cell: (row) => figure(row.price), value: (row) => row.price },
+  { id: 'price', title: 'Price', isNumeric: true, cell: (row) => plain(row.price), value: (row) => row.price },
   {
     id: 'realised',
     title: 'Realised',
@@ -48,7 +47,7 @@ const FILL_COLUMNS: readonly Column<Fill>[] = [
     id: 'fee',
     title: 'Fee',
     isNumeric: true,
-    cell: (row) => `${figure(row.fee)} ${row.fee_asset}`,
+    cell: (row) => `${plain(row.fee)} ${row.fee_asset}`,
     value: (row) => row.fee,
   },
   { id: 'maker', title: 'Maker', cell: (row) => (row.is_maker ? 'maker' : 'taker'), isForWideScreens: true },
@@ -65,11 +64,23 @@ function Facts({ trade }: { trade: LiveTradeRow }) {
           value: <Change value={trade.pnl_r} decimals={2} unit="R" />,
           note: `1 R ${fixed(trade.initial_risk, 2)} USDT`,
         },
-        { name: 'Entry', value: figure(trade.entry_price), note: <Ago ms={trade.entry_time_ms} /> },
-        { name: 'Exit', value: figure(trade.exit_price), note: <Ago ms={trade.exit_time_ms} /> },
-        { name: 'Stop', value: figure(trade.stop) },
-        { name: 'Targets', value: figure(trade.take_profit_1), note: figure(trade.take_profit_2) },
-        { name: 'Left', value: `${figure(trade.quantity_left)} of ${figure(trade.quantity)}` },
+        {
+          name: 'Entry',
+          value: <Price symbol={trade.symbol} value={trade.entry_price} />,
+          note: <Ago ms={trade.entry_time_ms} />,
+        },
+        {
+          name: 'Exit',
+          value: <Price symbol={trade.symbol} value={trade.exit_price} />,
+          note: <Ago ms={trade.exit_time_ms} />,
+        },
+        { name: 'Stop', value: <Price symbol={trade.symbol} value={trade.stop} /> },
+        {
+          name: 'Targets',
+          value: <Price symbol={trade.symbol} value={trade.take_profit_1} />,
+          note: <Price symbol={trade.symbol} value={trade.take_profit_2} />,
+        },
+        { name: 'Left', value: `${plain(trade.quantity_left)} of ${plain(trade.quantity)}` },
         { name: 'Costs', value: fixed(trade.fees, 2), note: `funding ${fixed(trade.funding, 2)}` },
         { name: 'Slippage', value: fixed(trade.slippage_bps, 2), note: 'bps, above 0: worse' },
       ]}

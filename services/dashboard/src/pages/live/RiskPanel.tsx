@@ -1,15 +1,17 @@
 /** The guard's state, its rules with how near each is to its limit, and the locks. */
 import { Button } from '@mantine/core';
+import { useState } from 'react';
 import { useNow } from '@/format/now.ts';
 import { duration } from '@/format/time.ts';
 import { Change } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import layout from '@/trading/Layout.module.css';
 import { Measures } from '@/trading/Measures.tsx';
 import { spoken } from '@/trading/names.ts';
 import classes from '@/trading/Risk.module.css';
-import { useRisk } from '@/trading/risk.ts';
+import { byRule, type Measure, useRisk } from '@/trading/risk.ts';
 import { useRights } from './rights.ts';
 
 const TONES: Record<string, Tone> = { normal: 'good', warning: 'degraded', circuit_break: 'danger' };
@@ -35,6 +37,26 @@ function Locks({ locks, onUnlock }: LocksProps) {
         </span>
       ))}
     </div>
+  );
+}
+
+const GRAVEST = 6;
+
+/** The rules that are nearest to a limit; all of them for who asks. */
+function Rules({ measures }: { measures: readonly Measure[] }) {
+  const [isWhole, setWhole] = useState(false);
+  const all = byRule(measures).length;
+  return (
+    <>
+      {isWhole ? <Measures measures={measures} /> : <Measures measures={measures} most={GRAVEST} />}
+      {all > GRAVEST && (
+        <div className={layout.more}>
+          <Button size="compact-xs" variant="subtle" onClick={() => setWhole(!isWhole)}>
+            {isWhole ? `The ${GRAVEST} nearest to a limit` : `All ${all} rules`}
+          </Button>
+        </div>
+      )}
+    </>
   );
 }
 
@@ -69,7 +91,7 @@ export function RiskPanel({ onUnlock }: { onUnlock: (symbol: string) => void }) 
           It tells what each sees once a second while it guards an account; on paper it guards none.
         </Empty>
       ) : (
-        <Measures measures={risk.measures} />
+        <Rules measures={risk.measures} />
       )}
       {risk !== null && <Locks locks={risk.locks} onUnlock={onUnlock} />}
     </Panel>

@@ -2,7 +2,7 @@
 import { Select } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from 'react-router';
-import { decimalsOf, fixed } from '@/format/numbers.ts';
+import { fixed } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change, Side } from '@/parts/Figures.tsx';
@@ -12,9 +12,9 @@ import { Empty } from '@/parts/States.tsx';
 import { useFilter } from '@/trading/filters.ts';
 import { spoken } from '@/trading/names.ts';
 import { Older } from '@/trading/Older.tsx';
+import { Price } from '@/trading/Price.tsx';
 import { askTrades, LIVE_STATES, type LiveState, type LiveTradeRow } from './asking.ts';
 
-const price = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 const TONES: Partial<Record<LiveState, Tone>> = { open: 'accent', entering: 'accent', closing: 'accent' };
 
 const COLUMNS: readonly Column<LiveTradeRow>[] = [
@@ -53,10 +53,16 @@ const COLUMNS: readonly Column<LiveTradeRow>[] = [
     id: 'entry',
     title: 'Entry',
     isNumeric: true,
-    cell: (row) => price(row.entry_price),
+    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
     value: (row) => row.entry_price,
   },
-  { id: 'exit', title: 'Exit', isNumeric: true, cell: (row) => price(row.exit_price), value: (row) => row.exit_price },
+  {
+    id: 'exit',
+    title: 'Exit',
+    isNumeric: true,
+    cell: (row) => <Price symbol={row.symbol} value={row.exit_price} />,
+    value: (row) => row.exit_price,
+  },
   {
     id: 'slippage',
     title: 'Slippage',

@@ -1,12 +1,12 @@
 /** What stands in a list of orders, of an account or of one trade. */
-import { decimalsOf, fixed } from '@/format/numbers.ts';
+import { plain } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import type { Column } from '@/parts/DataTable.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { spoken } from '@/trading/names.ts';
+import { Price } from '@/trading/Price.tsx';
 import type { LiveOrder } from './asking.ts';
 
-const figure = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 const TONES: Record<string, Tone> = { filled: 'good', unknown: 'danger', rejected: 'degraded', new: 'accent' };
 
 export const ORDER_COLUMNS: readonly Column<LiveOrder>[] = [
@@ -28,22 +28,28 @@ export const ORDER_COLUMNS: readonly Column<LiveOrder>[] = [
     id: 'quantity',
     title: 'Quantity',
     isNumeric: true,
-    cell: (row) => (row.quantity === null ? 'whole position' : figure(row.quantity)),
+    cell: (row) => (row.quantity === null ? 'whole position' : plain(row.quantity)),
     value: (row) => row.quantity,
   },
   {
     id: 'executed',
     title: 'Executed',
     isNumeric: true,
-    cell: (row) => figure(row.executed),
+    cell: (row) => plain(row.executed),
     value: (row) => row.executed,
   },
-  { id: 'price', title: 'Price', isNumeric: true, cell: (row) => figure(row.price), value: (row) => row.price },
+  {
+    id: 'price',
+    title: 'Price',
+    isNumeric: true,
+    cell: (row) => <Price symbol={row.symbol} value={row.price} />,
+    value: (row) => row.price,
+  },
   {
     id: 'trigger',
     title: 'Trigger',
     isNumeric: true,
-    cell: (row) => figure(row.trigger_price),
+    cell: (row) => <Price symbol={row.symbol} value={row.trigger_price} />,
     value: (row) => row.trigger_price,
   },
   {

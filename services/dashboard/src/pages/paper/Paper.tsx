@@ -49,7 +49,7 @@ export default function Paper() {
       <Equity narrowed={narrowed} />
       <Statistics narrowed={narrowed} />
       <PaperTrades narrowed={narrowed} className={classes.wide} />
-      <ProfitPanel books="paper" strategy={strategy} from={narrowed.from} />
+      <ProfitPanel books="paper" strategy={strategy} from={narrowed.from} className={classes.wide} />
     </div>
   );
 }

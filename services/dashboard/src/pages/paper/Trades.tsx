@@ -2,7 +2,7 @@
 import { Select } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate } from 'react-router';
-import { decimalsOf, fixed } from '@/format/numbers.ts';
+import { fixed } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
@@ -13,9 +13,8 @@ import { Empty } from '@/parts/States.tsx';
 import { useFilter } from '@/trading/filters.ts';
 import { spoken } from '@/trading/names.ts';
 import { Older } from '@/trading/Older.tsx';
+import { Price } from '@/trading/Price.tsx';
 import { askPaperTrades, type Narrowed, PAPER_STATES, type PaperState, type PaperTrade } from './asking.ts';
-
-const price = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 
 function held(trade: PaperTrade): number | null {
   const { entry_time_ms, exit_time_ms } = trade;
@@ -58,10 +57,16 @@ const COLUMNS: readonly Column<PaperTrade>[] = [
     id: 'entry',
     title: 'Entry',
     isNumeric: true,
-    cell: (row) => price(row.entry_price),
+    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
     value: (row) => row.entry_price,
   },
-  { id: 'exit', title: 'Exit', isNumeric: true, cell: (row) => price(row.exit_price), value: (row) => row.exit_price },
+  {
+    id: 'exit',
+    title: 'Exit',
+    isNumeric: true,
+    cell: (row) => <Price symbol={row.symbol} value={row.exit_price} />,
+    value: (row) => row.exit_price,
+  },
   {
     id: 'held',
     title: 'Held',

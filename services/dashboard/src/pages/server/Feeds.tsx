@@ -1,109 +1,15 @@
 /** Every feed of every symbol: does it deliver, how late, is everything there. */
-import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
-import type { Schema } from '@/api/client.ts';
-import { askFeeds } from '@/api/queries.ts';
-import { completeness, fixed } from '@/format/numbers.ts';
-import { Ago } from '@/parts/Ago.tsx';
-import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Mark, type Tone } from '@/parts/Mark.tsx';
+import { FeedTable, troubledOf, useFeeds } from '@/feeds/feeds.tsx';
 import { Panel } from '@/parts/Panel.tsx';
-import { Empty } from '@/parts/States.tsx';
-import { useLatest } from '@/stream/hooks.ts';
 
-type Feed = Schema<'FeedAnswer'>;
-
-const TONES: Record<string, Tone> = { live: 'good', starting: 'neutral', silent: 'degraded', stale: 'degraded' };
-
-function Complete({ ppm }: { ppm: number | null }) {
-  if (ppm === null || ppm >= 1_000_000) return <span>{completeness(ppm)}</span>;
-  return <Mark tone="degraded">{completeness(ppm)}</Mark>;
-}
-
-function numeric(id: keyof Feed, title: string, decimals: number, unit?: string): Column<Feed> {
-  const value = (feed: Feed) => {
-    const found = feed[id];
-    return typeof found === 'number' ? found : null;
-  };
-  const cell = (feed: Feed) => fixed(value(feed), decimals);
-  return { id, title, isNumeric: true, cell, value, ...(unit === undefined ? {} : { unit }) };
-}
-
-const COLUMNS: readonly Column<Feed>[] = [
-  { id: 'feed', title: 'Feed', cell: ({ feed }) => feed.replaceAll('_', ' '), value: ({ feed }) => feed },
-  { id: 'symbol', title: 'Symbol', cell: ({ symbol }) => symbol, value: ({ symbol }) => symbol },
-  {
-    id: 'state',
-    title: 'State',
-    cell: ({ state, detail }) => (
-      <Mark tone={TONES[state] ?? 'danger'} title={detail || undefined}>
-        {state}
-      </Mark>
-    ),
-    value: ({ state }) => state,
-  },
-  {
-    id: 'since',
-    title: 'Since',
-    cell: ({ since_ms }) => <Ago ms={since_ms} />,
-    value: ({ since_ms }) => since_ms,
-    isForWideScreens: true,
-  },
-  numeric('events_per_second', 'Events', 1, '/s'),
-  numeric('delay_ms', 'Delay', 0, 'ms'),
-  {
-    id: 'hour',
-    title: 'Complete, 1 h',
-    isNumeric: true,
-    cell: ({ completeness_1h_ppm }) => <Complete ppm={completeness_1h_ppm} />,
-    value: ({ completeness_1h_ppm }) => completeness_1h_ppm,
-  },
-  {
-    id: 'day',
-    title: 'Complete, 24 h',
-    isNumeric: true,
-    cell: ({ completeness_24h_ppm }) => <Complete ppm={completeness_24h_ppm} />,
-    value: ({ completeness_24h_ppm }) => completeness_24h_ppm,
-  },
-  numeric('lost_24h', 'Lost, 24 h', 0),
-  numeric('gaps_open', 'Gaps open', 0),
-  numeric('gaps_filled', 'Gaps filled', 0),
-  { ...numeric('clock_offset_ms', 'Clock', 0, 'ms'), isForWideScreens: true },
-  {
-    id: 'last',
-    title: 'Last event',
-    isNumeric: true,
-    cell: ({ last_event_ms }) => <Ago ms={last_event_ms} />,
-    value: ({ last_event_ms }) => last_event_ms,
-  },
-];
-
-/** REST has the completeness, the stream the newest state. */
 export function Feeds() {
-  const asked = useQuery(askFeeds);
-  const live = useLatest({ channel: 'feeds' });
-  const rows = useMemo(
-    () =>
-      (asked.data?.feeds ?? []).map((feed) => {
-        const newer = live.get(`${feed.feed}:${feed.symbol}`);
-        return newer !== undefined && newer.reported_ms > feed.reported_ms ? { ...feed, ...newer } : feed;
-      }),
-    [asked.data, live],
-  );
-  const troubled = rows.filter(({ state }) => state !== 'live' && state !== 'starting').length;
+  const { asked, rows } = useFeeds();
+  const troubled = troubledOf(rows);
   const note =
     troubled === 0 ? 'completeness: of the ids that the venue gives its trades' : `▲ ${troubled} do not deliver`;
   return (
     <Panel title="Feeds" asked={asked} isLive lines={8} note={note}>
-      <DataTable
-        label="Feeds"
-        columns={COLUMNS}
-        rows={rows}
-        keyOf={({ feed, symbol }) => `${feed}:${symbol}`}
-        isFilterable
-        maxHeight={360}
-        empty={<Empty title="No feed has reported yet">Each reports every ten seconds once it is started.</Empty>}
-      />
+      <FeedTable rows={rows} isFilterable maxHeight={360} />
     </Panel>
   );
 }

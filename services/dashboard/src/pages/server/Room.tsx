@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Schema } from '@/api/client.ts';
 import { askServer } from '@/api/queries.ts';
-import { bytes, fixed, percent, short } from '@/format/numbers.ts';
+import { bytes, count, fixed, percent } from '@/format/numbers.ts';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Fact, Facts } from '@/parts/Facts.tsx';
 import { Mark } from '@/parts/Mark.tsx';
@@ -69,7 +69,7 @@ const TABLES: readonly Column<Table>[] = [
     id: 'rows',
     title: 'Rows, about',
     isNumeric: true,
-    cell: ({ estimated_rows }) => (estimated_rows < 0 ? '–' : short(estimated_rows)),
+    cell: ({ estimated_rows }) => (estimated_rows < 0 ? '–' : count(estimated_rows)),
     value: ({ estimated_rows }) => estimated_rows,
   },
 ];

@@ -1,5 +1,5 @@
-/** Another password, which ends every other session. */
-import { Button, PasswordInput, Stack } from '@mantine/core';
+/** Another password, which ends every other session and, unless one keeps them, the API tokens. */
+import { Button, Checkbox, PasswordInput, Stack } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { api, bodyOf } from '@/api/client.ts';
@@ -17,14 +17,15 @@ export function Password() {
   const { isSending, refusal, submit } = useSending(async (fields) => {
     setDone(null);
     if (text(fields, 'new') !== text(fields, 'again')) throw new Problem(400, 'the two new passwords differ');
-    const body = { old_password: text(fields, 'old'), new_password: text(fields, 'new') };
-    const { ended } = await bodyOf(api.POST('/api/auth/password', { body }));
-    setDone(`Changed. ${ended === 1 ? 'One other session has' : `${ended} other sessions have`} ended.`);
+    const keep_tokens = fields.get('keep') !== null;
+    const body = { old_password: text(fields, 'old'), new_password: text(fields, 'new'), keep_tokens };
+    const { ended, tokens_ended } = await bodyOf(api.POST('/api/auth/password', { body }));
+    setDone(`Changed. Ended: other sessions ${ended}, API tokens ${tokens_ended}.`);
     form.current?.reset();
     await client.invalidateQueries({ queryKey: ['own'] });
   });
   return (
-    <Panel title="Password" isPadded note="changing it ends every other session">
+    <Panel title="Password" isPadded note="changing it ends every other session and your API tokens">
       <form onSubmit={submit} ref={form}>
         <Stack gap="sm">
           <FormWords refusal={refusal} done={done} />
@@ -37,6 +38,12 @@ export function Password() {
             required
           />
           <PasswordInput name="again" label="The same again" autoComplete="new-password" required />
+          <Checkbox
+            size="xs"
+            name="keep"
+            label="My API tokens go on"
+            description="Whoever made one with the old password keeps it"
+          />
           <div>
             <Button type="submit" loading={isSending}>
               Change the password

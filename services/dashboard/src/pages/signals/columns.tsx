@@ -5,23 +5,10 @@ import { Ago } from '@/parts/Ago.tsx';
 import type { Column } from '@/parts/DataTable.tsx';
 import { Change, Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
+import type { Listed } from '@/trading/listed.ts';
 import { spoken } from '@/trading/names.ts';
 import { ScoreBar } from './ScoreBar.tsx';
 import classes from './Signals.module.css';
-
-/** What REST and stream both say of a signal. */
-export interface Listed {
-  event_id: string;
-  event_time_ms: number;
-  strategy: string;
-  symbol: string;
-  direction: string;
-  state: string;
-  reason: string | null;
-  score: number;
-  threshold: number;
-  sentence: string;
-}
 
 export type Outcomes = ReadonlyMap<string, Schema<'PaperTradeAnswer'>>;
 

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import type { Schema } from '@/api/client.ts';
-import { fixed, short } from '@/format/numbers.ts';
+import { fixed, count as howMany } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Ago, Moment } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
@@ -128,7 +128,7 @@ const META: readonly Column<Meta>[] = [
     id: 'rows',
     title: 'Aggregate trades',
     isNumeric: true,
-    cell: (row) => <span title={fixed(row.row_count, 0)}>{short(row.row_count)}</span>,
+    cell: (row) => <span title={fixed(row.row_count, 0)}>{howMany(row.row_count)}</span>,
     value: (row) => row.row_count,
   },
   { id: 'first', title: 'First', cell: (row) => <Moment ms={row.first_time_ms} />, value: (row) => row.first_time_ms },

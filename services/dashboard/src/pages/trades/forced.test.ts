@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { forcedOrders } from './forced.ts';
 
 describe('forced orders', () => {
-  it('come newest first, each once, of the symbol alone; a forced sale liquidates a long', () => {
+  it('come newest first, each once, of the symbol alone', () => {
     const live = (event_id: string, symbol: string, time: number) => ({
       event_id,
       symbol,
-      event_time_ms: time,
       trade_time_ms: time,
       side: 'SELL' as const,
       quantity: '2',
       average_price: '10.50',
       order_price: '10',
-      last_filled_quantity: '2',
+      liquidated: 'long' as const,
+      notional: '21',
       status: 'FILLED',
     });
     const asked = [

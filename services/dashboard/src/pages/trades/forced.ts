@@ -14,33 +14,22 @@ export interface Forced {
   decimals: number;
 }
 
-/** Newest first, each once. A forced sale liquidates a long. */
+/** Newest first, each once. */
 export function forcedOrders(
   asked: readonly Schema<'ForcedOrderAnswer'>[],
   live: readonly ItemOf<'liquidations'>[],
   symbol: string | null,
 ): Forced[] {
   const byId = new Map<string, Forced>();
-  for (const { event_id, trade_time_ms, liquidated, notional, average_price } of asked) {
-    const decimals = decimalsOf(average_price);
+  for (const { event_id, trade_time_ms, liquidated, notional, average_price, symbol: of } of [...asked, ...live]) {
+    if (of !== symbol || byId.has(event_id)) continue;
     byId.set(event_id, {
       event_id,
       time_ms: trade_time_ms,
       liquidated,
       notional: Number(notional),
       price: average_price,
-      decimals,
-    });
-  }
-  for (const order of live) {
-    if (order.symbol !== symbol || byId.has(order.event_id)) continue;
-    byId.set(order.event_id, {
-      event_id: order.event_id,
-      time_ms: order.trade_time_ms,
-      liquidated: order.side === 'SELL' ? 'long' : 'short',
-      notional: Number(order.quantity) * Number(order.average_price),
-      price: order.average_price,
-      decimals: decimalsOf(order.average_price),
+      decimals: decimalsOf(average_price),
     });
   }
   return [...byId.values()].sort((one, other) => other.time_ms - one.time_ms).slice(0, MOST);

@@ -17,6 +17,7 @@ function RoleCell({ user, isMe, doing }: { user: User; isMe: boolean; doing: Doi
   return (
     <NativeSelect
       size="xs"
+      w={92}
       aria-label={`Role of ${user.name}`}
       value={user.role}
       data={[...ROLES]}

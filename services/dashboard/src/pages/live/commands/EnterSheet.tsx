@@ -1,8 +1,9 @@
 /** An entry by hand: sized from its stop, and checked like a signal. */
-import { Group, SegmentedControl, Select, TextInput } from '@mantine/core';
+import { Group, NativeSelect, SegmentedControl, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { fixed, percent, short, toNumber } from '@/format/numbers.ts';
 import { CommandSheet } from '@/trading/CommandSheet.tsx';
+import { Price } from '@/trading/Price.tsx';
 import { useMark } from '@/trading/prices.ts';
 import * as commands from './commands.ts';
 import { type Bracket, bracketOf } from './meaning.ts';
@@ -75,14 +76,12 @@ export function EnterSheet({ symbols, risk, open, most, onClose }: EnterSheetPro
       onClose={onClose}
     >
       <Group gap="sm" align="end">
-        <Select
+        <NativeSelect
           label="Symbol"
           w={130}
           data={[...symbols]}
           value={symbol}
-          allowDeselect={false}
-          searchable
-          onChange={(value) => setSymbol(value ?? '')}
+          onChange={(event) => setSymbol(event.currentTarget.value)}
         />
         <SegmentedControl
           aria-label="Side"
@@ -93,7 +92,9 @@ export function EnterSheet({ symbols, risk, open, most, onClose }: EnterSheetPro
             { value: 'short', label: '▼ short' },
           ]}
         />
-        <span title="Mark price, USDT">mark {fixed(mark, 4)}</span>
+        <span title="Mark price, USDT">
+          mark <Price symbol={symbol} value={mark} />
+        </span>
       </Group>
       <Group gap="sm" align="end">
         {text('stop', 'Stop')}

@@ -1,8 +1,9 @@
 /** What is done to one position: close a part of it, move its stop. */
 import { SegmentedControl, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { decimalsOf, fixed, inR, percent, signed, toNumber } from '@/format/numbers.ts';
+import { fixed, inR, percent, plain, plainDecimals, signed, toNumber } from '@/format/numbers.ts';
 import { CommandSheet } from '@/trading/CommandSheet.tsx';
+import { Price } from '@/trading/Price.tsx';
 import { distance, type LivePosition, worthAt } from '@/trading/positions.ts';
 import { useMark } from '@/trading/prices.ts';
 import * as commands from './commands.ts';
@@ -21,14 +22,14 @@ export function CloseSheet({ row, onClose }: PositionSheetProps) {
   const part = Number(share);
   const quantity = Math.abs(toNumber(row.quantity) ?? 0);
   const made = worth.unrealised === null ? null : worth.unrealised * part;
-  const decimals = decimalsOf(row.quantity);
+  const decimals = plainDecimals(quantity);
   return (
     <CommandSheet
       title={`Close ${row.symbol}`}
       effect={
         <>
           {fixed(quantity * part, decimals)} of {fixed(quantity, decimals)} at market, near{' '}
-          {fixed(worth.price, decimalsOf(row.entry_price ?? ''))}: about {signed(made, 2)} USDT
+          <Price symbol={row.symbol} value={worth.price} />: about {signed(made, 2)} USDT
           {worth.r !== null && ` (${inR(worth.r * part)})`} is realised, before fees.
           {part < 1 && ' The stop stays for the rest.'}
         </>
@@ -75,7 +76,7 @@ export function MoveStopSheet({ row, onClose }: PositionSheetProps) {
     >
       <TextInput
         label="New stop"
-        description={`Now ${fixed(row.stop, decimalsOf(row.stop ?? ''))}; this is ${percent(distance(price, mark), 2, true)} from the mark price`}
+        description={`Now ${plain(row.stop)}; this is ${percent(distance(price, mark), 2, true)} from the mark price`}
         inputMode="decimal"
         value={price}
         onChange={(event) => setPrice(event.currentTarget.value)}

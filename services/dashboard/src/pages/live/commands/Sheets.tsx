@@ -1,5 +1,5 @@
 /** The sheets of commands that need no more than a word: pause, resume, flatten, reset, lock, reconcile, cancel. */
-import { Select } from '@mantine/core';
+import { NativeSelect } from '@mantine/core';
 import { useState } from 'react';
 import { CommandSheet } from '@/trading/CommandSheet.tsx';
 import * as commands from './commands.ts';
@@ -136,13 +136,17 @@ export function LockSheet({ symbols, onClose }: SheetProps & { symbols: readonly
       send={(key, { reason }) => commands.lock(key, symbol ?? '', Number(seconds), reason)}
       onClose={onClose}
     >
-      <Select label="Symbol" data={[...symbols]} value={symbol} onChange={setSymbol} searchable />
-      <Select
+      <NativeSelect
+        label="Symbol"
+        data={[...symbols]}
+        value={symbol ?? ''}
+        onChange={(event) => setSymbol(event.currentTarget.value)}
+      />
+      <NativeSelect
         label="For"
         data={SPANS}
         value={seconds}
-        allowDeselect={false}
-        onChange={(value) => setSeconds(value ?? `${HOUR}`)}
+        onChange={(event) => setSeconds(event.currentTarget.value)}
       />
     </CommandSheet>
   );

@@ -1,7 +1,7 @@
 /** What became of the signal: on paper with its fills, and on accounts. */
 import { Link } from 'react-router';
 import type { Schema } from '@/api/client.ts';
-import { decimalsOf, fixed, toNumber } from '@/format/numbers.ts';
+import { fixed, plain, toNumber } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change } from '@/parts/Figures.tsx';
@@ -9,6 +9,7 @@ import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { spoken } from '@/trading/names.ts';
+import { Price } from '@/trading/Price.tsx';
 import { Stats } from '@/trading/Stats.tsx';
 import type { Story } from '../asking.ts';
 
@@ -46,12 +47,10 @@ const FILLS: readonly Column<Fill>[] = [
     id: 'quantity',
     title: 'Quantity',
     isNumeric: true,
-    cell: (fill) => fixed(fill.quantity, decimalsOf(fill.quantity ?? '')),
+    cell: (fill) => plain(fill.quantity),
   },
-  { id: 'price', title: 'Price', isNumeric: true, cell: (fill) => fixed(fill.price, decimalsOf(fill.price ?? '')) },
+  { id: 'price', title: 'Price', isNumeric: true, cell: (fill) => plain(fill.price) },
 ];
-
-const price = (value: string | null) => fixed(value, decimalsOf(value ?? ''));
 
 function PaperStory({ trade }: { trade: PaperTrade }) {
   const isOver = trade.state === 'closed';
@@ -66,8 +65,15 @@ function PaperStory({ trade }: { trade: PaperTrade }) {
           },
           { name: 'Net', value: <Change value={trade.net} decimals={2} unit="USDT" /> },
           { name: 'Result', value: <Change value={trade.net_r} decimals={2} unit="R" /> },
-          { name: 'Entry', value: price(trade.entry_price), note: <Ago ms={trade.entry_time_ms} /> },
-          { name: isOver ? 'Exit' : 'Stop now', value: price(isOver ? trade.exit_price : trade.stop_now) },
+          {
+            name: 'Entry',
+            value: <Price symbol={trade.symbol} value={trade.entry_price} />,
+            note: <Ago ms={trade.entry_time_ms} />,
+          },
+          {
+            name: isOver ? 'Exit' : 'Stop now',
+            value: <Price symbol={trade.symbol} value={isOver ? trade.exit_price : trade.stop_now} />,
+          },
           {
             name: 'Best, worst',
             value: <Change value={trade.favourable_r} decimals={2} unit="R" />,
@@ -103,8 +109,16 @@ function LiveStory({ trade }: { trade: LiveTrade }) {
         },
         { name: 'Net', value: <Change value={trade.pnl_quote} decimals={2} unit="USDT" /> },
         { name: 'Result', value: <Change value={trade.pnl_r} decimals={2} unit="R" /> },
-        { name: 'Entry', value: price(trade.entry_price), note: <Ago ms={trade.entry_time_ms} /> },
-        { name: 'Exit', value: price(trade.exit_price), note: <Ago ms={trade.exit_time_ms} /> },
+        {
+          name: 'Entry',
+          value: <Price symbol={trade.symbol} value={trade.entry_price} />,
+          note: <Ago ms={trade.entry_time_ms} />,
+        },
+        {
+          name: 'Exit',
+          value: <Price symbol={trade.symbol} value={trade.exit_price} />,
+          note: <Ago ms={trade.exit_time_ms} />,
+        },
         { name: 'Slippage', value: fixed(trade.slippage_bps, 2), note: 'bps against the signal' },
       ]}
     />

@@ -1,5 +1,5 @@
 /** What the signal looked at, with its age and how much of it was known. */
-import { decimalsOf, fixed, percent } from '@/format/numbers.ts';
+import { percent, plain } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Mark } from '@/parts/Mark.tsx';
@@ -23,7 +23,7 @@ const COLUMNS: readonly Column<InputRow>[] = [
     id: 'value',
     title: 'Value',
     isNumeric: true,
-    cell: (row) => (row.value === null ? 'not known' : fixed(row.value, Math.min(8, decimalsOf(row.value)))),
+    cell: (row) => (row.value === null ? 'not known' : plain(row.value)),
   },
   {
     id: 'age',
