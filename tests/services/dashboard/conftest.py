@@ -1,75 +1,67 @@
-"""The page in a real browser, served by a gateway process with a real database and a real broker that hold known facts."""
+"""The page in a real browser on a real stack: one `perpstream up` with its simulator, and an account there, for all files."""
 
 import asyncio
 import datetime as dt
+import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from infra.local.ports import free_port
-from libs.contracts.topics import MARKPRICE
 from libs.kit.settings import DatabaseSettings
 from libs.store.audit import Actor
 from libs.store.engine import create_engine, write_session
 from libs.store.people import Role
 from libs.store.people_admin import By, make_invite
-from libs.streaming.producer import EventProducer
 from services.console.web_page import ensure_page, find_npm
-from tests.services.gateway.conftest import Caller, fill
-from tests.services.processes import ServiceProcess
-from tests.services.recorder.timelines import mark_price
+from tests.e2e.stack import Stack
 from tests.support.browser import browser as opened_browser
-from tests.support.servers import Broker
 
 PATIENCE_MS = 120_000
 """How long a page may take on a machine that does ten other things; what is waited for is always a condition."""
 DESKTOP, PHONE = (1440, 900), (390, 844)
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+_KEY = {"key": "k" * 64, "secret": "s" * 64}
+
+
+def apart(work: Coroutine[Any, Any, str]) -> str:
+    """Run it in a thread of its own: this one's loop is the browser's."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A gateway that pages are opened on, and what a test may do to it."""
+    """A running stack, and what a test may do to its gateway."""
 
     url: str
-    process: ServiceProcess
-    database_url: str
-    bootstrap: str
+    stack: Stack
 
     def freeze(self) -> None:
-        """It says nothing more, and its connections stay: as when a cable is pulled."""
-        os.kill(self.process.pid, signal.SIGSTOP)
+        """The gateway says nothing more, and its connections stay: as when a cable is pulled."""
+        os.kill(self.stack.pid_of("gateway"), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.kill(self.process.pid, signal.SIGCONT)
+        os.kill(self.stack.pid_of("gateway"), signal.SIGCONT)
 
-    def restart(self) -> None:
-        self.process.kill()
-        self.process.start()
-        Caller(self.url, self.bootstrap).wait_ready()
-
-    def tell_price(self, number: int) -> None:
-        """A newer mark price of the first symbol."""
-
-        async def tell() -> None:
-            producer = EventProducer(self.bootstrap, service="test")
-            await producer.start()
-            await producer.send(MARKPRICE, mark_price(number), key="BTCUSDT", partition=0)
-            await producer.stop()
-
-        asyncio.run(tell())
+    def kill(self) -> None:
+        """The gateway is gone at once; its supervisor starts another one."""
+        os.kill(self.stack.pid_of("gateway"), signal.SIGKILL)
 
     def invite(self, role: Role) -> str:
         """The code of a new invite."""
 
         async def make() -> str:
-            engine = create_engine(DatabaseSettings(database_url=self.database_url), connections=1)
+            url = self.stack.database_url().replace("postgresql://", "postgresql+asyncpg://", 1)
+            engine = create_engine(DatabaseSettings(database_url=url), connections=1)
             by = By(Actor("the operator"), dt.datetime.fromtimestamp(time.time(), dt.UTC))
             try:
                 async with write_session(engine) as session:
@@ -77,34 +69,51 @@ class Desk:
             finally:
                 await engine.dispose()
 
-        return asyncio.run(make())
+        return apart(make())
 
 
-@pytest.fixture(scope="module")
-def desk(session_broker: Broker, module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def _settings(folder: Path) -> dict[str, str]:
+    """An account at the simulator and its key here, and nothing of whoever runs the tests."""
+    home = folder / "accounts" / "main"
+    home.mkdir(parents=True)
+    account = {"name": "main", "balances": {"USDT": "10000"}, "keys": [_KEY]}
+    for path, content in ((home / "key.json", _KEY), (folder / "accounts.json", [account])):
+        path.write_text(json.dumps(content))
+        path.chmod(0o600)
+    return {
+        "PERPSTREAM_EXECUTION_MODE": "demo",
+        "PERPSTREAM_ACCOUNT_DIR": str(folder / "accounts"),
+        "PERPSTREAM_SIM_ACCOUNTS": str(folder / "accounts.json"),
+        "PERPSTREAM_SIM_RATE": "10",
+        "PERPSTREAM_KEYS_DIR": str(folder / "keys"),
+        "PERPSTREAM_AUDIT_DIR": str(folder / "audits"),
+        "PERPSTREAM_INSTALLATION_FILE": str(folder / "installation"),
+        "PERPSTREAM_CHANNELS_DIR": str(folder / "channels"),
+        "PERPSTREAM_DISCORD_BOT_FILE": str(folder / "bot"),
+    }
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     said: list[str] = []
     assert ensure_page(find_npm(), said.append), said
-    session_broker.delete_all_topics()
-    asyncio.run(fill(module_database_url, session_broker.bootstrap))
-    port = free_port()
-    environment = {
-        "PERPSTREAM_KAFKA_BOOTSTRAP": session_broker.bootstrap,
-        "PERPSTREAM_DATABASE_URL": module_database_url,
-        "PERPSTREAM_GATEWAY_PORT": str(port),
-        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true",
-        "PERPSTREAM_GATEWAY_STATE_DIR": str(tmp_path_factory.mktemp("gateway-state")),
-    }
-    process = ServiceProcess("gateway", environment, tmp_path_factory.mktemp("gateway") / "log")
-    process.start()
-    opened = Desk(f"http://127.0.0.1:{port}", process, module_database_url, session_broker.bootstrap)
-    Caller(opened.url, opened.bootstrap).wait_ready()
-    yield opened
-    opened.thaw()
-    process.stop()
+    folder = tmp_path_factory.mktemp("desk")
+    stack = Stack(folder / "state")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in _settings(folder).items():
+                patch.setenv(name, value)
+            stack.up("--symbols", ",".join(SYMBOLS))
+        url = stack.run_file().gateway_url
+        assert url is not None
+        yield Desk(url, stack)
+    finally:
+        stack.down()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium(desk: Desk) -> Iterator[Browser]:
+    """After the stack: while the browser is open, this thread runs a loop."""
     with opened_browser() as found:
         yield found
 
@@ -119,7 +128,8 @@ def opening(chromium: Browser, desk: Desk) -> Iterator[Opening]:
     errors: list[str] = []
 
     def refused(said: ConsoleMessage) -> None:
-        if "Content Security Policy" in said.text:
+        # What the server answers stands there too: a refusal, or that it was away, which tests do on purpose.
+        if said.type == "error" and "Failed to load resource" not in said.text and "WebSocket" not in said.text:
             errors.append(said.text)
 
     def opened(path: str, size: tuple[int, int] = DESKTOP, scheme: str = "dark") -> Page:

@@ -146,8 +146,9 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
           {tools}
         </Tools>
       )}
+      {/* biome-ignore lint/a11y/useSemanticElements: a group of rows, and no landmark beside its panel's */}
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
-      <section className={classes.scroll} style={{ maxHeight }} aria-label={props.label} tabIndex={0}>
+      <div className={classes.scroll} style={{ maxHeight }} role="group" aria-label={props.label} tabIndex={0}>
         <table className={classes.table}>
           <Head columns={columns} order={order} onTurn={(column) => setOrder(turned(order, column))} />
           <tbody>
@@ -164,7 +165,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         </table>
         {rows.length === 0 && props.empty}
         {rows.length > 0 && shown.length === 0 && <Empty title="No row fits the filter" />}
-      </section>
+      </div>
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { Anchor } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from 'react-router';
+import { Problem } from '@/api/problem.ts';
 import { duration } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { Fact, Facts } from '@/parts/Facts.tsx';
@@ -33,6 +34,9 @@ function Head({ run }: { run: Run }) {
   );
 }
 
+/** No run has this id, or it is none at all. */
+const UNKNOWN = [404, 422];
+
 const ENDED: Partial<Record<Run['state'], string>> = {
   cancelled: 'It was cancelled: nothing is kept of its result',
   failed: 'It has failed',
@@ -57,9 +61,15 @@ export default function BacktestPage() {
     </>
   );
   const ended = run === undefined ? undefined : ENDED[run.state];
+  if (asked.error instanceof Problem && UNKNOWN.includes(asked.error.status)) {
+    return (
+      <Empty title="There is no such backtest">
+        The last 50 are kept; <Link to="/backtests">all backtests</Link>.
+      </Empty>
+    );
+  }
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Backtest {backtestId}</h1>
       <Panel title={`Backtest ${backtestId}`} asked={asked} lines={2} actions={actions}>
         {run !== undefined && <Head run={run} />}
         {run?.state === 'running' && <Progress run={run} />}

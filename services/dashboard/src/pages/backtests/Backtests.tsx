@@ -79,7 +79,6 @@ export default function Backtests() {
   );
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Backtests</h1>
       {running !== undefined && (
         <Panel title="Running" note={`${wantedOf(running).start} to ${wantedOf(running).end} UTC`}>
           <Progress run={running} />

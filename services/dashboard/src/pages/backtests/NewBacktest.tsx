@@ -10,15 +10,19 @@ import { useSymbols } from '@/parts/SymbolChoice.tsx';
 import classes from './Backtests.module.css';
 import { fieldOf, instantOf, start } from './runs.ts';
 
-const HOUR = 3_600_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const MONEY = '[0-9]{1,15}(\\.[0-9]{1,18})?';
 
-/** Where there are trades: what a range may be. */
+/** Where there are trades, in whole minutes: what a range may be. */
 function useStored(): { from: number; to: number } | null {
   const meta = useQuery(askMeta).data?.symbols ?? [];
   const firsts = meta.map((row) => row.first_time_ms).filter((ms) => ms !== null);
   const lasts = meta.map((row) => row.last_time_ms).filter((ms) => ms !== null);
-  return firsts.length === 0 || lasts.length === 0 ? null : { from: Math.max(...firsts), to: Math.min(...lasts) };
+  if (firsts.length === 0 || lasts.length === 0) return null;
+  const from = Math.ceil(Math.max(...firsts) / MINUTE) * MINUTE;
+  const to = Math.floor(Math.min(...lasts) / MINUTE) * MINUTE;
+  return from < to ? { from, to } : null;
 }
 
 function Instant({ name, label, value }: { name: string; label: string; value: number }) {
@@ -27,13 +31,10 @@ function Instant({ name, label, value }: { name: string; label: string; value: n
 
 function Fields({ stored, children }: { stored: { from: number; to: number }; children: ReactNode }) {
   const symbols = useSymbols();
-  const minute = 60_000;
-  const to = Math.floor(stored.to / minute) * minute;
-  const from = Math.max(Math.ceil(stored.from / minute) * minute, to - 24 * HOUR);
   return (
     <div className={classes.fields}>
-      <Instant name="start" label="From, UTC" value={from} />
-      <Instant name="end" label="To, UTC" value={to} />
+      <Instant name="start" label="From, UTC" value={Math.max(stored.from, stored.to - 24 * HOUR)} />
+      <Instant name="end" label="To, UTC" value={stored.to} />
       <MultiSelect
         name="symbols"
         label="Symbols"
@@ -112,7 +113,10 @@ export function NewBacktest({ isBusy }: { isBusy: boolean }) {
     await client.invalidateQueries({ queryKey: ['backtests'] });
     await navigate(`/backtests/${run.backtest_id}`);
   });
-  if (stored === null) return <p className={classes.none}>No trade is stored yet: there is nothing to replay.</p>;
+  if (stored === null)
+    return (
+      <p className={classes.none}>Less than a whole minute of trades is stored: there is nothing to replay yet.</p>
+    );
   return (
     <form onSubmit={submit}>
       <Stack gap="sm" p="sm">

@@ -117,7 +117,6 @@ export default function Funding() {
     symbols.length > MOST_LINES ? `the first ${MOST_LINES} of ${symbols.length} symbols are drawn` : undefined;
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Funding</h1>
       <Panel
         title="Settled funding"
         note={more ?? 'above 0: longs paid shorts'}

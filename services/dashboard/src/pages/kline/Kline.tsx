@@ -124,7 +124,6 @@ export default function Kline() {
   if (symbol === null) return <Waiting lines={10} height={28} />;
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Candles</h1>
       <div className={classes.bar}>
         <SymbolChoice />
         <span className={classes.dim}>

@@ -8,7 +8,6 @@ import { Services } from './Services.tsx';
 export default function ServerPage() {
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Server</h1>
       <MachinePanel />
       <Alerts />
       <Services />

@@ -43,7 +43,6 @@ export default function Settings() {
   const me = useMe();
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Settings</h1>
       <div className={classes.column}>
         <Account me={me} />
         <Appearance />

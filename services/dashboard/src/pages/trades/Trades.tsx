@@ -62,7 +62,6 @@ export default function Trades() {
   const holes = useMemo(() => holesOf(gaps ?? [], rows), [gaps, rows]);
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Trades</h1>
       <Panel
         title="Trades"
         asked={asked}

@@ -12,7 +12,6 @@ function Administration() {
   const { doing, refusal, done, dialog } = useDoing();
   return (
     <div className={classes.page}>
-      <h1 className="visually-hidden">Users</h1>
       <FormWords refusal={refusal} done={done} />
       <div className={classes.lists}>
         <Accounts doing={doing} />
