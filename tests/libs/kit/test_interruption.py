@@ -19,10 +19,18 @@ def work():
 sys.exit(interruptible(work))
 """
 RAISES = "signal.raise_signal(signal.{name})"
+IN_TEXT = f"exec('{RAISES}', globals())"
+MINDED = f"""try:
+        {IN_TEXT}
+    except KeyboardInterrupt:
+        sys.stderr.write("perpstream: interrupted\\n")
+        return 130"""
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize("work", [RAISES, f"exec('{RAISES}', globals())"], ids=["in code", "in compiled text"])
+@pytest.mark.parametrize(
+    "work", [RAISES, IN_TEXT, MINDED], ids=["code", "compiled text", "compiled text, minded by the work"]
+)
 def test_an_interrupted_command_ends_with_its_exit_code(tmp_path: Path, work: str, name: str) -> None:
     (tmp_path / "command.py").write_text(MODULE.format(work=work.format(name=name)))
     # As our commands are run: only a module ends by the interpreter's own last word.
