@@ -15,3 +15,7 @@ def interruptible(work: Callable[[], int | None], words: str = "interrupted") ->
     except KeyboardInterrupt:
         sys.stderr.write(f"perpstream: {words}\n")
         return EXIT_INTERRUPTED
+    finally:
+        # CPython ends itself by SIGINT, whatever its exit code, once an interruption has left text that was compiled to run, as
+        # the definition of a dataclass is; it forgets that with the next such text (`run_eval_code_obj` in its pythonrun.c).
+        exec("")  # noqa: S102

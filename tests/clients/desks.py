@@ -170,6 +170,7 @@ class CcxtDesk:
         return float(held["contracts"])
 
     async def balance(self) -> float:
+        # Its own `total` moves with the position's worth.
         assets = (await self.exchange.fetch_balance())["info"]["assets"]
         return next(float(one["walletBalance"]) for one in assets if one["asset"] == "USDT")
 

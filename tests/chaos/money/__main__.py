@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.money`: seeds, deaths at every await, with a table of what was wrong; or one with all that was said."""
+"""`python -m tests.chaos.money`: seeds, deaths at awaits, with a table of what was wrong; or one with all that was said."""
 
 import argparse
 import multiprocessing
@@ -41,13 +41,12 @@ def main() -> int:
         found = 0
         if asked.awaits is None:
             began, seeds = time.monotonic(), range(asked.first, asked.first + (asked.seeds or _SEEDS))
-            told = pool.imap_unordered(run_one, seeds)
-            found |= _report(console, _told(console, told, "seeds", len(seeds)), began)
+            verdicts = pool.imap_unordered(run_one, seeds)
+            found |= _report(console, _watched(console, verdicts, "seeds", len(seeds)), began)
         if asked.awaits is not None or asked.seeds is None:
-            began, stride = time.monotonic(), max(1, asked.awaits or 1)
-            ends = [*deaths("executor", stride), *deaths("guard", stride)]
-            told = pool.imap_unordered(die_once, ends)
-            found |= _report(console, _told(console, told, "deaths", len(ends)), began)
+            ends, began = [*deaths("executor"), *deaths("guard")][:: max(1, asked.awaits or 1)], time.monotonic()
+            verdicts = pool.imap_unordered(die_once, ends)
+            found |= _report(console, _watched(console, verdicts, "deaths", len(ends)), began)
         return found
 
 
@@ -57,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=1, help="the first of them (default 1)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     parser.add_argument("--seed", type=int, help="run this one only, and keep its trace")
-    parser.add_argument("--awaits", type=int, help="only deaths, at each so-many-th await; with --life: at that one")
+    parser.add_argument("--awaits", type=int, help="only deaths, each so-many-th of them; with --life: at that await")
     parser.add_argument("--life", choices=[one.name for one in LIVES], help="this life only, and keep its trace")
     parser.add_argument("--role", choices=("executor", "guard"), default="executor", help="who dies in --life")
     parser.add_argument("--trace", type=Path, help="where the trace goes (default: standard output)")
@@ -76,11 +75,11 @@ def _tell(name: str, verdict: Verdict, file: Path | None) -> int:
     return int(bool(verdict.findings))
 
 
-def _told(console: Console, verdicts: Iterable[Verdict], what: str, total: int) -> Iterable[Verdict]:
+def _watched(console: Console, verdicts: Iterable[Verdict], what: str, total: int) -> Iterable[Verdict]:
     """With a bar, or with a line each so many where nobody sees one; a finding is said at once."""
     began = time.monotonic()
-    watched = track(verdicts, what, total=total, console=console) if console.is_terminal else verdicts
-    for number, verdict in enumerate(watched, 1):
+    shown = track(verdicts, what, total=total, console=console, disable=not console.is_terminal)
+    for number, verdict in enumerate(shown, 1):
         if verdict.findings:
             console.print(f"{verdict.name}: {verdict.findings[0].kind}", markup=False)
         if not console.is_terminal and number % _EACH_TOLD == 0:

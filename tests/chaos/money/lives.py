@@ -1,5 +1,6 @@
 """Lives of positions from entry to exit, written by hand, in which a process is killed at one await after the other."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,8 @@ from tests.chaos.money.run import START_MS, Verdict, run_plan, stage_of
 from tests.support.signals import emitted
 
 ENTRY_MS, CALM_MS = 4_000, 22_000
-CALM_AFTER_MS, REPEATS = 400, 3
+NEAR_MS, REPEATS = 400, 3
+"""An answer of the venue takes a tenth of that, and what follows from a fill, its stop and its targets, less than all of it."""
 SYMBOL = "SOLUSDT"
 DISTANCE = Decimal("0.004")
 """Of the stop, and of the first target, as a share of the price; the second target is twice as far."""
@@ -135,22 +137,27 @@ def live(death: Death, *, listens: bool = False) -> Verdict:
     return replace(run_plan(plan, market, RealParty, listens=listens), words=death.words)
 
 
-def deaths(role: Role, stride: int = 1, first: int = 1) -> list[Death]:
-    """At every `stride`-th await of each life, as many as there are when nobody dies. While nothing changes the guard looks at
-    the same few places again and again: `CALM_AFTER_MS` after a change of the account it dies the first `REPEATS` times at each,
-    until the next change."""
-    found: list[Death] = []
-    for life in LIVES:
-        seen = Counter[tuple[Place, int]]()
-        for number, one in enumerate(live(Death(life.name), listens=True).awaits[role], 1):
-            calm = role == "guard" and one.since_ms > CALM_AFTER_MS
-            seen[one.place, one.change] += calm
-            if (
-                number >= first
-                and (number - first) % stride == 0
-                and not (calm and seen[one.place, one.change] > REPEATS)
-            ):
-                found.append(Death(life.name, role, number))
+def deaths(role: Role) -> list[Death]:
+    """Those that are worth trying, of all lives; see `tried`."""
+    return [
+        Death(life.name, role, number) for life in LIVES for number in tried(role, live(Death(life.name), listens=True))
+    ]
+
+
+def tried(role: Role, lived: Verdict) -> list[int]:
+    """Before which awaits of a life without a death the role dies. The executor does before each. While nothing happens the guard
+    comes by the same few places again and again: farther than `NEAR_MS` from each change of the account, before it or after, it
+    dies the first `REPEATS` times at each place, until the next change."""
+    found: list[int] = []
+    seen = Counter[tuple[Place, int]]()
+    for number, one in enumerate(lived.awaits[role], 1):
+        following = bisect_right(lived.changes_ms, one.at_ms)
+        near = any(
+            abs(at_ms - one.at_ms) <= NEAR_MS for at_ms in lived.changes_ms[max(0, following - 1) : following + 1]
+        )
+        seen[one.place, following] += not near
+        if role == "executor" or near or seen[one.place, following] <= REPEATS:
+            found.append(number)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 _current: ContextVar["Process | None"] = ContextVar("process", default=None)
 Main = Callable[[], Coroutine[Any, Any, object]]
 Place = tuple[tuple[str, int], ...]
-"""An await: function and line, from the task down to what waits."""
+"""An await: function and line, from the task down to what waits. Tasks that run the same lines are one."""
 
 
 class Killed(BaseException):

@@ -27,24 +27,24 @@ START_MS = 1_763_712_000_000 - FUNDING_MS
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Where a process went on; `change`: how many the account had seen, `since_ms`: how long ago the last was."""
+    """Where a process went on, and when."""
 
+    at_ms: int
     place: Place
-    change: int
-    since_ms: int
 
 
 @dataclass
 class Verdict:
     """`counts`: what happened in the run, so that nobody takes an empty one for a good one; `awaits`: those that the first
-    process of each role has come back from, in a run that listens; `exits`: why trades were left; `words`: what tells it again,
-    of a seed its number."""
+    process of each role has come back from, in a run that listens; `changes_ms`: when the account changed; `exits`: why trades
+    were left; `words`: what tells it again, of a seed its number."""
 
     seed: int
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     longest_bare_ms: int = 0
     awaits: dict[Role, list[Await]] = field(default_factory=dict)
+    changes_ms: list[int] = field(default_factory=list)
     exits: tuple[str | None, ...] = ()
     words: str = ""
     trace: list[str] = field(default_factory=list)
@@ -92,7 +92,6 @@ class _Run:
     party: Party
     verdict: Verdict
     keepers: dict[Role, Keeper] = field(default_factory=dict)
-    changes_ms: list[int] = field(default_factory=list)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def main(self) -> None:
@@ -104,7 +103,7 @@ class _Run:
         self.world = World(self.plan, self.clock, self.market, exchange, Bus(), self.trace)
         self.protection = Protection(lambda: exchange.account, self._excuse)
         exchange.changes.append(lambda: self.protection.tick(exchange.house.now_ms()))
-        exchange.changes.append(lambda: self.changes_ms.append(self.clock.now_ms()))
+        exchange.changes.append(lambda: self.verdict.changes_ms.append(self.clock.now_ms()))
         for fault in self.plan.faults:
             exchange.arm(fault)
         for role in ("executor", "guard"):
@@ -126,12 +125,8 @@ class _Run:
             self.keepers[role] = keeper(self.world, self.party, role)
             if self.trace.listens:
                 awaits = self.verdict.awaits.setdefault(role, [])
-                self.keepers[role].process.heard = lambda place: awaits.append(self._await(place))
+                self.keepers[role].process.heard = lambda place: awaits.append(Await(self.clock.now_ms(), place))
             self._tasks.add(asyncio.create_task(self.keepers[role].run()))
-
-    def _await(self, place: Place) -> Await:
-        last_ms = self.changes_ms[-1] if self.changes_ms else self.plan.start_ms
-        return Await(place, len(self.changes_ms), self.clock.now_ms() - last_ms)
 
     async def _give_signals(self) -> None:
         for given in self.plan.signals:
@@ -196,7 +191,7 @@ class _Run:
     def _judge(self) -> None:
         exchange, verdict = self.world.exchange, self.verdict
         for one in self.keepers.values():
-            one.process.heard = None
+            one.process.heard = None  # What ends with the run comes back from nothing.
         exchange.house.advance()
         documents = self.party.documents()
         verdict.findings += self.protection.findings
