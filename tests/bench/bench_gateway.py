@@ -2,7 +2,7 @@
 
 The full size is 10,000,000 trades, 1,000,000 indicator rows and 200 requests a second, load generator on the same processors.
 Each route is asked with its default parameters; `fresh` asks another question each time, so that no answer is kept for it.
-Last come the large tables that a question has read through instead of by an index, as PostgreSQL has counted: there is none.
+Last come the large tables that were read through meanwhile, by whomever, as PostgreSQL has counted.
 """
 
 import asyncio
