@@ -16,9 +16,9 @@ BEFORE = ("/login", "/register")
 # A page and what must stand on it: a region, and words in it that come from the stack.
 WORDS = [
     ("/dashboard", "Scores", "BTCUSDT"),
-    ("/dashboard", "Am I safe", "data completeness"),
+    ("/dashboard", "Am I safe", "warning at"),
     ("/history", "By symbol", "BTCUSDT"),
-    ("/kline", "In figures", "UTC day"),
+    ("/kline", "In figures", ":00"),
     ("/trades", "Stored", "BTCUSDT"),
     ("/trades", "Gaps", "No gap"),
     ("/server", "Feeds", "BTCUSDT"),

@@ -68,8 +68,11 @@ async function renewed(): Promise<boolean> {
     return true;
   }
   if (await opened(answer)) return true;
-  if (localStorage.getItem(LEFT) === null && (await opened(await post('/api/auth/local')))) return true;
   const wasIn = now.kind === 'in';
+  // Whose own session has ended is told so, and does not go on as somebody else.
+  const wasPerson = now.kind === 'in' && !now.me.is_local_viewer;
+  const mayLook = !wasPerson && localStorage.getItem(LEFT) === null;
+  if (mayLook && (await opened(await post('/api/auth/local')))) return true;
   clearTimeout(timer);
   become({ kind: 'out', why: wasIn ? 'your session has ended' : null });
   return false;
