@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, tuple[str, ...]] = {
     "notifications": ("bench_notifications",),
     "stream": ("bench_stream",),
     "gateway": ("bench_gateway",),
+    "page": ("bench_page",),
     "workers": ("bench_workers",),
     "warm": ("bench_warm_worker",),
 }

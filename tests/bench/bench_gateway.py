@@ -2,7 +2,7 @@
 
 The full size is 10,000,000 trades, 1,000,000 indicator rows and 200 requests a second, load generator on the same processors.
 Each route is asked with its default parameters; `fresh` asks another question each time, so that no answer is kept for it.
-Last come the large tables that were read through meanwhile, by whomever, as PostgreSQL has counted.
+A line ends with the large tables that were read through meanwhile, by whomever, as PostgreSQL has counted.
 """
 
 import asyncio
@@ -79,13 +79,23 @@ async def fill(url: str, load: Load) -> None:
     await engine.dispose()
 
 
-async def read_through(url: str) -> dict[str, int]:
-    """How often each large table, or part of one, was read through."""
-    engine = create_engine(DatabaseSettings(database_url=url))
-    async with write_session(engine) as session:
-        rows = await session.raw.fetch(_READ_THROUGH, _LARGE_ROWS)
-    await engine.dispose()
-    return {row["relname"]: row["seq_scan"] for row in rows}
+class ReadThrough:
+    """Which large tables, or parts of them, were read through since the last look. A look of its own reads none."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._counted: dict[str, int] = {}
+
+    async def since_last_look(self) -> str:
+        """Their names. Connections tell their counts once a second: what the last second did may come with the next look."""
+        engine = create_engine(DatabaseSettings(database_url=self._url))
+        async with write_session(engine) as session:
+            rows = await session.raw.fetch(_READ_THROUGH, _LARGE_ROWS)
+        await engine.dispose()
+        counted = {row["relname"]: row["seq_scan"] for row in rows}
+        times = {name: count - self._counted.get(name, 0) for name, count in counted.items()}
+        self._counted = counted
+        return ", ".join(f"{name} {count} times" for name, count in sorted(times.items()) if count)
 
 
 def questions() -> list[str]:
@@ -127,7 +137,7 @@ async def ask_steadily(session: aiohttp.ClientSession, urls: Sequence[str], load
     return sorted(took), bad
 
 
-async def measure(url: str, load: Load) -> None:
+async def measure(url: str, load: Load, tables: ReadThrough) -> None:
     """A line a route."""
     asked_for = {"given_to": "program"}
     async with (
@@ -146,8 +156,9 @@ async def measure(url: str, load: Load) -> None:
             await ask_steadily(session, urls[:1], Load(0, 0, 0.2, 10))
             took, bad = await ask_steadily(session, urls, load)
             shares = [took[min(len(took) - 1, int(len(took) * share))] * 1e3 for share in (0.5, 0.95, 0.99)]
-            print(f"{name:<52s} p50 {shares[0]:7.1f}  p95 {shares[1]:7.1f}  p99 {shares[2]:7.1f} ms  not 200: {bad}")
-            sys.stdout.flush()
+            told = f"{name:<40s} p50 {shares[0]:7.1f}  p95 {shares[1]:7.1f}  p99 {shares[2]:7.1f} ms  not 200: {bad}"
+            through = await tables.since_last_look()
+            print(f"{told}  read through: {through}" if through else told, flush=True)
 
 
 def main() -> None:
@@ -175,14 +186,13 @@ def main() -> None:
 
 
 async def observe(gateway_url: str, database_url: str, load: Load) -> None:
-    """The table, between two lines about the machine and the database."""
+    """The table, between two lines about the machine."""
     await _when_ready(gateway_url)
-    before = await read_through(database_url)
+    tables = ReadThrough(database_url)
+    await tables.since_last_look()
     print(f"{load.trades} trades, {load.indicators} indicator rows, {load.pace:g} requests/s; load average {_busy()}")
-    await measure(gateway_url, load)
-    after = await read_through(database_url)
-    names = sorted(name for name, count in after.items() if count > before.get(name, 0))
-    print(f"load average {_busy()}; large tables read through: {', '.join(names) or 'none'}")
+    await measure(gateway_url, load, tables)
+    print(f"load average {_busy()}")
 
 
 def _busy() -> str:

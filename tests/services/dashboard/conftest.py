@@ -93,7 +93,7 @@ def _settings(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     said: list[str] = []
     assert ensure_page(find_npm(), said.append), said
@@ -111,9 +111,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         stack.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(desk: Desk) -> Iterator[Browser]:
-    """After the stack: while the browser is open, this thread runs a loop."""
+    """After the stack: while the browser is open, this thread runs a loop, in which no other folder's test could run its own."""
     with opened_browser() as found:
         yield found
 

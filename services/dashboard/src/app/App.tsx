@@ -9,7 +9,7 @@ import { Notifications } from '@mantine/notifications';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { createBrowserRouter, Navigate, type RouteObject, RouterProvider } from 'react-router';
 import { queries } from '@/api/queries.ts';
-import { schemes, theme } from '@/theme/theme.ts';
+import { schemes, theme, variables } from '@/theme/theme.ts';
 import { Broken } from './Broken.tsx';
 import { Frame } from './Frame.tsx';
 import { Gate } from './Gate.tsx';
@@ -30,7 +30,12 @@ const router = createBrowserRouter([...PAGES.map(route), { path: '*', element: <
 
 export function App() {
   return (
-    <MantineProvider theme={theme} colorSchemeManager={schemes} defaultColorScheme="auto">
+    <MantineProvider
+      theme={theme}
+      cssVariablesResolver={variables}
+      colorSchemeManager={schemes}
+      defaultColorScheme="auto"
+    >
       <QueryClientProvider client={queries}>
         <RouterProvider router={router} />
         <Notifications position="bottom-right" limit={4} autoClose={6_000} />

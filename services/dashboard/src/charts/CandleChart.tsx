@@ -32,14 +32,17 @@ function Legend({ bar, decimals }: { bar: Bar | null; decimals: number }) {
     ['VWAP', fixed(bar?.vwap, decimals)],
   ];
   return (
-    <dl className={classes.legend}>
-      {facts.map(([name, text]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{text}</dd>
-        </div>
-      ))}
-    </dl>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard
+    <section className={classes.legend} aria-label="The candle pointed at, or the newest" tabIndex={0}>
+      <dl className={classes.facts}>
+        {facts.map(([name, text]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{text}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
 
@@ -49,14 +52,14 @@ function tickDecimals(bars: readonly Bar[]): number {
 }
 
 interface Held {
-  element: React.RefObject<HTMLDivElement | null>;
+  element: React.RefObject<HTMLElement | null>;
   picture: Picture | null;
   pointed: Bar | null;
 }
 
 /** The picture in its element, for as long as the component is there. */
 function usePicture(older: () => void): Held {
-  const element = useRef<HTMLDivElement>(null);
+  const element = useRef<HTMLElement>(null);
   const [picture, setPicture] = useState<Picture | null>(null);
   const [pointed, setPointed] = useState<Bar | null>(null);
   const asking = useRef(older);
@@ -98,10 +101,9 @@ export default function CandleChart(props: CandleChartProps) {
   return (
     <div className={classes.frame}>
       <Legend bar={pointed ?? last} decimals={decimals} />
-      <div
+      <figure
         ref={element}
         className={classes.canvas}
-        role="img"
         aria-label={`${props.symbol}, ${props.interval}: last ${fixed(last?.close, decimals)}`}
       />
       {isEmpty && (

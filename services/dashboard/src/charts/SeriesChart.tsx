@@ -42,7 +42,7 @@ function Legend({ series, at }: { series: readonly Series[]; at: number | null }
 
 export default function SeriesChart(props: SeriesChartProps) {
   const { series, holes = NO_HOLES, subject, stretch = ONE, label, height } = props;
-  const element = useRef<HTMLDivElement>(null);
+  const element = useRef<HTMLElement>(null);
   const drawing = useRef<SeriesDrawing | null>(null);
   const shown = useRef<string | null>(null);
   const [at, setAt] = useState<number | null>(null);
@@ -75,7 +75,7 @@ export default function SeriesChart(props: SeriesChartProps) {
   return (
     <div className={classes.frame}>
       <Legend series={series} at={at} />
-      <div ref={element} className={classes.canvas} role="img" aria-label={label} style={{ height }} />
+      <figure ref={element} className={classes.canvas} aria-label={label} style={{ height }} />
     </div>
   );
 }

@@ -16,7 +16,7 @@ export function Mark({ tone, children, title }: MarkProps) {
   return (
     <span className={`${classes.mark} ${tone === 'neutral' ? '' : classes[tone]}`} title={title}>
       {SIGNS[tone] !== '' && <span aria-hidden="true">{SIGNS[tone]}</span>}
-      {children}
+      <span>{children}</span>
     </span>
   );
 }

@@ -1,5 +1,10 @@
 /** Mantine's components in our colours and sizes: dense, calm, one accent. */
-import { createTheme, localStorageColorSchemeManager, type MantineColorsTuple } from '@mantine/core';
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  localStorageColorSchemeManager,
+  type MantineColorsTuple,
+} from '@mantine/core';
 
 const accent: MantineColorsTuple = [
   '#eceeff',
@@ -39,7 +44,13 @@ export const theme = createTheme({
   headings: { sizes: { h1: { fontSize: '18px' }, h2: { fontSize: '14px' }, h3: { fontSize: '13px' } } },
   cursorType: 'pointer',
   respectReducedMotion: true,
+  // In a sentence a link is not to be told by its colour alone.
+  components: { Anchor: { defaultProps: { underline: 'always' } } },
 });
+
+const WORDS = { '--mantine-color-dimmed': 'var(--dim)', '--mantine-color-error': 'var(--refused)' };
+/** Mantine's quiet and warning words on our grounds: its own grey and red have too little contrast on the light one. */
+export const variables: CSSVariablesResolver = () => ({ variables: {}, light: WORDS, dark: WORDS });
 
 /** `public/scheme.js` reads the same key before the first paint. */
 export const schemes = localStorageColorSchemeManager({ key: 'perpstream.scheme' });

@@ -46,7 +46,7 @@ function Cell({ symbol, score }: { symbol: string; score: Score | undefined }) {
       data-side={direction}
       data-heat={heat(score)}
       title={words}
-      aria-label={`${symbol} ${strategy}: ${words}`}
+      aria-label={`${symbol} ${strategy} ${fixed(score.score, 0)}: ${words}`}
     >
       <span className={classes.arrow} data-side={direction} aria-hidden="true">
         {direction === 'long' ? '▲' : direction === 'short' ? '▼' : ''}
