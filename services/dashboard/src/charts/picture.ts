@@ -32,6 +32,8 @@ const CVD_PANE = 2;
 const MOST_EMPTY = 2_000;
 /** A quiet market pauses for some seconds all the time; from here on nobody should take it for calm. */
 const LEAST_SILENCE_MS = 60_000;
+/** As wide as a candle is made by itself, px. */
+const WIDEST_BAR = 16;
 /** Bands of each side of the VWAP, in deviations. */
 const SIDES = [-2, -1, 1, 2] as const;
 
@@ -108,6 +110,7 @@ export class Picture {
   show(bars: readonly Bar[]): void {
     const before = this.#bars;
     this.#bars = bars;
+    if (before.length === 0 && bars.length > 0) this.#spread();
     const isTail = before.length > 1 && bars[0]?.time === before[0]?.time && bars.length - before.length <= 1;
     const isSame = isTail && bars.length >= before.length && bars.at(before.length - 2) === before.at(-2);
     if (isSame && bars.length === before.length) this.#update();
@@ -168,6 +171,13 @@ export class Picture {
   barAt(time: Time | undefined): Bar | null {
     if (time === undefined) return this.#bars.at(-1) ?? null;
     return this.#bars.find((bar) => seconds(bar.time) === time) ?? null;
+  }
+
+  /** A short history takes half of the width, rather than a thin edge of it. */
+  #spread(): void {
+    const scale = this.chart.timeScale();
+    const spacing = Math.min(WIDEST_BAR, scale.width() / 2 / this.#bars.length);
+    if (spacing > scale.options().barSpacing) scale.applyOptions({ barSpacing: spacing });
   }
 
   #candleOf(time: number): Time | null {
