@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from libs.contracts.plausible import LATEST_MS
 from libs.store import queries
 from libs.store.engine import ReadSession
-from services.gateway.caching import Lasts
+from services.gateway.caching import Body, Lasts
 from services.gateway.problems import BadRequest
 from services.gateway.shared import Gateway
 
@@ -78,18 +78,23 @@ def _names(route: APIRoute) -> frozenset[str]:
 
 def answer(request: Request, model: BaseModel, max_age: int) -> Response:
     """The model as JSON with an ETag; 304 without a body when the caller has that version already."""
-    return _send(request, model.model_dump_json().encode(), max_age)
+    return _send(request, Body.of(model), max_age)
 
 
-def _send(request: Request, body: bytes, max_age: int) -> Response:
+def _send(request: Request, body: Body, max_age: int) -> Response:
+    tag = f'"{hashlib.blake2b(body.plain, digest_size=10).hexdigest()}"'
     headers = {
-        "ETag": f'"{hashlib.blake2b(body, digest_size=10).hexdigest()}"',
+        # Weak: the same answer packed and plain has the same one (RFC 9110, 8.8.1).
+        "ETag": f"W/{tag}",
         "Cache-Control": f"private, max-age={max_age}",
+        "Vary": "Accept-Encoding",
     }
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if headers["ETag"] in known:
+    known = {known.strip().removeprefix("W/") for known in request.headers.get("if-none-match", "").split(",")}
+    if tag in known:
         return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type="application/json")
+    if body.packed is None or "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(body.plain, headers=headers, media_type="application/json")
+    return Response(body.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type="application/json")
 
 
 def check_span(start: int | None, end: int | None) -> None:

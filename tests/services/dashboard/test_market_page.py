@@ -111,6 +111,7 @@ def test_everything_is_a_key_away(opening: Opening) -> None:
     page.get_by_placeholder("Page, symbol or action").fill("about")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("/about$"))
+    expect(page.get_by_placeholder("Page, symbol or action")).to_be_hidden()
     page.keyboard.press("g")
     page.keyboard.press("m")
     expect(page).to_have_url(re.compile("/$"))

@@ -1,6 +1,7 @@
 """Kept answers: one question for many who ask the same, no room for what is over, and no more bytes than it may have."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -91,3 +92,20 @@ async def test_the_same_question_in_other_letters_is_one_and_another_is_not(api:
     for query, text in (("symbol=B&symbol=A", "A"), ("symbol=A&symbol=B", "B"), ("symbol=A%26limit=2", "A&limit=2")):
         assert (await ask(api, f"/words?{query}")).json == {"text": text}
     assert api.state.asked == 4
+
+
+async def test_a_large_answer_is_packed_for_whom_it_suits_and_has_one_tag(api: FastAPI) -> None:
+    plain = await ask(api, "/words?symbol=A&limit=5000")
+    packed = await ask(api, "/words?symbol=A&limit=5000", accept_encoding="br, gzip")
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < 200
+    assert (packed.headers["content-encoding"], "content-encoding" in plain.headers) == ("gzip", False)
+    assert plain.headers["etag"] == packed.headers["etag"]
+    assert packed.headers["vary"] == "Accept-Encoding"
+    for accepted in ("", "gzip"):
+        again = await ask(
+            api, "/words?symbol=A&limit=5000", accept_encoding=accepted, if_none_match=plain.headers["etag"]
+        )
+        assert (again.status, again.body) == (304, b"")
+    small = await ask(api, "/words?symbol=A&limit=20", accept_encoding="gzip")
+    assert (small.json, "content-encoding" in small.headers) == ({"text": "A" * 20}, False)
