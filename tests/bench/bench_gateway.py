@@ -1,6 +1,7 @@
 """How soon each reading route answers at a steady pace of requests (a table): `bench_gateway [TRADES INDICATORS SECONDS PACE]`.
 
-The full size is 10,000,000 trades, 1,000,000 indicator rows and 200 requests a second, load generator on the same processors.
+The full size is 10,000,000 trades, 1,000,000 indicator rows, 100,000 explained signals and 200 requests a second, load generator
+on the same processors.
 Each route is asked with its default parameters; `fresh` asks another question each time, so that no answer is kept for it.
 A line ends with the large tables that were read through meanwhile, by whomever, as PostgreSQL has counted.
 """
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 import psutil
@@ -44,6 +46,12 @@ INSERT INTO signal_indicators (symbol, event_time, event_id, interval_ms, price,
 SELECT $1, timestamptz '2024-08-01Z' + n * interval '15 seconds', $1 || n, 15000, 60000, 1, n, 0, 0,
   '{"slow_inputs": [], "scores": []}' FROM generate_series(1, $2::int8) AS n
 """
+_SIGNALS = """
+INSERT INTO signal_logs SELECT $1 || n, 'v5' || 1 + n % 2, 1, $1, timestamptz '2024-08-01Z' + n * interval '15 seconds', 47.4, 45,
+  'short', CASE WHEN n % 40 = 0 THEN 'emitted' ELSE 'refused' END, 'cooldown', 'a sentence', 60000, 90, 59900, 59800, 60100, NULL,
+  $3::jsonb FROM generate_series(1, $2::int8) AS n
+"""
+_EXPLAINED = Path("tests/golden/messages/signal.scored.v1/signal_scored.1.with_coverage.json").read_text()
 _LARGE_ROWS = 10_000
 _READ_THROUGH = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE n_live_tup > $1"
 
@@ -56,6 +64,11 @@ class Load:
     indicators: int
     seconds: float
     pace: float
+
+    @property
+    def signals(self) -> int:
+        """Explained ones, of a tenth of the indicator rows."""
+        return self.indicators // 10
 
 
 async def fill(url: str, load: Load) -> None:
@@ -70,6 +83,7 @@ async def fill(url: str, load: Load) -> None:
             await session.raw.execute("SET LOCAL statement_timeout = 0")
             await session.raw.execute(_TRADES, symbol, load.trades // len(SYMBOLS))
             await session.raw.execute(_FEATURES, symbol, load.indicators // len(SYMBOLS))
+            await session.raw.execute(_SIGNALS, symbol, load.signals // len(SYMBOLS), _EXPLAINED)
     async with write_session(engine) as session:
         await session.raw.execute("SET LOCAL statement_timeout = 0")
         await session.raw.execute(_META)
