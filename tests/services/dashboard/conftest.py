@@ -27,7 +27,7 @@ from tests.support.browser import browser as opened_browser
 
 PATIENCE_MS = 120_000
 """How long a page may take on a machine that does ten other things; what is waited for is always a condition."""
-DESKTOP, PHONE = (1440, 900), (390, 844)
+DESKTOP, WALL, PHONE = (1440, 900), (1920, 1080), (390, 844)
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 _KEY = {"key": "k" * 64, "secret": "s" * 64}
 
