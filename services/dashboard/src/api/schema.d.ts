@@ -5727,6 +5727,11 @@ export interface components {
              */
             hold_until_ms: number | null;
             /**
+             * Outcomes
+             * @description What became of it, on accounts and on paper
+             */
+            outcomes: components["schemas"]["SignalOutcomeAnswer"][];
+            /**
              * Price
              * @example 60000.10
              */
@@ -5786,6 +5791,51 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        /**
+         * SignalOutcomeAnswer
+         * @description A trade that a signal led to on paper or on an account, or why it led to none. `net` and `net_r`: realised so far.
+         */
+        SignalOutcomeAnswer: {
+            /**
+             * Account
+             * @description Null: on paper
+             * @example null
+             */
+            account: string | null;
+            /**
+             * Books
+             * @example paper
+             * @enum {string}
+             */
+            books: "paper" | "live";
+            /**
+             * Net
+             * @description Null: it was never entered
+             * @example 72.55
+             */
+            net: string | null;
+            /**
+             * Net R
+             * @example 0.7255
+             */
+            net_r: number | null;
+            /**
+             * Reason
+             * @description Of the exit, or why it was not entered
+             * @example take_profit_2
+             */
+            reason: string | null;
+            /**
+             * State
+             * @example closed
+             */
+            state: ("ordered" | "open" | "closed" | "not_taken" | "abandoned") | ("entering" | "open" | "closing" | "closed" | "refused" | "not_entered");
+            /**
+             * Trade Id
+             * @example 7d1c9f
+             */
+            trade_id: string;
         };
         /**
          * SignalPage
