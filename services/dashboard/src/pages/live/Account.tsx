@@ -143,7 +143,7 @@ export function Account({ onTell, className }: { onTell: (what: Told) => void; c
                 ),
               },
               {
-                name: 'Today',
+                name: 'Closed today',
                 value: <Change value={summary.net_today} decimals={2} unit="USDT" />,
                 note: <Change value={summary.net_r_today} decimals={2} unit="R" />,
               },
@@ -157,7 +157,7 @@ export function Account({ onTell, className }: { onTell: (what: Told) => void; c
                 value: `${fixed(balance.data?.equity, 2)} USDT`,
                 note: `wallet ${fixed(balance.data?.balance, 2)}`,
               },
-              { name: 'Closed today', value: summary.closed_today, note: `${summary.won_today} won, UTC day` },
+              { name: 'Trades today', value: summary.closed_today, note: `${summary.won_today} won, closed, UTC day` },
               {
                 name: 'Books',
                 value:
