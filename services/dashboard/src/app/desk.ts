@@ -9,8 +9,8 @@ import { useLatest, useOne, useStreamState } from '@/stream/hooks.ts';
 export type Mode = 'simulator' | 'paper' | 'demo' | 'production';
 
 export interface Day {
-  /** Whether it is the paper trader's: then no money is moved. */
-  isPaper: boolean;
+  /** Whether it is the paper trader's: then no money is moved. Null: nobody has said whose it is. */
+  isPaper: boolean | null;
   quote: number | null;
   r: number | null;
   open: number | null;
@@ -22,11 +22,16 @@ export interface RiskWord {
   sentence: string;
 }
 
-/** Whose money it is; a simulated venue has nobody's, whatever the executor does there. */
+/** Whose money it is; a simulated venue has nobody's, whatever the executor does there. Null: nobody has said so. */
 export function modeOf(venue: string | undefined, executor: string | null | undefined): Mode | null {
   if (venue === undefined) return null;
   if (venue === 'simulator') return 'simulator';
-  return executor === 'demo' || executor === 'production' ? executor : 'paper';
+  return executor === 'demo' || executor === 'production' || executor === 'paper' ? executor : null;
+}
+
+/** Whether the day is the paper trader's, by the executor's mode. */
+export function isOnPaper(executor: string | null | undefined): boolean | null {
+  return executor == null ? null : executor === 'paper';
 }
 
 /** All paper accounts together; null for what one of them does not say. */
@@ -67,13 +72,14 @@ export function useMode(): Mode | null {
 /** The UTC day so far, of the account or, where none is traded, on paper. */
 export function useDay(): Day {
   const summary = useQuery(askLiveSummary);
-  const isPaper = summary.data === undefined || summary.data.mode === null || summary.data.mode === 'paper';
-  const paper = useQuery({ ...askPaperSummary, enabled: isPaper });
-  if (summary.data !== undefined && !isPaper) {
+  const isPaper = isOnPaper(summary.data?.mode);
+  const paper = useQuery({ ...askPaperSummary, enabled: isPaper === true });
+  if (summary.data !== undefined && isPaper === false) {
     const { net_today, net_r_today, open_trades } = summary.data;
     return { isPaper, quote: toNumber(net_today), r: net_r_today, open: open_trades };
   }
-  return paper.data === undefined ? { isPaper, quote: null, r: null, open: null } : paperDay(paper.data.accounts);
+  const isKnown = isPaper === true && paper.data !== undefined;
+  return isKnown ? paperDay(paper.data.accounts) : { isPaper, quote: null, r: null, open: null };
 }
 
 /** The guard's state; null until somebody has said one. */

@@ -37,7 +37,7 @@ function Day() {
             value: day.open ?? '–',
             note: <Link to={day.isPaper ? '/paper' : '/live'}>look at them</Link>,
           },
-          ...(day.isPaper
+          ...(day.isPaper !== false
             ? []
             : [
                 {
