@@ -2,9 +2,12 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Schema } from '@/api/client.ts';
 import { askFeeds, askLiveSummary, askPaperSummary, askServer } from '@/api/queries.ts';
+import { isTroubled, useFeeds } from '@/feeds/rows.ts';
 import { toNumber } from '@/format/numbers.ts';
 import type { Tone } from '@/parts/Mark.tsx';
-import { useLatest, useOne, useStreamState } from '@/stream/hooks.ts';
+import { isNewer } from '@/stream/freshness.ts';
+import { useFreshness, useOne, useStreamState } from '@/stream/hooks.ts';
+import { useRisk } from '@/trading/risk.ts';
 
 export type Mode = 'simulator' | 'paper' | 'demo' | 'production';
 
@@ -84,9 +87,17 @@ export function useDay(): Day {
 
 /** The guard's state; null until somebody has said one. */
 export function useRiskWord(): RiskWord | null {
-  const { data } = useQuery(askLiveSummary);
-  const risk = useOne({ channel: 'risk' }, data?.account ?? null);
-  return data === undefined ? null : riskWord(data, risk?.paused ?? false, risk?.level ?? data.level);
+  const { data, dataUpdatedAt } = useQuery(askLiveSummary);
+  const { risk } = useRisk();
+  const live = useOne({ channel: 'risk' }, data?.account ?? null);
+  const isLive = isNewer(useFreshness(), dataUpdatedAt);
+  return data === undefined ? null : riskWord(data, risk?.paused ?? false, (isLive ? live?.level : null) ?? data.level);
+}
+
+/** Whether the figures of the bar are old: the stream has ceased, or the summary could not be asked for. */
+export function useIsOld(): boolean {
+  const { isError } = useQuery(askLiveSummary);
+  return !useFreshness().isFresh || isError;
 }
 
 export interface Completeness {
@@ -98,10 +109,9 @@ export interface Completeness {
 
 /** Whether what is shown is all that happened. */
 export function useCompleteness(): Completeness {
-  const { data } = useQuery(askFeeds);
-  const live = useLatest({ channel: 'feeds' });
-  const known = (data?.feeds ?? []).map((each) => each.completeness_1h_ppm).filter((each) => each !== null);
-  const troubled = [...live.values()].filter((feed) => feed.state !== 'live' && feed.state !== 'starting');
+  const { rows } = useFeeds();
+  const known = rows.map((each) => each.completeness_1h_ppm).filter((each) => each !== null);
+  const troubled = rows.filter(isTroubled);
   return {
     ppm: known.length === 0 ? null : Math.min(...known),
     troubled: troubled.map((feed) => `${feed.feed} ${feed.symbol}: ${feed.state}`),

@@ -11,16 +11,6 @@ interface FigureProps {
   unit?: string;
 }
 
-/** A figure without direction: a price, an amount. */
-export function Figure({ value, decimals, unit }: FigureProps) {
-  return (
-    <span className={classes.figure}>
-      {fixed(value, decimals)}
-      {unit !== undefined && <span className={classes.unit}>{unit}</span>}
-    </span>
-  );
-}
-
 /** Profit, CVD, R: its sign always, and the colour that says the same. */
 export function Change({ value, decimals, unit }: FigureProps) {
   const way = direction(value);
