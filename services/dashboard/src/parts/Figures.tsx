@@ -1,6 +1,6 @@
 /** Figures with their colour and second sign; what is not known is a dash and grey. */
 import { useEffect, useRef } from 'react';
-import { direction, fixed, type Quantity, signed } from '@/format/numbers.ts';
+import { direction, type Quantity, signed } from '@/format/numbers.ts';
 import classes from './Figures.module.css';
 
 const FLASH_EVERY_MS = 500;

@@ -7,8 +7,8 @@ import { Ago } from '@/parts/Ago.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
-import { Empty } from '@/parts/States.tsx';
-import { useRecent } from '@/stream/hooks.ts';
+import { Empty, Waiting } from '@/parts/States.tsx';
+import { useIsTold, useRecent } from '@/stream/hooks.ts';
 import layout from '@/trading/Layout.module.css';
 import { useUnrealised } from '@/trading/livePositions.ts';
 import { Measures } from '@/trading/Measures.tsx';
@@ -83,13 +83,17 @@ function Safety() {
 
 const SEVERITIES: Record<string, Tone> = { critical: 'danger', warning: 'degraded', info: 'neutral' };
 const SHOWN = 30;
+const ALERTS = { channel: 'alerts' } as const;
 
 function Alerts() {
-  const alerts = useRecent({ channel: 'alerts' });
+  const alerts = useRecent(ALERTS);
+  const isTold = useIsTold(ALERTS);
   const newest = [...alerts].reverse().slice(0, SHOWN);
   return (
     <Panel title="Alerts" isLive>
-      {newest.length === 0 ? (
+      {!isTold ? (
+        <Waiting lines={3} />
+      ) : newest.length === 0 ? (
         <Empty title="No alert">Guard, executor, feeds and services raise them; the last ones stand here.</Empty>
       ) : (
         <ol className={classes.alerts}>
