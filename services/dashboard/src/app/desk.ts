@@ -43,7 +43,7 @@ export function paperDay(accounts: readonly Schema<'PaperAccountAnswer'>[]): Day
     values.reduce<number | null>((all, one) => (all === null || one === null ? null : all + one), 0);
   return {
     isPaper: true,
-    quote: sum(accounts.map((each) => toNumber(each.day_realised))),
+    quote: sum(accounts.map((each) => toNumber(each.net_today))),
     r: sum(accounts.map((each) => each.net_r_today)),
     open: sum(accounts.map((each) => each.open_positions)),
   };

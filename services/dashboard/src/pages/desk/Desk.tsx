@@ -13,7 +13,7 @@ import layout from '@/trading/Layout.module.css';
 import { useUnrealised } from '@/trading/livePositions.ts';
 import { Measures } from '@/trading/Measures.tsx';
 import { spoken } from '@/trading/names.ts';
-import { PaperOpen } from '@/trading/PaperOpen.tsx';
+import { PaperOpen, useMadeOnPaper } from '@/trading/PaperOpen.tsx';
 import { PositionsPanel } from '@/trading/PositionsPanel.tsx';
 import { useRefresh } from '@/trading/refreshing.ts';
 import { useRisk } from '@/trading/risk.ts';
@@ -26,6 +26,7 @@ function Day() {
   const day = useDay();
   const mode = useMode();
   const unrealised = useUnrealised();
+  const onPaper = useMadeOnPaper(day.isPaper === true);
   return (
     <Panel title={day.isPaper ? 'Today on paper' : 'Today'} note={mode ?? undefined} asked={asked} isLive lines={2}>
       <Stats
@@ -37,15 +38,18 @@ function Day() {
             value: day.open ?? '–',
             note: <Link to={day.isPaper ? '/paper' : '/live'}>look at them</Link>,
           },
-          ...(day.isPaper !== false
-            ? []
-            : [
-                {
-                  name: 'Unrealised',
-                  value: <Change value={unrealised} decimals={2} unit="USDT" />,
-                  note: 'at mark prices',
-                },
-              ]),
+          day.isPaper === true
+            ? {
+                name: 'Made by open trades',
+                value: <Change value={onPaper.quote} decimals={2} unit="USDT" />,
+                note: <Change value={onPaper.r} decimals={2} unit="R" />,
+                title: 'What they have realised by parts, and what the rest is worth at the last trade',
+              }
+            : {
+                name: 'Unrealised',
+                value: <Change value={day.isPaper === null ? null : unrealised} decimals={2} unit="USDT" />,
+                note: 'at mark prices',
+              },
         ].map((stat, index) => ({ ...stat, name: index === 1 ? 'In R' : stat.name }))}
       />
     </Panel>

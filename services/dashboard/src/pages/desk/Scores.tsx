@@ -13,7 +13,7 @@ import { Panel } from '@/parts/Panel.tsx';
 import { Empty, Waiting } from '@/parts/States.tsx';
 import { useIsTold, useLatest, useOne } from '@/stream/hooks.ts';
 import { Price } from '@/trading/Price.tsx';
-import { useOldSince } from '@/trading/prices.ts';
+import { useOldSince } from '@/trading/priceAge.ts';
 import classes from './Desk.module.css';
 import {
   heat,

@@ -9,7 +9,7 @@ import { Failed, Waiting } from '@/parts/States.tsx';
 import { useOne } from '@/stream/hooks.ts';
 import { newerOf } from '@/stream/merging.ts';
 import { Price } from '@/trading/Price.tsx';
-import { useOldSince } from '@/trading/prices.ts';
+import { useOldSince } from '@/trading/priceAge.ts';
 import classes from './Home.module.css';
 
 interface Rate {
