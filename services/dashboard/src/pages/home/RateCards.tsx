@@ -57,7 +57,7 @@ function Card({ symbol, isChosen, onChoose }: { symbol: string; isChosen: boolea
           ▲ <Ago ms={since} />
         </span>
       )}
-      <span className={`${classes.price} ${look}`}>
+      <span className={`${classes.price} ${look}`} title="Mark price, USDT">
         <Price symbol={symbol} value={rate?.mark} isFlashing />
       </span>
       <span className={`${classes.right} ${look}`} title="Funding of the running interval">
