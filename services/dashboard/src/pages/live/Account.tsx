@@ -14,10 +14,9 @@ import { useUnrealised } from '@/trading/livePositions.ts';
 import { spoken } from '@/trading/names.ts';
 import { useRisk } from '@/trading/risk.ts';
 import { Stats } from '@/trading/Stats.tsx';
+import type { Told } from '@/trading/told.ts';
 import { askBalance } from './asking.ts';
 import { useRights } from './rights.ts';
-
-export type Told = 'pause' | 'resume' | 'flatten' | 'enter' | 'sync' | 'lock' | 'reset';
 
 function Heart({ name, silent, ageMs }: { name: string; silent: boolean; ageMs: number | null }) {
   const words = ageMs === null ? 'never heard' : `last heard ${duration(ageMs)} ago`;

@@ -5,6 +5,7 @@ import { useFilter } from '@/trading/filters.ts';
 import { PositionsPanel } from '@/trading/PositionsPanel.tsx';
 import { ProfitPanel } from '@/trading/ProfitPanel.tsx';
 import { useRefresh } from '@/trading/refreshing.ts';
+import { TOLD, type Told } from '@/trading/told.ts';
 import { Account } from './Account.tsx';
 import { Made } from './Curve.tsx';
 import { ConfigPanel } from './config/ConfigPanel.tsx';
@@ -55,20 +56,27 @@ function Details() {
 export default function Live() {
   const [open, setOpen] = useState<Open>(null);
   const { mayTrade } = useRights();
+  const [told, setTold] = useFilter('tell', TOLD);
+  // What the palette leads to stands in the address until another sheet takes its place.
+  const asked = told !== null && mayTrade ? { told: told as Told } : null;
+  const go = (next: Open) => {
+    setOpen(next);
+    if (told !== null) setTold(null);
+  };
   useRefresh({ channel: 'live' }, 'live');
   useRefresh({ channel: 'orders' }, 'live');
   useRefresh({ channel: 'commands' }, 'risk');
   return (
     <div className={classes.page}>
-      <Account onTell={(told) => setOpen({ told })} className={classes.wide} />
+      <Account onTell={(what) => go({ told: what })} className={classes.wide} />
       <PositionsPanel
-        onDeed={mayTrade ? (deed, row) => setOpen({ deed, symbol: row.symbol, tradeId: row.trade_id }) : undefined}
+        onDeed={mayTrade ? (deed, row) => go({ deed, symbol: row.symbol, tradeId: row.trade_id }) : undefined}
         className={classes.wide}
       />
-      <RiskPanel onUnlock={(unlock) => setOpen({ unlock })} />
+      <RiskPanel onUnlock={(unlock) => go({ unlock })} />
       <Made />
       <Details />
-      <OpenSheet open={open} onGo={setOpen} />
+      <OpenSheet open={open ?? asked} onGo={go} />
     </div>
   );
 }

@@ -8,7 +8,7 @@ import { useLivePositions, useUnrealised } from '@/trading/livePositions.ts';
 import type { Deed } from '@/trading/PositionsPanel.tsx';
 import { type Meant, whyGone } from '@/trading/positions.ts';
 import { useRisk } from '@/trading/risk.ts';
-import type { Told } from './Account.tsx';
+import type { Told } from '@/trading/told.ts';
 import { askConfig } from './asking.ts';
 import { EnterSheet } from './commands/EnterSheet.tsx';
 import { CancelSheet, CloseSheet, FlattenOneSheet, MoveStopSheet } from './commands/PositionSheets.tsx';
