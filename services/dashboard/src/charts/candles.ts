@@ -18,6 +18,8 @@ export interface CandlePorts<Row> {
   before(time: number): Promise<number | null>;
   /** The length of one candle, ms. */
   length: number;
+  /** So many at first; without it, as many as an answer has. */
+  atFirst?: number;
   /** Of the past: the instant after the last candle. Without one, up to now. */
   end?: number | undefined;
 }
@@ -101,8 +103,9 @@ export class Candles<Row extends Timed> {
     if (end !== undefined) return { to: end, limit: MOST_BARS };
     const { bars, error, answeredAt } = this.#view;
     const answered = this.#answered;
+    if (answered === null) return { limit: this.#ports.atFirst ?? MOST_BARS };
     // A failure may be that too much was asked for.
-    if (answered === null || error !== null) return { limit: MOST_BARS };
+    if (error !== null) return { limit: MOST_BARS };
     const newest = Math.max(bars.at(-1)?.time ?? 0, answered + now - answeredAt);
     if (newest - answered > (MOST_BARS - 2) * length) return { limit: MOST_BARS };
     // One candle back: it may have grown after we looked.

@@ -1,9 +1,9 @@
 /** The one table: sorting, a filter, a header that stays, its rows as CSV, and words for when there are none. */
-import { Anchor, TextInput } from '@mantine/core';
+import { Anchor, Button, TextInput } from '@mantine/core';
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import classes from './DataTable.module.css';
 import { Empty } from './States.tsx';
-import { type Column, filtered, type Order, sorted, turned } from './table.ts';
+import { type Column, filtered, type Order, ROWS_AT_ONCE, sorted, turned } from './table.ts';
 
 export type { Column } from './table.ts';
 
@@ -138,6 +138,9 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const [order, setOrder] = useState<Order | null>(props.order ?? null);
   const [text, setText] = useState('');
   const shown = useMemo(() => sorted(filtered(rows, columns, text), columns, order), [rows, columns, text, order]);
+  const [most, setMost] = useState(ROWS_AT_ONCE);
+  const written = shown.slice(0, most);
+  const hidden = shown.length - written.length;
   const hasTools = isFilterable || csv !== undefined || tools !== undefined;
   return (
     <div className={classes.frame}>
@@ -152,7 +155,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <table className={classes.table}>
           <Head columns={columns} order={order} onTurn={(column) => setOrder(turned(order, column))} />
           <tbody>
-            {shown.map((row) => (
+            {written.map((row) => (
               <Line
                 key={keyOf(row)}
                 row={row}
@@ -163,6 +166,11 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
             ))}
           </tbody>
         </table>
+        {hidden > 0 && (
+          <Button size="compact-xs" variant="default" m={8} onClick={() => setMost(most + ROWS_AT_ONCE)}>
+            Show {Math.min(hidden, ROWS_AT_ONCE)} more of {hidden}
+          </Button>
+        )}
         {rows.length === 0 && props.empty}
         {rows.length > 0 && shown.length === 0 && <Empty title="No row fits the filter" />}
       </div>

@@ -1,6 +1,6 @@
 /** Figures with their colour and second sign; what is not known is a dash and grey. */
 import { useEffect, useRef } from 'react';
-import { direction, fixed, type Quantity, signed } from '@/format/numbers.ts';
+import { direction, type Quantity, signed } from '@/format/numbers.ts';
 import classes from './Figures.module.css';
 
 const FLASH_EVERY_MS = 500;
@@ -9,16 +9,6 @@ interface FigureProps {
   value: Quantity;
   decimals: number;
   unit?: string;
-}
-
-/** A figure without direction: a price, an amount. */
-export function Figure({ value, decimals, unit }: FigureProps) {
-  return (
-    <span className={classes.figure}>
-      {fixed(value, decimals)}
-      {unit !== undefined && <span className={classes.unit}>{unit}</span>}
-    </span>
-  );
 }
 
 /** Profit, CVD, R: its sign always, and the colour that says the same. */
