@@ -63,11 +63,18 @@ function Legend({ newest, writing, note }: { newest: PointedAt | null; writing: 
   );
 }
 
+interface BoxProps {
+  pointed: PointedAt;
+  writing: Writing;
+  drawn: Drawn;
+  side: 'left' | 'right';
+}
+
 /** Everything at the time under the pointer, in one box. */
-function Box({ pointed, writing, drawn }: { pointed: PointedAt; writing: Writing; drawn: Drawn }) {
+function Box({ pointed, writing, drawn, side }: BoxProps) {
   const { zone, length } = writing;
   return (
-    <div className={classes.box} aria-hidden="true">
+    <div className={classes.box} data-side={side} aria-hidden="true">
       <strong>
         {moment(pointed.time, zone)} {zoneName(zone)}
       </strong>
@@ -90,6 +97,8 @@ interface Held {
   element: React.RefObject<HTMLElement | null>;
   picture: Picture | null;
   pointed: PointedAt | null;
+  /** Whether the pointer is in the left half: the box stands in the other one. */
+  isLeft: boolean;
 }
 
 /** The picture in its element, for as long as the component is there. */
@@ -97,13 +106,17 @@ function usePicture(older: () => void, onSeen: (span: Span) => void): Held {
   const element = useRef<HTMLElement>(null);
   const [picture, setPicture] = useState<Picture | null>(null);
   const [pointed, setPointed] = useState<PointedAt | null>(null);
+  const [isLeft, setLeft] = useState(false);
   const telling = useRef({ older, onSeen });
   telling.current = { older, onSeen };
   useEffect(() => {
     if (element.current === null) return;
     const made = new Picture(element.current);
     const scale = made.chart.timeScale();
-    made.chart.subscribeCrosshairMove((event) => setPointed(made.pointedAt(event)));
+    made.chart.subscribeCrosshairMove((event) => {
+      setPointed(made.pointedAt(event));
+      setLeft((event.point?.x ?? 0) < scale.width() / 2);
+    });
     scale.subscribeVisibleLogicalRangeChange((range) => {
       if (range !== null && range.from < NEAR_THE_EDGE) telling.current.older();
       const seen = scale.getVisibleRange();
@@ -117,7 +130,7 @@ function usePicture(older: () => void, onSeen: (span: Span) => void): Held {
       made.close();
     };
   }, []);
-  return { element, picture, pointed };
+  return { element, picture, pointed, isLeft };
 }
 
 /** By how much the market's time is behind our clock at least, as far as its candles have told. */
@@ -158,7 +171,7 @@ function useDrawing(picture: Picture | null, props: CandleChartProps, zone: Zone
 
 export default function CandleChart(props: CandleChartProps) {
   const { symbol, interval, candles, drawn } = props;
-  const { element, picture, pointed } = usePicture(candles.older, props.onSeen);
+  const { element, picture, pointed, isLeft } = usePicture(candles.older, props.onSeen);
   const { zone } = usePreferences();
   const { decimals, newest } = useDrawing(picture, props, zone);
   const last = candles.bars.at(-1);
@@ -176,7 +189,7 @@ export default function CandleChart(props: CandleChartProps) {
         className={classes.canvas}
         aria-label={`${symbol}, ${interval}: last ${fixed(last?.close, decimals)}`}
       />
-      {pointed !== null && <Box pointed={pointed} writing={writing} drawn={all} />}
+      {pointed !== null && <Box pointed={pointed} writing={writing} drawn={all} side={isLeft ? 'right' : 'left'} />}
       {last === undefined && (
         <div className={classes.over}>
           {candles.isLoading ? <Waiting lines={6} height={28} /> : 'No trade has been recorded yet'}
