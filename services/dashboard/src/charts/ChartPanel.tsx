@@ -1,19 +1,20 @@
-/** The chart with its time frames, and what is drawn on it: signals, paper trades, open levels, holes. */
-import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect, useMemo, useState } from 'react';
-import { api, bodyOf } from '@/api/client.ts';
+/** The chart with its time frames, and what is drawn on it: signals, trades, open levels, holes. */
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { isTyping } from '@/app/shortcuts.ts';
 import { Panel } from '@/parts/Panel.tsx';
 import { Waiting } from '@/parts/States.tsx';
-import { useRecent } from '@/stream/hooks.ts';
-import { newestFirst } from '@/stream/merging.ts';
-import { INTERVALS, type Interval } from './bars.ts';
+import { type Bar, INTERVALS, type Interval, LENGTH } from './bars.ts';
+import type { Span } from './CandleChart.tsx';
 import classes from './Chart.module.css';
-import { holesOf, levelsOf, type SignalWord, signalMarks, tradeLines } from './drawn.ts';
+import type { Level } from './picture.ts';
+import { isSameStretches } from './stretches.ts';
+import { type UsedCandles, useCandles } from './useCandles.ts';
+import { useDrawn, useLevels } from './useDrawn.ts';
 
 const CandleChart = lazy(() => import('./CandleChart.tsx'));
-const MOST = 200;
-const AGAIN_MS = 5_000;
+/** Candles that are looked at before the chart has said which. */
+const FIRST_SEEN = 120;
+const NO_LEVELS: readonly Level[] = [];
 /** One key each, in their order. */
 const KEYS = ['1', '2', '3', '4', '5', '6', '7', '8', '9', '0', '-'];
 
@@ -48,72 +49,95 @@ export function Intervals({ chosen, onChoose }: { chosen: Interval; onChoose: (i
   );
 }
 
-/** All that is drawn on the candles of a symbol. */
-function useDrawn(symbol: string) {
-  const query = { symbol, limit: MOST };
-  const signals = useQuery({
-    queryKey: ['signals', 'of', symbol],
-    queryFn: ({ signal }) => bodyOf(api.GET('/api/signals/history', { params: { query }, signal })),
-  });
-  const trades = useQuery({
-    queryKey: ['paper', 'trades', 'of', symbol],
-    queryFn: ({ signal }) => bodyOf(api.GET('/api/paper/trades', { params: { query }, signal })),
-    refetchInterval: AGAIN_MS,
-  });
-  const gaps = useQuery({
-    queryKey: ['gaps', 'of', symbol],
-    queryFn: ({ signal }) => bodyOf(api.GET('/api/gaps', { params: { query }, signal })),
-    refetchInterval: 6 * AGAIN_MS,
-  });
-  const live = useRecent({ channel: 'signals', symbols: [symbol] });
-  return useMemo(() => {
-    const known = newestFirst<SignalWord>(signals.data?.signals ?? [], live, MOST);
-    return {
-      signals: signalMarks(known),
-      trades: tradeLines(trades.data?.rows ?? [], Date.now()),
-      holes: holesOf(gaps.data?.gaps ?? []),
-    };
-  }, [signals.data, trades.data, gaps.data, live]);
+/** An instant in the past: so many candles after it are shown, if so many have been. */
+const AFTER = 240;
+
+/** Where a chart around an instant ends; null: that is not over yet, so it is the live one. */
+export function endOf(around: number | undefined, length: number, now: number): number | null {
+  if (around === undefined) return null;
+  const end = (Math.floor(around / length) + AFTER) * length;
+  return end < now ? end : null;
 }
 
-function useLevels(symbol: string) {
-  const positions = useQuery({
-    queryKey: ['paper', 'positions'],
-    queryFn: ({ signal }) => bodyOf(api.GET('/api/paper/positions', { signal })),
-    refetchInterval: AGAIN_MS,
-  });
-  return useMemo(() => {
-    const rows = (positions.data?.rows ?? []).filter((row) => row.symbol === symbol && row.state === 'open');
-    return levelsOf(rows);
-  }, [positions.data, symbol]);
+const KEY = (
+  <span className={classes.key} title="Filled: emitted, with its score; hollow: refused">
+    <span>▲ emitted △ refused</span>
+    <span>─ trade</span>
+    <span>▨ silent or missing</span>
+  </span>
+);
+
+/** The candles as a panel sees a question: what was known stays while it fails. */
+function askedOf({ error, answeredAt, refresh }: UsedCandles<Bar>) {
+  return { isPending: false, error, dataUpdatedAt: answeredAt, refetch: refresh };
+}
+
+/** What one looks at, as far as it matters for what is asked: by whole stretches of candles. */
+function useSeen(length: number, around: number | undefined): [Span, (span: Span) => void] {
+  const [seen, setSeen] = useState<{ length: number; span: Span } | null>(null);
+  const see = useCallback(
+    (span: Span) =>
+      setSeen((before) => {
+        const isSame = before?.length === length && isSameStretches(before.span, span, length);
+        return isSame ? before : { length, span };
+      }),
+    [length],
+  );
+  const first = useMemo(() => {
+    const to = around === undefined ? Date.now() : around + FIRST_SEEN * length;
+    return { from: (around ?? to) - FIRST_SEEN * length, to };
+  }, [length, around]);
+  return [seen?.length === length ? seen.span : first, see];
 }
 
 interface ChartPanelProps {
   symbol: string;
   className?: string;
+  /** An instant that stands in the middle, for what happened then. */
+  around?: number;
 }
 
-export function ChartPanel({ symbol, className }: ChartPanelProps) {
+export function ChartPanel({ symbol, className, around }: ChartPanelProps) {
   const [interval, setInterval] = useState<Interval>('1m');
+  const [isNow, setNow] = useState(around === undefined);
   useIntervalKeys(setInterval);
-  const drawn = useDrawn(symbol);
+  const length = LENGTH[interval];
+  const wanted = isNow ? undefined : around;
+  const end = useMemo(() => endOf(wanted, length, Date.now()), [wanted, length]);
+  const candles = useCandles(symbol, interval, end ?? undefined);
+  const [seen, see] = useSeen(length, wanted);
+  const drawn = useDrawn(symbol, interval, seen);
   const levels = useLevels(symbol);
-  const key = (
-    <span className={classes.key} title="Filled: emitted, with its score; hollow: refused">
-      <span>▲ emitted △ refused</span>
-      <span>─ paper trade</span>
-    </span>
-  );
   return (
     <Panel
       title={symbol}
-      note={key}
-      isLive
+      note={KEY}
+      isLive={end === null}
+      asked={askedOf(candles)}
       className={className}
-      actions={<Intervals chosen={interval} onChoose={setInterval} />}
+      actions={
+        <>
+          {around !== undefined && (
+            <button type="button" className={classes.interval} aria-pressed={isNow} onClick={() => setNow(!isNow)}>
+              {isNow ? 'then' : 'now'}
+            </button>
+          )}
+          <Intervals chosen={interval} onChoose={setInterval} />
+        </>
+      }
     >
       <Suspense fallback={<Waiting lines={8} height={30} />}>
-        <CandleChart symbol={symbol} interval={interval} drawn={drawn} levels={levels} />
+        <CandleChart
+          key={String(wanted)}
+          symbol={symbol}
+          interval={interval}
+          candles={candles}
+          drawn={drawn}
+          levels={end === null ? levels : NO_LEVELS}
+          onSeen={see}
+          around={wanted}
+          isPast={end !== null}
+        />
       </Suspense>
     </Panel>
   );

@@ -10,6 +10,8 @@ import { SeriesDrawing } from './seriesDrawing.ts';
 
 const NO_HOLES = [] as const;
 const ONE = [1] as const;
+/** So many points from the left edge, more are wanted. */
+const NEAR_THE_EDGE = 40;
 
 /** What the series are at that time; at their ends while nobody points. */
 function Legend({ series, at }: { series: readonly Series[]; at: number | null }) {
@@ -48,11 +50,22 @@ export default function SeriesChart(props: SeriesChartProps) {
   const [at, setAt] = useState<number | null>(null);
   const [dress, setDress] = useState(0);
   const { zone } = usePreferences();
+  const onLeft = useRef(props.onLeft);
+  onLeft.current = props.onLeft;
+  const isTouched = useRef(false);
+  const touch = () => {
+    isTouched.current = true;
+  };
 
   useEffect(() => {
     if (element.current === null) return;
     const made = new SeriesDrawing(element.current);
     made.chart.subscribeCrosshairMove(({ time }) => setAt(time === undefined ? null : Number(time) * 1_000));
+    made.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      // Before its first fit the range says nothing of what a person wants.
+      if (range !== null && range.from < NEAR_THE_EDGE && shown.current !== null && isTouched.current)
+        onLeft.current?.();
+    });
     drawing.current = made;
     const forget = onPalette(() => setDress((count) => count + 1));
     return () => {
@@ -75,7 +88,14 @@ export default function SeriesChart(props: SeriesChartProps) {
   return (
     <div className={classes.frame}>
       <Legend series={series} at={at} />
-      <figure ref={element} className={classes.canvas} aria-label={label} style={{ height }} />
+      <figure
+        ref={element}
+        className={classes.canvas}
+        aria-label={label}
+        style={{ height }}
+        onWheel={touch}
+        onPointerDown={touch}
+      />
     </div>
   );
 }

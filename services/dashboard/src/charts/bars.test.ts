@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Bar, bands, barsOf, cvd, DAY_MS, merged, silences, touched } from './bars.ts';
+import { type Bar, barsOf, changedFrom, cvd, emptyTimes, merged, placeOf, silences, touched } from './bars.ts';
 
 const MINUTE = 60_000;
 const bar = (minute: number, close = 100, more: Partial<Bar> = {}): Bar => ({
@@ -35,6 +35,26 @@ describe('candles', () => {
     expect(times(merged(known, [bar(-1), bar(0)]))).toEqual([-1, 0, 1, 2, 3]);
     expect(merged(known, [])).toEqual(known);
     expect(merged([], known)).toEqual(known);
+    expect(times(merged([bar(1), bar(4)], [bar(2), bar(3)]))).toEqual([1, 2, 3, 4]);
+  });
+
+  it('stay the same objects where an answer says nothing new, so that nothing is drawn anew', () => {
+    const known = [bar(1), bar(2), bar(3)];
+    expect(merged(known, [bar(2), bar(3)])).toBe(known);
+    const both = merged(known, [bar(2), bar(3, 101)]);
+    expect(both[1]).toBe(known[1]);
+    expect(both[2]).not.toBe(known[2]);
+  });
+
+  it('say from where on they have changed, and nothing if their times are others', () => {
+    const known = [bar(1), bar(2), bar(3)];
+    const [one, two, three] = known;
+    expect(changedFrom(known, merged(known, [bar(3, 101), bar(4)]))).toBe(2);
+    expect(changedFrom(known, [...known, bar(4)])).toBe(3);
+    expect(changedFrom(known, merged([bar(0)], known))).toBeNull();
+    expect(changedFrom([one, three] as Bar[], [one, two, three] as Bar[])).toBeNull();
+    expect(changedFrom(known, [one] as Bar[])).toBeNull();
+    expect([0, 1, 2, 3, 4].map((minute) => placeOf(known, minute * MINUTE))).toEqual([0, 0, 1, 2, 3]);
   });
 
   it('move with the last price, and begin the next one', () => {
@@ -43,7 +63,8 @@ describe('candles', () => {
     const next = touched(now, 99, 3 * MINUTE + 1, MINUTE);
     expect(times(next)).toEqual([1, 3]);
     expect(next.at(-1)).toMatchObject({ open: 99, volume: null });
-    expect(touched(next, 50, MINUTE, MINUTE)).toEqual(next);
+    expect(touched(next, 50, MINUTE, MINUTE)).toBe(next);
+    expect(touched(next, 99, 3 * MINUTE + 2, MINUTE)).toBe(next);
     expect(touched([], 50, MINUTE, MINUTE)).toEqual([]);
   });
 
@@ -51,24 +72,21 @@ describe('candles', () => {
     expect(silences([bar(1), bar(2), bar(5)], MINUTE)).toEqual([[3 * MINUTE, 5 * MINUTE]]);
     expect(silences([bar(1)], MINUTE)).toEqual([]);
   });
-});
 
-describe('VWAP bands', () => {
-  const DAY = DAY_MS / MINUTE;
-
-  it('weigh by volume, and begin anew with each UTC day', () => {
-    const found = bands([bar(0, 100), bar(1, 110, { volume: 3 }), bar(DAY, 200)], MINUTE);
-    expect(found[0]).toMatchObject({ vwap: 100, deviation: 0 });
-    expect(found[1]?.vwap).toBeCloseTo(107.5);
-    expect(found[1]?.deviation).toBeCloseTo(Math.sqrt(18.75));
-    expect(found[2]).toMatchObject({ vwap: 200, deviation: 0 });
+  it('have no CVD where nobody knows the delta, and go on after it', () => {
+    expect(cvd([bar(1, 100, { delta: 2 }), bar(2, 100, { delta: null }), bar(3, 100, { delta: -3 })])).toEqual([
+      2,
+      null,
+      -1,
+    ]);
   });
 
-  it('are not told of a day whose beginning is not here', () => {
-    expect(bands([bar(5), bar(6), bar(DAY), bar(DAY + 1)], MINUTE).map((each) => each.time / MINUTE)).toEqual([
-      DAY,
-      DAY + 1,
-    ]);
-    expect(bands([bar(0, 100, { volume: 0 })], MINUTE)).toEqual([]);
+  it('leave room for silence, for the newest first', () => {
+    const spans: [number, number][] = [
+      [10, 14],
+      [20, 23],
+    ];
+    expect(emptyTimes(spans, 1, 99)).toEqual([10, 11, 12, 13, 20, 21, 22]);
+    expect(emptyTimes(spans, 1, 4)).toEqual([13, 20, 21, 22]);
   });
 });

@@ -24,6 +24,11 @@ export const LENGTH: Record<Interval, number> = {
 };
 export const INTERVALS = Object.keys(LENGTH) as Interval[];
 
+/** What has a place in time, ms. */
+export interface Timed {
+  time: number;
+}
+
 /** A candle. `delta`: bought less sold by takers; null where its source does not know. Times in ms. */
 export interface Bar {
   time: number;
@@ -56,24 +61,63 @@ export function barsOf(candles: readonly Schema<'KlineAnswer'>[]): Bar[] {
   });
 }
 
-/** Both in the order of time; of two of the same time, the newer word. */
-export function merged(known: readonly Bar[], newer: readonly Bar[]): Bar[] {
+/** Whether both say the same. */
+function isSame<Row extends object>(one: Row, other: Row | undefined): boolean {
+  if (other === undefined) return false;
+  const names = Object.keys(one) as (keyof Row)[];
+  return names.every((name) => one[name] === other[name]);
+}
+
+/** Both in the order of time; of two of the same time, the newer word. What has not changed stays the same object, and so does the list. */
+export function merged<Row extends Timed>(known: readonly Row[], newer: readonly Row[]): readonly Row[] {
   const first = newer[0];
   const last = newer.at(-1);
-  if (first === undefined || last === undefined) return [...known];
-  const untouched = known.filter((bar) => bar.time < first.time || bar.time > last.time);
-  const between = known.filter((bar) => bar.time >= first.time && bar.time <= last.time);
-  const byTime = new Map([...between, ...newer].map((bar) => [bar.time, bar]));
-  return [...untouched, ...byTime.values()].sort((one, other) => one.time - other.time);
+  if (first === undefined || last === undefined) return known;
+  const from = placeOf(known, first.time);
+  const to = placeOf(known, last.time + 1);
+  const byTime = new Map(known.slice(from, to).map((row) => [row.time, row]));
+  let isNews = false;
+  for (const row of newer) {
+    const before = byTime.get(row.time);
+    if (isSame(row, before)) continue;
+    byTime.set(row.time, row);
+    isNews = true;
+  }
+  if (!isNews) return known;
+  const between = [...byTime.values()].sort((one, other) => one.time - other.time);
+  return [...known.slice(0, from), ...between, ...known.slice(to)];
+}
+
+/** How many are before that time: where it stands or would stand. */
+export function placeOf(rows: readonly Timed[], time: number): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows[middle]?.time ?? 0) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** From where on the second list differs, if it only goes on or changes values; null: its times are others, and all is drawn anew. */
+export function changedFrom(before: readonly Timed[], after: readonly Timed[]): number | null {
+  if (before.length === 0 || after.length < before.length) return null;
+  let from = before.length;
+  for (let place = before.length - 1; place >= 0; place -= 1) {
+    if (before[place] === after[place]) continue;
+    if (before[place]?.time !== after[place]?.time) return null;
+    from = place;
+  }
+  return from;
 }
 
 /** The last candle with a newer price; its volume comes with the next answer. */
-export function touched(bars: readonly Bar[], price: number, at: number, length: number): Bar[] {
+export function touched(bars: readonly Bar[], price: number, at: number, length: number): readonly Bar[] {
   const last = bars.at(-1);
-  if (last === undefined || at < last.time) return [...bars];
+  if (last === undefined || at < last.time) return bars;
   if (at < last.time + length) {
     const now = { ...last, close: price, high: Math.max(last.high, price), low: Math.min(last.low, price) };
-    return [...bars.slice(0, -1), now];
+    return isSame(now, last) ? bars : [...bars.slice(0, -1), now];
   }
   const time = Math.floor(at / length) * length;
   const next: Bar = { time, open: price, high: price, low: price, close: price, volume: null, delta: null, vwap: null };
@@ -90,45 +134,20 @@ export function silences(bars: readonly Bar[], length: number): (readonly [numbe
   return found;
 }
 
-/** Sums of the deltas from the first candle on. */
-export function cvd(bars: readonly Bar[]): number[] {
-  let sum = 0;
-  return bars.map((bar) => {
-    sum += bar.delta ?? 0;
-    return sum;
-  });
-}
-
-export interface Band {
-  time: number;
-  vwap: number;
-  /** One standard deviation of the candles' VWAPs around it, weighted by volume. */
-  deviation: number;
-}
-
-/** The VWAP of each UTC day so far, with its deviation. A day that begins before the first candle has none: it would be another one's. */
-export function bands(bars: readonly Bar[], length: number): Band[] {
-  const result: Band[] = [];
-  let day = Number.NaN;
-  let isWhole = false;
-  let sums = { volume: 0, value: 0, squares: 0 };
-  for (const bar of bars) {
-    const start = Math.floor(bar.time / DAY_MS) * DAY_MS;
-    if (start !== day) {
-      isWhole = !Number.isNaN(day) || bar.time - start < length;
-      day = start;
-      sums = { volume: 0, value: 0, squares: 0 };
-    }
-    if (!isWhole) continue;
-    const volume = bar.volume ?? 0;
-    const price = bar.vwap ?? bar.close;
-    sums.volume += volume;
-    sums.value += volume * price;
-    sums.squares += volume * price * price;
-    if (sums.volume === 0) continue;
-    const vwap = sums.value / sums.volume;
-    const variance = Math.max(0, sums.squares / sums.volume - vwap * vwap);
-    result.push({ time: bar.time, vwap, deviation: Math.sqrt(variance) });
+/** Times of candles within these spans, at most so many: the newest. Oldest first. */
+export function emptyTimes(spans: readonly (readonly [number, number])[], length: number, most: number): number[] {
+  const times: number[] = [];
+  for (const [from, to] of [...spans].reverse()) {
+    for (let time = to - length; time >= from && times.length < most; time -= length) times.push(time);
   }
-  return result;
+  return times.reverse();
+}
+
+/** Sums of the deltas from the first candle on; null at a candle whose delta nobody knows. */
+export function cvd(bars: readonly Bar[]): (number | null)[] {
+  let sum = 0;
+  return bars.map(({ delta }) => {
+    sum += delta ?? 0;
+    return delta === null ? null : sum;
+  });
 }

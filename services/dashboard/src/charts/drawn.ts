@@ -1,6 +1,8 @@
 /** What the API and the stream say, as what is drawn over candles. */
 import type { Schema } from '@/api/client.ts';
-import { toNumber } from '@/format/numbers.ts';
+import { type Quantity, toNumber } from '@/format/numbers.ts';
+import type { LivePosition } from '@/trading/positions.ts';
+import { levelName } from './axis.ts';
 import type { Hole, SignalMark, TradeLine } from './overlay.ts';
 import type { Level } from './picture.ts';
 
@@ -8,6 +10,7 @@ import type { Level } from './picture.ts';
 export interface SignalWord {
   event_id: string;
   event_time_ms: number;
+  strategy: string;
   direction: string;
   state: string;
   score: number;
@@ -19,6 +22,7 @@ export function signalMarks(signals: readonly SignalWord[]): SignalMark[] {
     .filter((signal) => signal.direction === 'long' || signal.direction === 'short')
     .map((signal) => ({
       id: signal.event_id,
+      name: signal.strategy,
       time: signal.event_time_ms,
       price: Number(signal.price),
       isLong: signal.direction === 'long',
@@ -27,57 +31,103 @@ export function signalMarks(signals: readonly SignalWord[]): SignalMark[] {
     }));
 }
 
-/** Paper trades that have been entered; `now`: where an open one ends. */
-export function tradeLines(trades: readonly Schema<'PaperTradeAnswer'>[], now: number): TradeLine[] {
+interface Entered {
+  trade_id: string;
+  entry_time_ms: number | null;
+  entry_price: string | null;
+  exit_time_ms: number | null;
+  exit_price: string | null;
+}
+
+/** An open one goes to `now` at `price`; one that was never entered has no line. */
+function lineOf(trade: Entered, name: string, price: Quantity, result: Quantity, now: number): TradeLine[] {
+  const entry = toNumber(trade.entry_price);
+  const isOpen = trade.exit_time_ms === null;
+  const exit = toNumber(isOpen ? price : trade.exit_price);
+  if (trade.entry_time_ms === null || entry === null || exit === null) return [];
+  return [
+    {
+      id: trade.trade_id,
+      name,
+      entryTime: trade.entry_time_ms,
+      entryPrice: entry,
+      exitTime: trade.exit_time_ms ?? now,
+      exitPrice: exit,
+      result: toNumber(result),
+      isOpen,
+    },
+  ];
+}
+
+/** Paper trades that have been entered. */
+export function paperLines(trades: readonly Schema<'PaperTradeAnswer'>[], now: number): TradeLine[] {
   return trades.flatMap((trade) => {
-    const entry = toNumber(trade.entry_price);
-    const exit = toNumber(trade.exit_price) ?? toNumber(trade.price);
-    if (trade.entry_time_ms === null || entry === null || exit === null) return [];
-    const isOpen = trade.exit_time_ms === null;
-    return [
-      {
-        id: trade.trade_id,
-        entryTime: trade.entry_time_ms,
-        entryPrice: entry,
-        exitTime: trade.exit_time_ms ?? now,
-        exitPrice: exit,
-        result: (isOpen ? toNumber(trade.unrealised) : toNumber(trade.net)) ?? 0,
-        isOpen,
-      },
-    ];
+    const result = trade.exit_time_ms === null ? trade.unrealised : trade.net;
+    return lineOf(trade, `paper ${trade.strategy}`, trade.price, result, now);
+  });
+}
+
+/** Trades of the account; an open one is worth what the mark price makes of it. */
+export function liveLines(trades: readonly Schema<'LiveTradeAnswer'>[], mark: Quantity, now: number): TradeLine[] {
+  return trades.flatMap((trade) => {
+    const [entry, price, left] = [trade.entry_price, mark, trade.quantity_left].map(toNumber);
+    const way = trade.direction === 'long' ? 1 : -1;
+    const isKnown = entry != null && price != null && left != null;
+    const unrealised = isKnown ? (price - entry) * left * way : null;
+    return lineOf(trade, trade.strategy, mark, trade.exit_time_ms === null ? unrealised : trade.pnl_quote, now);
   });
 }
 
 /** Gaps whose trades are not here: open ones, and those that stay. */
 export function holesOf(gaps: readonly Schema<'GapAnswer'>[]): Hole[] {
   return gaps
-    .filter((gap) => gap.outcome === 'open' || gap.outcome === 'lost')
+    .filter((gap) => gap.outcome === 'open' || gap.outcome === 'lost' || gap.unfilled > 0)
     .map((gap) => ({ from: gap.from_ms, to: gap.to_ms, isLoss: true }));
 }
 
-/** Entry, stop and targets of what is open; strategies that agree on a level share its line. */
-export function levelsOf(positions: readonly Schema<'PaperPosition'>[]): Level[] {
-  const byPlace = new Map<string, Level & { strategies: string[]; name: string }>();
-  for (const position of positions) {
-    const named: [string | null, string, Level['tone']][] = [
-      [position.entry_price, 'entry', 'accent'],
-      [position.stop_now ?? position.stop_loss, 'stop', 'down'],
-      [position.take_profit_1, 'TP1', 'up'],
-      [position.take_profit_2, 'TP2', 'up'],
-    ];
-    for (const [text, name, tone] of named) {
+/** Entry, stop and targets of something that is open. */
+export interface Held {
+  name: string;
+  isPaper: boolean;
+  entry: string | null;
+  stop: string | null;
+  targets: readonly (string | null)[];
+}
+
+export function paperHeld(position: Schema<'PaperPosition'>): Held {
+  const { strategy, entry_price, stop_now, stop_loss, take_profit_1, take_profit_2 } = position;
+  const targets = [take_profit_1, take_profit_2];
+  return { name: strategy, isPaper: true, entry: entry_price, stop: stop_now ?? stop_loss, targets };
+}
+
+export function liveHeld(position: LivePosition): Held {
+  const { strategy, entry_price, stop, take_profit_1, take_profit_2 } = position;
+  return {
+    name: strategy ?? 'account',
+    isPaper: false,
+    entry: entry_price,
+    stop,
+    targets: [take_profit_1, take_profit_2],
+  };
+}
+
+/** Strategies that agree on a level share its line; those of money and those of paper do not. */
+export function levelsOf(held: readonly Held[]): Level[] {
+  const byPlace = new Map<string, { price: number; what: string; isPaper: boolean; names: string[] }>();
+  for (const { name, isPaper, entry, stop, targets } of held) {
+    const named = [[entry, 'entry'], [stop, 'stop'], ...targets.map((target, index) => [target, `TP${index + 1}`])];
+    for (const [text, what = ''] of named) {
       const price = toNumber(text);
       if (price === null) continue;
-      const place = `${name} ${price}`;
-      const strategies = [...(byPlace.get(place)?.strategies ?? []), position.strategy];
-      const title = `${strategies.join(' ')} ${name}`;
-      byPlace.set(place, { price, title, tone, isDashed: name !== 'entry', strategies, name });
+      const place = `${isPaper} ${what} ${price}`;
+      const known = byPlace.get(place) ?? { price, what: String(what), isPaper, names: [] };
+      byPlace.set(place, { ...known, names: [...known.names, name] });
     }
   }
-  return [...byPlace.values()].map(({ price, title, tone, isDashed }) => ({
+  return [...byPlace.values()].map(({ price, what, isPaper, names }) => ({
     price,
-    title,
-    tone,
-    isDashed: isDashed === true,
+    title: levelName(names, what, isPaper),
+    tone: what === 'entry' ? 'accent' : what === 'stop' ? 'down' : 'up',
+    isDashed: isPaper || what !== 'entry',
   }));
 }

@@ -1,10 +1,20 @@
 /** What is drawn over the candles: holes, signals (filled: emitted, hollow: refused), and trades from entry to exit. */
-import type { IChartApi, IPrimitivePaneRenderer, ISeriesApi, ISeriesPrimitive, Time } from 'lightweight-charts';
+import type {
+  IChartApi,
+  IPrimitivePaneRenderer,
+  ISeriesApi,
+  ISeriesPrimitive,
+  Logical,
+  Time,
+} from 'lightweight-charts';
 import { hatch } from './hatching.ts';
 import type { Palette } from './palette.ts';
+import { type Axis, candleAt, stretchOf } from './places.ts';
 
 export interface SignalMark {
   id: string;
+  /** Its strategy. */
+  name: string;
   time: number;
   price: number;
   isLong: boolean;
@@ -14,13 +24,15 @@ export interface SignalMark {
 
 export interface TradeLine {
   id: string;
+  /** Its strategy; a paper trade says so. */
+  name: string;
   entryTime: number;
   entryPrice: number;
   /** Of a trade that is still open, the newest. */
   exitTime: number;
   exitPrice: number;
-  /** Above 0: won. */
-  result: number;
+  /** Above 0: won; null: not known. */
+  result: number | null;
   isOpen: boolean;
 }
 
@@ -40,6 +52,7 @@ export interface Drawn {
 /** Where things are on the canvas; null outside of what is known. */
 export interface Places {
   x(time: number): number | null;
+  stretch(from: number, to: number): readonly [number, number] | null;
   y(price: number): number | null;
   height: number;
 }
@@ -52,13 +65,12 @@ const SCORE_WIDTH = 15;
 const SCORE_HEIGHT = 10;
 
 function emptiness(context: CanvasRenderingContext2D, hole: Hole, places: Places, colours: Palette): void {
-  const left = places.x(hole.from);
-  const right = places.x(hole.to);
-  if (left === null || right === null || right < left) return;
+  const stretch = places.stretch(hole.from, hole.to);
+  if (stretch === null) return;
   context.save();
   context.strokeStyle = hole.isLoss ? colours.degraded : colours.hatch;
   context.globalAlpha = hole.isLoss ? 0.45 : 1;
-  hatch(context, left, right, places.height);
+  hatch(context, stretch[0], stretch[1], places.height);
   context.restore();
 }
 
@@ -108,7 +120,8 @@ function trade(context: CanvasRenderingContext2D, line: TradeLine, places: Place
   const [x0, y0] = [places.x(line.entryTime), places.y(line.entryPrice)];
   const [x1, y1] = [places.x(line.exitTime), places.y(line.exitPrice)];
   if (x0 === null || y0 === null || x1 === null || y1 === null) return;
-  context.strokeStyle = context.fillStyle = line.result >= 0 ? colours.up : colours.down;
+  context.strokeStyle = context.fillStyle =
+    line.result === null ? colours.dim : line.result >= 0 ? colours.up : colours.down;
   context.lineWidth = 1.5;
   context.setLineDash(line.isOpen ? [4, 3] : []);
   context.beginPath();
@@ -132,24 +145,19 @@ export function draw(context: CanvasRenderingContext2D, drawn: Drawn, places: Pl
   for (const mark of drawn.signals) triangle(context, mark, places, colours, written);
 }
 
-/** Hangs on the candles' series; `candleOf` says in which candle an instant is. */
+/** Hangs on the candles' series; `axisOf` says where its candles are. */
 export class Overlay implements ISeriesPrimitive<Time> {
   #drawn: Drawn = { signals: [], trades: [], holes: [] };
   #colours: Palette;
   readonly #chart: IChartApi;
   readonly #series: ISeriesApi<'Candlestick'>;
-  readonly #placeOf: (time: number) => Time | null;
+  readonly #axisOf: () => Axis | null;
   #redraw: () => void = () => undefined;
 
-  constructor(
-    chart: IChartApi,
-    series: ISeriesApi<'Candlestick'>,
-    placeOf: (time: number) => Time | null,
-    colours: Palette,
-  ) {
+  constructor(chart: IChartApi, series: ISeriesApi<'Candlestick'>, axisOf: () => Axis | null, colours: Palette) {
     this.#chart = chart;
     this.#series = series;
-    this.#placeOf = placeOf;
+    this.#axisOf = axisOf;
     this.#colours = colours;
   }
 
@@ -166,19 +174,25 @@ export class Overlay implements ISeriesPrimitive<Time> {
   paneViews() {
     const renderer: IPrimitivePaneRenderer = {
       draw: (target) =>
-        target.useMediaCoordinateSpace(({ context, mediaSize }) =>
-          draw(context, this.#drawn, this.#places(mediaSize.height), this.#colours),
-        ),
+        target.useMediaCoordinateSpace(({ context, mediaSize }) => {
+          const axis = this.#axisOf();
+          if (axis !== null) draw(context, this.#drawn, this.#places(mediaSize.height, axis), this.#colours);
+        }),
     };
     return [{ renderer: () => renderer, zOrder: () => 'top' as const }];
   }
 
-  #places(height: number): Places {
+  #places(height: number, axis: Axis): Places {
     const scale = this.#chart.timeScale();
+    // The library knows whole places only; edges lie between them.
+    const origin = scale.logicalToCoordinate(0 as Logical) ?? 0;
+    const spacing = (scale.logicalToCoordinate(1 as Logical) ?? 0) - origin;
+    const at = (place: number | null) => (place === null ? null : origin + place * spacing);
     return {
-      x: (time) => {
-        const place = this.#placeOf(time);
-        return place === null ? null : scale.timeToCoordinate(place);
+      x: (time) => at(candleAt(time, axis)),
+      stretch: (from, to) => {
+        const [left, right] = stretchOf(from, to, axis)?.map(at) ?? [];
+        return left == null || right == null ? null : [left, right];
       },
       y: (price) => this.#series.priceToCoordinate(price),
       height,

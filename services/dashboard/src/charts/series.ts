@@ -21,6 +21,8 @@ export interface Series {
   pane: number;
   points: readonly Point[];
   isDashed?: boolean;
+  /** Thinner, where colours and dashes are used up. */
+  isThin?: boolean;
   /** Its figures as people read them. */
   write: (value: number) => string;
 }
@@ -77,4 +79,6 @@ export interface SeriesChartProps {
   /** Of the panes, the upper one is 1. */
   stretch?: readonly number[];
   note?: ReactNode;
+  /** One has come near the left edge: more is wanted there. */
+  onLeft?: () => void;
 }

@@ -10,10 +10,10 @@ import {
   LineSeries,
   LineStyle,
   LineType,
-  type Time,
   type UTCTimestamp,
 } from 'lightweight-charts';
-import { clock, date, moment, type Zone } from '@/format/time.ts';
+import type { Zone } from '@/format/time.ts';
+import { timesOf } from './axis.ts';
 import { Hatching } from './hatching.ts';
 import { risingSeconds, type Series, type Stretch, type Token } from './series.ts';
 
@@ -31,7 +31,7 @@ function colourOf(element: Element, token: Token | '--line' | '--panel' | '--tex
 
 function options(element: Element, zone: Zone): DeepPartial<ChartOptions> {
   const line = colourOf(element, '--line');
-  const ms = (time: Time) => Number(time) * 1_000;
+  const { timeScale, localization = {} } = timesOf(zone);
   return {
     layout: {
       background: { color: 'transparent' },
@@ -47,10 +47,9 @@ function options(element: Element, zone: Zone): DeepPartial<ChartOptions> {
       borderColor: line,
       timeVisible: true,
       maxBarSpacing: 48,
-      tickMarkFormatter: (time: Time, kind: number) =>
-        kind < 3 ? date(ms(time), zone).slice(5) : clock(ms(time), zone).slice(0, 5),
+      ...timeScale,
     },
-    localization: { timeFormatter: (time: Time) => moment(ms(time), zone) },
+    localization,
     crosshair: { vertLine: { labelBackgroundColor: line }, horzLine: { labelBackgroundColor: line } },
   };
 }
@@ -107,6 +106,7 @@ export class SeriesDrawing {
       color: colour,
       ...(series.kind === 'area' ? { lineColor: colour, topColor: `${colour}44`, bottomColor: `${colour}08` } : {}),
       lineStyle: series.isDashed ? LineStyle.Dashed : LineStyle.Solid,
+      ...(series.kind === 'bars' ? {} : { lineWidth: series.isThin ? 1 : 2 }),
       priceFormat: { type: 'custom', formatter: series.write, minMove: 1e-9 },
     });
     const colours = new Map<Token, string>();

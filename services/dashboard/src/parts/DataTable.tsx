@@ -1,11 +1,11 @@
 /** The one table: sorting, a filter, a header that stays, its rows as CSV, and words for when there are none. */
-import { Anchor, TextInput } from '@mantine/core';
+import { Anchor, Button, TextInput } from '@mantine/core';
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { zoneName } from '@/format/time.ts';
 import { usePreferences } from '@/preferences/preferences.ts';
 import classes from './DataTable.module.css';
 import { Empty } from './States.tsx';
-import { type Column, filtered, type Order, sorted, turned } from './table.ts';
+import { type Column, filtered, type Order, ROWS_AT_ONCE, sorted, turned } from './table.ts';
 
 export type { Column } from './table.ts';
 
@@ -142,6 +142,9 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
   const [order, setOrder] = useState<Order | null>(props.order ?? null);
   const [text, setText] = useState('');
   const shown = useMemo(() => sorted(filtered(rows, columns, text), columns, order), [rows, columns, text, order]);
+  const [most, setMost] = useState(ROWS_AT_ONCE);
+  const written = shown.slice(0, most);
+  const hidden = shown.length - written.length;
   const hasTools = isFilterable || csv !== undefined || tools !== undefined;
   return (
     <div className={classes.frame}>
@@ -156,7 +159,7 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
         <table className={classes.table}>
           <Head columns={columns} order={order} onTurn={(column) => setOrder(turned(order, column))} />
           <tbody>
-            {shown.map((row) => (
+            {written.map((row) => (
               <Line
                 key={keyOf(row)}
                 row={row}
@@ -167,6 +170,11 @@ export function DataTable<Row>(props: DataTableProps<Row>) {
             ))}
           </tbody>
         </table>
+        {hidden > 0 && (
+          <Button size="compact-xs" variant="default" m={8} onClick={() => setMost(most + ROWS_AT_ONCE)}>
+            Show {Math.min(hidden, ROWS_AT_ONCE)} more of {hidden}
+          </Button>
+        )}
         {rows.length === 0 && props.empty}
         {rows.length > 0 && shown.length === 0 && <Empty title="No row fits the filter" />}
       </div>

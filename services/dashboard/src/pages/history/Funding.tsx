@@ -11,16 +11,7 @@ import { Empty } from '@/parts/States.tsx';
 import { useSymbols } from '@/parts/SymbolChoice.tsx';
 import classes from './Funding.module.css';
 import { FundingTable } from './FundingTable.tsx';
-import {
-  askHistory,
-  askWeek,
-  beginningOf,
-  type Drawn,
-  linesOf,
-  MOST_LINES,
-  type Settlement,
-  type Span,
-} from './funding.ts';
+import { askHistory, askWeek, beginningOf, type Drawn, LOOKS, linesOf, type Settlement, type Span } from './funding.ts';
 import { useFundingRows } from './rows.ts';
 
 const NOTHING: readonly Settlement[] = [];
@@ -120,7 +111,7 @@ export default function Funding() {
   );
   const newest = useMemo(() => [...settled].reverse().slice(0, SHOWN), [settled]);
   const more =
-    symbols.length > MOST_LINES ? `the first ${MOST_LINES} of ${symbols.length} symbols are drawn` : undefined;
+    symbols.length > LOOKS ? `${symbols.length} symbols: after ${LOOKS} lines their looks come again` : undefined;
   return (
     <div className={classes.page}>
       <Panel

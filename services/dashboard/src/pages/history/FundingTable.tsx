@@ -35,14 +35,8 @@ function columnsOf(hidden: ReadonlySet<string>, turn: (symbol: string) => void):
     {
       id: 'drawn',
       title: 'Drawn',
-      cell: ({ symbol, colour }) => (
-        <Checkbox
-          size="xs"
-          aria-label={`Draw ${symbol}`}
-          checked={!hidden.has(symbol) && colour !== null}
-          disabled={colour === null}
-          onChange={() => turn(symbol)}
-        />
+      cell: ({ symbol }) => (
+        <Checkbox size="xs" aria-label={`Draw ${symbol}`} checked={!hidden.has(symbol)} onChange={() => turn(symbol)} />
       ),
     },
     { id: 'symbol', title: 'Symbol', cell: ({ symbol }) => symbol, value: ({ symbol }) => symbol },

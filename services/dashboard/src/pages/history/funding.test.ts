@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { beginningOf, type Choice, intervalHours, linesOf, type Settlement } from './funding.ts';
+import { beginningOf, type Choice, intervalsOf, LOOKS, linesOf, type Settlement } from './funding.ts';
 
 const HOUR = 3_600_000;
 const ROWS: Settlement[] = [
@@ -23,6 +23,15 @@ describe('funding', () => {
     expect(sum?.points[1]?.value).toBeCloseTo(0.0004, 10);
   });
 
+  it('draws all symbols, as many as there are, with a look of its own for each of the first ones', () => {
+    const symbols = Array.from({ length: 40 }, (_, index) => `S${index}`);
+    const rows = symbols.map((symbol) => ({ symbol, time_ms: 0, rate: '0.0001' }));
+    const lines = linesOf(rows, symbols, choice());
+    expect(lines).toHaveLength(40);
+    const looks = lines.map(({ colour, isDashed, isThin }) => `${colour} ${isDashed} ${isThin}`);
+    expect(new Set(looks.slice(0, LOOKS)).size).toBe(LOOKS);
+  });
+
   it('keeps a symbol’s colour when another one is hidden', () => {
     const all = linesOf(ROWS, ['BTCUSDT', 'ETHUSDT'], choice());
     const [left] = linesOf(ROWS, ['BTCUSDT', 'ETHUSDT'], choice({ hidden: new Set(['BTCUSDT']) }));
@@ -35,8 +44,7 @@ describe('funding', () => {
   });
 
   it('knows the interval only of a symbol that was settled twice', () => {
-    expect(intervalHours(ROWS, 'BTCUSDT')).toBe(8);
-    expect(intervalHours(ROWS, 'ETHUSDT')).toBeNull();
+    expect([...intervalsOf(ROWS)]).toEqual([['BTCUSDT', 8]]);
   });
 
   it('begins at a full hour', () => {

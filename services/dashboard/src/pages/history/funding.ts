@@ -43,9 +43,10 @@ export const askYear = queryOptions({
   staleTime: 10 * 60_000,
 });
 
-/** Colours for so many lines; more are told apart by their dashes. */
+/** Colours for so many lines; more are told apart by their dashes, and more than those by being thin. After that they come again. */
 const COLOURS: readonly Token[] = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5', '--series-6'];
-export const MOST_LINES = 2 * COLOURS.length;
+/** So many can be told apart by their look alone. */
+export const LOOKS = 4 * COLOURS.length;
 
 /** A settled rate stands until the next one: the last point is the newest value at `untilMs`. */
 function pointsOf(rows: readonly Settlement[], drawn: Drawn, untilMs: number): Point[] {
@@ -71,8 +72,13 @@ export function linesOf(
   { hidden, drawn, untilMs }: Choice,
 ): Series[] {
   const bySymbol = new Map<string, Settlement[]>();
-  for (const row of rows) bySymbol.set(row.symbol, [...(bySymbol.get(row.symbol) ?? []), row]);
-  return symbols.slice(0, MOST_LINES).flatMap((symbol, index) => {
+  for (const row of rows) {
+    const own = bySymbol.get(row.symbol);
+    if (own === undefined) bySymbol.set(row.symbol, [row]);
+    else own.push(row);
+  }
+  return symbols.flatMap((symbol, index) => {
+    const round = Math.floor(index / COLOURS.length);
     const own = bySymbol.get(symbol);
     if (own === undefined || hidden.has(symbol)) return [];
     return {
@@ -80,7 +86,8 @@ export function linesOf(
       name: symbol,
       kind: 'steps' as const,
       colour: COLOURS[index % COLOURS.length] ?? '--accent',
-      isDashed: index >= COLOURS.length,
+      isDashed: round % 2 === 1,
+      isThin: round % 4 >= 2,
       pane: 0,
       points: pointsOf(own, drawn, untilMs),
       write: (value: number) => percent(value, 4, true),
@@ -88,10 +95,14 @@ export function linesOf(
   });
 }
 
-/** Hours between settlements, as the last two of a symbol lie apart; null: not known. */
-export function intervalHours(rows: readonly Settlement[], symbol: string): number | null {
-  const own = rows.filter((row) => row.symbol === symbol);
-  const last = own[own.length - 1];
-  const before = own[own.length - 2];
-  return last === undefined || before === undefined ? null : Math.round((last.time_ms - before.time_ms) / HOUR);
+/** Hours between the last two settlements of each symbol; one that was settled once has none. Rows are oldest first. */
+export function intervalsOf(rows: readonly Settlement[]): ReadonlyMap<string, number> {
+  const last = new Map<string, number>();
+  const hours = new Map<string, number>();
+  for (const { symbol, time_ms } of rows) {
+    const before = last.get(symbol);
+    if (before !== undefined) hours.set(symbol, Math.round((time_ms - before) / HOUR));
+    last.set(symbol, time_ms);
+  }
+  return hours;
 }

@@ -93,6 +93,7 @@ function Figures({ symbol }: { symbol: string }) {
   const decimals = Math.max(0, ...rows.slice(0, 50).map((row) => decimalsOf(row.close.replace(/(\.\d*?)0+$/, '$1'))));
   const written =
     source === 'rates' ? Math.min(decimals, 4) : Math.max(0, ...rows.slice(0, 50).map((row) => decimalsOf(row.close)));
+  const shown = useMemo(() => columns(written), [written]);
   return (
     <Panel
       title="In figures"
@@ -114,7 +115,7 @@ function Figures({ symbol }: { symbol: string }) {
     >
       <DataTable
         label={`Candles of ${symbol}`}
-        columns={columns(written)}
+        columns={shown}
         rows={rows}
         keyOf={(row) => String(row.open_time_ms)}
         csv={csvOf(symbol, interval, source)}

@@ -5,7 +5,6 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { Problem } from '@/api/problem.ts';
 import { isTyping } from '@/app/shortcuts.ts';
 import { ChartPanel } from '@/charts/ChartPanel.tsx';
-import { useNow } from '@/format/now.ts';
 import { fixed } from '@/format/numbers.ts';
 import { zoneName } from '@/format/time.ts';
 import { Ago, Moment } from '@/parts/Ago.tsx';
@@ -57,14 +56,6 @@ function Around({ story }: { story: Story }) {
   );
 }
 
-/** The chart shows what is now: only of a signal that still stands on it. */
-const ON_CHART_MS = 3 * 3_600_000;
-
-function Chart({ story }: { story: Story }) {
-  const age = useNow() - story.event_time_ms;
-  return age > ON_CHART_MS ? null : <ChartPanel symbol={story.symbol} className={classes.chart ?? ''} />;
-}
-
 function Head({ story }: { story: Story }) {
   const { gate, signal } = story;
   const { zone } = usePreferences();
@@ -111,7 +102,12 @@ export default function SignalPage() {
       <Gates story={story} />
       <Became story={story} />
       <Inputs story={story} />
-      <Chart story={story} />
+      <ChartPanel
+        key={story.event_id}
+        symbol={story.symbol}
+        around={story.event_time_ms}
+        className={classes.chart ?? ''}
+      />
       <Behind story={story} />
     </div>
   );

@@ -6,16 +6,24 @@ import { fixed, count as howMany } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Ago, Moment } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Side } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { useRecent } from '@/stream/hooks.ts';
 import { Price } from '@/trading/Price.tsx';
-import { type Forced, forcedOrders } from './forced.ts';
+import { type Forced, forcedOrders, LIQUIDATED } from './forced.ts';
 import { askForced, askGaps, askMeta, type Gap } from './tape.ts';
 
 type Meta = Schema<'TradesOfSymbol'>;
+
+function Liquidated({ side }: { side: Forced['liquidated'] }) {
+  const { colour, arrow, word } = LIQUIDATED[side];
+  return (
+    <span style={{ color: `var(${colour})` }}>
+      <span aria-hidden="true">{arrow}</span> {word}
+    </span>
+  );
+}
 
 const FORCED: readonly Column<Forced>[] = [
   {
@@ -25,7 +33,12 @@ const FORCED: readonly Column<Forced>[] = [
     cell: (row) => <Moment ms={row.time_ms} />,
     value: (row) => row.time_ms,
   },
-  { id: 'side', title: 'Liquidated', cell: (row) => <Side side={row.liquidated} />, value: (row) => row.liquidated },
+  {
+    id: 'side',
+    title: 'Liquidated',
+    cell: (row) => <Liquidated side={row.liquidated} />,
+    value: (row) => row.liquidated,
+  },
   {
     id: 'notional',
     title: 'Notional',

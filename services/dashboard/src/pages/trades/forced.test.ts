@@ -34,9 +34,9 @@ describe('forced orders', () => {
       [live('a', 'BTCUSDT', 5), live('b', 'BTCUSDT', 9), live('c', 'ETHUSDT', 9)],
       'BTCUSDT',
     );
-    expect(rows.map((row) => [row.event_id, row.liquidated, row.notional, row.symbol])).toEqual([
-      ['b', 'long', 21, 'BTCUSDT'],
-      ['a', 'short', 7, 'BTCUSDT'],
+    expect(rows.map((row) => [row.event_id, row.liquidated, row.notional, row.price])).toEqual([
+      ['b', 'long', 21, '10.50'],
+      ['a', 'short', 7, '9.5'],
     ]);
   });
 });

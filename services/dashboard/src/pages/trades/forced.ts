@@ -1,17 +1,24 @@
 /** Forced orders of REST and of the stream, as one list. */
 import type { Schema } from '@/api/client.ts';
+import type { Token } from '@/charts/series.ts';
 import type { ItemOf } from '@/stream/protocol.ts';
 
 const MOST = 200;
 
 export interface Forced {
   event_id: string;
+  symbol: string;
   time_ms: number;
   liquidated: 'long' | 'short';
   notional: number;
-  symbol: string;
   price: string;
 }
+
+/** Whoever held long is sold out: the price is pushed down; a short is bought back. One look for both, wherever they are shown. */
+export const LIQUIDATED = {
+  long: { colour: '--down', arrow: '▼', word: 'long' },
+  short: { colour: '--up', arrow: '▲', word: 'short' },
+} as const satisfies Record<Forced['liquidated'], { colour: Token; arrow: string; word: string }>;
 
 /** Newest first, each once. */
 export function forcedOrders(
@@ -24,10 +31,10 @@ export function forcedOrders(
     if (of !== symbol || byId.has(event_id)) continue;
     byId.set(event_id, {
       event_id,
+      symbol: of,
       time_ms: trade_time_ms,
       liquidated,
       notional: Number(notional),
-      symbol: of,
       price: average_price,
     });
   }

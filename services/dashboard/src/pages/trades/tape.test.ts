@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { decimalsOfRows, type Gap, holesOf, isHole, type SummaryRow, seriesOf, totalsOf, windowOf } from './tape.ts';
+import { LIQUIDATED } from './forced.ts';
+import {
+  beginningOf,
+  decimalsOfRows,
+  type Gap,
+  holesOf,
+  isHole,
+  type SummaryRow,
+  seriesOf,
+  totalsOf,
+  windowOf,
+} from './tape.ts';
 
 function row(minute: number, buy: string, sell: string): SummaryRow {
   const volume = String(Number(buy) + Number(sell));
@@ -64,6 +75,19 @@ describe('the tape', () => {
       '1h',
       '1h',
     ]);
+  });
+
+  it('asks for what stands beside the rows from a place that stays while one goes a little to the left', () => {
+    const step = 360 * 60_000;
+    const at = (minute: number) => beginningOf([{ time: minute * 60_000 }], 60_000);
+    expect([at(360), at(700), at(720)]).toEqual([step, step, 2 * step]);
+    expect(beginningOf([], 60_000)).toBeNull();
+  });
+
+  it('paints a liquidation the same way wherever it stands: a long is sold, and that is down', () => {
+    const colours = new Map(seriesOf(rows, [], 60_000).map(({ id, colour }) => [id, colour]));
+    expect([colours.get('longs'), colours.get('shorts')]).toEqual([LIQUIDATED.long.colour, LIQUIDATED.short.colour]);
+    expect(LIQUIDATED.long).toMatchObject({ colour: '--down', arrow: '▼' });
   });
 
   it('writes prices with their own decimals', () => {

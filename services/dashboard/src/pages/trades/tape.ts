@@ -1,14 +1,19 @@
 /** What was traded, by interval: volume by side, delta, CVD; with the holes that nobody may read as calm. */
-import { queryOptions } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, bodyOf, type Schema } from '@/api/client.ts';
-import { type Interval, LENGTH } from '@/charts/bars.ts';
+import { type Interval, LENGTH, type Timed } from '@/charts/bars.ts';
+import { Candles, type Query } from '@/charts/candles.ts';
 import { type Point, type Series, type Stretch, withHoles } from '@/charts/series.ts';
 import { fixed, short } from '@/format/numbers.ts';
+import { LIQUIDATED } from './forced.ts';
 
 export type SummaryRow = Schema<'SummaryRow'>;
 export type Gap = Schema<'GapAnswer'>;
 export type LiquidationWindow = Schema<'LiquidationWindow'>;
-const BARS = 360;
+export type TapeRow = SummaryRow & Timed;
+const AT_FIRST = 360;
+const MOST_WINDOWS = 1_500;
+const MOST_GAPS = 500;
 
 /** Liquidations come in windows of these lengths only. */
 export function windowOf(interval: Interval): '1m' | '5m' | '1h' {
@@ -21,28 +26,53 @@ export function paceOf(interval: Interval): number {
   return Math.min(15_000, Math.max(2_000, LENGTH[interval] / 4));
 }
 
-export function askSummary(symbol: string | null, interval: Interval) {
+/** Rows of a symbol and time frame, which go on to the left. `before`: where trading ended before an instant. */
+export function tapeOf(
+  symbol: string,
+  interval: Interval,
+  before: (time: number) => Promise<number | null>,
+): Candles<TapeRow> {
+  const ask = async ({ from, to, limit }: Query) => {
+    const span = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+    const query = { symbol, interval, limit, ...span };
+    const { rows } = await bodyOf(api.GET('/api/trades/summary', { params: { query } }));
+    return rows.map((row) => ({ ...row, time: row.open_time_ms }));
+  };
+  return new Candles({ ask, before, length: LENGTH[interval], atFirst: AT_FIRST });
+}
+
+/** Where questions beside the rows begin: in large steps, so that they stay the same while one goes a little to the left. */
+export function beginningOf(rows: readonly Timed[], stepMs: number): number | null {
+  const first = rows[0];
+  return first === undefined ? null : Math.floor(first.time / (AT_FIRST * stepMs)) * AT_FIRST * stepMs;
+}
+
+/** All windows since that instant; null: not known yet. */
+export function askLiquidations(symbol: string, interval: Interval, from: number | null) {
+  const window = windowOf(interval);
   return queryOptions({
-    queryKey: ['trades', 'summary', symbol, interval],
+    queryKey: ['liquidations', symbol, window, from],
     queryFn: ({ signal }) => {
-      const query = { symbol: symbol ?? '', interval, limit: BARS };
-      return bodyOf(api.GET('/api/trades/summary', { params: { query }, signal }));
+      const query = { symbol, window, limit: MOST_WINDOWS, from: from ?? 0 };
+      return bodyOf(api.GET('/api/liquidations', { params: { query }, signal }));
     },
-    enabled: symbol !== null,
-    refetchInterval: paceOf(interval),
+    enabled: from !== null,
+    refetchInterval: 15_000,
+    placeholderData: keepPreviousData,
   });
 }
 
-export function askLiquidations(symbol: string | null, interval: Interval) {
-  const window = windowOf(interval);
+/** Gaps that reach to that instant or beyond, for the hatching; null: not known yet. */
+export function askHoles(symbol: string, from: number | null) {
   return queryOptions({
-    queryKey: ['liquidations', symbol, window],
+    queryKey: ['gaps', 'tape', symbol, from],
     queryFn: ({ signal }) => {
-      const query = { symbol: symbol ?? '', window, limit: BARS };
-      return bodyOf(api.GET('/api/liquidations', { params: { query }, signal }));
+      const query = { symbol, limit: MOST_GAPS, from: from ?? 0 };
+      return bodyOf(api.GET('/api/gaps', { params: { query }, signal }));
     },
-    enabled: symbol !== null,
+    enabled: from !== null,
     refetchInterval: 15_000,
+    placeholderData: keepPreviousData,
   });
 }
 
@@ -139,18 +169,18 @@ export function seriesOf(rows: readonly SummaryRow[], windows: readonly Liquidat
     { id: 'cvd', name: 'CVD', kind: 'line', colour: '--series-3', pane: 2, points: cvd, write: change },
     {
       id: 'shorts',
-      name: '▲ shorts liquidated ≥',
+      name: `${LIQUIDATED.short.arrow} shorts liquidated ≥`,
       kind: 'bars',
-      colour: '--up',
+      colour: LIQUIDATED.short.colour,
       pane: 3,
       points: forced((w) => Number(w.short_notional)),
       write: base,
     },
     {
       id: 'longs',
-      name: '▼ longs liquidated ≥',
+      name: `${LIQUIDATED.long.arrow} longs liquidated ≥`,
       kind: 'bars',
-      colour: '--down',
+      colour: LIQUIDATED.long.colour,
       pane: 3,
       points: forced((w) => -Number(w.long_notional)),
       write: (v) => base(Math.abs(v)),
