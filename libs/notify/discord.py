@@ -25,7 +25,8 @@ _PICTURE = "chart.png"
 
 
 def is_webhook(url: str) -> bool:
-    """Whether this is the address of a Discord webhook; without TLS only on this machine."""
+    """Whether this is the address of a Discord webhook; without TLS only on this machine. Raises `ValueError`, which
+    quotes the address, for what is no URL."""
     parts = urlsplit(url)
     safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
     return safe and _PATH.fullmatch(parts.path) is not None
