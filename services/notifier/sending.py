@@ -174,8 +174,12 @@ class Sender:
     async def _known_fares(self) -> ChannelFares:
         if self._fares is None:
             name = self.channel.name
-            fresh = ChannelFares(name, 0, None, None, None, instant(self.clock.now_ms()))
-            self._fares = (await channels_fare(self.engine)).get(name, fresh)
+            found = (await channels_fare(self.engine)).get(name)
+            if found is None:
+                # So that its name is known also where its file is away.
+                found = ChannelFares(name, 0, None, None, None, instant(self.clock.now_ms()))
+                await channel_fares(self.engine, found)
+            self._fares = found
         return self._fares
 
     async def _fare(self, fares: ChannelFares) -> None:
