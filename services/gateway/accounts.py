@@ -46,7 +46,7 @@ _NO_CODE = "this code opens nothing: it is unknown, used, revoked or over"
 
 def _refuse_foreign(request: Request) -> None:
     """Another site must not sign a browser in, be it as somebody else."""
-    if from_elsewhere(request):
+    if from_elsewhere(request, access_of(request).rules):
         raise Forbidden("this request does not come from our own page")
 
 
@@ -131,6 +131,8 @@ async def refresh_session(request: Request, asked: Annotated[RefreshAsked, Body(
                 "session.revoke", done.session_id, None, {"because": "a refresh token came back after its use"}
             )
             await write_audit(session, stranger(request, done.name or "", done.user_id), why)
+    if done.outcome == "reused" and done.user_id is not None:
+        access.standings.forget(done.user_id)
     if done.outcome == "just_used":
         raise Conflict("this refresh token has just been used: ask again with the one that followed it")
     opened = _refreshed(done, following)
@@ -143,7 +145,7 @@ def _refresh_token(request: Request, asked: RefreshAsked) -> str:
     token = request.cookies.get(REFRESH_COOKIE)
     if token is None:
         raise Unauthenticated("sign in first")
-    if not from_our_page(request):
+    if not from_our_page(request, access_of(request).rules):
         raise Forbidden("this request does not come from our own page")
     return token
 

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -272,6 +273,11 @@ async def test_a_request_of_another_page_with_our_cookie_is_refused(house: House
     assert await _send(device, Origin="null") == 403
     assert await _send(device, Origin="") == 403, "what says nothing is no browser's page of ours"
     assert await _send(device, Origin="", Sec_Fetch_Site="same-site") == 403
+    for site in ("same-site", "cross-site", "none"):
+        assert await _send(device, Sec_Fetch_Site=site) == 403, (
+            "what the browser says counts, whatever stands in Origin"
+        )
+    assert await _send(device, Origin="http://[") == 403
     assert await device.is_in()
     assert await _send(device, Origin=f"http://127.0.0.1:{port}") == 200
 
@@ -287,6 +293,33 @@ async def test_a_refresh_with_the_cookie_must_come_from_our_page(house: House) -
     _, device = await house.person()
     assert (await device.post("/api/auth/refresh", {}, Origin="https://evil.example")).status == 403
     assert (await device.post("/api/auth/refresh", {})).status == 200
+
+
+HALF = "\ud800"
+"""Half of a character: JSON can say it, and Python can read it, but not write it."""
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/api/auth/refresh", {"refresh_token": HALF}),
+        ("/api/auth/refresh", {"refresh_token": "\u00e4" * 20}),
+        ("/api/auth/login", {"name": "ada", "password": HALF + PASSWORD}),
+        ("/api/auth/login", {"name": HALF, "password": PASSWORD}),
+        ("/api/auth/login", {"name": "ada", "password": PASSWORD, HALF: 1}),
+        ("/api/auth/register", {"name": "ada", "password": HALF + PASSWORD, "code": "AAAA-BBBB-CCCC-DDDD-EEEE"}),
+        ("/api/auth/reset", {"new_password": HALF + PASSWORD, "code": "AAAA-BBBB-CCCC-DDDD-EEEE"}),
+        ("/api/auth/password", {"old_password": HALF + PASSWORD, "new_password": PASSWORD}),
+        ("/api/auth/second-factor/proof", {"code": HALF + "123456"}),
+        ("/api/strategies/validate", {"definition": {"name": HALF}}),
+        ("/api/strategies/validate", {"definition": {"factors": [{HALF: 1}]}}),
+        ("/api/risk/pause", {"confirmation": "pause", "reason": HALF}),
+    ],
+)
+async def test_half_a_character_is_no_text(house: House, path: str, asked: dict[str, Any]) -> None:
+    _, device = await house.person("trader")
+    refused = await device.post(path, asked)
+    assert (refused.status, refused.headers["content-type"]) == (422, "application/problem+json")
 
 
 async def test_a_session_that_was_over_a_month_ago_is_removed(house: House) -> None:
