@@ -14,7 +14,7 @@ from libs.store.people import NewUser, User, add_user, locked_user, user_named, 
 from libs.store.people_changes import set_password
 from libs.store.user_sessions import Ending, Refreshed, Refreshing, end_session, end_sessions, refresh
 from services.gateway.access import Access, Forbidden, Person, SignedInPerson, Unauthenticated, access_of
-from services.gateway.attempts import attempt, require_password, require_unchanged
+from services.gateway.attempts import attempt, log_in_attempt, require_password, require_unchanged
 from services.gateway.auditing import actor_of, stranger
 from services.gateway.local_viewer import LOCAL_VIEWER
 from services.gateway.models.people import (
@@ -83,7 +83,7 @@ async def login(request: Request, asked: Login) -> Response:
     """Sign in. An unknown name, a wrong password and a banned account get the same answer in the same time."""
     _refuse_foreign(request)
     access, name = access_of(request), asked.name.strip().lower()
-    guess = await attempt(request, f"account:{name}")
+    guess = await log_in_attempt(request, name)
     async with read_session(access.engine) as reading:
         user = await user_named(reading, name)
     password = asked.password.get_secret_value()
