@@ -87,6 +87,7 @@ def test_other_addresses_are_opened_behind_tls_only() -> None:
         (GatewaySettings(), "binance"),
         (GatewaySettings(gateway_behind_tls=True), "simulator"),
         (GatewaySettings(gateway_host="0.0.0.0", gateway_behind_tls=True), "simulator"),
+        (GatewaySettings(gateway_hosts=("desk.example",)), "simulator"),
     ],
 )
 def test_a_local_viewer_is_for_this_machine_and_the_simulator_only(
