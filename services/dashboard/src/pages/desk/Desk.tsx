@@ -43,7 +43,8 @@ function Day() {
                 name: 'Made by open trades',
                 value: <Change value={onPaper.quote} decimals={2} unit="USDT" />,
                 note: <Change value={onPaper.r} decimals={2} unit="R" />,
-                title: 'What they have realised by parts, and what the rest is worth at the last trade',
+                title:
+                  'What they have realised by parts and paid in costs, and what the rest is worth at the last trade',
               }
             : {
                 name: 'Unrealised',
