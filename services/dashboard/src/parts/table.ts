@@ -8,6 +8,8 @@ export interface Column<Row> {
   title: string;
   /** Stands in the header, and so in no cell. */
   unit?: string;
+  /** Its cells are instants in the person's zone, whose name stands in the header. */
+  isInstant?: boolean;
   isNumeric?: boolean;
   /** May break into lines, for sentences. */
   isWide?: boolean;
