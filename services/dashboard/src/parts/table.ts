@@ -7,7 +7,7 @@ export interface Column<Row> {
   id: string;
   title: string;
   /** Stands in the header, and so in no cell. */
-  unit?: string;
+  unit?: ReactNode;
   isNumeric?: boolean;
   /** May break into lines, for sentences. */
   isWide?: boolean;

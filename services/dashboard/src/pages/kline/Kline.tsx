@@ -5,14 +5,12 @@ import { useMemo, useState } from 'react';
 import type { Interval } from '@/charts/bars.ts';
 import { ChartPanel, Intervals } from '@/charts/ChartPanel.tsx';
 import { decimalsOf, fixed, percent, short } from '@/format/numbers.ts';
-import { type Zone, zoneName } from '@/format/time.ts';
-import { Moment } from '@/parts/Ago.tsx';
+import { Moment, ZoneName } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty, Waiting } from '@/parts/States.tsx';
 import { SymbolChoice, useSymbol } from '@/parts/SymbolChoice.tsx';
-import { usePreferences } from '@/preferences/preferences.ts';
 import { askCandles, type Candle, changeOf, csvOf, type Source } from './candleRows.ts';
 import classes from './Kline.module.css';
 
@@ -20,12 +18,12 @@ function price(id: 'open' | 'high' | 'low' | 'close', title: string, decimals: n
   return { id, title, isNumeric: true, cell: (row) => fixed(row[id], decimals), value: (row) => row[id] };
 }
 
-function columns(decimals: number, zone: Zone): Column<Candle>[] {
+function columns(decimals: number): Column<Candle>[] {
   return [
     {
       id: 'time',
       title: 'Begins',
-      unit: zoneName(zone),
+      unit: <ZoneName />,
       cell: (row) => <Moment ms={row.open_time_ms} />,
       value: (row) => row.open_time_ms,
     },
@@ -95,8 +93,7 @@ function Figures({ symbol }: { symbol: string }) {
   const decimals = Math.max(0, ...rows.slice(0, 50).map((row) => decimalsOf(row.close.replace(/(\.\d*?)0+$/, '$1'))));
   const written =
     source === 'rates' ? Math.min(decimals, 4) : Math.max(0, ...rows.slice(0, 50).map((row) => decimalsOf(row.close)));
-  const { zone } = usePreferences();
-  const shown = useMemo(() => columns(written, zone), [written, zone]);
+  const shown = useMemo(() => columns(written), [written]);
   return (
     <Panel
       title="In figures"

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import type { Schema } from '@/api/client.ts';
 import { fixed, count as howMany } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
-import { Ago, Moment } from '@/parts/Ago.tsx';
+import { Ago, Moment, ZoneName } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
@@ -26,7 +26,13 @@ function Liquidated({ side }: { side: Forced['liquidated'] }) {
 }
 
 const FORCED: readonly Column<Forced>[] = [
-  { id: 'time', title: 'Time', cell: (row) => <Moment ms={row.time_ms} />, value: (row) => row.time_ms },
+  {
+    id: 'time',
+    title: 'Time',
+    unit: <ZoneName />,
+    cell: (row) => <Moment ms={row.time_ms} />,
+    value: (row) => row.time_ms,
+  },
   {
     id: 'side',
     title: 'Liquidated',
@@ -85,7 +91,13 @@ function Outcome({ gap }: { gap: Gap }) {
 }
 
 const GAPS: readonly Column<Gap>[] = [
-  { id: 'from', title: 'From', cell: (gap) => <Moment ms={gap.from_ms} />, value: (gap) => gap.from_ms },
+  {
+    id: 'from',
+    title: 'From',
+    unit: <ZoneName />,
+    cell: (gap) => <Moment ms={gap.from_ms} />,
+    value: (gap) => gap.from_ms,
+  },
   {
     id: 'length',
     title: 'Length',
@@ -145,7 +157,13 @@ const META: readonly Column<Meta>[] = [
     cell: (row) => <span title={fixed(row.row_count, 0)}>{howMany(row.row_count)}</span>,
     value: (row) => row.row_count,
   },
-  { id: 'first', title: 'First', cell: (row) => <Moment ms={row.first_time_ms} />, value: (row) => row.first_time_ms },
+  {
+    id: 'first',
+    title: 'First',
+    unit: <ZoneName />,
+    cell: (row) => <Moment ms={row.first_time_ms} />,
+    value: (row) => row.first_time_ms,
+  },
   {
     id: 'last',
     title: 'Last',
