@@ -152,8 +152,7 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
         "PERPSTREAM_GATEWAY_HOST": HOST,
         "PERPSTREAM_GATEWAY_PORT": endpoints.gateway_url.rpartition(":")[2],
         "PERPSTREAM_GATEWAY_STATE_DIR": str(gateway_state_dir(options.state_dir)),
-        # With simulated money there is nothing to keep from who sits at this machine; with a real account there is.
-        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true" if options.venue == "simulator" else "false",
+        "PERPSTREAM_GATEWAY_LOCAL_VIEWER": "true" if _has_local_viewer(options) else "false",
         "PERPSTREAM_STOP_DEADLINE_SECONDS": "4.5",
         "FORCE_COLOR": "1" if sys.stdout.isatty() else "",
     }
@@ -165,6 +164,12 @@ def service_environment(options: StackOptions, endpoints: Endpoints) -> dict[str
     variables |= dict.fromkeys(_REST_URLS, endpoints.simulator_url)
     variables["PERPSTREAM_BINANCE_WEBSOCKET_URL"] = endpoints.simulator_url.replace("http", "ws", 1)
     return variables | _simulator_variables(options, endpoints.simulator_url)
+
+
+def _has_local_viewer(options: StackOptions) -> bool:
+    """With simulated money there is nothing to keep from who sits at this machine; with a real account there is. Where others
+    than this machine are served too, everybody has an account."""
+    return options.venue == "simulator" and not os.environ.get("PERPSTREAM_GATEWAY_HOSTS")
 
 
 def command_keys_dir(state_dir: Path) -> Path:

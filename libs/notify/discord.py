@@ -3,6 +3,7 @@
 Facts: Discord's developer documentation, "Execute Webhook", "Embed Limits", "Rate Limits" (429 with `retry_after` in seconds).
 """
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _PATH = re.compile(r"/api(/v\d+)?/webhooks/\d+/[\w-]+")
 _MARKDOWN = re.compile(r"([\\*_~`|])")
 _COLOURS: dict[Severity, int] = {"info": 0x4C8DFF, "warning": 0xF5A623, "critical": 0xE5484D}
 _TITLE, _TEXT, _FIELDS, _NAME, _VALUE, _FOOTER, _ALL = 256, 4096, 25, 256, 1024, 2048, 6000
+_CONTENT = 2000
 _BROKEN = (401, 403, 404)
 # A webhook that is gone may be made anew, or its file be corrected: nothing is thrown away for that.
 _BROKEN_SECONDS = 600.0
@@ -25,7 +27,8 @@ _PICTURE = "chart.png"
 
 
 def is_webhook(url: str) -> bool:
-    """Whether this is the address of a Discord webhook; without TLS only on this machine."""
+    """Whether this is the address of a Discord webhook; without TLS only on this machine. Raises `ValueError`, which
+    quotes the address, for what is no URL."""
     parts = urlsplit(url)
     safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
     return safe and _PATH.fullmatch(parts.path) is not None
@@ -41,23 +44,29 @@ class DiscordWebhook:
     _session: aiohttp.ClientSession | None = field(default=None, init=False, repr=False)
 
     async def send(self, message: Message) -> Outcome:
-        """See `Channel`. A picture that Discord does not take is left out before the message is given up."""
-        outcome = await self._post(message, message.png)
-        if isinstance(outcome, Refused) and message.png is not None:
-            return await self._post(message, None)
-        return outcome
+        """See `Channel`. What Discord does not take goes without its picture, and what is critical then as plain text, before it
+        is given up."""
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                outcome = await self._post(payload(message, with_picture=message.png is not None), message.png)
+                if isinstance(outcome, Refused) and message.png is not None:
+                    outcome = await self._post(payload(message))
+                if isinstance(outcome, Refused) and message.severity == "critical":
+                    outcome = await self._post(plain_text(message))
+                return outcome
+        except TimeoutError:
+            return TryLater(f"no answer within {SEND_SECONDS:g} s", unknown=True)
 
     async def close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
 
-    async def _post(self, message: Message, png: bytes | None) -> Outcome:
+    async def _post(self, body: dict[str, object], png: bytes | None = None) -> Outcome:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEND_SECONDS))
         form = aiohttp.FormData(quote_fields=False)
-        content = json.dumps(payload(message, with_picture=png is not None))
-        form.add_field("payload_json", content, content_type="application/json")
+        form.add_field("payload_json", json.dumps(body), content_type="application/json")
         if png is not None:
             form.add_field("files[0]", png, filename=_PICTURE, content_type="image/png")
         try:
@@ -99,6 +108,13 @@ def payload(message: Message, *, with_picture: bool = False) -> dict[str, object
     if with_picture:
         embed["image"] = {"url": f"attachment://{_PICTURE}"}
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+
+
+def plain_text(message: Message) -> dict[str, object]:
+    """The body of the request without anything but words: the title is there whatever else is cut off."""
+    facts = (f"{name}: {value}" for name, value in message.facts.items())
+    words = "\n".join(filter(None, (message.title, message.text, *facts, message.footer)))
+    return {"content": cut(words, _CONTENT), "allowed_mentions": {"parse": []}}
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,12 +36,14 @@ def seen(folder: Path) -> Seen:
     """What the folder looks like; a folder that is not there, or cannot be read, has nothing."""
     found: Seen = {}
     try:
-        for path in folder.iterdir():
-            if path.suffix == SUFFIX:
-                state = path.stat()
-                found[path.name] = (state.st_mtime_ns, state.st_size, state.st_mode)
+        paths = [path for path in folder.iterdir() if path.suffix == SUFFIX]
     except OSError:
         return found
+    for path in paths:
+        # One that is gone by now, as while an editor replaces it, hides none of the others.
+        with suppress(OSError):
+            state = path.stat()
+            found[path.name] = (state.st_mtime_ns, state.st_size, state.st_mode)
     return found
 
 
@@ -62,11 +65,20 @@ def channel_of(name: str, url: str) -> Channel:
         raise ConfigurationError(
             "the file's name is no name of a channel", where=name[:40], todo="write 1 to 32 of a-z, 0-9, _ and -"
         )
-    if is_webhook(url):
+    try:
+        discord = is_webhook(url)
+    except ValueError:  # its text quotes the address
+        raise _no_url(name) from None
+    if discord:
         return DiscordWebhook(name, url)
     if "://" not in url or re.search(r"\s", url):
-        raise ConfigurationError("the file holds no URL", where=f"channel {name}", todo="write one URL into it")
+        raise _no_url(name)
     return AppriseChannel(name, url)
+
+
+def _no_url(name: str) -> ConfigurationError:
+    what = "the file holds no URL (inside a password [ is written %5B, and any other special character likewise)"
+    return ConfigurationError(what, where=f"channel {name}", todo="write one URL into it")
 
 
 def secret_text(path: Path) -> str:

@@ -44,14 +44,22 @@ class Happened(NamedTuple):
     now_ms: int
 
 
-def notices(rules: Rules, fact: Fact, channels: Collection[str], happened: Happened) -> list[Notice]:
-    """What the rules want told of a fact, in their order; `channels`: those that there are, which `*` stands for."""
+def notices(
+    rules: Rules, fact: Fact, channels: Collection[str], happened: Happened, gone: Collection[str] = ()
+) -> list[Notice]:
+    """What the rules want told of a fact, in their order. `*` stands for `channels`, those that there are; for what is critical
+    also for those that are `gone`, and where there was never any, for the first that comes: under the name `*`."""
     return [
         _notice(rules, rule, fact, channel, happened)
         for rule in rules.rules
         if wants(rule, fact)
-        for channel in _targets(rule, channels)
+        for channel in _targets(rule, channels, gone if _severity(rule, fact) == "critical" else None)
     ]
+
+
+def notice_id(event_id: str, rule: str, channel: str) -> str:
+    """The same for the same event, rule and channel."""
+    return digest("notice", _plain(event_id), _plain(rule), channel)
 
 
 def wants(rule: Rule, fact: Fact) -> bool:
@@ -97,7 +105,7 @@ def _end(hours: QuietHours, now_ms: int) -> int:
 
 def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, happened: Happened) -> Notice:
     now_ms = happened.now_ms
-    severity = rule.severity or fact.severity
+    severity = _severity(rule, fact)
     values = {name: _word(value) for name, value in _values(fact).items()}
     group, due_ms = "", quiet_until(rules, channel, severity, now_ms)
     if due_ms > now_ms:
@@ -107,7 +115,7 @@ def _notice(rules: Rules, rule: Rule, fact: Fact, channel: str, happened: Happen
         due_ms = now_ms + rule.group.seconds * 1000
     lasting = severity == "critical"
     return Notice(
-        notice_id=digest("notice", _plain(fact.event_id), _plain(rule.name), channel),
+        notice_id=notice_id(fact.event_id, rule.name, channel),
         event_id=fact.event_id,
         rule=rule.name,
         channel=channel,
@@ -130,10 +138,17 @@ def _values(fact: Fact) -> dict[str, Value]:
     return {"severity": fact.severity, "kind": fact.kind, "event": fact.event_id, **fact.values}
 
 
-def _targets(rule: Rule, channels: Collection[str]) -> list[str]:
+def _severity(rule: Rule, fact: Fact) -> Severity:
+    return rule.severity or fact.severity
+
+
+def _targets(rule: Rule, channels: Collection[str], gone: Collection[str] | None) -> list[str]:
+    """`gone` None: what has no channel now is not told."""
     named = [name for name in rule.channels if name != EVERY]
-    every = sorted(channels) if EVERY in rule.channels else []
-    return list(dict.fromkeys((*named, *every)))
+    every = sorted({*channels, *(gone or ())})
+    if not every and gone is not None:
+        every = [EVERY]
+    return list(dict.fromkeys((*named, *(every if EVERY in rule.channels else ()))))
 
 
 def _among(value: Value | None, wanted: str | bool | tuple[str | bool, ...]) -> bool:

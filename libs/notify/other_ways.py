@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,22 +24,29 @@ class AppriseChannel:
     name: str
     url: str = field(repr=False)
     _apprise: "Apprise | None" = field(default=None, init=False, repr=False)
+    _sending: "Future[bool] | None" = field(default=None, init=False, repr=False)
 
     @property
     def kind(self) -> str:
-        return urlsplit(self.url).scheme or "unknown"
+        try:
+            return urlsplit(self.url).scheme or "unknown"
+        except ValueError:  # its text quotes the address
+            return "unknown"
 
     def check(self) -> None:
         """Raises `ConfigurationError` for a URL that Apprise does not understand."""
         self._service()
 
     async def send(self, message: Message) -> Outcome:
-        """See `Channel`. Apprise says yes or no and nothing of when to come back, so that pauses are ours. A thread that hangs is
-        left behind: what it sends late has been counted as not delivered."""
+        """See `Channel`. Apprise says yes or no and nothing of when to come back, so that pauses are ours.
+
+        A thread that hangs is left behind: what it sends late has been counted as not delivered. The next one begins once it has
+        ended, so that a service costs one thread at most, its own: the event loop's look up names for everybody.
+        """
+        if self._sending is not None and not self._sending.done():
+            return TryLater("the last attempt has not come to its end yet", unknown=True)
         try:
-            service = await asyncio.to_thread(self._service)
-            sending = asyncio.to_thread(_notify, service, message)
-            taken = await asyncio.wait_for(sending, SEND_SECONDS)
+            taken = await asyncio.wait_for(asyncio.wrap_future(self._begin(message)), SEND_SECONDS)
         except ConfigurationError as error:
             return TryLater(str(error.advice), 600.0)
         except TimeoutError:
@@ -48,6 +57,23 @@ class AppriseChannel:
 
     async def close(self) -> None:
         self._apprise = None
+
+    def _begin(self, message: Message) -> "Future[bool]":
+        """Send in a thread of the channel's own, which keeps no process from ending."""
+        self._sending = done = Future[bool]()
+
+        def work() -> None:
+            try:
+                taken = _notify(self._service(), message)
+            except BaseException as error:
+                done.set_exception(error)
+            else:
+                done.set_result(taken)
+
+        # From here on it cannot be cancelled: whoever does not wait for it any more must not make its end an error.
+        done.set_running_or_notify_cancel()
+        threading.Thread(target=work, name=f"channel {self.name}", daemon=True).start()
+        return done
 
     def _service(self) -> "Apprise":
         if self._apprise is None:

@@ -15,6 +15,13 @@ _WRITE = text(
     " (:who, :user_id, :action, :target, CAST(:before AS jsonb), CAST(:after AS jsonb), :address, :request_id, :session_id,"
     " :token_id) RETURNING audit_id"
 )
+_WRITE_ONCE = text(
+    "INSERT INTO audit_log"
+    " (happened_at, who, user_id, action, target, before, after, address, request_id, session_id, token_id)"
+    " SELECT CAST(:at AS timestamptz), :who, :user_id, :action, :target, CAST(:before AS jsonb), CAST(:after AS jsonb), :address,"
+    " :request_id, :session_id, :token_id WHERE NOT EXISTS (SELECT 1 FROM audit_log WHERE happened_at = CAST(:at AS timestamptz)"
+    " AND who = :who AND action = :action AND request_id IS NOT DISTINCT FROM CAST(:request_id AS text))"
+)
 _PAGE = text(
     "SELECT audit_id, happened_at, who, user_id, action, target, before, after, address, request_id, session_id, token_id"
     " FROM audit_log WHERE audit_id < :before AND (CAST(:who AS text) IS NULL OR who = :who)"
@@ -49,11 +56,19 @@ class Change:
 
 async def write_audit(session: WriteSession, actor: Actor, change: Change) -> int:
     """Add a row; its number. It is there when, and only when, the transaction is."""
+    written: int = (await session.connection.execute(_WRITE, _values(actor, change))).scalar_one()
+    return written
+
+
+async def write_audit_once(session: WriteSession, actor: Actor, change: Change, at: dt.datetime) -> None:
+    """Add a row of what happened then, unless it is there: for who does not know whether an earlier try has written it."""
+    await session.connection.execute(_WRITE_ONCE, _values(actor, change) | {"at": at})
+
+
+def _values(actor: Actor, change: Change) -> dict[str, Any]:
     values = {name: getattr(actor, name) for name in Actor.__slots__}
     values |= {"action": change.action, "target": change.target}
-    values |= {"before": _json(change.before), "after": _json(change.after)}
-    written: int = (await session.connection.execute(_WRITE, values)).scalar_one()
-    return written
+    return values | {"before": _json(change.before), "after": _json(change.after)}
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

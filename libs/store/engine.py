@@ -127,6 +127,8 @@ def create_engine(
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        # The text of an error stands in logs, and what is written here is also hashes of passwords and sealed secrets.
+        hide_parameters=True,
         execution_options={_VARIABLE: _stem(where)},
         connect_args={
             "timeout": CONNECT_TIMEOUT_SECONDS,

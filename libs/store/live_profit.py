@@ -23,7 +23,8 @@ _SIDES: dict[ProfitSide, str] = {
 _PROFIT = (
     "SELECT {side} AS name, count(*) AS trades, count(*) FILTER (WHERE pnl_quote > 0) AS won, sum(pnl_quote) AS net,"
     " sum(gross) AS gross, sum(fees) AS fees, sum(funding) AS funding, sum(pnl_r)::float8 AS net_r,"
-    " avg(slippage_bps)::float8 AS slippage_bps, sum(fees_unvalued)::int4 AS fees_unvalued"
+    " avg(slippage_bps)::float8 AS slippage_bps, sum(fees_unvalued)::int4 AS fees_unvalued,"
+    " count(*) FILTER (WHERE pnl_r IS NULL) AS without_r"
     " FROM live_trades WHERE account = :account AND state = 'closed' AND exit_time >= :start AND exit_time < :stop"
     " AND (CAST(:strategy AS text) IS NULL OR strategy = :strategy) GROUP BY 1 ORDER BY 1"
 )
@@ -99,7 +100,8 @@ GROUP BY t.exit_time, t.symbol, t.trade_id, t.gross ORDER BY 1, 3, 5
 class LiveProfit:
     """Closed trades of one day, week, month, strategy, symbol or exit reason, in quote units and R; slippage is in `gross`.
 
-    `fees_unvalued`: fills whose fee in another asset has no value yet, and is missing in `fees`.
+    `fees_unvalued`: fills whose fee in another asset has no value yet, and is missing in `fees`. `without_r`: trades whose risk
+    is not known, such as adopted ones: they are in `net` and missing in `net_r`.
     """
 
     name: str
@@ -112,6 +114,7 @@ class LiveProfit:
     net_r: float | None
     slippage_bps: float | None
     fees_unvalued: int
+    without_r: int
 
 
 async def live_profit(engine: Engine, account: str, side: ProfitSide, asked: ProfitRange) -> list[LiveProfit]:

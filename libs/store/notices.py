@@ -5,7 +5,7 @@ due again then. Every time is the caller's: one clock for what waits and what it
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -77,7 +77,16 @@ VALUES (:channel, :failures, :failing_since, :rest_until, :last_error, :updated_
 ON CONFLICT (channel) DO UPDATE SET failures = excluded.failures, failing_since = excluded.failing_since,
   rest_until = excluded.rest_until, last_error = excluded.last_error, updated_at = excluded.updated_at
 """)
-_FORGET_CHANNEL = text("DELETE FROM notice_channels WHERE channel = :channel")
+_FORGET_CHANNEL = text("DELETE FROM notice_channels WHERE channel = :channel RETURNING channel")
+_GIVE_UP = text(
+    "UPDATE notices SET state = 'dead', done_at = :now, last_error = 'its channel was forgotten'"
+    " WHERE channel = :channel AND state IN ('waiting', 'sending') RETURNING notice_id"
+)
+_WAITING_FOR = text(
+    f"SELECT {_COLUMNS} FROM notices WHERE channel = :channel AND state IN ('waiting', 'sending')"  # noqa: S608
+    " ORDER BY entry LIMIT :most FOR UPDATE"
+)
+_REMOVE = text("DELETE FROM notices WHERE notice_id = ANY(CAST(:ids AS text[]))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +264,26 @@ async def channel_fares(engine: Engine, fares: ChannelFares) -> None:
     asked = {name: getattr(fares, name) for name in fares.__slots__}
     async with write_session(engine) as session:
         await session.connection.execute(_FARES, asked)
+
+
+async def give_up_channel(engine: Engine, channel: str, now: dt.datetime) -> int | None:
+    """Forget a channel and give up what waits for it; how many messages that were, None where nobody knows it."""
+    async with write_session(engine) as session:
+        known = (await session.connection.execute(_FORGET_CHANNEL, {"channel": channel})).first()
+        given_up = (await session.connection.execute(_GIVE_UP, {"channel": channel, "now": now})).all()
+        return len(given_up) if known or given_up else None
+
+
+async def replace_notices(
+    engine: Engine, channel: str, others: Callable[[NoticeRow], Iterable[NoticeRow]], most: int = MOST_ROWS
+) -> int:
+    """Put others in the place of each that waits for a channel; how many there were."""
+    async with write_session(engine) as session:
+        found = await session.connection.execute(_WAITING_FOR, {"channel": channel, "most": most})
+        rows = [NoticeRow(**row._mapping) for row in found.all()]
+        await put_notices(session, [other for row in rows for other in others(row)])
+        await session.connection.execute(_REMOVE, {"ids": [row.notice_id for row in rows]})
+        return len(rows)
 
 
 async def forget_channel(engine: Engine, channel: str) -> None:

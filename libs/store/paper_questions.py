@@ -15,6 +15,7 @@ _ACCOUNTS = text(
     " a.market_time, CASE WHEN a.day = (a.market_time AT TIME ZONE 'UTC')::date THEN a.day_realised ELSE 0 END AS day_realised,"
     " count(t.trade_id) FILTER (WHERE t.state = 'closed') AS closed_today,"
     " count(t.trade_id) FILTER (WHERE t.state = 'closed' AND t.net > 0) AS won_today,"
+    " coalesce(sum(t.net) FILTER (WHERE t.state = 'closed'), 0) AS net_today,"
     " coalesce(sum(t.net_r) FILTER (WHERE t.state = 'closed'), 0)::float8 AS net_r_today"
     " FROM paper_accounts a LEFT JOIN paper_trades t ON t.strategy = a.strategy"
     "  AND t.exit_time >= date_trunc('day', a.market_time, 'UTC')"
@@ -43,7 +44,11 @@ _PROFIT = (
 
 @dataclass(frozen=True, slots=True)
 class AccountNow:
-    """An account in quote units; `…_today`: of the UTC day of `market_time`, by exits."""
+    """An account in quote units; `…_today`: of trades that closed on the UTC day of `market_time`, whole trades each.
+
+    `day_realised` is what the account's limits of the day count: also what a trade that is still open has realised by parts. It
+    has no figure in R and is not to stand beside one: `net_today` is.
+    """
 
     strategy: str
     starting_balance: Decimal
@@ -57,6 +62,7 @@ class AccountNow:
     day_realised: Decimal
     closed_today: int
     won_today: int
+    net_today: Decimal
     net_r_today: float
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sqlalchemy import text
@@ -63,7 +63,7 @@ class NewUser:
 
     user_id: str
     name: str
-    password_hash: str | None
+    password_hash: str | None = field(repr=False)
     role: Role
     created_by: str
 
@@ -86,12 +86,12 @@ class User:
 
     user_id: str
     name: str
-    password_hash: str | None
+    password_hash: str | None = field(repr=False)
     role: Role
     created_by: str
     created_at: dt.datetime
     banned_at: dt.datetime | None
-    second_factor: str | None
+    second_factor: str | None = field(repr=False)
     second_factor_since: dt.datetime | None
     second_factor_step: int | None
 

@@ -9,7 +9,7 @@ from libs.store.audit import Actor, Change, write_audit
 from libs.store.engine import WriteSession
 from libs.store.one_time_codes import NewCode, add_code, revoke_invite, revoke_invites_of
 from libs.store.people import ROLES, Role, User
-from libs.store.people_changes import set_banned, set_role, set_second_factor
+from libs.store.people_changes import set_banned, set_password, set_role, set_second_factor
 from libs.store.user_sessions import Ending, end_sessions
 
 CODE_GROUPS = 5
@@ -78,12 +78,24 @@ async def withdraw_invite(session: WriteSession, code_id: str, by: By) -> bool:
 
 
 async def make_reset(session: WriteSession, user: User, by: By, *, second_factor: bool) -> MadeCode:
-    """A code with which this person sets a new password; `second_factor`: theirs is removed too, because it is lost."""
+    """A code with which this person sets a new password; `second_factor`: theirs is removed too, because it is lost.
+
+    Nobody but who has the code comes in from now on: the password may be another's by now, who would otherwise go on until the
+    code is used, without the second factor that kept them from most.
+    """
     made = MadeCode(readable_code(CODE_GROUPS), random_id()[:16], by.at + RESET_LENGTH)
     kept = NewCode(made.code_id, hashed(made.code), "reset", None, user.user_id, by.actor.who, by.at, made.expires_at)
     await add_code(session, kept)
+    await set_password(session, user.user_id, None)
     if second_factor:
         await set_second_factor(session, user.user_id, None)
-    after = {"expires_at": made.expires_at, "second_factor_removed": second_factor}
+    sessions = await end_sessions(session, user.user_id, Ending(by.at, "the password is being reset"))
+    tokens = await end_tokens(session, user.user_id, by.at)
+    after = {
+        "expires_at": made.expires_at,
+        "second_factor_removed": second_factor,
+        "sessions_ended": sessions,
+        "tokens_ended": tokens,
+    }
     await write_audit(session, by.actor, Change("user.reset_password", user.name, None, after))
     return made

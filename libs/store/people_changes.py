@@ -29,8 +29,8 @@ _USE_CODE = text(
 _CODES_LEFT = text("SELECT count(*) FROM recovery_codes WHERE user_id = :user_id AND used_at IS NULL")
 
 
-async def set_password(session: WriteSession, user_id: str, password_hash: str) -> None:
-    """Another password, by its hash."""
+async def set_password(session: WriteSession, user_id: str, password_hash: str | None) -> None:
+    """Another password, by its hash; None: nobody logs in with one."""
     await session.connection.execute(_PASSWORD, {"user_id": user_id, "password_hash": password_hash})
 
 

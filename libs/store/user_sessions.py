@@ -38,6 +38,9 @@ _LIST = text(
     "SELECT session_id, created_at, seen_at, expires_at, address, device FROM user_sessions"
     " WHERE user_id = :user_id AND ended_at IS NULL AND expires_at > :at ORDER BY created_at DESC, session_id LIMIT :most"
 )
+_FROM = text(
+    "SELECT EXISTS (SELECT 1 FROM user_sessions JOIN users USING (user_id) WHERE name = :name AND address = :address)"
+)
 _OLD = text("DELETE FROM user_sessions WHERE expires_at < :before RETURNING session_id")
 _OLD_TOKENS = text("DELETE FROM refresh_tokens WHERE session_id = ANY(:sessions)")
 
@@ -137,6 +140,12 @@ async def end_sessions(session: WriteSession, user_id: str, ending: Ending, kept
 async def prove(session: WriteSession, session_id: str, until: dt.datetime | None) -> None:
     """The second factor was given in this session, and counts until then; None: no longer."""
     await session.connection.execute(_PROVE, {"session_id": session_id, "until": until})
+
+
+async def has_come_from(session: ReadSession, name: str, address: str) -> bool:
+    """Whether the account of that name was signed in to from this address, as far back as sessions are kept."""
+    found: bool = (await session.connection.execute(_FROM, {"name": name, "address": address})).scalar_one()
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,8 @@ def reset_password(
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a code with which this person sets a new password within an hour. No password passes through the command line."""
+    """Sign this person out everywhere, and print a code with which they set a new password within an hour; the old one counts no
+    longer. No password passes through the command line."""
     from libs.store.people_admin import make_reset
 
     async def change(session: "WriteSession", by: "By") -> "MadeCode":

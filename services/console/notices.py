@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from libs.kit.errors import UserError
 from libs.notify.folder import read_channels
+from libs.notify.rules import EVERY
 from libs.store.engine import Engine, create_engine
 from libs.store.notices import (
     ChannelFares,
@@ -16,6 +17,7 @@ from libs.store.notices import (
     OutboxFilter,
     channels_fare,
     dead_by_prefix,
+    give_up_channel,
     outbox,
     outbox_counts,
     resend_dead,
@@ -57,15 +59,26 @@ def resend_notices(state_dir: Path | None, prefix: str | None, channel: str | No
     return _asked(state_dir, work)
 
 
+def forget(folder: Path, state_dir: Path | None, channel: str) -> int:
+    """Let nothing wait any more for a channel whose file is gone; how many messages are given up. Raises `UserError`."""
+    found = read_channels(folder)
+    if channel in {*found.channels, *found.broken}:
+        raise UserError(f"the channel {channel} has a file", where=str(folder), todo=f"remove {channel}.url first")
+    given_up = _asked(state_dir, lambda engine: give_up_channel(engine, channel, dt.datetime.now(dt.UTC)))
+    if given_up is None:
+        raise UserError(f"nobody knows a channel {channel[:40]}", todo="perpstream notify channels")
+    return given_up
+
+
 def channel_lines(folder: Path, state_dir: Path | None) -> list[ChannelLine]:
-    """Every channel of the folder, and those that are not there any more and have something waiting. Raises `UserError`."""
+    """Every channel of the folder, and those that are not there any more or have something waiting. Raises `UserError`."""
 
     async def work(engine: Engine) -> tuple[dict[str, ChannelFares], list[OutboxCount]]:
         return await channels_fare(engine), await outbox_counts(engine)
 
     fares, counts = _asked(state_dir, work)
     found = read_channels(folder)
-    names = sorted({*found.channels, *found.broken, *(one.channel for one in counts)})
+    names = sorted({*found.channels, *found.broken, *fares, *(one.channel for one in counts)})
     return [
         ChannelLine(
             name,
@@ -81,8 +94,10 @@ def channel_lines(folder: Path, state_dir: Path | None) -> list[ChannelLine]:
 def _state(name: str, broken: dict[str, str], there: bool, fares: ChannelFares | None) -> str:
     if name in broken:
         return broken[name]
+    if name == EVERY:
+        return "there was no channel: this is for the first"
     if not there:
-        return "there is no such channel"
+        return "there is no such channel" if fares is None else "its file is gone: critical messages wait for it"
     if fares is None or fares.failures == 0 or fares.failing_since is None:
         return "works"
     return f"fails since {fares.failing_since:%m-%d %H:%M:%S}: {fares.last_error}"

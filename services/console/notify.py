@@ -115,6 +115,20 @@ def resend(
     console().print(f"{count} {'message' if count == 1 else 'messages'} will be sent again", markup=False)
 
 
+@app.command(epilog="Example: `perpstream notify forget phone`")
+def forget(
+    channel: Annotated[str, typer.Argument(help="The name of a channel whose file is gone for good")],
+    state_dir: StateDir = None,
+) -> None:
+    """Forget a channel whose file is gone: critical messages wait for it no more, and those that do are dead."""
+    from services.console.notices import forget as forget_channel
+    from services.console.output import console
+
+    count = forget_channel(_settings().channels_dir, state_dir, channel)
+    given_up = "1 message" if count == 1 else f"{count} messages"
+    console().print(f"{channel} is forgotten, and {given_up} for it given up", markup=False)
+
+
 @rules_app.command(epilog="Examples: `perpstream notify rules check`, `perpstream notify rules check my-rules.json`")
 def check(
     file: Annotated[

@@ -86,7 +86,7 @@ def _account_table(accounts: list[AccountNow]) -> Table:
             number(account.balance, 2),
             _signed(float(account.unrealised)),
             str(account.open_positions),
-            _signed(float(account.day_realised)),
+            _signed(float(account.net_today)),
             _signed(account.net_r_today),
             str(account.closed_today),
             str(account.won_today),

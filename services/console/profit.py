@@ -101,6 +101,8 @@ def _print_live(found: list[LiveProfit], by: Side, as_json: bool) -> None:
         console().print(live_table(by.value, found))
         if unvalued := sum(row.fees_unvalued for row in found):
             console().print(f"{unvalued} fees in other assets have no value yet: they are missing in fees and net")
+        if unmeasured := sum(row.without_r for row in found):
+            console().print(f"{unmeasured} trades have no known risk: they are in net, and missing in R")
 
 
 def profit_table(by: str, rows: list[Profit]) -> Table:
@@ -144,6 +146,7 @@ def _live_total(rows: list[LiveProfit]) -> LiveProfit:
         net_r=sum(row.net_r or 0.0 for row in rows),
         slippage_bps=None,
         fees_unvalued=sum(row.fees_unvalued for row in rows),
+        without_r=sum(row.without_r for row in rows),
     )
 
 

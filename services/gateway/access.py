@@ -89,7 +89,7 @@ class Access:
 
     def count(self, person: Person, connection: HTTPConnection) -> None:
         """Raises `TooMany` for a person that asks too often, from however many addresses."""
-        if wait := wait_for(self._asked, person.user_id, connection, self.rules.gateway_cors_origins):
+        if wait := wait_for(self._asked, person.user_id, connection, self.rules):
             raise TooMany(wait)
 
     def at(self) -> dt.datetime:
@@ -130,7 +130,7 @@ class Access:
             return Key(token_hash=hashed(token))
         if kind.lower() != "bearer":
             token = connection.cookies.get(ACCESS_COOKIE, "")
-            if token and not from_our_page(connection):
+            if token and not from_our_page(connection, self.rules):
                 raise Forbidden("this request does not come from our own page")
         session_id = self.tokens.session_of(token, self.now()) if token else None
         if session_id is None:

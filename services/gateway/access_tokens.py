@@ -1,6 +1,6 @@
 """Access tokens: short-lived JWTs that name a session. What its owner may do stands in the database and never in the token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jwt
 
@@ -14,7 +14,7 @@ _NEEDED = ["exp", "iat", "iss", "aud", "sub", "sid"]
 class AccessTokens:
     """Signs and reads them with a key of our own alone (HMAC-SHA-256, RFC 7519)."""
 
-    key: bytes
+    key: bytes = field(repr=False)
 
     def issue(self, user_id: str, session_id: str, now: float) -> str:
         """A token for a session from `now` (seconds since the epoch) on; good for `ACCESS_SECONDS`."""

@@ -14,7 +14,7 @@ from libs.store.people import NewUser, User, add_user, locked_user, user_named, 
 from libs.store.people_changes import set_password
 from libs.store.user_sessions import Ending, Refreshed, Refreshing, end_session, end_sessions, refresh
 from services.gateway.access import Access, Forbidden, Person, SignedInPerson, Unauthenticated, access_of
-from services.gateway.attempts import attempt, require_password, require_unchanged
+from services.gateway.attempts import attempt, log_in_attempt, require_password, require_unchanged
 from services.gateway.auditing import actor_of, stranger
 from services.gateway.local_viewer import LOCAL_VIEWER
 from services.gateway.models.people import (
@@ -46,7 +46,7 @@ _NO_CODE = "this code opens nothing: it is unknown, used, revoked or over"
 
 def _refuse_foreign(request: Request) -> None:
     """Another site must not sign a browser in, be it as somebody else."""
-    if from_elsewhere(request):
+    if from_elsewhere(request, access_of(request).rules):
         raise Forbidden("this request does not come from our own page")
 
 
@@ -83,7 +83,7 @@ async def login(request: Request, asked: Login) -> Response:
     """Sign in. An unknown name, a wrong password and a banned account get the same answer in the same time."""
     _refuse_foreign(request)
     access, name = access_of(request), asked.name.strip().lower()
-    guess = await attempt(request, f"account:{name}")
+    guess = await log_in_attempt(request, name)
     async with read_session(access.engine) as reading:
         user = await user_named(reading, name)
     password = asked.password.get_secret_value()
@@ -131,6 +131,8 @@ async def refresh_session(request: Request, asked: Annotated[RefreshAsked, Body(
                 "session.revoke", done.session_id, None, {"because": "a refresh token came back after its use"}
             )
             await write_audit(session, stranger(request, done.name or "", done.user_id), why)
+    if done.outcome == "reused" and done.user_id is not None:
+        access.standings.forget(done.user_id)
     if done.outcome == "just_used":
         raise Conflict("this refresh token has just been used: ask again with the one that followed it")
     opened = _refreshed(done, following)
@@ -143,7 +145,7 @@ def _refresh_token(request: Request, asked: RefreshAsked) -> str:
     token = request.cookies.get(REFRESH_COOKIE)
     if token is None:
         raise Unauthenticated("sign in first")
-    if not from_our_page(request):
+    if not from_our_page(request, access_of(request).rules):
         raise Forbidden("this request does not come from our own page")
     return token
 

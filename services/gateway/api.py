@@ -101,9 +101,10 @@ def create_api(
         redoc_url=None,
     )
     application.state.gateway, application.state.access = shared, access
-    application.state.streams, application.state.issuer, application.state.trail = stream.Streams(), issuer, Trail()
+    application.state.streams, application.state.issuer = stream.Streams(), issuer
     application.state.pace = Pace()
     state_dir = Path() if access is None else access.limits.gateway_state_dir
+    application.state.trail = Trail() if access is None else Trail.kept_in(state_dir)
     application.state.backtests = BacktestRuns(state_dir / "backtests")
     application.include_router(public.router)
     for group in PEOPLE:

@@ -33,6 +33,7 @@ from services.gateway.api import create_api
 from services.gateway.factors import Factors
 from services.gateway.issuing import Issuer, issuer_key
 from services.gateway.live_rates import LIVE_RATES, LiveRates
+from services.gateway.open_files import may_open_many, most_connections
 from services.gateway.patience import PatientProtocol
 from services.gateway.secret import derived, gateway_secret
 from services.gateway.settings import AccessSettings, GatewaySettings, ServerSettings
@@ -109,6 +110,7 @@ def http_config(application: FastAPI) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         timeout_graceful_shutdown=3,
+        limit_concurrency=most_connections(),
         ws_max_size=MOST_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # it would be done anew for each of those who get the same
     )
@@ -119,11 +121,12 @@ def create_access(settings: GatewaySettings, rules: AccessSettings, people: Engi
     this machine could be one, or where the account is a real one."""
     local = is_loopback(settings.gateway_host) or settings.gateway_published_on_loopback
     simulated = load_settings(VenueSettings).venue == "simulator"
-    if rules.gateway_local_viewer and (not local or settings.gateway_behind_tls or not simulated):
+    wider = settings.gateway_behind_tls or bool(settings.gateway_hosts)
+    if rules.gateway_local_viewer and (not local or wider or not simulated):
         raise ConfigurationError(
             "a local viewer is for this machine and the simulator only",
             where="PERPSTREAM_GATEWAY_LOCAL_VIEWER",
-            todo="leave it out, and make an account: perpstream admin gen-invite",
+            todo="leave it out, and make an account: perpstream admin gen-invite; or leave out PERPSTREAM_GATEWAY_HOSTS",
         )
     secret = gateway_secret(rules.gateway_state_dir)
     tokens = AccessTokens(derived(secret, "access tokens"))
@@ -154,6 +157,7 @@ def create_issuer(bootstrap: str, access: Access, shared: Gateway) -> Issuer:
 async def main(context: ServiceContext) -> None:
     """Serve until the service is stopped. Raises `UserError` when the port or the database cannot be used at the start."""
     settings, kafka = load_settings(GatewaySettings), load_settings(KafkaSettings)
+    may_open_many()
     context.expect(DATABASE, LIVE_RATES, LISTENING)
     database = load_settings(DatabaseSettings)
     engine = create_engine(database, application="perpstream gateway", connections=QUESTIONS)

@@ -7,6 +7,7 @@ from libs.kit.logging import get_logger
 from libs.store.engine import WriteSession, read_session, write_session
 from libs.store.people import User, locked_user, user_of
 from libs.store.sign_in_failures import begin_attempt, forgive, take_back
+from libs.store.user_sessions import has_come_from
 from services.gateway.access import Forbidden, Person, access_of
 from services.gateway.limits import TooMany
 
@@ -45,11 +46,24 @@ async def attempt(request: Request, subject: str) -> Attempt:
     return made
 
 
+async def log_in_attempt(request: Request, name: str) -> Attempt:
+    """A guess at the password of this name, counted. Raises `TooMany`.
+
+    A name is no secret: whoever fails with it from anywhere must not keep its owner out. So an address from which the account
+    was signed in to before has a count of its own.
+    """
+    access = access_of(request)
+    address = access.address(request)
+    async with read_session(access.engine) as session:
+        known = await has_come_from(session, name, address)
+    return await attempt(request, f"account:{name} from {address}" if known else f"account:{name}")
+
+
 async def require_password(request: Request, person: Person, password: SecretStr) -> User:
     """The person's account, if this is their password: what a found, unlocked screen cannot give. Raises `TooMany`,
-    `Forbidden`."""
+    `Forbidden`. What strangers guess at the log-in counts not here, or they would keep the owner from shutting them out."""
     access = access_of(request)
-    guess = await attempt(request, f"account:{person.name}")
+    guess = await attempt(request, f"password:{person.user_id}")
     async with read_session(access.engine) as session:
         user = await user_of(session, person.user_id)
     password_hash = None if user is None else user.password_hash

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyotp
 from cryptography.fernet import Fernet, InvalidToken
@@ -21,7 +21,7 @@ _OFFSETS = (0, -1, 1)
 class Factors:
     """`key` encrypts the secrets that are kept: who reads the database has no second factor of anybody."""
 
-    key: bytes
+    key: bytes = field(repr=False)
 
     def new(self, name: str) -> tuple[str, str]:
         """A secret for the app, and the address that it scans."""

@@ -86,9 +86,9 @@ class Guard:
                 "this name is not served: call http://127.0.0.1 or localhost, or add it to PERPSTREAM_GATEWAY_HOSTS",
             )
         address = address_of(connection, self.rules.proxies)
-        wait = wait_for(self.requests, address, connection, self.rules.gateway_cors_origins)
+        wait = wait_for(self.requests, address, connection, self.rules)
         if not wait and connection.scope["path"] in GUESSES:
-            wait = wait_for(self.guesses, address, connection, self.rules.gateway_cors_origins)
+            wait = wait_for(self.guesses, address, connection, self.rules)
         if wait:
             return Refusal(429, "too many requests: ask again later", {"Retry-After": str(int(wait) + 1)})
         if _length(connection) > MOST_BODY_BYTES:

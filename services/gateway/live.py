@@ -14,7 +14,7 @@ from libs.kit.durations import DAY_MS
 from libs.store.instants import instant, milliseconds
 from libs.store.listing import LIVE_EVENTS, LIVE_ORDERS, LIVE_TRADES, shown
 from libs.store.live_curve import AccountSpan, live_curve, stated_sums
-from libs.store.live_profit import known_statement, live_profit
+from libs.store.live_profit import LiveProfit, known_statement, live_profit
 from libs.store.live_questions import ConfigVersion, LiveTrade, config_history, open_live_trades
 from libs.store.paper_questions import ProfitRange
 from libs.trading.execution.config import LiveConfig
@@ -123,7 +123,7 @@ async def summary(request: Request, shared: Shared, account: AccountQuery = None
             closed_today=sum(row.trades for row in closed),
             won_today=sum(row.won for row in closed),
             net_today=sum((row.net for row in closed), Decimal(0)),
-            net_r_today=sum(row.net_r or 0.0 for row in closed),
+            net_r_today=_all_in_r(closed),
         )
 
     return await kept(request, shared, 1, found)
@@ -233,6 +233,11 @@ def _as_shipped(account: str) -> LiveConfigAnswer:
 def _today(shared: Gateway) -> dt.datetime:
     """The UTC day of our clock: an account trades now, whatever a recording plays."""
     return instant(shared.words.clock.now_ms() // DAY_MS * DAY_MS)
+
+
+def _all_in_r(closed: Sequence[LiveProfit]) -> float | None:
+    """In R what the same trades made in quote units; None where one has no R: the two would speak of different trades."""
+    return None if any(row.without_r for row in closed) else sum(row.net_r or 0.0 for row in closed)
 
 
 def _who_allows(shared: Gateway, account: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class AccessSettings(SettingsGroup):
     )
     gateway_local_viewer: bool = Field(
         default=False,
-        description="Signs in whoever is on this machine as a viewer; only on loopback with the simulator",
+        description="Signs in whoever is on this machine as a viewer; only on loopback, with the simulator, without other names",
     )
     gateway_requests_per_second: float = Field(
         default=500.0, gt=0, description="Requests that one address, and one person, may make; twice as many at once"

@@ -1,6 +1,6 @@
 """The routes about scored signals: the history, the newest of each strategy and symbol, and everything of one."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from libs.store import queries
+from libs.store.engine import ReadSession
 from libs.store.queries import LoggedSignal
+from libs.store.signal_outcomes import SignalOutcome, outcomes_of
 from services.gateway.asking import (
     PLAIN,
     Shared,
@@ -20,10 +22,13 @@ from services.gateway.asking import (
     kept,
     read_cursor,
 )
-from services.gateway.models.signals import LatestSignals, SignalAnswer, SignalPage
+from services.gateway.models.signals import LatestSignals, SignalAnswer, SignalOutcomeAnswer, SignalPage
 from services.gateway.paging import CSV_PAGE_ROWS, LISTED, csv_answer, rows_as_csv, wants_csv
 from services.gateway.problems import RESPONSES
 from services.gateway.shared import Gateway
+
+Outcomes = Mapping[str, Sequence[SignalOutcome]]
+_OUTCOME = tuple(SignalOutcomeAnswer.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,10 @@ async def signals_history(request: Request, shared: Shared, asked: Annotated[Sig
         async with shared.question() as session:
             await check_symbol(shared, session, asked.symbol)
             rows = await queries.signal_history(session, wanted)
-        page = rows[: asked.limit]
+            page = rows[: asked.limit]
+            became = await _outcomes(session, page)
         following = cursor_at(page[-1].event_time_ms, page[-1].event_id) if len(rows) > asked.limit else None
-        return SignalPage(signals=tuple(map(signal_answer, page)), next_cursor=following)
+        return SignalPage(signals=tuple(_answer(row, became) for row in page), next_cursor=following)
 
     if wants_csv(request, asked.format):
         async with shared.question() as session:
@@ -82,18 +88,25 @@ async def signals_latest(
         async with shared.question() as session:
             await check_symbol(shared, session, symbol)
             rows = await queries.latest_signals(session, shared.symbols if symbol is None else (symbol,))
-        return LatestSignals(signals=tuple(map(signal_answer, rows)))
+            became = await _outcomes(session, rows)
+        return LatestSignals(signals=tuple(_answer(row, became) for row in rows))
 
     return await kept(request, shared, 1, found)
 
 
-def signal_answer(row: LoggedSignal) -> SignalAnswer:
-    """A logged signal as programs are told it."""
-    return SignalAnswer(**_fields(row))
+async def _outcomes(session: ReadSession, rows: Sequence[LoggedSignal]) -> Outcomes:
+    """Only those that were emitted may have led to a trade."""
+    return await outcomes_of(session, [row.event_id for row in rows if row.state == "emitted"])
 
 
-def _fields(row: LoggedSignal) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__slots__}
+def _answer(row: LoggedSignal, became: Outcomes) -> SignalAnswer:
+    return SignalAnswer(**_fields(row, became))
+
+
+def _fields(row: LoggedSignal, became: Outcomes) -> dict[str, Any]:
+    known = {name: getattr(row, name) for name in row.__slots__}
+    outcomes = ({name: getattr(one, name) for name in _OUTCOME} for one in became.get(row.event_id, ()))
+    return known | {"outcomes": tuple(outcomes)}
 
 
 async def _pages(shared: Gateway, wanted: queries.SignalFilter) -> AsyncIterator[list[Mapping[str, Any]]]:
@@ -101,8 +114,9 @@ async def _pages(shared: Gateway, wanted: queries.SignalFilter) -> AsyncIterator
     while True:
         async with shared.question() as session:
             rows = await queries.signal_history(session, rest)
+            became = await _outcomes(session, rows)
         if rows:
-            yield [_fields(row) for row in rows]
+            yield [_fields(row, became) for row in rows]
         if len(rows) < CSV_PAGE_ROWS:
             return
         rest = replace(rest, before=(rows[-1].event_time_ms, rows[-1].event_id))

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import msgspec
 from fastapi import APIRouter
 from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from libs.kit.errors import UserError
@@ -21,18 +23,25 @@ from services.gateway.stream_messages import Authenticate
 router = APIRouter(prefix="/api")
 UNAUTHENTICATED, FORBIDDEN, BUSY = 4401, 4403, 1013
 _HELLO_SECONDS = 10.0
-_MOST_OF_ONE, _MOST_OF_ALL = 20, 2_000
+MOST_STREAMS = 2_000
+_MOST_OF_ONE = 20
+MOST_STRANGERS, _MOST_STRANGERS_OF_ONE = 100, 10
+_TOO_MANY_STRANGERS = "too many streams that nobody has signed in to yet: come back later"
 _MOST_REASON = 110
 
 
 @dataclass(slots=True)
 class Streams:
-    """What all sockets share: the memory, and how many sockets each person has open."""
+    """What all sockets share: the memory, how many sockets each person has open, and how many each address without having said
+    who it is."""
 
     feed: StreamFeed = field(default_factory=StreamFeed)
     most_of_one: int = _MOST_OF_ONE
-    most_of_all: int = _MOST_OF_ALL
+    most_of_all: int = MOST_STREAMS
+    most_strangers: int = MOST_STRANGERS
+    most_strangers_of_one: int = _MOST_STRANGERS_OF_ONE
     _open: Counter[str] = field(default_factory=Counter)
+    _strangers: Counter[str] = field(default_factory=Counter)
 
     def enter(self, person: Person) -> None:
         """Count one more; raises `Ended` for one too many."""
@@ -47,17 +56,30 @@ class Streams:
         self._open += Counter()  # nothing is kept of those who have none
         gauge("perpstream_stream_clients").set(self._open.total())
 
+    @contextmanager
+    def stranger(self, address: str) -> Iterator[None]:
+        """Count somebody who has not said who they are; raises `Ended` for one too many."""
+        of_all = self._strangers.total() >= self.most_strangers
+        if of_all or self._strangers[address] >= self.most_strangers_of_one:
+            raise Ended(BUSY, _TOO_MANY_STRANGERS)
+        self._strangers[address] += 1
+        try:
+            yield
+        finally:
+            self._strangers[address] -= 1
+            self._strangers += Counter()
+
 
 @router.websocket("/stream")
 async def stream(socket: WebSocket) -> None:
     """Everything that happens, as it happens."""
-    streams: Streams = socket.app.state.streams
-    if ACCESS_COOKIE in socket.cookies and "authorization" not in socket.headers and not from_our_page(socket):
+    access = access_of(socket)
+    by_cookie = ACCESS_COOKIE in socket.cookies and "authorization" not in socket.headers
+    if by_cookie and not from_our_page(socket, access.rules):
         await socket.close(FORBIDDEN, "this request does not come from our own page")  # HTTP 403: nothing was opened
         return
-    await socket.accept()
     try:
-        await _serve(socket, access_of(socket), streams)
+        await _serve(socket, access, socket.app.state.streams)
     except Ended as error:
         await _close(socket, error.code, str(error))
     except (Unauthenticated, Forbidden) as error:
@@ -69,8 +91,10 @@ async def stream(socket: WebSocket) -> None:
 
 
 async def _serve(socket: WebSocket, access: Access, streams: Streams) -> None:
-    connection = await _connection(socket)
-    person = await access.person(connection)
+    with streams.stranger(access.address(socket)):
+        await socket.accept()
+        connection = await _connection(socket)
+        person = await access.person(connection)
     require_scopes(person, ["read"])
     streams.enter(person)
     client = Client(socket, streams.feed, person)
@@ -117,6 +141,10 @@ async def _connection(socket: WebSocket) -> HTTPConnection:
 
 
 async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    if socket.application_state is WebSocketState.CONNECTING:
+        # Whoever does not answer our goodbye would keep a connection that was opened for as long as one that is let wait.
+        await socket.send_denial_response(PlainTextResponse(reason, 503, {"Retry-After": str(int(_HELLO_SECONDS))}))
+        return
     if socket.client_state is WebSocketState.CONNECTED and socket.application_state is WebSocketState.CONNECTED:
         with suppress(WebSocketDisconnect, RuntimeError):  # it has gone meanwhile
             await socket.close(code, reason[:_MOST_REASON])

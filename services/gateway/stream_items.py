@@ -24,8 +24,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MinuteBar(msgspec.Struct, frozen=True, kw_only=True):
-    """A minute of a symbol up to its last trade. `partial`: its beginning was not seen. Volumes in base units; `buy_volume`:
-    where the taker bought. The last aggregate trade: its id, time, quantity, and its taker's side."""
+    """A minute of a symbol up to its last trade. `partial`: trades of it may not have been seen. Volumes in base units;
+    `buy_volume`: where the taker bought. The last aggregate trade: its id, time, quantity, and its taker's side."""
 
     symbol: str
     open_time_ms: int

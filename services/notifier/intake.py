@@ -24,13 +24,16 @@ _GRACE_MS = 60_000
 
 class InForce(Protocol):
     """The rules that count now, and the names of channels, also of those that cannot be told anything before somebody mends their
-    file; `services.notifier.watching` follows the files."""
+    file; `gone`: of those that were there once. `services.notifier.watching` follows the files."""
 
     @property
     def rules(self) -> Rules: ...
 
     @property
     def names(self) -> Collection[str]: ...
+
+    @property
+    def gone(self) -> Collection[str]: ...
 
 
 @dataclass(slots=True)
@@ -79,12 +82,12 @@ class Intake:
         return dict(self._states)
 
     def _told(self, news: Sequence[tuple[Fact, int]], begun_ms: int, now_ms: int) -> list[Notice]:
-        rules, channels = self.in_force.rules, self.in_force.names
+        rules, channels, gone = self.in_force.rules, self.in_force.names, self.in_force.gone
         return [
             notice
             for fact, appended_ms in news
             if appended_ms >= begun_ms - _GRACE_MS
-            for notice in notices(rules, fact, channels, Happened(appended_ms, now_ms))
+            for notice in notices(rules, fact, channels, Happened(appended_ms, now_ms), gone)
         ]
 
 

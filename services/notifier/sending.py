@@ -13,7 +13,7 @@ from libs.kit.errors import UnreachableError
 from libs.kit.logging import get_logger
 from libs.kit.metrics import counter, gauge
 from libs.notify import Channel, Delivered, Outcome, Refused, Severity, TryLater
-from libs.notify.batching import Due, message_of, next_batch
+from libs.notify.batching import CRITICAL_LINES, Due, message_of, next_batch
 from libs.notify.facts import Picture
 from libs.notify.matching import Notice
 from libs.notify.rules import ChannelLimits
@@ -36,6 +36,7 @@ IDLE_SECONDS = 5.0
 """How soon something is found that nobody told of, such as what a person sends again."""
 _MINUTE_MS = 60_000
 _FIRST_REST, _LONGEST_REST = 1.0, 300.0
+_FIRST_AGAIN, _LONGEST_AGAIN = 60.0, 3600.0
 _DATABASE_SECONDS = 2.0
 _DOUBT = "; it may have arrived"
 
@@ -50,7 +51,8 @@ class Pictures(Protocol):
 
 @dataclass(slots=True)
 class Sender:
-    """`limits`: asked anew each time, because rules change."""
+    """`limits`: asked anew each time, because rules change. `_at_most`: how many may go together with a notice, by its id, where
+    a message was refused; after a restart it is found out anew."""
 
     engine: Engine
     clock: Clock
@@ -60,6 +62,7 @@ class Sender:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _fares: ChannelFares | None = field(default=None, init=False)
     _sent_ms: deque[int] = field(default_factory=deque, init=False)
+    _at_most: dict[str, int] = field(default_factory=dict, init=False)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -80,19 +83,32 @@ class Sender:
         if fares.rest_until is not None and (rest := (fares.rest_until - instant(now_ms)).total_seconds()) > 0:
             return rest
         limits = self.limits()
-        while self._sent_ms and self._sent_ms[0] <= now_ms - _MINUTE_MS:
-            self._sent_ms.popleft()
-        if len(self._sent_ms) >= limits.per_minute:
-            return (self._sent_ms[0] + _MINUTE_MS - now_ms) / 1000
         rows = await due_notices(self.engine, self.channel.name, instant(now_ms))
         gauge("perpstream_notices_due").labels(self.channel.name).set(len(rows))
-        batch = next_batch([_due(row) for row in rows], limits)
+        batch = self._parted(next_batch([_due(row) for row in rows], limits))
+        if (pause := self._pause(limits, now_ms)) > 0 and not any(_is_grave(one) for one in batch):
+            return min(pause, IDLE_SECONDS)
         claimed = await self._claim(batch, now_ms)
         if not claimed:
             return IDLE_SECONDS
         self._sent_ms.append(now_ms)
         await self._note(claimed, await self._send(claimed))
         return 0.0
+
+    def _pause(self, limits: ChannelLimits, now_ms: int) -> float:
+        """For how many seconds what is not critical keeps still, because enough went within a minute."""
+        while self._sent_ms and self._sent_ms[0] <= now_ms - _MINUTE_MS:
+            self._sent_ms.popleft()
+        if len(self._sent_ms) < limits.per_minute:
+            return 0.0
+        return (self._sent_ms[-limits.per_minute] + _MINUTE_MS - now_ms) / 1000
+
+    def _parted(self, batch: list[Due]) -> list[Due]:
+        """No more of them than may go together since a message that they were in was refused."""
+        if not batch:
+            self._at_most.clear()
+            return batch
+        return batch[: min(self._at_most.get(one.notice.notice_id, len(batch)) for one in batch)]
 
     async def _claim(self, batch: Sequence[Due], now_ms: int) -> list[Due]:
         if not batch:
@@ -115,12 +131,30 @@ class Sender:
                 await _until_written(lambda: notices_done(self.engine, ids, "sent", now))
                 await self._fare(ChannelFares(name, 0, None, None, None, now))
                 counter("perpstream_notices_total").labels(name, "sent").inc(len(ids))
+                for each in ids:
+                    self._at_most.pop(each, None)
             case Refused(why):
-                await _until_written(lambda: notices_done(self.engine, ids, "dead", now, why))
-                counter("perpstream_notices_total").labels(name, "dead").inc(len(ids))
-                get_logger("notifier").error("a message is dead", channel=name, why=why, ids=ids[:5])
+                await self._refused(batch, why, now)
             case TryLater():
                 await self._rest(ids, outcome, now)
+
+    async def _refused(self, batch: Sequence[Due], why: str, now: dt.datetime) -> None:
+        """Nothing is dead for what it was told together with, and nothing critical at all: that is tried again, ever rarer."""
+        name, ids = self.channel.name, [one.notice.notice_id for one in batch]
+        if len(batch) == 1 and not _is_grave(batch[0]):
+            await _until_written(lambda: notices_done(self.engine, ids, "dead", now, why))
+            counter("perpstream_notices_total").labels(name, "dead").inc()
+            get_logger("notifier").error("a message is dead", channel=name, why=why, ids=ids)
+            return
+        again = now
+        if len(batch) == 1:
+            again += dt.timedelta(seconds=min(_FIRST_AGAIN * 2 ** min(batch[0].attempts, 20), _LONGEST_AGAIN))
+        else:
+            most = 1 if len(batch) <= CRITICAL_LINES else len(batch) // 2
+            self._at_most.update(dict.fromkeys(ids, most))
+        await _until_written(lambda: notices_later(self.engine, ids, again, why))
+        counter("perpstream_notices_total").labels(name, "later").inc(len(ids))
+        get_logger("notifier").error("a message is refused", channel=name, why=why, count=len(ids), again=f"{again}")
 
     async def _rest(self, ids: Sequence[str], outcome: TryLater, now: dt.datetime) -> None:
         before = await self._known_fares()
@@ -140,8 +174,12 @@ class Sender:
     async def _known_fares(self) -> ChannelFares:
         if self._fares is None:
             name = self.channel.name
-            fresh = ChannelFares(name, 0, None, None, None, instant(self.clock.now_ms()))
-            self._fares = (await channels_fare(self.engine)).get(name, fresh)
+            found = (await channels_fare(self.engine)).get(name)
+            if found is None:
+                # So that its name is known also where its file is away.
+                found = ChannelFares(name, 0, None, None, None, instant(self.clock.now_ms()))
+                await channel_fares(self.engine, found)
+            self._fares = found
         return self._fares
 
     async def _fare(self, fares: ChannelFares) -> None:
@@ -167,6 +205,10 @@ async def _until_written(write: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(_DATABASE_SECONDS)
         else:
             return
+
+
+def _is_grave(one: Due) -> bool:
+    return one.notice.severity == "critical"
 
 
 def _due(row: NoticeRow) -> Due:

@@ -21,7 +21,8 @@ LOOK_SECONDS = 1.0
 @dataclass(slots=True)
 class Files:
     """What is in force. `changed`: called when channels came, went or got another address, with the names of the last; at the
-    beginning with none. `names`: of the channels, and of those whose file is broken, for which messages wait in the outbox."""
+    beginning with none. `names`: of the channels, and of those whose file is broken, for which messages wait in the outbox.
+    `known`: of all that were ever in force, unless a person forgot them."""
 
     context: ServiceContext
     settings: NotificationSettings
@@ -29,6 +30,7 @@ class Files:
     rules: Rules = field(init=False)
     channels: dict[str, Channel] = field(default_factory=dict, init=False)
     names: frozenset[str] = field(default=frozenset(), init=False)
+    known: frozenset[str] = field(default=frozenset(), init=False)
     trouble: str | None = field(default=None, init=False)
     _rules_seen: tuple[int, int] | None = field(default=None, init=False)
     _folder_seen: Seen | None = field(default=None, init=False)
@@ -55,6 +57,11 @@ class Files:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """Channels that were in force once and have no file now: what is critical waits for them."""
+        return self.known - self.names
 
     @property
     def _rules_file(self) -> Path:
@@ -84,6 +91,7 @@ class Files:
         }
         for name, why in found.broken.items():
             get_logger("notifier").error("the file is no channel", channel=name, why=why)
+        self.known |= self.channels.keys()
         self.context.details["channels"] = {name: one.kind for name, one in self.channels.items()}
         if found.broken:
             names = "; ".join(f"{name}: {why}" for name, why in sorted(found.broken.items()))

@@ -18,6 +18,7 @@ from libs.store.notices import forget_channel, tidy_notices
 from libs.store.offsets import PostgresOffsets
 from libs.store.schema_version import require_current
 from libs.streaming.consumer import BatchConsumer
+from services.notifier.absent import hand_over, recall
 from services.notifier.app import NAME
 from services.notifier.bot.keeping import BotKeeper
 from services.notifier.intake import Intake, instant
@@ -102,6 +103,7 @@ async def run(context: ServiceContext, settings: NotificationSettings) -> None:
         await require_current(engine)
         senders = Senders(engine, clock)
         files = Files(context, settings, senders.follow)
+        await recall(engine, files)
         intake = Intake(engine, clock, files, senders.wake)
         consumer = BatchConsumer(kafka.kafka_bootstrap, NAME, TOPICS, PostgresOffsets(engine), intake.handle)
         await run_until(
@@ -109,7 +111,7 @@ async def run(context: ServiceContext, settings: NotificationSettings) -> None:
             consumer.run(context.stopping),
             senders.watch(),
             files.watch(),
-            _tidy(engine, clock),
+            _tidy(engine, clock, files, senders),
             BotKeeper(context, settings, kafka.kafka_bootstrap, engine, clock).run(),
             _watch_assignment(context, consumer),
         )
@@ -127,10 +129,13 @@ async def _watch_assignment(context: ServiceContext, consumer: BatchConsumer) ->
         await asyncio.sleep(1.0)
 
 
-async def _tidy(engine: Engine, clock: Clock) -> None:
-    """Gives up what is too late, and forgets what is long done."""
+async def _tidy(engine: Engine, clock: Clock, files: Files, senders: Senders) -> None:
+    """Gives up what is too late, forgets what is long done, and follows which channels are known."""
     while True:
         with suppress(UnreachableError):
+            await recall(engine, files)
+            if await hand_over(engine, files.channels):
+                senders.wake()
             expired, _ = await tidy_notices(engine, instant(clock.now_ms()), _KEEP)
             if expired:
                 get_logger(NAME).warning("messages were not told in time", count=expired)

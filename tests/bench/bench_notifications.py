@@ -1,15 +1,16 @@
 """What a dead Discord costs the money path: delays of signals while it answers, while it is dead, and what it hears afterwards.
 
-python -m tests.bench.bench_notifications [--signals 100] [--rounds 3] [--alerts 200]
+python -m tests.bench.bench_notifications [--signals 100] [--rounds 1] [--outage 600] [--alerts 200]
 
 The money house of bench_execution with a notifier beside it that tells everything it hears. Rounds with a Discord that answers
-and rounds with none alternate, so that both meet the same machine; meanwhile critical alerts are raised. At the end Discord comes
-back, and every alert must be told.
+and rounds with none alternate, so that both meet the same machine; --outage is for how many seconds it is dead in each of them,
+while signals go on and critical alerts are raised. At the end Discord comes back, and every alert must be told.
 """
 
 import argparse
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,9 +46,13 @@ async def measured(where: tuple[str, str], folder: Path, given: argparse.Namespa
             most = given.signals * (number + 1) // given.rounds
             await signals.rounds(answering, most)
             await discord.stop()
+            back = time.monotonic() + given.outage
             raised = await _raise_alerts(house, raised, given.alerts // given.rounds)
             await signals.rounds(dead, most)
+            while time.monotonic() < back:
+                await signals.rounds(dead, len(dead.trades) + 1)
             await discord.start()
+        await signals.rounds(answering, 2 * given.signals)
         lost = await _lost(house, discord, raised)
         found = await evidence(house)
     await discord.stop()
@@ -110,7 +115,8 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--signals", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--outage", type=float, default=600.0)
     parser.add_argument("--alerts", type=int, default=200)
     given = parser.parse_args()
     screen = Console(width=120)

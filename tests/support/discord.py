@@ -136,7 +136,7 @@ class DiscordStandIn:
         problem = beyond_limits(payload)
         if problem is not None:
             return web.json_response({"message": problem, "code": 50035}, status=400)
-        self.posted.append(Posted(request.match_info["id"], payload["embeds"][0], payload, png))
+        self.posted.append(Posted(request.match_info["id"], payload.get("embeds", [{}])[0], payload, png))
         if request.query.get("wait") == "true":
             return web.json_response({"id": str(len(self.posted)), "type": 0})
         return web.Response(status=204)
@@ -322,7 +322,9 @@ async def _parts(request: web.Request) -> tuple[Json, bytes | None]:
 
 
 def beyond_limits(payload: Json) -> str | None:
-    """Discord's limits of an embed."""
+    """Discord's limits of an embed, or of plain content."""
+    if "embeds" not in payload:
+        return None if 0 < len(payload["content"]) <= 2000 else "Invalid Form Body"
     (embed,) = payload["embeds"]
     fields = embed.get("fields", [])
     texts = [embed.get("title", ""), embed.get("description", ""), embed.get("footer", {}).get("text", "")]

@@ -2,6 +2,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from '@/app/App.tsx';
+import { beginFilling } from '@/app/filling.ts';
 import { beginPreferences } from '@/preferences/preferences.ts';
 import { beginSession, onSession, session } from '@/session/session.ts';
 import { beginStream, stream } from '@/stream/running.ts';
@@ -9,6 +10,7 @@ import { queries } from './api/queries.ts';
 
 beginPreferences();
 beginStream();
+beginFilling(stream, queries, { later: setTimeout.bind(window), chance: Math.random });
 onSession(() => {
   const { kind } = session();
   if (kind === 'in') stream.begin();

@@ -54,7 +54,9 @@ class LiveSummary(Answer):
     closed_today: int = Field(examples=[4])
     won_today: int = Field(examples=[3])
     net_today: Money = Field(examples=["12.80"])
-    net_r_today: float = Field(examples=[1.28])
+    net_r_today: float | None = Field(
+        examples=[1.28], description="Of the same trades as net_today; null: the risk of one of them is not known"
+    )
 
 
 class StatedAnswer(Answer):

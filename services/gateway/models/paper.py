@@ -10,7 +10,7 @@ PaperTradeState = Literal["ordered", "open", "closed", "not_taken", "abandoned"]
 
 
 class PaperAccountAnswer(Answer):
-    """The account of a strategy; today is the UTC day of `market_time_ms`, by exits."""
+    """The account of a strategy; `…_today`: of trades that closed on the UTC day of `market_time_ms`, whole trades each."""
 
     strategy: str = Field(examples=["v51"])
     starting_balance: Money = Field(examples=["10000"])
@@ -22,10 +22,13 @@ class PaperAccountAnswer(Answer):
     level: str = Field(examples=["normal"], description="normal, warning or circuit_break")
     day_over: bool = Field(examples=[False], description="The day's loss limit was reached")
     market_time_ms: int = Field(examples=[1_723_075_215_000])
-    day_realised: Money = Field(examples=["41.20"])
+    day_realised: Money = Field(
+        examples=["41.20"], description="What the limits of the day count: also what open trades have realised by parts"
+    )
     closed_today: int = Field(examples=[3])
     won_today: int = Field(examples=[2])
-    net_r_today: float = Field(examples=[0.41])
+    net_today: Money = Field(examples=["36.20"])
+    net_r_today: float = Field(examples=[0.36])
 
 
 class PaperSummary(Answer):

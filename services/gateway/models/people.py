@@ -1,8 +1,9 @@
 """What the API says and hears of accounts, sign-ins, sessions and tokens."""
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from libs.store.people import Role
 from services.gateway.models.base import Answer
@@ -26,10 +27,37 @@ Label = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_print
 Code = Annotated[str, Field(min_length=8, max_length=60), AfterValidator(_printable)]
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+_TOKEN = re.compile(r"[!-~]{1,200}")
+
+
+def is_text(value: Any) -> bool:
+    """Whether all text in a JSON value is Unicode. JSON may name half a character (`"\\ud800"`), which Python reads and nobody
+    can write, hash or answer."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            waiting += each
+        elif isinstance(each, str) and _HALF.search(each):
+            return False
+    return True
+
+
 class Asked(BaseModel):
     """Base of what is sent to us: no unknown fields, no text that PostgreSQL cannot keep."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_text(cls, value: Any) -> Any:
+        # Secrets and free-form objects are not looked at by pydantic, which refuses this in every other text.
+        if not is_text(value):
+            raise ValueError("text must be Unicode, without halves of characters")
+        return value
 
 
 class SignInFor(Asked):
@@ -70,10 +98,16 @@ class Login(SignInFor):
     password: SecretStr = Field(min_length=1, max_length=MOST_LENGTH)
 
 
+def _ascii(token: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError("must be a token as we gave it out")
+    return token
+
+
 class RefreshAsked(Asked):
     """A program sends its token; a page sends none, because its cookie says it."""
 
-    refresh_token: SecretStr | None = Field(default=None, max_length=200)
+    refresh_token: Annotated[SecretStr, AfterValidator(_ascii)] | None = Field(default=None, max_length=200)
 
 
 class PasswordChange(Asked):

@@ -1,12 +1,24 @@
 """What the API says of scored signals, with examples."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from services.gateway.models.base import Answer, Money
-from services.gateway.models.live import LiveTradeAnswer
-from services.gateway.models.paper import PaperTradeAnswer
+from services.gateway.models.live import LiveTradeAnswer, LiveTradeState
+from services.gateway.models.paper import PaperTradeAnswer, PaperTradeState
+
+
+class SignalOutcomeAnswer(Answer):
+    """A trade that a signal led to on paper or on an account, or why it led to none. `net` and `net_r`: realised so far."""
+
+    books: Literal["paper", "live"] = Field(examples=["paper"])
+    account: str | None = Field(examples=[None], description="Null: on paper")
+    trade_id: str = Field(examples=["7d1c9f"])
+    state: PaperTradeState | LiveTradeState = Field(examples=["closed"])
+    reason: str | None = Field(examples=["take_profit_2"], description="Of the exit, or why it was not entered")
+    net: Money | None = Field(examples=["72.55"], description="Null: it was never entered")
+    net_r: float | None = Field(examples=[0.7255])
 
 
 class SignalAnswer(Answer):
@@ -30,6 +42,7 @@ class SignalAnswer(Answer):
     stop_loss: Money | None = Field(examples=["59909.73"])
     hold_until_ms: int | None = Field(examples=[1_723_079_415_000])
     content: dict[str, Any] = Field(examples=[{"contributions": [{"factor": "cvd", "contribution": 31.5}]}])
+    outcomes: tuple[SignalOutcomeAnswer, ...] = Field(description="What became of it, on accounts and on paper")
 
 
 class SignalPage(Answer):

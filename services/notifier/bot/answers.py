@@ -146,7 +146,7 @@ class StoredAnswers:
         if (live := measured.get("balance_floor")) is not None:
             rows.append((self.account, _money(live), "", ""))
         rows += [
-            (f"paper {one.strategy}", _money(one.balance), _signed(one.unrealised), _signed(one.day_realised))
+            (f"paper {one.strategy}", _money(one.balance), _signed(one.unrealised), _signed(one.net_today))
             for one in await paper_accounts_now(self.engine)
         ]
         return _table(("account", "balance", "open", "today"), rows, "No account is known yet.")

@@ -131,6 +131,14 @@ def test_options_that_cannot_work_are_refused_before_anything_starts(options: St
     assert caught.value.exit_code == 2
 
 
+def test_who_serves_other_names_signs_nobody_in_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoints = Endpoints("k:1", "postgresql+asyncpg://h:2/d", None, "http://127.0.0.1:3", "http://h:4")
+    monkeypatch.delenv("PERPSTREAM_GATEWAY_HOSTS", raising=False)
+    assert service_environment(StackOptions(), endpoints)["PERPSTREAM_GATEWAY_LOCAL_VIEWER"] == "true"
+    monkeypatch.setenv("PERPSTREAM_GATEWAY_HOSTS", "desk.example")
+    assert service_environment(StackOptions(), endpoints)["PERPSTREAM_GATEWAY_LOCAL_VIEWER"] == "false"
+
+
 def test_services_get_addresses_and_never_a_password() -> None:
     endpoints = Endpoints(
         "k:1", "postgresql+asyncpg://u@h:2/d", Path("secret-file"), "http://127.0.0.1:3", "http://h:4"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from libs.notify import Delivered, Message, Refused, TryLater
 from libs.notify import discord as module
-from libs.notify.discord import DiscordWebhook, is_webhook, payload
+from libs.notify.discord import DiscordWebhook, is_webhook, payload, plain_text
 from tests.support.discord import DiscordStandIn, beyond_limits
 
 WORDS = Message("BTCUSDT long 84", "because", "info", {"price": "60,000"}, "signals · e1", time_ms=1_700_000_000_000)
@@ -81,6 +81,23 @@ async def test_a_picture_that_is_refused_does_not_cost_the_message(
     discord.refuse(413, {"message": "Request entity too large"})
     assert await webhook.send(Message("t", "x", "info", png=b"large")) == Delivered()
     assert discord.posted[0].png is None
+
+
+async def test_what_is_critical_goes_as_plain_text_where_discord_takes_no_more(
+    discord: DiscordStandIn, webhook: DiscordWebhook
+) -> None:
+    grave = Message("stop is missing", "@everyone look", "critical", {"symbol": "BTCUSDT"}, "alerts · e1", b"\x89PNG")
+    for _ in range(2):
+        discord.refuse(400, {"message": "Invalid Form Body", "code": 50035})
+    assert await webhook.send(grave) == Delivered()
+    assert discord.posted[0].payload == {
+        "content": "stop is missing\n@everyone look\nsymbol: BTCUSDT\nalerts · e1",
+        "allowed_mentions": {"parse": []},
+    }
+    for _ in range(3):
+        discord.refuse(400)
+    assert isinstance(await webhook.send(grave), Refused)
+    assert len(plain_text(Message("t" * 100, "x" * 5000, "critical"))["content"]) == 2000  # type: ignore[arg-type]
 
 
 async def test_nobody_there_is_surely_not_sent_and_silence_is_not_known(

@@ -113,6 +113,20 @@ def test_channels_by_name_are_told_whether_or_not_they_are_there() -> None:
     assert told(rules({"on": "risk", "channels": []}), risk, "desk") == []
 
 
+def test_what_is_critical_is_for_channels_that_are_gone_too_and_else_for_the_first() -> None:
+    given = rules({"on": "risk"}, {"on": "risk", "channels": ["mail"]})
+    grave, light = (replace(FACTS["risk"], severity=severity) for severity in ("critical", "warning"))
+
+    def channels(fact: Fact, there: list[str], gone: list[str]) -> list[str]:
+        return [one.channel for one in notices(given, fact, there, Happened(NOON, NOON), gone)]
+
+    assert channels(grave, ["desk"], ["phone"]) == ["desk", "phone", "mail"]
+    assert channels(grave, [], ["phone"]) == ["phone", "mail"]
+    assert channels(grave, [], []) == ["*", "mail"]
+    assert channels(light, ["desk"], ["phone"]) == ["desk", "mail"]
+    assert channels(light, [], ["phone"]) == ["mail"]
+
+
 def test_the_same_event_gives_the_same_notice_and_another_rule_another() -> None:
     given = rules({"on": "risk"}, {"on": "risk"})
     first = notices(given, FACTS["risk"], ["desk"], Happened(NOON, NOON))

@@ -1,6 +1,8 @@
 """Sessions: what they commit, what they never do, and one clear line when the database cannot be used."""
 
 import asyncio
+import secrets
+import traceback
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,29 @@ async def test_a_dead_server_is_one_line_and_its_return_is_enough(own_postgres: 
     own_postgres.start()
     assert await check_reachable(engine)
     await engine.dispose()
+
+
+async def test_an_error_does_not_tell_what_was_written(engine: AsyncEngine) -> None:
+    refused = (
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'; END $$",
+        "CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+    async with write_session(engine) as session:
+        for statement in refused:
+            await session.connection.execute(text(statement))
+    written = secrets.token_hex()
+    with pytest.raises(DBAPIError, match="the disk is full") as caught:
+        await _write_user(engine, written)
+    assert written not in "".join(traceback.format_exception(caught.value))
+
+
+async def _write_user(engine: AsyncEngine, password_hash: str) -> None:
+    insert = text(
+        "INSERT INTO users (user_id, name, password_hash, role, created_by) VALUES ('1', 'ada', :hash, 'viewer', 'x')"
+    )
+    async with write_session(engine) as session:
+        await session.connection.execute(insert, {"hash": password_hash})
 
 
 async def test_unreachable_says_where_without_the_password() -> None:

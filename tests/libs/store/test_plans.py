@@ -9,7 +9,17 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.kit.settings import DatabaseSettings
-from libs.store import candles, funding, liquidations, listing, live_curve, migrate, paper_statistics, queries
+from libs.store import (
+    candles,
+    funding,
+    liquidations,
+    listing,
+    live_curve,
+    migrate,
+    paper_statistics,
+    queries,
+    signal_outcomes,
+)
 from libs.store.engine import create_engine, read_session, write_session
 from libs.store.instants import instant
 from libs.store.listing import Listing, Wanted
@@ -75,6 +85,7 @@ LISTS: tuple[tuple[Listing, dict[str, object], str], ...] = (
 )
 ASKED: tuple[tuple[TextClause, dict[str, object]], ...] = (
     (queries.LATEST_SIGNALS, {"symbols": ["BTCUSDT", "ETHUSDT"]}),
+    (signal_outcomes.SIGNAL_OUTCOMES, {"signals": [str(number) for number in range(100)]}),
     (funding.FUNDING_HISTORY, WEEK),
     (funding.FUNDING_SUMS, WEEK),
     (liquidations.LIQUIDATIONS, {"symbol": "BTCUSDT", "window_ms": 60_000, "most": 200, **SPAN}),

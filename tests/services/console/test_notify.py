@@ -122,3 +122,9 @@ def test_what_waits_and_what_is_dead_is_shown_and_sent_again(database_url: str, 
     assert call_console("notify", "resend", **variables).returncode == 2
     (first, *_) = json.loads(call_console("notify", "outbox", "--json", **variables).stdout)
     assert first["state"] == "waiting"
+    assert "remove desk.url first" in call_console("notify", "forget", "desk", **variables).stderr
+    (tmp_path / "channels" / "desk.url").unlink()
+    assert "its file is gone: critical messages wait" in call_console("notify", "channels", **variables).stdout
+    forgotten = call_console("notify", "forget", "desk", **variables)
+    assert forgotten.stdout == "desk is forgotten, and 3 messages for it given up\n"
+    assert "nobody knows a channel phone" in call_console("notify", "forget", "phone", **variables).stderr

@@ -113,8 +113,8 @@ async def test_the_status_shows_accounts_and_what_they_hold(environment: dict[st
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     lines = [line.split() for line in done.stdout.replace("\u2009", "").splitlines()]
-    assert ["v51", "10047.50", "+50.00", "1", "+47.50", "+0.19", "2", "1", "warning"] in lines
-    assert ["v52", "10047.50", "+50.00", "1", "+47.50", "0.00", "0", "0", "warning"] in [
+    assert ["v51", "10047.50", "+50.00", "1", "+19.00", "+0.19", "2", "1", "warning"] in lines
+    assert ["v52", "10047.50", "+50.00", "1", "0.00", "0.00", "0", "0", "warning"] in [
         [word.replace("+0.00", "0.00") for word in line] for line in lines
     ]
     assert [

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import asyncpg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
@@ -27,12 +28,13 @@ from tests.support.browser import browser as opened_browser
 
 PATIENCE_MS = 120_000
 """How long a page may take on a machine that does ten other things; what is waited for is always a condition."""
-DESKTOP, PHONE = (1440, 900), (390, 844)
+DESKTOP, WALL, PHONE = (1440, 900), (1920, 1080), (390, 844)
+T = TypeVar("T")
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 _KEY = {"key": "k" * 64, "secret": "s" * 64}
 
 
-def apart(work: Coroutine[Any, Any, str]) -> str:
+def apart(work: Coroutine[Any, Any, T]) -> T:
     """Run it in a thread of its own: this one's loop is the browser's."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
@@ -55,6 +57,19 @@ class Desk:
     def kill(self) -> None:
         """The gateway is gone at once; its supervisor starts another one."""
         os.kill(self.stack.pid_of("gateway"), signal.SIGKILL)
+
+    def newest_signals(self) -> list[str]:
+        """Ids of the last ones that are stored, newest first, whether the gateway answers or not."""
+
+        async def asked() -> list[str]:
+            connection = await asyncpg.connect(self.stack.database_url())
+            try:
+                found = await connection.fetch("SELECT event_id FROM signal_logs ORDER BY event_time DESC LIMIT 5")
+                return [row["event_id"] for row in found]
+            finally:
+                await connection.close()
+
+        return apart(asked())
 
     def invite(self, role: Role) -> str:
         """The code of a new invite."""

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from services.console.web_page import DASHBOARD
-from tests.services.dashboard.conftest import DESKTOP, PHONE, Desk, Opening, looked_at
+from tests.services.dashboard.conftest import DESKTOP, PHONE, WALL, Desk, Opening, looked_at
 from tests.services.dashboard.people import registered
 from tests.services.dashboard.test_market_page import serious_findings
 
@@ -45,10 +45,11 @@ def test_each_page_shows_what_the_stack_has(opening: Opening, tmp_path: Path) ->
             expect(found).to_be_visible()
 
 
-@pytest.mark.parametrize(("size", "scheme", "name"), [(DESKTOP, "dark", "mia"), (PHONE, "light", "leo")])
+@pytest.mark.parametrize("look", [(DESKTOP, "dark", "mia"), (WALL, "light", "ida"), (PHONE, "light", "leo")])
 def test_each_page_fits_the_screen_and_hides_nothing_from_anybody(
-    opening: Opening, desk: Desk, tmp_path: Path, size: tuple[int, int], scheme: str, name: str
+    opening: Opening, desk: Desk, tmp_path: Path, look: tuple[tuple[int, int], str, str]
 ) -> None:
+    size, scheme, name = look
     page = registered(opening, desk, name, "admin")
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

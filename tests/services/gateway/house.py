@@ -88,10 +88,11 @@ class Device:
     url: str
     session: aiohttp.ClientSession
     token: str | None = None
+    origin: str = ""
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Said:
         """One request; a header's name is written with _ for -, and left out when it is empty."""
-        sent = {"Origin": self.url} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        sent = {"Origin": self.origin or self.url} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in sent.items() if value}
         async with self.session.request(method, self.url + path, json=body, headers=sent) as answer:
@@ -128,7 +129,8 @@ class House:
         """A new one, with its own cookies."""
         jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address, not of a name
         self._sessions.append(aiohttp.ClientSession(cookie_jar=jar))
-        return Device(self.url, self._sessions[-1], token)
+        scheme = "https:" if self.access.rules.gateway_behind_tls else "http:"
+        return Device(self.url, self._sessions[-1], token, self.url.replace("http:", scheme))
 
     async def invite(self, role: Role = "viewer", hours: float = 1) -> str:
         """The code of a new invite."""

@@ -46,7 +46,14 @@ PAPER_NOW = dt.datetime(2024, 8, 8, 12, tzinfo=dt.UTC)
 STRATEGIES = ("v51", "v52")
 PAPER_TRADES = 300
 CLOSED = replaced(
-    TRADE, trade_id="t2", state="closed", strategy="v60", symbol="ETHUSDT", orders=(), fills=(), exit_reason="stop"
+    TRADE,
+    trade_id="signal-8",
+    state="closed",
+    strategy="v60",
+    symbol="ETHUSDT",
+    orders=(),
+    fills=(),
+    exit_reason="stop",
 )
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,9 @@ from libs.store.people_admin import By, make_reset
 from libs.store.sign_in_failures import FREE_FAILURES
 from libs.store.user_sessions import remove_old_sessions
 from services.gateway.access_tokens import ACCESS_SECONDS
+from services.gateway.settings import GatewaySettings
 from tests.services.gateway.house import OPERATOR, PASSWORD, Device, House, open_house
+from tests.services.processes import eventually
 
 
 @pytest.fixture
@@ -192,11 +196,35 @@ async def test_another_password_ends_the_tokens_too_unless_they_are_kept(house: 
     assert len((await device.get("/api/auth/tokens")).body["tokens"]) == int(kept)
 
 
-async def _reset_code(house: House, name: str) -> str:
+async def _reset_code(house: House, name: str, *, second_factor: bool = False) -> str:
     async with write_session(house.engine) as session:
         user = await user_named(session, name)
         assert user is not None
-        return (await make_reset(session, user, By(OPERATOR, house.access.at()), second_factor=False)).code
+        return (await make_reset(session, user, By(OPERATOR, house.access.at()), second_factor=second_factor)).code
+
+
+@pytest.mark.parametrize("second_factor", [True, False])
+async def test_who_has_stolen_an_account_is_out_before_the_code_of_the_operator_is_used(
+    house: House, second_factor: bool
+) -> None:
+    name, device = await house.person("trader")
+    await house.enrol(device)
+    thief = await house.log_in(name)
+    asked = {"password": PASSWORD, "name": "program", "scopes": ["read"]}
+    program = house.device((await thief.post("/api/auth/tokens", asked)).body["token"])
+    code = await _reset_code(house, name, second_factor=second_factor)
+    for each in (device, thief, program):
+        await eventually(partial(_is_out, each), 20, lambda: "still in")
+    known = {"name": name, "password": PASSWORD}
+    assert (await house.device().post("/api/auth/login", known)).status == 401, "the old password opens nothing more"
+    reset = {"code": code, "new_password": "chosen after the loss"}
+    assert (await house.device().post("/api/auth/reset", reset)).status == 200
+    owner = await house.log_in(name, "chosen after the loss")
+    assert (await owner.get("/api/auth/me")).body["second_factor"] is not second_factor
+
+
+async def _is_out(device: Device) -> bool:
+    return not await device.is_in()
 
 
 async def test_a_code_of_the_operator_sets_a_password_once_and_ends_everything(house: House) -> None:
@@ -246,6 +274,41 @@ async def test_the_right_password_is_refused_while_locked_and_forgives_afterward
     assert (await _guess(house, name))[0] == 401
 
 
+async def test_a_stranger_who_knows_the_name_keeps_its_owner_from_nothing(
+    module_database_url: str, tmp_path: Path
+) -> None:
+    """Behind a proxy, whose word says where each comes from."""
+    async with open_house(module_database_url, tmp_path, GatewaySettings(gateway_behind_tls=True)) as house:
+        await _forgive_this_address(house)
+        name, _ = await house.person()
+        at_home, elsewhere = {"X_Forwarded_For": "198.51.100.4"}, {"X_Forwarded_For": "198.51.100.5"}
+        asked = {"name": name, "password": PASSWORD, "given_to": "program"}
+        tokens = (await house.device().post("/api/auth/login", asked, **at_home)).body["tokens"]
+        owner = house.device(tokens["access_token"])
+        wrong = {"name": name, "password": "a wrong guess"}
+        strangers = [{"X_Forwarded_For": f"203.0.113.{number}"} for number in range(FREE_FAILURES + 1)]
+        guesses = [(await house.device().post("/api/auth/login", wrong, **each)).status for each in strangers]
+        assert guesses == [401] * FREE_FAILURES + [429], "however many addresses they have"
+        assert (await house.device().post("/api/auth/login", asked, **elsewhere)).status == 429
+        assert (await house.device().post("/api/auth/login", asked, **at_home)).status == 200
+        assert (await owner.post("/api/auth/second-factor", {"password": PASSWORD}, **at_home)).status == 200
+        change = {"old_password": PASSWORD, "new_password": "another long password"}
+        assert (await owner.post("/api/auth/password", change, **at_home)).status == 200
+        again = [
+            (await house.device().post("/api/auth/login", wrong, **at_home)).status for _ in range(FREE_FAILURES + 1)
+        ]
+        assert again == [401] * FREE_FAILURES + [429], "a place that is known has no more guesses than others"
+        lock = (await house.device().post("/api/auth/login", wrong, **strangers[0])).status
+        assert lock == 429, "who succeeds at a known place forgives nobody elsewhere"
+
+
+async def test_guesses_at_the_password_of_who_is_signed_in_are_counted_too(house: House) -> None:
+    _, device = await house.person()
+    change = {"old_password": "a wrong guess", "new_password": "another long password"}
+    tried = [(await device.post("/api/auth/password", change)).status for _ in range(FREE_FAILURES + 1)]
+    assert tried == [403] * FREE_FAILURES + [429]
+
+
 async def test_an_address_that_guesses_at_many_accounts_is_locked_for_all(house: House) -> None:
     names = [(await house.person())[0] for _ in range(FREE_FAILURES)]
     assert [(await _guess(house, name))[0] for name in names] == [401] * FREE_FAILURES
@@ -272,6 +335,11 @@ async def test_a_request_of_another_page_with_our_cookie_is_refused(house: House
     assert await _send(device, Origin="null") == 403
     assert await _send(device, Origin="") == 403, "what says nothing is no browser's page of ours"
     assert await _send(device, Origin="", Sec_Fetch_Site="same-site") == 403
+    for site in ("same-site", "cross-site", "none"):
+        assert await _send(device, Sec_Fetch_Site=site) == 403, (
+            "what the browser says counts, whatever stands in Origin"
+        )
+    assert await _send(device, Origin="http://[") == 403
     assert await device.is_in()
     assert await _send(device, Origin=f"http://127.0.0.1:{port}") == 200
 
@@ -287,6 +355,33 @@ async def test_a_refresh_with_the_cookie_must_come_from_our_page(house: House) -
     _, device = await house.person()
     assert (await device.post("/api/auth/refresh", {}, Origin="https://evil.example")).status == 403
     assert (await device.post("/api/auth/refresh", {})).status == 200
+
+
+HALF = "\ud800"
+"""Half of a character: JSON can say it, and Python can read it, but not write it."""
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/api/auth/refresh", {"refresh_token": HALF}),
+        ("/api/auth/refresh", {"refresh_token": "\u00e4" * 20}),
+        ("/api/auth/login", {"name": "ada", "password": HALF + PASSWORD}),
+        ("/api/auth/login", {"name": HALF, "password": PASSWORD}),
+        ("/api/auth/login", {"name": "ada", "password": PASSWORD, HALF: 1}),
+        ("/api/auth/register", {"name": "ada", "password": HALF + PASSWORD, "code": "AAAA-BBBB-CCCC-DDDD-EEEE"}),
+        ("/api/auth/reset", {"new_password": HALF + PASSWORD, "code": "AAAA-BBBB-CCCC-DDDD-EEEE"}),
+        ("/api/auth/password", {"old_password": HALF + PASSWORD, "new_password": PASSWORD}),
+        ("/api/auth/second-factor/proof", {"code": HALF + "123456"}),
+        ("/api/strategies/validate", {"definition": {"name": HALF}}),
+        ("/api/strategies/validate", {"definition": {"factors": [{HALF: 1}]}}),
+        ("/api/risk/pause", {"confirmation": "pause", "reason": HALF}),
+    ],
+)
+async def test_half_a_character_is_no_text(house: House, path: str, asked: dict[str, Any]) -> None:
+    _, device = await house.person("trader")
+    refused = await device.post(path, asked)
+    assert (refused.status, refused.headers["content-type"]) == (422, "application/problem+json")
 
 
 async def test_a_session_that_was_over_a_month_ago_is_removed(house: House) -> None:

@@ -19,6 +19,7 @@ from services.gateway.settings import AccessSettings, GatewaySettings
 from tests.services.gateway.house import PASSWORD, House, open_house
 
 FREE = AccessSettings(gateway_requests_per_second=1e6, gateway_sign_ins_per_minute=1e6)
+PLAIN = GatewaySettings()
 BEHIND_TLS = GatewaySettings(gateway_behind_tls=True, gateway_hosts=("desk.example",))
 
 
@@ -69,6 +70,20 @@ async def _large_bodies_are_refused(house: House) -> None:
         assert answer.status == 413
 
 
+async def _a_page_in_the_clear_is_none_of_ours(house: House) -> None:
+    asked = {"name": "nobody", "password": "a guess"}
+    clear = f"http://{house.url.removeprefix('http://')}"
+    refused = await house.device().post("/api/auth/login", asked, Origin=clear)
+    assert refused.status == 403
+    assert (await house.device().post("/api/auth/login", asked)).status == 401
+    access = house.device()
+    name, _ = await house.person()
+    signed_in = await access.post("/api/auth/login", {"name": name, "password": PASSWORD})
+    cookies = {"Cookie": "; ".join(cookie.partition(";")[0] for cookie in signed_in.cookies)}
+    assert (await house.device().post("/api/auth/logout", Origin=clear, **cookies)).status == 403
+    assert (await house.device().post("/api/auth/logout", **cookies)).status == 200
+
+
 async def _the_proxys_word_counts(house: House) -> None:
     name, _ = await house.person()
     asked = {"name": name, "password": PASSWORD}
@@ -85,6 +100,7 @@ async def _the_proxys_word_counts(house: House) -> None:
         _answers_are_safe,
         _cookies_are_secure,
         _large_bodies_are_refused,
+        _a_page_in_the_clear_is_none_of_ours,
         _the_proxys_word_counts,
     ],
 )
@@ -146,27 +162,27 @@ def _asks(path: str, method: str = "POST", **headers: str) -> HTTPConnection:
 def test_a_page_elsewhere_uses_up_nothing_of_the_persons(headers: dict[str, str]) -> None:
     limit = Limit(1, 2, lambda: 0.0)
     foreign = _asks("/api/risk/flatten", **headers)
-    assert [bool(wait_for(limit, "ada", foreign)) for _ in range(4)] == [False, False, True, True]
+    assert [bool(wait_for(limit, "ada", foreign, PLAIN)) for _ in range(4)] == [False, False, True, True]
     ours = _asks("/api/rates", "GET", origin="http://localhost:1", sec_fetch_site="same-origin")
-    assert [bool(wait_for(limit, "ada", ours)) for _ in range(3)] == [False, False, True]
+    assert [bool(wait_for(limit, "ada", ours, PLAIN)) for _ in range(3)] == [False, False, True]
 
 
 def test_a_page_of_an_origin_that_is_named_can_flatten_whatever_others_ask() -> None:
-    limit, named = Limit(1, 2, lambda: 0.0), ("https://desk.example",)
+    limit, named = Limit(1, 2, lambda: 0.0), GatewaySettings(gateway_cors_origins=("https://desk.example",))
     while not wait_for(limit, "ada", _asks("/api/rates", "GET", origin="https://evil.example"), named):
         pass
-    flatten = _asks("/api/risk/flatten", origin=named[0], sec_fetch_site="cross-site")
+    flatten = _asks("/api/risk/flatten", origin="https://desk.example", sec_fetch_site="cross-site")
     assert [bool(wait_for(limit, "ada", flatten, named)) for _ in range(5)] == [False] * 4 + [True]
 
 
 @pytest.mark.parametrize("path", sorted(REDUCES_RISK))
 def test_what_reduces_risk_has_a_reserve_that_nothing_else_uses_up(path: str) -> None:
     limit = Limit(1, 2, lambda: 0.0)
-    while not wait_for(limit, "ada", _asks("/api/rates", "GET")):
+    while not wait_for(limit, "ada", _asks("/api/rates", "GET"), PLAIN):
         pass
-    assert wait_for(limit, "ada", _asks("/api/risk/unlock"))
-    assert wait_for(limit, "ada", _asks(path, "GET"))
-    assert [bool(wait_for(limit, "ada", _asks(path))) for _ in range(3)] == [False, False, True]
+    assert wait_for(limit, "ada", _asks("/api/risk/unlock"), PLAIN)
+    assert wait_for(limit, "ada", _asks(path, "GET"), PLAIN)
+    assert [bool(wait_for(limit, "ada", _asks(path), PLAIN)) for _ in range(3)] == [False, False, True]
 
 
 def test_the_reserve_is_of_routes_that_there_are() -> None:

@@ -8,15 +8,16 @@ import pytest
 from infra.local.runfile import RunFile
 from libs.store.engine import write_session
 from services.console.smoke import answers
-from services.gateway.settings import AccessSettings
+from services.gateway.settings import AccessSettings, GatewaySettings
 from tests.services.gateway.conftest import fill_database
 from tests.services.gateway.house import PASSWORD, House, open_house
+
+VIEWER = AccessSettings(gateway_local_viewer=True, gateway_requests_per_second=1e6, gateway_sign_ins_per_minute=1e6)
 
 
 @pytest.fixture
 async def demonstration(module_database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    limits = AccessSettings(gateway_local_viewer=True, gateway_requests_per_second=1e6, gateway_sign_ins_per_minute=1e6)
-    async with open_house(module_database_url, tmp_path, None, limits) as opened:
+    async with open_house(module_database_url, tmp_path, None, VIEWER) as opened:
         async with write_session(opened.engine) as session:
             await session.raw.execute("UPDATE users SET role = 'viewer', banned_at = NULL WHERE name = 'local-viewer'")
         yield opened
@@ -38,6 +39,27 @@ async def test_a_page_is_signed_in_as_a_viewer_who_changes_nothing(demonstration
 async def test_another_page_gets_no_viewer(demonstration: House) -> None:
     for origin in ("https://evil.example", "http://127.0.0.1:1"):
         refused = await demonstration.device().post("/api/auth/local", {}, Origin=origin)
+        assert (refused.status, refused.cookies) == (403, ())
+
+
+@pytest.mark.parametrize(
+    "passed_on",
+    [
+        {"X_Forwarded_For": "203.0.113.7"},
+        {"Forwarded": "for=203.0.113.7"},
+        {"Via": "1.1 desk"},
+        {"Host": "desk.example"},
+    ],
+)
+async def test_who_comes_through_a_proxy_is_not_on_this_machine(
+    module_database_url: str, tmp_path: Path, passed_on: dict[str, str]
+) -> None:
+    rules = GatewaySettings(gateway_hosts=("desk.example",))
+    async with open_house(module_database_url, tmp_path, rules, VIEWER) as house:
+        here = await house.device().post("/api/auth/local", {"given_to": "program"})
+        assert here.status == 200
+        asked = {"Origin": "", **passed_on}
+        refused = await house.device().post("/api/auth/local", {"given_to": "program"}, **asked)
         assert (refused.status, refused.cookies) == (403, ())
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 
+import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,16 @@ from tests.support.asgi import ask
 async def test_paper_accounts_and_curves(api: FastAPI) -> None:
     accounts = (await good(api, "/api/paper/summary"))["accounts"]
     assert [(row["strategy"], row["equity"]) for row in accounts] == [("v51", "10010.0"), ("v52", "10010.0")]
+    for row in accounts:
+        today = [
+            trade.net
+            for trade in map(paper_trade, range(PAPER_TRADES))
+            if trade.strategy == row["strategy"] and trade.state == "closed" and trade.exit_time is not None
+            if trade.exit_time.date() == PAPER_NOW.date() and trade.net is not None
+        ]
+        assert today
+        assert (row["closed_today"], Decimal(row["net_today"])) == (len(today), sum(today))
+        assert row["net_r_today"] == pytest.approx(float(sum(today)) / 10), "of the same trades, in R"
     assert (await good(api, "/api/paper/positions"))["rows"] == []
     curve = await good(api, "/api/paper/equity?strategy=v51&points=100&from=1723032000000")
     assert 50 <= len(curve["rows"]) <= 101

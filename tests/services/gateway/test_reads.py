@@ -13,7 +13,7 @@ from libs.store import migrate
 from libs.store.instants import instant
 from services.gateway.shared import Gateway
 from tests.golden.samples import EVENTS
-from tests.services.gateway.stored import TRADES_FROM_MS, decimals, good, sql, told
+from tests.services.gateway.stored import TRADES_FROM_MS, decimals, good, paper_trade, sql, told
 from tests.services.recorder.timelines import START_MS, mark_price
 from tests.support.asgi import Answer, ask
 
@@ -97,6 +97,25 @@ async def test_a_signal_is_explained_with_what_became_of_it(api: FastAPI) -> Non
     assert (missing.status, missing.json["detail"]) == (404, "there is no signal nothing")
     several = await ask(api, "/api/signals/signal")
     assert (several.status, "several" in several.json["detail"]) == (400, True)
+
+
+async def test_each_listed_signal_says_what_became_of_it_on_paper_and_on_the_account(api: FastAPI) -> None:
+    page = (await good(api, "/api/signals/history?limit=12"))["signals"]
+    became = {row["event_id"]: row["outcomes"] for row in page}
+    assert len(became) == 12
+    for number in range(12):
+        trade = paper_trade(number)
+        outcomes = became[f"signal-{number}"]
+        [paper] = [one for one in outcomes if one["books"] == "paper"]
+        assert (paper["trade_id"], paper["state"], paper["reason"]) == (trade.trade_id, trade.state, trade.reason)
+        assert (Decimal(paper["net"]), paper["net_r"]) == (trade.net, trade.net_r)
+    live = [(name, one) for name, outcomes in became.items() for one in outcomes if one["books"] == "live"]
+    assert [(name, one["account"], one["trade_id"], one["state"], one["reason"]) for name, one in live] == [
+        ("signal-8", "main", "signal-8", "closed", "stop")
+    ]
+    assert live[0][1]["net"] is not None
+    newest = (await good(api, "/api/signals/latest"))["signals"][0]
+    assert newest["outcomes"] == became[newest["event_id"]]
 
 
 async def test_the_newest_signal_of_each_strategy_and_symbol(api: FastAPI) -> None:

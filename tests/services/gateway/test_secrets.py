@@ -10,6 +10,7 @@ from libs.kit.errors import ConfigurationError
 from libs.kit.settings import DatabaseSettings
 from libs.store.engine import create_engine
 from libs.store.sign_in_failures import FREE_FAILURES, LONGEST_DELAY, delay_after
+from services.gateway.access_tokens import AccessTokens
 from services.gateway.app import create_access
 from services.gateway.factors import Factors
 from services.gateway.passwords import Passwords, refusal
@@ -48,6 +49,10 @@ def test_a_weak_secret_refuses_to_start_and_is_not_shown(tmp_path: Path, content
     assert (tmp_path / "secret").read_text() == content, "nobody's secret is replaced"
 
 
+def test_a_key_is_in_no_text_of_its_holder() -> None:
+    assert "sesame" not in f"{Factors(b'sesame')!r} {AccessTokens(b'sesame')!r}"
+
+
 def test_what_is_derived_for_one_purpose_tells_nothing_of_another() -> None:
     assert derived(b"secret", "access tokens") != derived(b"secret", "second factors")
 
@@ -82,6 +87,7 @@ def test_other_addresses_are_opened_behind_tls_only() -> None:
         (GatewaySettings(), "binance"),
         (GatewaySettings(gateway_behind_tls=True), "simulator"),
         (GatewaySettings(gateway_host="0.0.0.0", gateway_behind_tls=True), "simulator"),
+        (GatewaySettings(gateway_hosts=("desk.example",)), "simulator"),
     ],
 )
 def test_a_local_viewer_is_for_this_machine_and_the_simulator_only(

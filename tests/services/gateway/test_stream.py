@@ -1,6 +1,7 @@
 """The WebSocket, over real HTTP, with facts from a real Kafka: what comes, what is resumed, who may listen and until when."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -10,12 +11,15 @@ from typing import Any
 
 import aiohttp
 import pytest
+from fastapi import FastAPI
 
 from libs.contracts.event import Event
 from libs.contracts.topics import AGGTRADE, MARKPRICE, SIGNAL_SCORED, Topic
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from services.gateway import stream_client
+from services.gateway.app import http_config
+from services.gateway.open_files import may_open_many, most_connections
 from services.gateway.stream import Streams
 from services.gateway.stream_memory import MOST_LISTED, Item
 from tests.services.gateway.house import PASSWORD, Device, House, open_house
@@ -267,3 +271,48 @@ async def test_one_person_opens_only_so_many(house: House) -> None:
         assert (await first.hear())["type"] == "pong"
     async with listening(device):
         pass
+
+
+async def _says_nothing(house: House) -> aiohttp.ClientWebSocketResponse:
+    return await house.device().session.ws_connect(f"{house.url}/api/stream")
+
+
+async def test_so_many_only_may_wait_without_saying_who_they_are(house: House) -> None:
+    _, device = await house.person()
+    streams(house).most_strangers_of_one = 3
+    strangers = [await _says_nothing(house) for _ in range(3)]
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await _says_nothing(house)
+    assert (refused.value.status, refused.value.headers and refused.value.headers["Retry-After"]) == (503, "10")
+    await strangers.pop().close()
+    await eventually(partial(_waits, house, 2), 20, lambda: "who has gone is still counted")
+    async with listening(device) as first, listening(device):  # who has signed in is counted no longer
+        await first.say(type="ping")
+        assert (await first.hear())["type"] == "pong"
+        assert await _waits(house, 2)
+    streams(house).most_strangers_of_one, streams(house).most_strangers = 100, 2
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await _says_nothing(house)
+    assert refused.value.status == 503
+    for each in strangers:
+        await each.close()
+    await eventually(partial(_waits, house, 0), 20, lambda: "who has gone is still counted")
+
+
+async def _waits(house: House, count: int) -> bool:
+    return streams(house)._strangers.total() == count
+
+
+def test_there_are_bounds_and_the_process_may_open_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = [(1024, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: allowed[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: allowed.append(limits))
+    assert most_connections() == 1024 - 200, "the database and Kafka need files too"
+    may_open_many()
+    assert (allowed[-1], most_connections()) == ((4096, 4096), 4096 - 200)
+    allowed.append((10**6, 10**6))
+    may_open_many()
+    assert allowed[-1] == (10**6, 10**6)
+    assert Streams().most_of_all + Streams().most_strangers < most_connections() == 5_100
+    assert (Streams().most_strangers, Streams().most_strangers_of_one) == (100, 10)
+    assert http_config(FastAPI()).limit_concurrency == 5_100

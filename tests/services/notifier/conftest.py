@@ -53,6 +53,7 @@ class Desk:
     rules: Rules
     channels: dict[str, Channel] = field(default_factory=dict)
     offsets: dict[str, int] = field(default_factory=dict)
+    gone: Collection[str] = ()
     woken: int = 0
 
     def __post_init__(self) -> None:

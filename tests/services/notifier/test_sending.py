@@ -99,7 +99,7 @@ async def test_an_answer_that_was_lost_is_told_again_and_says_so(desk: Desk) -> 
 async def test_what_is_refused_is_dead_and_a_person_can_send_it_again(desk: Desk) -> None:
     channel = ListeningChannel(answers=[Refused("too strange")])
     sender = desk.sender(channel)
-    await desk.hear(ALERT, alert(1), alert(2))
+    await desk.hear(ALERT, alert(1, "warning"), alert(2, "warning"))
     await drain(sender)
     assert [one.title for one in channel.told] == ["alert 2"], "one refused message does not stop the next"
     (dead,) = await desk.rows("dead")
@@ -107,6 +107,42 @@ async def test_what_is_refused_is_dead_and_a_person_can_send_it_again(desk: Desk
     await resend_dead(desk.engine, instant(desk.clock.now_ms()), channel="desk")
     await drain(sender)
     assert [one.title for one in channel.told] == ["alert 2", "alert 1"]
+
+
+async def test_what_is_critical_is_never_dead_and_tried_ever_more_rarely(desk: Desk) -> None:
+    channel = ListeningChannel(refuses="grave")
+    sender = desk.sender(channel)
+    await desk.hear(ALERT, alert(0, title="grave"))
+    for number, pause in enumerate((60, 120, 240, 480, 960, 1920, 3600, 3600)):
+        await drain(sender)
+        (row,) = await desk.rows("waiting")
+        assert (row.due_at - instant(desk.clock.now_ms())).total_seconds() == pause
+        assert row.last_error == "too strange"
+        await desk.hear(ALERT, alert(number + 1, "info"))
+        await drain(sender)
+        assert channel.told.pop().severity == "info", "what the channel takes goes meanwhile"
+        await tidy_notices(desk.engine, instant(desk.clock.now_ms()) + MONTH, dt.timedelta(0))
+        desk.later(seconds=pause)
+    channel.refuses = ""
+    await drain(sender)
+    assert [one.title for one in channel.told] == ["grave"]
+
+
+async def test_one_that_is_refused_costs_none_that_it_was_told_together_with(desk: Desk) -> None:
+    channel = ListeningChannel(refuses="alert 7")
+    await desk.hear(ALERT, *(alert(number) for number in range(12)))
+    await drain(desk.sender(channel, ChannelLimits(per_minute=3)))
+    assert [one.title for one in channel.told] == [f"alert {number}" for number in range(12) if number != 7]
+    assert [row.event_id for row in await desk.rows("waiting")] == ["alert-7"]
+
+
+async def test_a_large_digest_that_is_refused_goes_in_parts(desk: Desk) -> None:
+    channel = ListeningChannel(refuses="alert 03")
+    await desk.hear(ALERT, *(alert(number, "info", f"alert {number:02}") for number in range(100)))
+    await drain(desk.sender(channel, ChannelLimits(per_minute=1000)))
+    assert [row.event_id for row in await desk.rows("dead")] == ["alert-3"]
+    assert len(await desk.rows("sent")) == 99
+    assert len(channel.told) < 30, "and not one by one"
 
 
 async def test_a_flood_is_one_message_and_what_is_critical_goes_before_it(desk: Desk) -> None:
@@ -122,11 +158,28 @@ async def test_no_more_go_in_a_minute_than_the_channel_takes(desk: Desk) -> None
     channel = ListeningChannel()
     sender = desk.sender(channel, ChannelLimits(per_minute=3, digest_over=100))
     await desk.hear(ALERT, *(alert(number, "info") for number in range(8)))
-    assert await drain(sender) == 60.0
+    assert await drain(sender) == IDLE_SECONDS
+    desk.later(seconds=59)
+    assert await drain(sender) == 1.0
     assert len(channel.told) == 3
-    desk.later(seconds=60)
+    desk.later(seconds=1)
     await drain(sender)
     assert len(channel.told) == 6
+
+
+async def test_what_is_critical_does_not_wait_behind_chatter(desk: Desk) -> None:
+    channel = ListeningChannel()
+    sender = desk.sender(channel, ChannelLimits(per_minute=3))
+    for number in range(5):
+        await desk.hear(ALERT, alert(number, "info"))
+        await drain(sender)
+    assert len(channel.told) == 3
+    await desk.hear(ALERT, alert(900))
+    await drain(sender)
+    assert [one.title for one in channel.told[3:]] == ["alert 900"]
+    desk.later(seconds=60)
+    await drain(sender)
+    assert len(channel.told) == 6, "it is counted like the others"
 
 
 async def test_quiet_hours_keep_the_rest_for_the_morning(desk: Desk) -> None:

@@ -3766,9 +3766,10 @@ export interface components {
             mode: string | null;
             /**
              * Net R Today
+             * @description Of the same trades as net_today; null: the risk of one of them is not known
              * @example 1.28
              */
-            net_r_today: number;
+            net_r_today: number | null;
             /**
              * Net Today
              * @example 12.80
@@ -4361,7 +4362,7 @@ export interface components {
         };
         /**
          * PaperAccountAnswer
-         * @description The account of a strategy; today is the UTC day of `market_time_ms`, by exits.
+         * @description The account of a strategy; `…_today`: of trades that closed on the UTC day of `market_time_ms`, whole trades each.
          */
         PaperAccountAnswer: {
             /**
@@ -4382,6 +4383,7 @@ export interface components {
             day_over: boolean;
             /**
              * Day Realised
+             * @description What the limits of the day count: also what open trades have realised by parts
              * @example 41.20
              */
             day_realised: string;
@@ -4403,9 +4405,14 @@ export interface components {
             market_time_ms: number;
             /**
              * Net R Today
-             * @example 0.41
+             * @example 0.36
              */
             net_r_today: number;
+            /**
+             * Net Today
+             * @example 36.20
+             */
+            net_today: string;
             /**
              * Open Positions
              * @example 1
@@ -5720,6 +5727,11 @@ export interface components {
              */
             hold_until_ms: number | null;
             /**
+             * Outcomes
+             * @description What became of it, on accounts and on paper
+             */
+            outcomes: components["schemas"]["SignalOutcomeAnswer"][];
+            /**
              * Price
              * @example 60000.10
              */
@@ -5779,6 +5791,51 @@ export interface components {
              * @example 1
              */
             version: number;
+        };
+        /**
+         * SignalOutcomeAnswer
+         * @description A trade that a signal led to on paper or on an account, or why it led to none. `net` and `net_r`: realised so far.
+         */
+        SignalOutcomeAnswer: {
+            /**
+             * Account
+             * @description Null: on paper
+             * @example null
+             */
+            account: string | null;
+            /**
+             * Books
+             * @example paper
+             * @enum {string}
+             */
+            books: "paper" | "live";
+            /**
+             * Net
+             * @description Null: it was never entered
+             * @example 72.55
+             */
+            net: string | null;
+            /**
+             * Net R
+             * @example 0.7255
+             */
+            net_r: number | null;
+            /**
+             * Reason
+             * @description Of the exit, or why it was not entered
+             * @example take_profit_2
+             */
+            reason: string | null;
+            /**
+             * State
+             * @example closed
+             */
+            state: ("ordered" | "open" | "closed" | "not_taken" | "abandoned") | ("entering" | "open" | "closing" | "closed" | "refused" | "not_entered");
+            /**
+             * Trade Id
+             * @example 7d1c9f
+             */
+            trade_id: string;
         };
         /**
          * SignalPage

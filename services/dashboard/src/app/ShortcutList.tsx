@@ -1,6 +1,7 @@
 /** The keys, on `?`. */
-import { Kbd, Modal, Table } from '@mantine/core';
+import { Kbd, Table } from '@mantine/core';
 import { useEffect, useState } from 'react';
+import { Sheet } from '@/parts/Sheet.tsx';
 import type { Me } from '@/session/session.ts';
 import { pagesFor } from './pages.tsx';
 import { LIST_EVENT } from './shortcuts.ts';
@@ -28,9 +29,10 @@ export function ShortcutList({ role }: { role: Me['role'] | null }) {
     window.addEventListener(LIST_EVENT, open);
     return () => window.removeEventListener(LIST_EVENT, open);
   }, []);
+  if (!isOpen) return null;
   const pages = pagesFor(role).filter((page) => page.key !== undefined);
   return (
-    <Modal opened={isOpen} onClose={() => setOpen(false)} title="Keys" size="sm">
+    <Sheet title="Keys" onClose={() => setOpen(false)}>
       <Table verticalSpacing={4}>
         <Table.Tbody>
           {[...EVERYWHERE, ...pages.map((page) => [['g', page.key ?? ''], page.name] as const)].map(([keys, words]) => (
@@ -43,6 +45,6 @@ export function ShortcutList({ role }: { role: Me['role'] | null }) {
           ))}
         </Table.Tbody>
       </Table>
-    </Modal>
+    </Sheet>
   );
 }

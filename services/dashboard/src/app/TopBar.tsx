@@ -6,12 +6,13 @@ import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useNow } from '@/format/now.ts';
 import { completeness } from '@/format/numbers.ts';
-import { clock, relative } from '@/format/time.ts';
+import { clock, exact, relative } from '@/format/time.ts';
 import { Change } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
+import { usePreferences } from '@/preferences/preferences.ts';
 import { logOut, useSession } from '@/session/session.ts';
-import { useIsLive, useOne, useStreamState } from '@/stream/hooks.ts';
-import { type Mode, useCompleteness, useDay, useMode, useRiskWord, useVenueClock } from './desk.ts';
+import { useFreshness, useOne, useStreamState } from '@/stream/hooks.ts';
+import { type Mode, useCompleteness, useDay, useIsOld, useMode, useRiskWord, useVenueClock } from './desk.ts';
 import classes from './Frame.module.css';
 import { SchemeMenu } from './SchemeMenu.tsx';
 
@@ -22,40 +23,53 @@ const MODES: Record<Mode, [Tone, string]> = {
   production: ['production', 'real money'],
 };
 
-function Fact({ name, children, isMinor = false }: { name: string; children: ReactNode; isMinor?: boolean }) {
+function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
-    <span className={`${classes.fact} ${isMinor ? classes.minor : ''}`}>
+    <span className={classes.fact}>
       <span className={classes.factName}>{name}</span>
       {children}
     </span>
   );
 }
 
+/** For how long, in one unit; it is not read out each second. */
+function For({ since }: { since: number }) {
+  const now = useNow();
+  const { zone } = usePreferences();
+  return (
+    <time dateTime={new Date(since).toISOString()} title={`last heard ${exact(since, zone)}`}>
+      {' '}
+      {relative(since, now).replace(/ ago$/, '')}
+    </time>
+  );
+}
+
 function Connection() {
   const state = useStreamState();
-  const isLive = useIsLive();
-  const now = useNow();
+  const { isFresh, since } = useFreshness();
   const kafka = useOne({ channel: 'status' }, 'kafka');
   let tone: Tone = 'degraded';
   let word = 'connecting';
   let sentence = 'waiting for the gateway';
-  if (isLive && kafka?.following === false) {
-    [word, sentence] = ['no news', kafka.detail || 'the gateway does not hear Kafka'];
-  } else if (isLive) {
+  if (state.kind === 'live' && isFresh) {
     [tone, word, sentence] = ['good', 'live', 'everything comes as it happens'];
+  } else if (state.kind === 'live' && kafka?.following === false) {
+    [word, sentence] = ['no news', kafka.detail || 'the gateway does not hear Kafka'];
   } else if (state.kind === 'live') {
-    [word, sentence] = ['quiet', 'nothing was heard for two seconds'];
+    [word, sentence] = ['quiet', 'the gateway says nothing, not even when it is asked'];
   } else if (state.kind === 'lost') {
-    [tone, word, sentence] = ['danger', `lost ${relative(state.since, now)}`, `${state.why}; it comes back by itself`];
+    [tone, word, sentence] = ['danger', 'lost', `${state.why}; it comes back by itself`];
   } else if (state.kind === 'off') {
     [tone, word, sentence] = ['neutral', 'off', state.why ?? 'nobody is signed in'];
   }
+  // Its width is that of the longest words: what stands beside it does not move.
   return (
-    <output aria-live="polite">
+    <span className={classes.connection}>
       <Mark tone={tone} title={sentence}>
-        {word}
+        <output aria-live="polite">{word}</output>
+        {since !== null && <For since={since} />}
       </Mark>
-    </output>
+    </span>
   );
 }
 
@@ -68,7 +82,7 @@ function VenueClock() {
       : `the venue’s clock; the gateway’s is ${Math.abs(offset).toFixed(0)} ms ${offset < 0 ? 'behind' : 'ahead'}`;
   return (
     <Tooltip label={words}>
-      <span className={`${classes.fact} ${classes.minor}`}>
+      <span className={classes.fact}>
         <time>{clock(now - ahead)}</time>
         <span className={classes.factName}>
           UTC{offset !== null && ` ${offset < 0 ? '−' : '+'}${(Math.abs(offset) / 1000).toFixed(2)} s`}
@@ -82,7 +96,7 @@ function Complete() {
   const { ppm, troubled } = useCompleteness();
   const isWhole = ppm !== null && ppm >= 1_000_000;
   return (
-    <Fact name="data" isMinor>
+    <Fact name="data">
       <span title="Trades of the last hour that are here, of the worst symbol">{completeness(ppm)}</span>
       {(troubled.length > 0 || (ppm !== null && !isWhole)) && (
         <Mark tone="degraded" title={troubled.join('\n') || 'trades are missing'}>
@@ -113,8 +127,11 @@ function Desk() {
           <Change value={day.quote} decimals={2} unit="USDT" />
         </span>
       </Fact>
-      <Fact name="open" isMinor>
-        <span>{day.open ?? '–'}</span>
+      <Fact name="open">
+        <span>
+          <span className={classes.small}>open </span>
+          {day.open ?? '–'}
+        </span>
       </Fact>
     </>
   );
@@ -162,6 +179,20 @@ function ModeMark() {
   );
 }
 
+/** Figures that are old are dimmed; since when, the connection says. */
+function Facts() {
+  const look = useIsOld() ? classes.old : '';
+  return (
+    <div className={classes.facts}>
+      <VenueClock />
+      <span className={`${classes.told} ${look}`}>
+        <Complete />
+        <Desk />
+      </span>
+    </div>
+  );
+}
+
 export function TopBar() {
   const session = useSession();
   const isIn = session.kind === 'in';
@@ -174,9 +205,7 @@ export function TopBar() {
       {isIn && (
         <>
           <Connection />
-          <VenueClock />
-          <Complete />
-          <Desk />
+          <Facts />
         </>
       )}
       <span className={classes.end}>

@@ -2,15 +2,18 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Schema } from '@/api/client.ts';
 import { askFeeds, askLiveSummary, askPaperSummary, askServer } from '@/api/queries.ts';
+import { isTroubled, useFeeds } from '@/feeds/rows.ts';
 import { toNumber } from '@/format/numbers.ts';
 import type { Tone } from '@/parts/Mark.tsx';
-import { useLatest, useOne, useStreamState } from '@/stream/hooks.ts';
+import { isNewer } from '@/stream/freshness.ts';
+import { useFreshness, useOne, useStreamState } from '@/stream/hooks.ts';
+import { useRisk } from '@/trading/risk.ts';
 
 export type Mode = 'simulator' | 'paper' | 'demo' | 'production';
 
 export interface Day {
-  /** Whether it is the paper trader's: then no money is moved. */
-  isPaper: boolean;
+  /** Whether it is the paper trader's: then no money is moved. Null: nobody has said whose it is. */
+  isPaper: boolean | null;
   quote: number | null;
   r: number | null;
   open: number | null;
@@ -22,11 +25,16 @@ export interface RiskWord {
   sentence: string;
 }
 
-/** Whose money it is; a simulated venue has nobody's, whatever the executor does there. */
+/** Whose money it is; a simulated venue has nobody's, whatever the executor does there. Null: nobody has said so. */
 export function modeOf(venue: string | undefined, executor: string | null | undefined): Mode | null {
   if (venue === undefined) return null;
   if (venue === 'simulator') return 'simulator';
-  return executor === 'demo' || executor === 'production' ? executor : 'paper';
+  return executor === 'demo' || executor === 'production' || executor === 'paper' ? executor : null;
+}
+
+/** Whether the day is the paper trader's, by the executor's mode. */
+export function isOnPaper(executor: string | null | undefined): boolean | null {
+  return executor == null ? null : executor === 'paper';
 }
 
 /** All paper accounts together; null for what one of them does not say. */
@@ -35,7 +43,7 @@ export function paperDay(accounts: readonly Schema<'PaperAccountAnswer'>[]): Day
     values.reduce<number | null>((all, one) => (all === null || one === null ? null : all + one), 0);
   return {
     isPaper: true,
-    quote: sum(accounts.map((each) => toNumber(each.day_realised))),
+    quote: sum(accounts.map((each) => toNumber(each.net_today))),
     r: sum(accounts.map((each) => each.net_r_today)),
     open: sum(accounts.map((each) => each.open_positions)),
   };
@@ -67,20 +75,29 @@ export function useMode(): Mode | null {
 /** The UTC day so far, of the account or, where none is traded, on paper. */
 export function useDay(): Day {
   const summary = useQuery(askLiveSummary);
-  const isPaper = summary.data === undefined || summary.data.mode === null || summary.data.mode === 'paper';
-  const paper = useQuery({ ...askPaperSummary, enabled: isPaper });
-  if (summary.data !== undefined && !isPaper) {
+  const isPaper = isOnPaper(summary.data?.mode);
+  const paper = useQuery({ ...askPaperSummary, enabled: isPaper === true });
+  if (summary.data !== undefined && isPaper === false) {
     const { net_today, net_r_today, open_trades } = summary.data;
     return { isPaper, quote: toNumber(net_today), r: net_r_today, open: open_trades };
   }
-  return paper.data === undefined ? { isPaper, quote: null, r: null, open: null } : paperDay(paper.data.accounts);
+  const isKnown = isPaper === true && paper.data !== undefined;
+  return isKnown ? paperDay(paper.data.accounts) : { isPaper, quote: null, r: null, open: null };
 }
 
 /** The guard's state; null until somebody has said one. */
 export function useRiskWord(): RiskWord | null {
-  const { data } = useQuery(askLiveSummary);
-  const risk = useOne({ channel: 'risk' }, data?.account ?? null);
-  return data === undefined ? null : riskWord(data, risk?.paused ?? false, risk?.level ?? data.level);
+  const { data, dataUpdatedAt } = useQuery(askLiveSummary);
+  const { risk } = useRisk();
+  const live = useOne({ channel: 'risk' }, data?.account ?? null);
+  const isLive = isNewer(useFreshness(), dataUpdatedAt);
+  return data === undefined ? null : riskWord(data, risk?.paused ?? false, (isLive ? live?.level : null) ?? data.level);
+}
+
+/** Whether the figures of the bar are old: the stream has ceased, or the summary could not be asked for. */
+export function useIsOld(): boolean {
+  const { isError } = useQuery(askLiveSummary);
+  return !useFreshness().isFresh || isError;
 }
 
 export interface Completeness {
@@ -92,10 +109,9 @@ export interface Completeness {
 
 /** Whether what is shown is all that happened. */
 export function useCompleteness(): Completeness {
-  const { data } = useQuery(askFeeds);
-  const live = useLatest({ channel: 'feeds' });
-  const known = (data?.feeds ?? []).map((each) => each.completeness_1h_ppm).filter((each) => each !== null);
-  const troubled = [...live.values()].filter((feed) => feed.state !== 'live' && feed.state !== 'starting');
+  const { rows } = useFeeds();
+  const known = rows.map((each) => each.completeness_1h_ppm).filter((each) => each !== null);
+  const troubled = rows.filter(isTroubled);
   return {
     ppm: known.length === 0 ? null : Math.min(...known),
     troubled: troubled.map((feed) => `${feed.feed} ${feed.symbol}: ${feed.state}`),

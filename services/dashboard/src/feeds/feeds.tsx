@@ -1,17 +1,11 @@
-/** How the feeds are, for every table that says it: REST has the completeness, the stream the newest state. */
-import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
-import type { Schema } from '@/api/client.ts';
-import { askFeeds } from '@/api/queries.ts';
+/** How the feeds are, as a table. */
 import { completeness, fixed } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Empty } from '@/parts/States.tsx';
-import { useLatest } from '@/stream/hooks.ts';
-
-export type Feed = Schema<'FeedAnswer'>;
+import type { Feed } from './rows.ts';
 
 const TONES: Record<string, Tone> = { live: 'good', starting: 'neutral', silent: 'degraded', stale: 'degraded' };
 
@@ -83,25 +77,6 @@ export const FEED_COLUMNS: readonly Column<Feed>[] = [
     value: ({ last_event_ms }) => last_event_ms,
   },
 ];
-
-export function useFeeds() {
-  const asked = useQuery(askFeeds);
-  const live = useLatest({ channel: 'feeds' });
-  const rows = useMemo(
-    () =>
-      (asked.data?.feeds ?? []).map((feed) => {
-        const newer = live.get(`${feed.feed}:${feed.symbol}`);
-        return newer !== undefined && newer.reported_ms > feed.reported_ms ? { ...feed, ...newer } : feed;
-      }),
-    [asked.data, live],
-  );
-  return { asked, rows };
-}
-
-/** How many do not deliver. */
-export function troubledOf(rows: readonly Feed[]): number {
-  return rows.filter(({ state }) => state !== 'live' && state !== 'starting').length;
-}
 
 interface FeedTableProps {
   rows: readonly Feed[];

@@ -1,7 +1,7 @@
 /** A panel: title, what can be done, and a body that says by itself whether it is loading, broken or old. */
 import type { ReactNode } from 'react';
 import { sentenceOf } from '@/api/problem.ts';
-import { useIsLive, useStreamState } from '@/stream/hooks.ts';
+import { useFreshness } from '@/stream/hooks.ts';
 import { Ago } from './Ago.tsx';
 import classes from './Panel.module.css';
 import { Failed, Waiting } from './States.tsx';
@@ -30,20 +30,39 @@ interface PanelProps {
   className?: string | undefined;
 }
 
-function Since({ ms }: { ms: number }) {
+/** What is said of figures that are old. */
+interface Age {
+  words: string;
+  /** Null: nothing has ever come. */
+  since: number | null;
+  why?: string;
+}
+
+function useAge(isLive: boolean, asked: Asked | undefined): Age | null {
+  const { isFresh, since } = useFreshness();
+  if (isLive && !isFresh) return { words: since === null ? 'nothing heard yet' : 'last heard', since };
+  // What was known before the failure stays, dimmed.
+  const isOld = asked !== undefined && asked.error !== null && asked.dataUpdatedAt > 0;
+  return isOld ? { words: 'as of', since: asked.dataUpdatedAt, why: sentenceOf(asked.error) } : null;
+}
+
+/** Only the words are read out, and not each second that passes. */
+function Since({ age }: { age: Age }) {
   return (
-    <span className={classes.since} role="status">
-      ▲ last heard <Ago ms={ms} />
+    <span className={classes.since} title={age.why}>
+      <span role="status">▲ {age.words}</span> {age.since !== null && <Ago ms={age.since} />}
     </span>
   );
 }
 
-/** Whether live figures are old, and since when. */
-function useStale(isLive: boolean): number | null {
-  const isFresh = useIsLive();
-  const state = useStreamState();
-  if (!isLive || isFresh || state.kind === 'off' || state.kind === 'connecting') return null;
-  return state.since;
+/** The note, or since when the figures are old: in one place that is always there, so that nothing moves. */
+function Words({ note, age }: { note: ReactNode; age: Age | null }) {
+  return (
+    <span className={classes.words}>
+      {note !== undefined && <span className={`${classes.note} ${age === null ? '' : classes.behind}`}>{note}</span>}
+      {age !== null && <Since age={age} />}
+    </span>
+  );
 }
 
 function Body({ asked, lines, children }: Pick<PanelProps, 'asked' | 'lines' | 'children'>) {
@@ -64,21 +83,13 @@ export function Panel({
   lines,
   className,
 }: PanelProps) {
-  const since = useStale(isLive);
-  // What was known before the failure stays, dimmed.
-  const isOld = asked !== undefined && asked.error !== null && asked.dataUpdatedAt > 0;
-  const look = [classes.body, isPadded ? classes.padded : '', since !== null || isOld ? classes.stale : ''].join(' ');
+  const age = useAge(isLive, asked);
+  const look = [classes.body, isPadded ? classes.padded : '', age === null ? '' : classes.stale].join(' ');
   return (
     <section className={`${classes.panel} ${className ?? ''}`} aria-label={title}>
       <header className={classes.head}>
         <h2 className={classes.title}>{title}</h2>
-        {note !== undefined && <span className={classes.note}>{note}</span>}
-        {since !== null && <Since ms={since} />}
-        {isOld && (
-          <span className={classes.since} role="status" title={sentenceOf(asked.error)}>
-            ▲ as of <Ago ms={asked.dataUpdatedAt} />
-          </span>
-        )}
+        <Words note={note} age={age} />
         {actions !== undefined && <div className={classes.actions}>{actions}</div>}
       </header>
       <div className={look}>

@@ -1,10 +1,11 @@
 /** What needs a code of the second factor: it is done at once where one was given lately, else asked for, then done. */
-import { Alert, Anchor, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Anchor, Box, Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { Link } from 'react-router';
 import { api, bodyOf } from '@/api/client.ts';
 import { Problem, sentenceOf } from '@/api/problem.ts';
 import { useNow } from '@/format/now.ts';
+import { Sheet } from '@/parts/Sheet.tsx';
 import { lookAgain, useMe } from './session.ts';
 
 const NEEDED = 'second-factor-needed';
@@ -131,11 +132,12 @@ export function useProving(): Proving {
     waiting?.settle(new Problem(0, 'no code was given: nothing has changed'));
     setWaiting(null);
   };
-  const dialog = (
-    <Modal opened={waiting !== null} onClose={leave} title="Second factor" closeButtonProps={{ 'aria-label': 'Close' }}>
-      {waiting !== null &&
-        (second_factor ? <ProofForm waiting={waiting} onDone={() => setWaiting(null)} /> : <SetUpFirst />)}
-    </Modal>
+  const dialog = waiting !== null && (
+    <Sheet title="Second factor" onClose={leave}>
+      <Box p="sm">
+        {second_factor ? <ProofForm waiting={waiting} onDone={() => setWaiting(null)} /> : <SetUpFirst />}
+      </Box>
+    </Sheet>
   );
   return { run, dialog };
 }

@@ -1,5 +1,6 @@
 /** The stream for components: each renders again only when what it shows has changed. */
 import { useCallback, useSyncExternalStore } from 'react';
+import { type Freshness, STATUS } from './freshness.ts';
 import { type Channel, type ItemOf, nameOf, type Topic } from './protocol.ts';
 import { stream } from './running.ts';
 import type { StreamState } from './stream.ts';
@@ -40,7 +41,15 @@ export function useStreamState(): StreamState {
   return useSyncExternalStore(watch, () => stream.state());
 }
 
-/** Whether live figures are news: connected, and something heard within the last two seconds. */
-export function useIsLive(): boolean {
-  return useSyncExternalStore(watch, () => stream.state().kind === 'live' && !stream.isQuiet());
+const watchFreshness = (watcher: () => void) => {
+  const [forget, leave] = [stream.watch(watcher), stream.listen(STATUS, watcher)];
+  return () => {
+    forget();
+    leave();
+  };
+};
+
+/** Whether live figures are news: connected, something heard lately, and the gateway hears Kafka. */
+export function useFreshness(): Freshness {
+  return useSyncExternalStore(watchFreshness, () => stream.freshness());
 }

@@ -31,6 +31,17 @@ export class Memory {
     this.#key = keyOf(channel);
   }
 
+  /** Whether anything has come. */
+  isTold(): boolean {
+    return this.#told;
+  }
+
+  /** As if nothing had come. */
+  forget(): void {
+    this.restart([]);
+    this.#told = false;
+  }
+
   /** All of it anew. */
   restart(items: readonly unknown[]): void {
     this.#latest = new Map();

@@ -11,3 +11,12 @@ export function newestFirst<T extends { event_id: string; event_time_ms: number 
     other.event_time_ms - one.event_time_ms || (one.event_id < other.event_id ? 1 : -1);
   return [...byId.values()].sort(order).slice(0, most);
 }
+
+/** Of two words about the same thing, the newer one. */
+export function newerOf<A extends { event_time_ms: number }, B extends { event_time_ms: number }>(
+  live: A | undefined,
+  asked: B | undefined,
+): A | B | undefined {
+  if (live === undefined || asked === undefined) return live ?? asked;
+  return asked.event_time_ms > live.event_time_ms ? asked : live;
+}

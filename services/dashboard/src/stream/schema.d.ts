@@ -252,8 +252,8 @@ export interface components {
         };
         /**
          * MinuteBar
-         * @description A minute of a symbol up to its last trade. `partial`: its beginning was not seen. Volumes in base units; `buy_volume`:
-         *         where the taker bought. The last aggregate trade: its id, time, quantity, and its taker's side.
+         * @description A minute of a symbol up to its last trade. `partial`: trades of it may not have been seen. Volumes in base units;
+         *         `buy_volume`: where the taker bought. The last aggregate trade: its id, time, quantity, and its taker's side.
          */
         MinuteBar: {
             agg_trades: number;

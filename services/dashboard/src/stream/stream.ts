@@ -2,8 +2,17 @@
  * The client of `/api/stream`: one socket for the whole page. Whoever listens to the same topic shares a subscription; after a drop
  * each goes on where it was. What comes is kept at once, and told to components once a frame.
  */
+import { FRESH, type Freshness, freshnessOf, STATUS } from './freshness.ts';
 import { Memory, NOTHING, type View } from './memory.ts';
-import { type Channel, type ClientMessage, nameOf, type ServerMessage, type Topic, type Welcome } from './protocol.ts';
+import {
+  type Channel,
+  type ClientMessage,
+  type ItemOf,
+  nameOf,
+  type ServerMessage,
+  type Topic,
+  type Welcome,
+} from './protocol.ts';
 
 /** A WebSocket, as much of it as is used. */
 export interface Socket {
@@ -34,9 +43,9 @@ export type StreamState =
   | { kind: 'live'; since: number; welcome: Welcome }
   | { kind: 'lost'; since: number; again: number; why: string };
 
-/** Nothing heard for so long: is it still there? For twice as long: what stands on the page is old. */
-export const PING_MS = 1_000;
-export const QUIET_MS = 2_000;
+/** Nothing heard for so long: is it still there? And then: what stands on the page is old, which is seen within two seconds. */
+export const PING_MS = 700;
+export const QUIET_MS = 1_600;
 export const DEAD_MS = 8_000;
 /** A busy gateway lets one in late. */
 export const WELCOME_MS = 30_000;
@@ -65,8 +74,16 @@ export class Stream {
   readonly #dirty = new Set<Subscription>();
   #state: StreamState = { kind: 'off', why: null };
   #socket: Socket | null = null;
-  #heard = 0;
+  readonly #missing = new Set<(channel: Channel) => void>();
+  #heard: number | null = null;
+  #news: number | null = null;
+  /** From when on something should be heard. */
+  #waiting = 0;
+  #freshness = FRESH;
+  /** Drops in a row. */
   #attempt = 0;
+  /** Of `#connect`: only the last one goes on. */
+  #connection = 0;
   #ids = 0;
   #isAwaitingFrame = false;
   #isQuiet = false;
@@ -87,20 +104,18 @@ export class Stream {
   /** Nobody is signed in any more: what was heard is forgotten. */
   end(why: string | null = null): void {
     this.#drop();
-    this.#cancelRetry?.();
-    this.#become({ kind: 'off', why });
+    [this.#heard, this.#news] = [null, null];
     for (const each of this.#subscriptions.values()) {
       each.sequence = null;
-      each.memory.restart([]);
+      each.memory.forget();
       this.#touch(each);
     }
+    this.#become({ kind: 'off', why });
   }
 
   /** The machine says that the network is back: do not wait. */
   hurry(): void {
-    if (this.#state.kind !== 'lost') return;
-    this.#cancelRetry?.();
-    void this.#connect(false);
+    if (this.#state.kind === 'lost') void this.#connect(false);
   }
 
   state(): StreamState {
@@ -110,6 +125,27 @@ export class Stream {
   /** Whether nothing has been heard for so long that what is shown may be old. */
   isQuiet(): boolean {
     return this.#isQuiet;
+  }
+
+  /** When anything was heard last; null: never. */
+  heardAt(): number | null {
+    return this.#heard;
+  }
+
+  /** Whether what is shown is news; the same object until that changes. */
+  freshness(): Freshness {
+    const status = this.view(STATUS).latest.get('kafka') as ItemOf<'status'> | undefined;
+    const { kind } = this.#state;
+    const now = freshnessOf({ kind, isQuiet: this.#isQuiet, heardAt: this.#heard, newsAt: this.#news, status });
+    const { isFresh, since } = this.#freshness;
+    if (now.isFresh !== isFresh || now.since !== since) this.#freshness = now;
+    return this.#freshness;
+  }
+
+  /** Tells of which channel something went by unheard: REST has it. */
+  onMissing(listener: (channel: Channel) => void): () => void {
+    this.#missing.add(listener);
+    return () => this.#missing.delete(listener);
   }
 
   watch(watcher: () => void): () => void {
@@ -177,28 +213,30 @@ export class Stream {
   }
 
   async #connect(rejected: boolean): Promise<void> {
+    this.#drop();
+    const connection = this.#connection;
     if (this.#state.kind !== 'lost') this.#become({ kind: 'connecting', since: this.#ports.now() });
-    const before = this.#state;
+    this.#waiting = this.#ports.now();
+    this.#watch();
     const isSignedIn = await this.#ports.renew(rejected).catch(() => null);
-    if (this.#state !== before) return; // it was ended meanwhile
+    if (connection !== this.#connection) return; // it was ended meanwhile, or another one has begun
     if (isSignedIn === null) return this.#retry('the gateway does not answer');
     if (!isSignedIn) return this.end('nobody is signed in');
-    this.#heard = this.#ports.now();
     const socket = this.#ports.open({
       hear: (text) => socket === this.#socket && this.#hear(text),
       closed: (code, reason) => socket === this.#socket && this.#closed(code, reason),
     });
     this.#socket = socket;
-    this.#watch();
   }
 
   #hear(text: string): void {
-    this.#heard = this.#ports.now();
+    this.#heard = this.#waiting = this.#ports.now();
     this.#setQuiet(false);
     const message = JSON.parse(text) as ServerMessage;
     if (message.type === 'welcome') {
       this.#attempt = 0;
       this.#become({ kind: 'live', since: this.#ports.now(), welcome: message });
+      this.#watch();
       for (const each of this.#subscriptions.values()) this.#ask(each);
     } else if (message.type === 'snapshot' || message.type === 'changes') {
       const subscription = this.#byId.get(message.id);
@@ -208,18 +246,23 @@ export class Stream {
 
   #take(subscription: Subscription, message: Extract<ServerMessage, { sequence: number }>): void {
     if (this.#state.kind !== 'live') return;
+    let isMissing = false;
     if (message.type === 'snapshot') {
+      isMissing = subscription.memory.isTold();
       subscription.memory.restart(message.items);
     } else if (subscription.sequence !== null && message.after !== subscription.sequence) {
       // Something between was not heard here: begin anew rather than show a hole as calm.
       subscription.sequence = null;
       return this.#ask(subscription);
     } else {
+      isMissing = message.missed > 0;
       subscription.memory.add(message.items, message.missed);
+      if (message.channel !== 'status') this.#news = this.#heard;
     }
     subscription.sequence = message.sequence;
     subscription.epoch = this.#state.welcome.epoch;
     this.#touch(subscription);
+    if (isMissing) for (const listener of this.#missing) listener(message.channel);
   }
 
   #touch(subscription: Subscription): void {
@@ -247,6 +290,7 @@ export class Stream {
   }
 
   #retry(why: string): void {
+    this.#drop();
     const span = Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#attempt);
     const wait = span * (0.5 + this.#ports.chance() / 2);
     this.#attempt += 1;
@@ -255,28 +299,36 @@ export class Stream {
   }
 
   #lostSince(): number {
-    return this.#state.kind === 'lost' || this.#state.kind === 'connecting' ? this.#state.since : this.#heard;
+    const since = this.#state.kind === 'lost' || this.#state.kind === 'connecting' ? this.#state.since : null;
+    return this.#heard ?? since ?? this.#ports.now();
   }
 
-  /** A connection that says nothing is asked, then doubted, then given up. */
+  /** A connection that says nothing is asked, then doubted, then given up; each to the millisecond. */
   #watch(): void {
     this.#cancelWatch?.();
-    this.#cancelWatch = this.#ports.later(() => {
-      const silence = this.#ports.now() - this.#heard;
-      if (silence >= (this.#state.kind === 'live' ? DEAD_MS : WELCOME_MS)) {
-        this.#drop();
-        return this.#retry('nothing was heard');
-      }
-      if (silence >= PING_MS && this.#state.kind === 'live') this.#send({ type: 'ping' });
-      this.#setQuiet(this.#state.kind === 'live' && silence >= QUIET_MS);
-      this.#watch();
-    }, PING_MS);
+    const silence = this.#ports.now() - this.#waiting;
+    const isLive = this.#state.kind === 'live';
+    const most = isLive ? DEAD_MS : WELCOME_MS;
+    const next = isLive && silence < PING_MS ? PING_MS : silence < QUIET_MS ? QUIET_MS : silence + PING_MS;
+    this.#cancelWatch = this.#ports.later(() => this.#look(), Math.min(next, most) - silence);
   }
 
+  #look(): void {
+    const silence = this.#ports.now() - this.#waiting;
+    const isLive = this.#state.kind === 'live';
+    if (silence >= (isLive ? DEAD_MS : WELCOME_MS)) return this.#retry('nothing was heard');
+    if (silence >= PING_MS && isLive) this.#send({ type: 'ping' });
+    this.#setQuiet(silence >= QUIET_MS);
+    this.#watch();
+  }
+
+  /** Whatever was begun goes on no more. */
   #drop(): void {
     const socket = this.#socket;
     this.#socket = null;
+    this.#connection += 1;
     this.#cancelWatch?.();
+    this.#cancelRetry?.();
     socket?.close();
   }
 

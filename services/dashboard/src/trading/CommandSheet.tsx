@@ -1,13 +1,10 @@
-/**
- * Where a person tells guard or executor something: what it will do, a typed word, a code where it raises risk, and what became of it.
- * It covers a corner and never the prices; Escape leaves it.
- */
-import { Button, CloseButton, TextInput } from '@mantine/core';
+/** Where a person tells guard or executor something: what it will do, a typed word, a code where it raises risk, and what became of it. */
+import { Button, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
-import { createPortal } from 'react-dom';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import { sentenceOf } from '@/api/problem.ts';
 import { useNow } from '@/format/now.ts';
+import { Sheet } from '@/parts/Sheet.tsx';
 import { CodeField, isProofNeeded, useIsProven } from '@/session/proving.tsx';
 import classes from './CommandSheet.module.css';
 import { ASK_AGAIN_MS, askCommand, type CommandState, isCertain, Keys, useTelling } from './telling.ts';
@@ -30,6 +27,14 @@ export interface CommandSheetProps {
   content: unknown;
   send: (key: string, words: { confirmation: string; reason: string }) => Promise<CommandState>;
   onClose: () => void;
+  /** What takes it back, offered once it is carried out; only where that is honest. */
+  undo?: Undo | undefined;
+}
+
+export interface Undo {
+  /** On the button: it opens the sheet that does it. */
+  action: string;
+  onUndo: () => void;
 }
 
 /** The answer, and where it has not come yet, what is heard of it later. */
@@ -73,28 +78,6 @@ export function Outcome({ answer }: { answer: CommandState }) {
   );
 }
 
-function useEscape(leave: () => void): void {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => event.key === 'Escape' && leave();
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, [leave]);
-}
-
-/** Focus goes into the sheet when it opens, and back to where it was when it closes. */
-function useFocus() {
-  const sheet = useRef<HTMLElement>(null);
-  useEffect(() => {
-    const before = document.activeElement;
-    const first = sheet.current?.querySelector<HTMLElement>('form input, form button');
-    (first ?? sheet.current)?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
-  return sheet;
-}
-
 interface FormState {
   typed: string;
   code: string;
@@ -133,6 +116,11 @@ function CommandForm(props: CommandSheetProps) {
       <div className={classes.body}>
         <Outcome answer={answer} />
         <div className={classes.buttons}>
+          {answer.state === 'accepted' && props.undo !== undefined && (
+            <Button size="xs" variant="subtle" onClick={props.undo.onUndo}>
+              {props.undo.action}
+            </Button>
+          )}
           <Button size="xs" variant="default" onClick={props.onClose} data-autofocus="">
             Close
           </Button>
@@ -185,26 +173,9 @@ function CommandForm(props: CommandSheetProps) {
 }
 
 export function CommandSheet(props: CommandSheetProps) {
-  const title = useId();
-  const sheet = useFocus();
-  useEscape(props.onClose);
-  return createPortal(
-    <section
-      ref={sheet}
-      className={classes.sheet}
-      data-tone={props.tone ?? 'neutral'}
-      role="dialog"
-      aria-labelledby={title}
-      tabIndex={-1}
-    >
-      <header className={classes.head}>
-        <h2 className={classes.title} id={title}>
-          {props.title}
-        </h2>
-        <CloseButton size="sm" className={classes.close ?? ''} aria-label="Close" onClick={props.onClose} />
-      </header>
+  return (
+    <Sheet title={props.title} tone={props.tone} onClose={props.onClose}>
       <CommandForm {...props} />
-    </section>,
-    document.body,
+    </Sheet>
   );
 }

@@ -12,8 +12,8 @@ import { Empty } from '@/parts/States.tsx';
 import { Levels } from './Levels.tsx';
 import { Price } from './Price.tsx';
 import { askPaperPositions, type PaperPosition } from './paperPositions.ts';
-import { nextTarget, type Worth, worthOf } from './paperWorth.ts';
-import { useLastPrice } from './prices.ts';
+import { madeByOpen, nextTarget, type Worth, worthOf } from './paperWorth.ts';
+import { useLastPrice, useLastPrices } from './prices.ts';
 
 function Live({ row, show }: { row: PaperPosition; show: (worth: Worth) => React.ReactNode }) {
   return show(worthOf(row, useLastPrice(row.symbol)));
@@ -110,6 +110,13 @@ const COLUMNS: readonly Column<PaperPosition>[] = [
   },
   { id: 'strategy', title: 'Strategy', cell: (row) => row.strategy, value: (row) => row.strategy },
 ];
+
+/** Of all that is open on paper, at the newest trades. */
+export function useMadeOnPaper(isAsked: boolean) {
+  const asked = useQuery({ ...askPaperPositions(null), enabled: isAsked });
+  const lastOf = useLastPrices();
+  return asked.data === undefined ? { quote: null, r: null } : madeByOpen(asked.data.rows, lastOf);
+}
 
 export function PaperOpen({ strategy, className }: { strategy: string | null; className?: string | undefined }) {
   const asked = useQuery(askPaperPositions(strategy));

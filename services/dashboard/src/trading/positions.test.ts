@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import type { LiveTrade, Position } from '@/stream/protocol.ts';
-import { distance, type LivePosition, lossAtStop, merged, placeBetween, sideOf, worthAt } from './positions.ts';
+import {
+  distance,
+  type LivePosition,
+  lossAtStop,
+  merged,
+  placeBetween,
+  sideOf,
+  whyGone,
+  worthAt,
+} from './positions.ts';
 
 const row: LivePosition = {
   account: 'main',
@@ -73,4 +82,12 @@ test('distances, the place between stop and target, and the loss at the stop', (
   expect(lossAtStop(row, '59800')).toBeCloseTo(-10);
   expect(lossAtStop({ ...row, quantity: '-0.050' }, '60200')).toBeCloseTo(-10);
   expect(sideOf('-0.1')).toBe('short');
+});
+
+test('a position that is meant is looked up anew: it may be gone, or be another trade', () => {
+  expect(whyGone([row], { symbol: 'BTCUSDT', tradeId: 't1' })).toBe(null);
+  expect(whyGone([{ ...row, trade_id: null }], { symbol: 'BTCUSDT', tradeId: 't1' })).toBe(null);
+  expect(whyGone([row], { symbol: 'BTCUSDT', tradeId: null })).toBe(null);
+  expect(whyGone([row], { symbol: 'ETHUSDT', tradeId: 't1' })).toMatch(/ETHUSDT is gone$/);
+  expect(whyGone([{ ...row, trade_id: 't2' }], { symbol: 'BTCUSDT', tradeId: 't1' })).toMatch(/another trade/);
 });

@@ -50,6 +50,22 @@ export function sideOf(quantity: string): 'long' | 'short' | null {
   return number === null || number === 0 ? null : number > 0 ? 'long' : 'short';
 }
 
+/** Which position somebody means to do something to: of a symbol, and of one trade where that is known. */
+export interface Meant {
+  symbol: string;
+  tradeId: string | null;
+}
+
+/** Why the position that is meant is not held any more; null: it is. */
+export function whyGone(rows: readonly LivePosition[], { symbol, tradeId }: Meant): string | null {
+  const row = rows.find((each) => each.symbol === symbol);
+  if (row === undefined) return `the position in ${symbol} is gone`;
+  if (tradeId !== null && row.trade_id !== null && row.trade_id !== tradeId) {
+    return `the position in ${symbol} that you meant is gone: what is held there now is another trade`;
+  }
+  return null;
+}
+
 export interface Worth {
   price: number | null;
   unrealised: number | null;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { byGravity, byRule, type Measure, share } from './risk.ts';
+import { byGravity, byRule, type Measure, type RiskOfAccount, riskNow, share } from './risk.ts';
 
 const measure = (
   rule: string,
@@ -50,4 +50,36 @@ test('a rule that looks at each symbol stands there once, with the gravest of th
     ['fresh', '12', 1],
     ['skew', '2', 0],
   ]);
+});
+
+const known: RiskOfAccount = {
+  account: 'main',
+  guard: { heard: true, silent: false, age_ms: 400 },
+  level: 'normal',
+  entries_allowed: true,
+  reasons: [],
+  daily_pnl_r: '0',
+  break_number: 0,
+  paused: false,
+  locks: {},
+  measures: [],
+};
+const live = {
+  ...known,
+  event_time_ms: 1,
+  level: 'warning' as const,
+  daily_pnl_r: '-1',
+  break_number: 0,
+  paused: true,
+};
+
+test('the stream’s word stands over what REST knew, which stays where there is none', () => {
+  expect(riskNow(known, live)).toMatchObject({ level: 'warning', paused: true, guard: { silent: false } });
+  expect(riskNow(known, undefined)).toBe(known);
+  expect(riskNow(null, live)).toBe(null);
+});
+
+test('a guard that is silent allows nothing, whatever it said last', () => {
+  const silent = { ...known, guard: { heard: true, silent: true, age_ms: 11_000 }, entries_allowed: false };
+  expect(riskNow(silent, { ...live, entries_allowed: true })).toBe(silent);
 });

@@ -4,7 +4,9 @@ import type { Schema } from '@/api/client.ts';
 import { askRisk } from '@/api/queries.ts';
 import { toNumber } from '@/format/numbers.ts';
 import type { Tone } from '@/parts/Mark.tsx';
-import { useOne } from '@/stream/hooks.ts';
+import { isNewer } from '@/stream/freshness.ts';
+import { useFreshness, useOne } from '@/stream/hooks.ts';
+import type { Risk } from '@/stream/protocol.ts';
 import { useAccount } from './livePositions.ts';
 
 export type RiskOfAccount = Schema<'RiskOfAccount'>;
@@ -60,11 +62,16 @@ export function byRule(measures: readonly Measure[]): RuleNow[] {
   return [...rules.values()].flatMap(([measure, ...others]) => (measure === undefined ? [] : [{ measure, others }]));
 }
 
+/** What REST knows, with the stream's word on top of it: not of a guard that is silent, whose last word may have allowed everything. */
+export function riskNow(known: RiskOfAccount | null, live: Risk | undefined): RiskOfAccount | null {
+  return known === null || live === undefined || known.guard.silent ? known : { ...known, ...live };
+}
+
 export function useRisk() {
   const asked = useQuery(askRisk);
   const account = useAccount();
   const live = useOne({ channel: 'risk' }, account);
+  const isLive = isNewer(useFreshness(), asked.dataUpdatedAt);
   const known = asked.data?.accounts.find((each) => each.account === account) ?? null;
-  const risk: RiskOfAccount | null = known !== null && live !== undefined ? { ...known, ...live } : known;
-  return { asked, risk };
+  return { asked, risk: riskNow(known, isLive ? live : undefined) };
 }

@@ -64,7 +64,13 @@ function lastExit(trade: ReportTrade): { reason: string; time_ms: number } | und
 }
 
 const TRADES: readonly Column<ReportTrade>[] = [
-  { id: 'entry', title: 'Entry', cell: (row) => <Moment ms={row.entry.time_ms} />, value: (row) => row.entry.time_ms },
+  {
+    id: 'entry',
+    title: 'Entry',
+    isInstant: true,
+    cell: (row) => <Moment ms={row.entry.time_ms} />,
+    value: (row) => row.entry.time_ms,
+  },
   { id: 'symbol', title: 'Symbol', cell: (row) => row.symbol, value: (row) => row.symbol },
   { id: 'side', title: 'Side', cell: (row) => <Side side={row.direction} />, value: (row) => row.direction },
   { id: 'strategy', title: 'Strategy', cell: (row) => `${row.strategy} v${row.version}`, value: (row) => row.strategy },

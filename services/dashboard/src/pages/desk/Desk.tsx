@@ -7,13 +7,13 @@ import { Ago } from '@/parts/Ago.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
-import { Empty } from '@/parts/States.tsx';
-import { useRecent } from '@/stream/hooks.ts';
+import { Empty, Waiting } from '@/parts/States.tsx';
+import { useIsTold, useRecent } from '@/stream/hooks.ts';
 import layout from '@/trading/Layout.module.css';
 import { useUnrealised } from '@/trading/livePositions.ts';
 import { Measures } from '@/trading/Measures.tsx';
 import { spoken } from '@/trading/names.ts';
-import { PaperOpen } from '@/trading/PaperOpen.tsx';
+import { PaperOpen, useMadeOnPaper } from '@/trading/PaperOpen.tsx';
 import { PositionsPanel } from '@/trading/PositionsPanel.tsx';
 import { useRefresh } from '@/trading/refreshing.ts';
 import { useRisk } from '@/trading/risk.ts';
@@ -26,6 +26,7 @@ function Day() {
   const day = useDay();
   const mode = useMode();
   const unrealised = useUnrealised();
+  const onPaper = useMadeOnPaper(day.isPaper === true);
   return (
     <Panel title={day.isPaper ? 'Today on paper' : 'Today'} note={mode ?? undefined} asked={asked} isLive lines={2}>
       <Stats
@@ -37,15 +38,18 @@ function Day() {
             value: day.open ?? '–',
             note: <Link to={day.isPaper ? '/paper' : '/live'}>look at them</Link>,
           },
-          ...(day.isPaper
-            ? []
-            : [
-                {
-                  name: 'Unrealised',
-                  value: <Change value={unrealised} decimals={2} unit="USDT" />,
-                  note: 'at mark prices',
-                },
-              ]),
+          day.isPaper === true
+            ? {
+                name: 'Made by open trades',
+                value: <Change value={onPaper.quote} decimals={2} unit="USDT" />,
+                note: <Change value={onPaper.r} decimals={2} unit="R" />,
+                title: 'What they have realised by parts, and what the rest is worth at the last trade',
+              }
+            : {
+                name: 'Unrealised',
+                value: <Change value={day.isPaper === null ? null : unrealised} decimals={2} unit="USDT" />,
+                note: 'at mark prices',
+              },
         ].map((stat, index) => ({ ...stat, name: index === 1 ? 'In R' : stat.name }))}
       />
     </Panel>
@@ -83,13 +87,17 @@ function Safety() {
 
 const SEVERITIES: Record<string, Tone> = { critical: 'danger', warning: 'degraded', info: 'neutral' };
 const SHOWN = 30;
+const ALERTS = { channel: 'alerts' } as const;
 
 function Alerts() {
-  const alerts = useRecent({ channel: 'alerts' });
+  const alerts = useRecent(ALERTS);
+  const isTold = useIsTold(ALERTS);
   const newest = [...alerts].reverse().slice(0, SHOWN);
   return (
     <Panel title="Alerts" isLive>
-      {newest.length === 0 ? (
+      {!isTold ? (
+        <Waiting lines={3} />
+      ) : newest.length === 0 ? (
         <Empty title="No alert">Guard, executor, feeds and services raise them; the last ones stand here.</Empty>
       ) : (
         <ol className={classes.alerts}>

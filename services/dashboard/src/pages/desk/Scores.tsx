@@ -4,15 +4,16 @@ import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { askRates } from '@/api/queries.ts';
 import { fixed, percent, short } from '@/format/numbers.ts';
+import { exact } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
-import { Empty } from '@/parts/States.tsx';
-import { useLatest, useOne } from '@/stream/hooks.ts';
+import { Empty, Waiting } from '@/parts/States.tsx';
+import { useIsTold, useLatest, useOne } from '@/stream/hooks.ts';
 import { Price } from '@/trading/Price.tsx';
-import { useMark } from '@/trading/prices.ts';
+import { useOldSince } from '@/trading/priceAge.ts';
 import classes from './Desk.module.css';
 import {
   heat,
@@ -26,9 +27,19 @@ import {
 } from './scores.ts';
 
 const WHOLE = 0.9995;
+const INDICATORS = { channel: 'indicators' } as const;
 
+/** The mark price; dimmed with its age where this symbol is silent while others go on. */
 function MarkPrice({ row }: { row: ScoreRow }) {
-  return <Price symbol={row.symbol} value={useMark(row.symbol) ?? row.features.price} isFlashing />;
+  const mark = useOne({ channel: 'prices' }, row.symbol);
+  const since = useOldSince(mark?.event_time_ms);
+  const isOld = since !== null;
+  const value = mark?.mark_price ?? row.features.price;
+  return (
+    <span className={isOld ? classes.old : undefined} title={isOld ? `▲ as of ${exact(since)}` : undefined}>
+      <Price symbol={row.symbol} value={value} isFlashing />
+    </span>
+  );
 }
 
 function Funding({ symbol }: { symbol: string }) {
@@ -140,7 +151,8 @@ function scoreColumn(strategy: string): Column<ScoreRow> {
 
 export function Scores() {
   const rates = useQuery(askRates);
-  const latest = useLatest({ channel: 'indicators' });
+  const latest = useLatest(INDICATORS);
+  const isTold = useIsTold(INDICATORS);
   const rows = useMemo(() => scoreRows(latest.values()), [latest]);
   const columns = useMemo(() => [...FIRST, ...strategiesOf(rows).map(scoreColumn), ...LAST], [rows]);
   const followed = rates.data?.rates.length ?? 0;
@@ -149,20 +161,24 @@ export function Scores() {
       title="Scores"
       note="of 100, framed where the threshold is reached; sorted by a click"
       isLive
-      actions={rows.length < followed && <Mark tone="degraded">{followed - rows.length} not scored yet</Mark>}
+      actions={isTold && rows.length < followed && <Mark tone="degraded">{followed - rows.length} not scored yet</Mark>}
     >
-      <DataTable
-        label="Scores"
-        columns={columns}
-        rows={rows}
-        keyOf={(row) => row.symbol}
-        isFilterable={rows.length > 12}
-        empty={
-          <Empty title="Nothing is scored yet">
-            Each symbol is scored every 15 seconds, as soon as the signal engine has heard its trades.
-          </Empty>
-        }
-      />
+      {isTold ? (
+        <DataTable
+          label="Scores"
+          columns={columns}
+          rows={rows}
+          keyOf={(row) => row.symbol}
+          isFilterable={rows.length > 12}
+          empty={
+            <Empty title="Nothing is scored yet">
+              Each symbol is scored every 15 seconds, as soon as the signal engine has heard its trades.
+            </Empty>
+          }
+        />
+      ) : (
+        <Waiting lines={8} />
+      )}
     </Panel>
   );
 }

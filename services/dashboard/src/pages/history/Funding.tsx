@@ -3,7 +3,7 @@ import { SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { SeriesChart } from '@/charts/LazySeriesChart.tsx';
-import { Moment, ZoneName } from '@/parts/Ago.tsx';
+import { Moment } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
@@ -21,7 +21,7 @@ const COLUMNS: readonly Column<Settlement>[] = [
   {
     id: 'time',
     title: 'Settled',
-    unit: <ZoneName />,
+    isInstant: true,
     cell: (row) => <Moment ms={row.time_ms} />,
     value: (row) => row.time_ms,
   },

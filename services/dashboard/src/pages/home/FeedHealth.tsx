@@ -1,6 +1,7 @@
 /** Whether each feed delivers, how late, and whether everything is there; the server's page says more. */
 import { Link } from 'react-router';
-import { FEED_COLUMNS, FeedTable, useFeeds } from '@/feeds/feeds.tsx';
+import { FEED_COLUMNS, FeedTable } from '@/feeds/feeds.tsx';
+import { useFeeds } from '@/feeds/rows.ts';
 import { Panel } from '@/parts/Panel.tsx';
 import classes from './Home.module.css';
 

@@ -4,9 +4,12 @@ import { askRates } from '@/api/queries.ts';
 import { useNow } from '@/format/now.ts';
 import { percent, toNumber } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
+import { Ago } from '@/parts/Ago.tsx';
 import { Failed, Waiting } from '@/parts/States.tsx';
-import { useIsLive, useOne } from '@/stream/hooks.ts';
+import { useOne } from '@/stream/hooks.ts';
+import { newerOf } from '@/stream/merging.ts';
 import { Price } from '@/trading/Price.tsx';
+import { useOldSince } from '@/trading/priceAge.ts';
 import classes from './Home.module.css';
 
 interface Rate {
@@ -14,41 +17,55 @@ interface Rate {
   index: string;
   funding: string | null | undefined;
   nextFundingMs: number;
+  eventMs: number;
 }
 
-/** The stream's newest, and what REST said before it. */
+/** Of the stream and REST, the newer word. */
 function useRate(symbol: string): Rate | null {
   const { data } = useQuery(askRates);
   const live = useOne({ channel: 'prices' }, symbol);
   const asked = data?.rates.find((rate) => rate.symbol === symbol);
-  const newest = live ?? asked;
+  const newest = newerOf(live, asked);
   if (newest === undefined) return null;
-  const { mark_price, index_price, funding_rate, next_funding_time_ms } = newest;
-  return { mark: mark_price, index: index_price, funding: funding_rate, nextFundingMs: next_funding_time_ms };
+  const { mark_price, index_price, funding_rate, next_funding_time_ms, event_time_ms } = newest;
+  return {
+    mark: mark_price,
+    index: index_price,
+    funding: funding_rate,
+    nextFundingMs: next_funding_time_ms,
+    eventMs: event_time_ms,
+  };
 }
 
 function Card({ symbol, isChosen, onChoose }: { symbol: string; isChosen: boolean; onChoose: () => void }) {
   const rate = useRate(symbol);
   const now = useNow();
-  const isLive = useIsLive();
+  const since = useOldSince(rate?.eventMs);
+  const look = since === null ? '' : classes.stale;
   const index = toNumber(rate?.index);
   const mark = toNumber(rate?.mark);
   const basis = index === null || mark === null || index === 0 ? null : (mark - index) / index;
   return (
     <button type="button" className={classes.card} aria-pressed={isChosen} onClick={onChoose}>
       <span className={classes.name}>{symbol}</span>
-      <span className={`${classes.dim} ${classes.right}`} title="To the next settlement of funding">
-        {rate === null ? '–' : duration(Math.max(0, rate.nextFundingMs - now))}
-      </span>
-      <span className={`${classes.price} ${isLive ? '' : classes.stale}`}>
+      {since === null ? (
+        <span className={`${classes.dim} ${classes.right}`} title="To the next settlement of funding">
+          {rate === null ? '–' : duration(Math.max(0, rate.nextFundingMs - now))}
+        </span>
+      ) : (
+        <span className={`${classes.since} ${classes.right}`}>
+          ▲ <Ago ms={since} />
+        </span>
+      )}
+      <span className={`${classes.price} ${look}`} title="Mark price, USDT">
         <Price symbol={symbol} value={rate?.mark} isFlashing />
       </span>
-      <span className={classes.right} title="Funding of the running interval">
+      <span className={`${classes.right} ${look}`} title="Funding of the running interval">
         <span className={`${classes.dim} ${classes.roomy}`}>funding </span>
         {percent(rate?.funding, 4, true)}
       </span>
       <span className={`${classes.dim} ${classes.roomy}`}>mark, USDT</span>
-      <span className={`${classes.dim} ${classes.right} ${classes.roomy}`} title="Mark against index">
+      <span className={`${classes.dim} ${classes.right} ${classes.roomy} ${look}`} title="Mark against index">
         basis {percent(basis, 3, true)}
       </span>
     </button>

@@ -5,7 +5,7 @@ import { useMemo, useState } from 'react';
 import type { Interval } from '@/charts/bars.ts';
 import { ChartPanel, Intervals } from '@/charts/ChartPanel.tsx';
 import { decimalsOf, fixed, percent, short } from '@/format/numbers.ts';
-import { Moment, ZoneName } from '@/parts/Ago.tsx';
+import { Moment } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
@@ -23,7 +23,7 @@ function columns(decimals: number): Column<Candle>[] {
     {
       id: 'time',
       title: 'Begins',
-      unit: <ZoneName />,
+      isInstant: true,
       cell: (row) => <Moment ms={row.open_time_ms} />,
       value: (row) => row.open_time_ms,
     },

@@ -14,10 +14,9 @@ import { useUnrealised } from '@/trading/livePositions.ts';
 import { spoken } from '@/trading/names.ts';
 import { useRisk } from '@/trading/risk.ts';
 import { Stats } from '@/trading/Stats.tsx';
+import type { Told } from '@/trading/told.ts';
 import { askBalance } from './asking.ts';
 import { useRights } from './rights.ts';
-
-export type Told = 'pause' | 'resume' | 'flatten' | 'enter' | 'sync' | 'lock' | 'reset';
 
 function Heart({ name, silent, ageMs }: { name: string; silent: boolean; ageMs: number | null }) {
   const words = ageMs === null ? 'never heard' : `last heard ${duration(ageMs)} ago`;
@@ -143,7 +142,7 @@ export function Account({ onTell, className }: { onTell: (what: Told) => void; c
                 ),
               },
               {
-                name: 'Today',
+                name: 'Closed today',
                 value: <Change value={summary.net_today} decimals={2} unit="USDT" />,
                 note: <Change value={summary.net_r_today} decimals={2} unit="R" />,
               },
@@ -157,7 +156,7 @@ export function Account({ onTell, className }: { onTell: (what: Told) => void; c
                 value: `${fixed(balance.data?.equity, 2)} USDT`,
                 note: `wallet ${fixed(balance.data?.balance, 2)}`,
               },
-              { name: 'Closed today', value: summary.closed_today, note: `${summary.won_today} won, UTC day` },
+              { name: 'Trades today', value: summary.closed_today, note: `${summary.won_today} won, closed, UTC day` },
               {
                 name: 'Books',
                 value:

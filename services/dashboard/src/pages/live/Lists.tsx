@@ -101,7 +101,7 @@ const TOLD_COLUMNS: readonly Column<Told>[] = [
   {
     id: 'reason',
     title: 'Who and why',
-    cell: (row) => row.reason || row.who,
+    cell: (row) => (row.reason === '' ? row.who : `${row.who}: ${row.reason}`),
     value: (row) => `${row.who} ${row.reason}`,
   },
   {

@@ -1,5 +1,6 @@
 /** Every feed of every symbol: does it deliver, how late, is everything there. */
-import { FeedTable, troubledOf, useFeeds } from '@/feeds/feeds.tsx';
+import { FeedTable } from '@/feeds/feeds.tsx';
+import { troubledOf, useFeeds } from '@/feeds/rows.ts';
 import { Panel } from '@/parts/Panel.tsx';
 
 export function Feeds() {

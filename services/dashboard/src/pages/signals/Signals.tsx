@@ -11,9 +11,10 @@ import { beginningOf } from '@/trading/filters.ts';
 import type { Listed } from '@/trading/listed.ts';
 import { Older } from '@/trading/Older.tsx';
 import { useRefresh } from '@/trading/refreshing.ts';
-import { askOutcomes, askSignalPages, parametersOf, type SignalFilters } from './asking.ts';
-import { columnsOf, type Outcomes } from './columns.tsx';
+import { askLiveOutcomes, askOutcomes, askSignalPages, parametersOf, type SignalFilters } from './asking.ts';
+import { columnsOf } from './columns.tsx';
 import { fits } from './narrowing.ts';
+import { type Outcomes, outcomesOf } from './outcomes.ts';
 import { SignalFilterBar, useSignalFilters } from './SignalFilters.tsx';
 import classes from './Signals.module.css';
 
@@ -28,11 +29,16 @@ function useSignals(filters: SignalFilters) {
   return { asked, rows };
 }
 
-/** What became of each on paper, by the signal's id. */
-function useOutcomes(strategy: string | null): Outcomes {
+/** What became of each on paper and on accounts, by the signal's id. */
+function useOutcomes(asked: ReturnType<typeof useSignals>['asked'], strategy: string | null): Outcomes {
   useRefresh({ channel: 'paper' }, 'paper');
-  const { data } = useQuery(askOutcomes(strategy));
-  return useMemo(() => new Map(data?.rows.map((trade) => [trade.signal_id, trade])), [data]);
+  useRefresh({ channel: 'live' }, 'live');
+  const paper = useQuery(askOutcomes(strategy)).data;
+  const live = useQuery(askLiveOutcomes(strategy)).data;
+  return useMemo(() => {
+    const signals = asked.data?.pages.flatMap((page) => page.signals) ?? [];
+    return outcomesOf({ signals, paper: paper?.rows ?? [], live: live?.rows ?? [] });
+  }, [asked.data, paper, live]);
 }
 
 function csvOf(filters: SignalFilters): string {
@@ -49,7 +55,7 @@ export default function Signals() {
     [strategy, symbol, state, span, openedAt],
   );
   const { asked, rows } = useSignals(filters);
-  const outcomes = useOutcomes(strategy);
+  const outcomes = useOutcomes(asked, strategy);
   const columns = useMemo(() => columnsOf(outcomes), [outcomes]);
   const navigate = useNavigate();
   return (

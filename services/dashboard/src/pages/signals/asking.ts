@@ -51,7 +51,17 @@ export function askStory(signalId: string) {
 
 const MOST_TRADES = 500;
 
-/** The newest paper trades, to say beside a signal what became of it. */
+/** The newest trades of accounts, to say beside a signal what became of it. */
+export function askLiveOutcomes(strategy: string | null) {
+  const query = { limit: MOST_TRADES, ...(strategy !== null && { strategy }) };
+  return queryOptions({
+    queryKey: ['live', 'outcomes', strategy],
+    queryFn: ({ signal }) => bodyOf(api.GET('/api/live/trades', { params: { query }, signal })),
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The same on paper. */
 export function askOutcomes(strategy: string | null) {
   const query = { limit: MOST_TRADES, ...(strategy !== null && { strategy }) };
   return queryOptions({

@@ -4,7 +4,7 @@ import { useMemo } from 'react';
 import type { Schema } from '@/api/client.ts';
 import { fixed, count as howMany } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
-import { Ago, Moment, ZoneName } from '@/parts/Ago.tsx';
+import { Ago, Moment } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
@@ -29,7 +29,7 @@ const FORCED: readonly Column<Forced>[] = [
   {
     id: 'time',
     title: 'Time',
-    unit: <ZoneName />,
+    isInstant: true,
     cell: (row) => <Moment ms={row.time_ms} />,
     value: (row) => row.time_ms,
   },
@@ -94,7 +94,7 @@ const GAPS: readonly Column<Gap>[] = [
   {
     id: 'from',
     title: 'From',
-    unit: <ZoneName />,
+    isInstant: true,
     cell: (gap) => <Moment ms={gap.from_ms} />,
     value: (gap) => gap.from_ms,
   },
@@ -160,7 +160,7 @@ const META: readonly Column<Meta>[] = [
   {
     id: 'first',
     title: 'First',
-    unit: <ZoneName />,
+    isInstant: true,
     cell: (row) => <Moment ms={row.first_time_ms} />,
     value: (row) => row.first_time_ms,
   },

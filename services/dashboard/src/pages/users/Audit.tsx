@@ -7,7 +7,13 @@ import { Empty } from '@/parts/States.tsx';
 import { type AuditRow, askAudit, differenceOf } from './asking.ts';
 
 const COLUMNS: readonly Column<AuditRow>[] = [
-  { id: 'time', title: 'Time', cell: (row) => <Moment ms={row.happened_at_ms} />, value: (row) => row.happened_at_ms },
+  {
+    id: 'time',
+    title: 'Time',
+    isInstant: true,
+    cell: (row) => <Moment ms={row.happened_at_ms} />,
+    value: (row) => row.happened_at_ms,
+  },
   { id: 'who', title: 'Who', cell: (row) => row.who, value: (row) => row.who },
   { id: 'action', title: 'What', cell: (row) => row.action, value: (row) => row.action },
   { id: 'target', title: 'Of', cell: (row) => row.target ?? '–', value: (row) => row.target },

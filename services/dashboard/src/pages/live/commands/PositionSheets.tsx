@@ -1,4 +1,4 @@
-/** What is done to one position: close a part of it, move its stop. */
+/** What is done to one position: close a part of it, move its stop, flatten it, cancel its entry. */
 import { SegmentedControl, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { fixed, inR, percent, plain, plainDecimals, signed, toNumber } from '@/format/numbers.ts';
@@ -8,34 +8,79 @@ import { distance, type LivePosition, worthAt } from '@/trading/positions.ts';
 import { useMark } from '@/trading/prices.ts';
 import * as commands from './commands.ts';
 import { stopMove } from './meaning.ts';
+import { FlattenSheet } from './Sheets.tsx';
 
 interface PositionSheetProps {
+  /** As it is now, or was last. */
   row: LivePosition;
+  /** Why it is not held any more; null: it is. */
+  gone: string | null;
+  /** What is proposed as its stop, where it is not the one that stands. */
+  stop?: string | undefined;
+  onMoveBack: (stop: string) => void;
   onClose: () => void;
+}
+
+/** What closing so much of it realises now. */
+function Realised({ row, part }: { row: LivePosition; part: number }) {
+  const worth = worthAt(row, useMark(row.symbol));
+  const made = worth.unrealised === null ? null : worth.unrealised * part;
+  const quantity = Math.abs(toNumber(row.quantity) ?? 0);
+  const decimals = plainDecimals(quantity);
+  return (
+    <>
+      {fixed(quantity * part, decimals)} of {fixed(quantity, decimals)} at market, near{' '}
+      <Price symbol={row.symbol} value={worth.price} />: about {signed(made, 2)} USDT
+      {worth.r !== null && ` (${inR(worth.r * part)})`} is realised, before fees.
+    </>
+  );
+}
+
+export function FlattenOneSheet({ row, gone, onClose }: PositionSheetProps) {
+  const effect = (
+    <>
+      The guard closes the position in {row.symbol} and cancels what would open there:{' '}
+      {gone === null ? <Realised row={row} part={1} /> : <strong>▲ {gone}.</strong>}
+    </>
+  );
+  return <FlattenSheet symbol={row.symbol} effect={effect} onClose={onClose} />;
+}
+
+export function CancelSheet({ row, gone, onClose }: PositionSheetProps) {
+  return (
+    <CommandSheet
+      title={`Cancel the entry in ${row.symbol}`}
+      effect={
+        <>
+          What is not filled yet is given up; what is filled stays, and is protected:{' '}
+          {gone === null ? `${plain(Math.abs(toNumber(row.quantity) ?? 0))} so far.` : <strong>▲ {gone}.</strong>}
+        </>
+      }
+      action="Cancel entry"
+      content={{ cancel: row.symbol, trade: row.trade_id }}
+      send={(key, { reason }) => commands.cancelEntry(key, row.symbol, reason)}
+      onClose={onClose}
+    />
+  );
 }
 
 const SHARES = ['0.25', '0.5', '0.75', '1'];
 
-export function CloseSheet({ row, onClose }: PositionSheetProps) {
+export function CloseSheet({ row, gone, onClose }: PositionSheetProps) {
   const [share, setShare] = useState('1');
-  const worth = worthAt(row, useMark(row.symbol));
   const part = Number(share);
-  const quantity = Math.abs(toNumber(row.quantity) ?? 0);
-  const made = worth.unrealised === null ? null : worth.unrealised * part;
-  const decimals = plainDecimals(quantity);
   return (
     <CommandSheet
       title={`Close ${row.symbol}`}
       effect={
         <>
-          {fixed(quantity * part, decimals)} of {fixed(quantity, decimals)} at market, near{' '}
-          <Price symbol={row.symbol} value={worth.price} />: about {signed(made, 2)} USDT
-          {worth.r !== null && ` (${inR(worth.r * part)})`} is realised, before fees.
+          <Realised row={row} part={part} />
           {part < 1 && ' The stop stays for the rest.'}
         </>
       }
       action={part === 1 ? 'Close all of it' : `Close ${percent(part, 0)}`}
       tone="danger"
+      trouble={gone}
       content={{ close: row.symbol, share, trade: row.trade_id }}
       send={(key, { reason }) => commands.close(key, row.symbol, share, row.trade_id, reason)}
       onClose={onClose}
@@ -51,8 +96,9 @@ export function CloseSheet({ row, onClose }: PositionSheetProps) {
   );
 }
 
-export function MoveStopSheet({ row, onClose }: PositionSheetProps) {
-  const [price, setPrice] = useState(row.stop ?? '');
+export function MoveStopSheet({ row, gone, stop, onMoveBack, onClose }: PositionSheetProps) {
+  const [price, setPrice] = useState(stop ?? row.stop ?? '');
+  const [former] = useState(row.stop);
   const mark = toNumber(useMark(row.symbol) ?? row.mark_price);
   const move = stopMove(row, price.trim(), mark);
   const isSame = toNumber(price) === toNumber(row.stop);
@@ -69,9 +115,10 @@ export function MoveStopSheet({ row, onClose }: PositionSheetProps) {
       }
       action="Move the stop"
       raisesRisk={!move.isTighter}
-      trouble={isSame ? 'the stop is there already' : move.trouble}
+      trouble={gone ?? (isSame ? 'the stop is there already' : move.trouble)}
       content={{ stop: price.trim(), symbol: row.symbol, trade: row.trade_id }}
       send={(key, { reason }) => commands.moveStop(key, row.symbol, price.trim(), row.trade_id, reason)}
+      undo={former === null ? undefined : { action: 'Move it back…', onUndo: () => onMoveBack(former) }}
       onClose={onClose}
     >
       <TextInput

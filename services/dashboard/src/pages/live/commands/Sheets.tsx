@@ -1,14 +1,17 @@
-/** The sheets of commands that need no more than a word: pause, resume, flatten, reset, lock, reconcile, cancel. */
+/** The sheets of commands to the account that need no more than a word: pause, resume, flatten, reset, lock, reconcile. */
 import { NativeSelect } from '@mantine/core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
+import { inR, signed } from '@/format/numbers.ts';
 import { CommandSheet } from '@/trading/CommandSheet.tsx';
+import type { RiskOfAccount } from '@/trading/risk.ts';
+import { Allowed } from './Allowed.tsx';
 import * as commands from './commands.ts';
 
 interface SheetProps {
   onClose: () => void;
 }
 
-export function PauseSheet({ onClose }: SheetProps) {
+export function PauseSheet({ onClose, onResume }: SheetProps & { onResume: () => void }) {
   return (
     <CommandSheet
       title="Pause"
@@ -17,20 +20,27 @@ export function PauseSheet({ onClose }: SheetProps) {
       confirmation="pause"
       content="pause"
       send={(key, { confirmation, reason }) => commands.pause(key, confirmation, reason)}
+      undo={{ action: 'Resume…', onUndo: onResume }}
       onClose={onClose}
     />
   );
 }
 
-export function ResumeSheet({ onClose }: SheetProps) {
+export function ResumeSheet({ onClose, onPause }: SheetProps & { onPause: () => void }) {
   return (
     <CommandSheet
       title="Resume"
-      effect="Entries again, as far as the guard’s rules allow them. It ends a pause, not a circuit break."
+      effect={
+        <>
+          Entries again, as far as the guard’s rules allow them. It ends a pause, not a circuit break.
+          <Allowed />
+        </>
+      }
       action="Resume entries"
       raisesRisk
       content="resume"
       send={(key, { reason }) => commands.resume(key, reason)}
+      undo={{ action: 'Pause…', onUndo: onPause }}
       onClose={onClose}
     />
   );
@@ -39,18 +49,15 @@ export function ResumeSheet({ onClose }: SheetProps) {
 export interface FlattenProps extends SheetProps {
   /** One symbol, or `all`. */
   symbol: string;
-  open: number;
-  /** What it would realise now, in quote units, before costs. */
-  unrealised: number | null;
+  effect: ReactNode;
 }
 
-export function FlattenSheet({ symbol, open, unrealised, onClose }: FlattenProps) {
-  const what = symbol === 'all' ? `all ${open} open positions` : `the position in ${symbol}`;
-  const worth = unrealised === null ? '' : ` About ${unrealised.toFixed(2)} USDT is realised, before fees.`;
+/** Nothing keeps from it, not even that nothing seems to be held: what is shown may be old. */
+export function FlattenSheet({ symbol, effect, onClose }: FlattenProps) {
   return (
     <CommandSheet
       title={symbol === 'all' ? 'Flatten everything' : `Flatten ${symbol}`}
-      effect={`The guard closes ${what} at market and cancels what would open there.${worth}`}
+      effect={effect}
       action="Flatten at market"
       confirmation={`flatten ${symbol}`}
       tone="danger"
@@ -61,11 +68,37 @@ export function FlattenSheet({ symbol, open, unrealised, onClose }: FlattenProps
   );
 }
 
-export function ResetSheet({ breakNumber, onClose }: SheetProps & { breakNumber: number }) {
+interface FlattenAllProps extends SheetProps {
+  open: number;
+  /** What it would realise now, in quote units, before costs. */
+  unrealised: number | null;
+}
+
+export function FlattenAllSheet({ open, unrealised, onClose }: FlattenAllProps) {
+  const worth =
+    unrealised === null
+      ? 'What that realises is not known.'
+      : `About ${signed(unrealised, 2)} USDT is realised, before fees.`;
+  const effect = `The guard closes all ${open} open positions at market and cancels what would open there. ${worth}`;
+  return <FlattenSheet symbol="all" effect={effect} onClose={onClose} />;
+}
+
+export function ResetSheet({ risk, onClose }: SheetProps & { risk: RiskOfAccount | null }) {
+  const breakNumber = risk?.break_number ?? 0;
+  const standing = (risk?.measures ?? []).filter((measure) => measure.level === 'break');
   return (
     <CommandSheet
       title={`End circuit break ${breakNumber}`}
-      effect="The guard allows entries again, unless a rule still stands. Where another break has come since, nothing changes."
+      effect={
+        <>
+          The guard allows entries again, unless a rule still stands. Where another break has come since, nothing
+          changes. The day by its count: {inR(risk?.daily_pnl_r)}.
+          <Allowed />
+          {standing.length > 0 && (
+            <p>▲ At a break even now, and would break it again: {standing.map((each) => each.sentence).join('; ')}.</p>
+          )}
+        </>
+      }
       action="Reset"
       raisesRisk
       content={{ reset: breakNumber }}
@@ -79,7 +112,12 @@ export function UnlockSheet({ symbol, onClose }: SheetProps & { symbol: string }
   return (
     <CommandSheet
       title={`Unlock ${symbol}`}
-      effect={`Entries in ${symbol} again, before its lock ends by itself.`}
+      effect={
+        <>
+          Entries in {symbol} again, before its lock ends by itself.
+          <Allowed symbol={symbol} />
+        </>
+      }
       action="Unlock"
       raisesRisk
       content={{ unlock: symbol }}
@@ -102,19 +140,6 @@ export function SyncSheet({ onClose }: SheetProps) {
   );
 }
 
-export function CancelSheet({ symbol, onClose }: SheetProps & { symbol: string }) {
-  return (
-    <CommandSheet
-      title={`Cancel the entry in ${symbol}`}
-      effect="What is not filled yet is given up; what is filled stays, and is protected."
-      action="Cancel entry"
-      content={{ cancel: symbol }}
-      send={(key, { reason }) => commands.cancelEntry(key, symbol, reason)}
-      onClose={onClose}
-    />
-  );
-}
-
 const HOUR = 3_600;
 const SPANS = [
   { value: `${HOUR}`, label: '1 hour' },
@@ -123,7 +148,12 @@ const SPANS = [
   { value: `${7 * 24 * HOUR}`, label: '7 days' },
 ];
 
-export function LockSheet({ symbols, onClose }: SheetProps & { symbols: readonly string[] }) {
+interface LockProps extends SheetProps {
+  symbols: readonly string[];
+  onUnlock: (symbol: string) => void;
+}
+
+export function LockSheet({ symbols, onUnlock, onClose }: LockProps) {
   const [symbol, setSymbol] = useState<string | null>(symbols[0] ?? null);
   const [seconds, setSeconds] = useState(`${HOUR}`);
   return (
@@ -134,6 +164,7 @@ export function LockSheet({ symbols, onClose }: SheetProps & { symbols: readonly
       trouble={symbol === null ? 'choose a symbol' : null}
       content={{ lock: symbol, seconds }}
       send={(key, { reason }) => commands.lock(key, symbol ?? '', Number(seconds), reason)}
+      undo={symbol === null ? undefined : { action: 'Unlock…', onUndo: () => onUnlock(symbol) }}
       onClose={onClose}
     >
       <NativeSelect

@@ -10,16 +10,16 @@ import { askConfig } from '../asking.ts';
 import { type Changes, changeConfig } from '../commands/commands.ts';
 import { useRights } from '../rights.ts';
 import classes from './Config.module.css';
-import { changesOf, SETTINGS, type Texts, textsOf } from './config.ts';
+import { changesOf, formerOf, SETTINGS, type Texts, textsOf } from './config.ts';
 import { Field } from './Field.tsx';
 import { History } from './History.tsx';
 import { Overrides } from './Overrides.tsx';
 import { type ConfigPreview, Differences, Figures, PreviewPanel, usePreview } from './Preview.tsx';
 
 interface Draft {
-  /** Of the version that the person looked at. */
-  version: number;
-  texts: Texts;
+  /** Of the version that the person looked at; null: whichever is in force. */
+  version: number | null;
+  edits: Texts;
 }
 
 /** What was typed, on top of the version that it was typed for; without any, what is in force. */
@@ -28,7 +28,7 @@ function useDraft() {
   const [draft, setDraft] = useState<Draft | null>(null);
   const version = asked.data?.version ?? 0;
   const before = useMemo(() => textsOf(asked.data?.document ?? {}), [asked.data]);
-  const texts = draft?.texts ?? before;
+  const texts = useMemo(() => ({ ...before, ...draft?.edits }), [before, draft]);
   const changes = useMemo(() => changesOf(before, texts), [before, texts]);
   return {
     asked,
@@ -36,14 +36,23 @@ function useDraft() {
     before,
     changes,
     base: draft?.version ?? version,
-    isOvertaken: draft !== null && draft.version !== version,
+    isOvertaken: draft !== null && draft.version !== null && draft.version !== version,
     edit: (name: string, text: string) =>
-      setDraft({ version: draft?.version ?? version, texts: { ...texts, [name]: text } }),
+      setDraft({ version: draft?.version ?? version, edits: { ...draft?.edits, [name]: text } }),
+    /** Propose these, whatever is in force by then. */
+    propose: (edits: Texts) => setDraft({ version: null, edits }),
     drop: () => setDraft(null),
   };
 }
 
-function ChangeSheet({ meant, preview, onClose }: { meant: Changes; preview: ConfigPreview; onClose: () => void }) {
+interface Saying {
+  meant: Changes;
+  preview: ConfigPreview;
+  /** What stood there before. */
+  former: Texts;
+}
+
+function ChangeSheet({ meant, preview, onBack, onClose }: Saying & { onBack: () => void; onClose: () => void }) {
   return (
     <CommandSheet
       title="Change what may trade"
@@ -58,6 +67,7 @@ function ChangeSheet({ meant, preview, onClose }: { meant: Changes; preview: Con
       raisesRisk
       content={meant}
       send={(key, { reason }) => changeConfig(key, meant, reason)}
+      undo={{ action: 'Change it back…', onUndo: onBack }}
       onClose={onClose}
     />
   );
@@ -79,11 +89,12 @@ export function ConfigPanel() {
   const { mayConfigure, why } = useRights();
   const draft = useDraft();
   const { meant, hasChanges, preview, ready } = useMeant(draft, mayConfigure);
-  const [saying, setSaying] = useState<{ meant: Changes; preview: ConfigPreview } | null>(null);
+  const [saying, setSaying] = useState<Saying | null>(null);
   const { data } = draft.asked;
-  const close = () => {
+  const close = (back: Texts | null) => {
     setSaying(null);
-    draft.drop();
+    if (back === null) draft.drop();
+    else draft.propose(back);
   };
   return (
     <Panel
@@ -126,7 +137,11 @@ export function ConfigPanel() {
             <Button
               size="xs"
               disabled={ready === null || draft.isOvertaken}
-              onClick={() => meant !== null && ready !== null && setSaying({ meant, preview: ready })}
+              onClick={() =>
+                meant !== null &&
+                ready !== null &&
+                setSaying({ meant, preview: ready, former: formerOf(draft.before, meant.changes) })
+              }
             >
               Change…
             </Button>
@@ -137,7 +152,7 @@ export function ConfigPanel() {
           <History />
         </div>
       </div>
-      {saying !== null && <ChangeSheet {...saying} onClose={close} />}
+      {saying !== null && <ChangeSheet {...saying} onBack={() => close(saying.former)} onClose={() => close(null)} />}
     </Panel>
   );
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { changesOf, listOf, ownSymbols, textsOf, titleOf } from './config.ts';
+import { changesOf, formerOf, listOf, ownSymbols, textsOf, titleOf } from './config.ts';
 
 const document = {
   strategies: ['v51', 'v52'],
@@ -42,4 +42,21 @@ test('an empty list is a change, and names are read as words', () => {
   expect(listOf(' v51, ,v52 ')).toEqual(['v51', 'v52']);
   expect(titleOf('overrides.BTCUSDT.leverage')).toBe('BTCUSDT: Leverage');
   expect(titleOf('risk_per_trade')).toBe('1 R');
+});
+
+test('what takes a change back is what stood there, also of values that a symbol did not have', () => {
+  const before = textsOf(document);
+  const after = {
+    ...before,
+    risk_per_trade: '5',
+    'overrides.BTCUSDT.leverage': '',
+    'overrides.ETHUSDT.max_notional': '500',
+  };
+  const former = formerOf(before, changesOf(before, after));
+  expect(former).toEqual({
+    risk_per_trade: '10',
+    'overrides.BTCUSDT.leverage': '3',
+    'overrides.ETHUSDT.max_notional': '',
+  });
+  expect(changesOf(before, { ...after, ...former })).toEqual({});
 });

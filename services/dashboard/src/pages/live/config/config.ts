@@ -139,6 +139,11 @@ export function changesOf(before: Texts, after: Texts): Record<string, string> {
   return changes;
 }
 
+/** What stood where something is changed, as texts: what takes the change back. */
+export function formerOf(before: Texts, changes: Readonly<Record<string, string>>): Texts {
+  return Object.fromEntries(Object.keys(changes).map((name) => [name, before[name] ?? '']));
+}
+
 /** A setting's name as people read it: `overrides.BTCUSDT.leverage` is `BTCUSDT: Leverage`. */
 export function titleOf(name: string): string {
   const [first = '', symbol, own] = name.split('.');
