@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Drawn } from './overlay.ts';
 import { factsOf, happeningsAt } from './pointed.ts';
-import { isSameStretches, once, pagesOf, stretchesOf } from './stretches.ts';
+import { isOver, isSameStretches, once, pagesOf, stretchesOf } from './stretches.ts';
 
 const MINUTE = 60_000;
 const signal = (id: string, time: number, isEmitted: boolean) => ({
@@ -62,6 +62,7 @@ it('what is drawn is asked for by stretches that stay the same while one scrolls
   ]);
   expect(stretchesOf(0, 1_000 * size, 1)).toHaveLength(16);
   expect(stretchesOf(0, 1_000 * size, 1).at(-1)?.from).toBe(1_000 * size);
+  expect([isOver(size, size - 1), isOver(size, size + 2 * MINUTE)]).toEqual([false, true]);
   expect(isSameStretches({ from: 1, to: 5 }, { from: 200, to: 239 }, 1)).toBe(true);
   expect(isSameStretches({ from: 1, to: 5 }, { from: 1, to: 240 }, 1)).toBe(false);
 });

@@ -21,6 +21,14 @@ export function stretchesOf(from: number, to: number, length: number): Stretched
   });
 }
 
+/** What is found of a time may come so much after it. */
+const LATE_MS = 60_000;
+
+/** Whether an answer has seen all of a stretch: one from while it ran has not. */
+export function isOver(to: number, answeredAt: number): boolean {
+  return answeredAt > to + LATE_MS;
+}
+
 /** Whether both touch the same ones. */
 export function isSameStretches(one: Stretched, other: Stretched, length: number): boolean {
   const [before, after] = [one, other].map(({ from, to }) => stretchesOf(from, to, length));

@@ -20,7 +20,7 @@ import {
 } from './drawn.ts';
 import type { Drawn } from './overlay.ts';
 import type { Level } from './picture.ts';
-import { once, pagesOf, type Stretched, stretchesOf } from './stretches.ts';
+import { isOver, once, pagesOf, type Stretched, stretchesOf } from './stretches.ts';
 
 const LIMIT = 200;
 const MOST_PAGES = 4;
@@ -41,6 +41,11 @@ interface Question<Row> {
   isWanted?: boolean;
 }
 
+interface Known<Row> {
+  data?: readonly Row[] | undefined;
+  dataUpdatedAt: number;
+}
+
 /** The same function for all, so that the rows are put together only when an answer has changed. */
 function together(answers: UseQueryResult<readonly unknown[]>[]): readonly unknown[] {
   return answers.flatMap((answer) => answer.data ?? []);
@@ -49,10 +54,10 @@ function together(answers: UseQueryResult<readonly unknown[]>[]): readonly unkno
 /** The rows of all stretches, newest stretch first. */
 function useStretches<Row>(stretches: readonly Stretched[], question: Question<Row>): readonly Row[] {
   const { key, ask, moves, againMs, isWanted = true } = question;
-  const now = Date.now();
   return useQueries({
     queries: [...stretches].reverse().map((span) => {
-      const isOver = span.to < now;
+      const isSettled = ({ state }: { state: Known<Row> }) =>
+        isOver(span.to, state.dataUpdatedAt) && !moves(state.data ?? []);
       return {
         queryKey: [...key, span.from, span.to],
         queryFn: async ({ signal }: { signal: AbortSignal }) => {
@@ -60,9 +65,8 @@ function useStretches<Row>(stretches: readonly Stretched[], question: Question<R
             ask({ ...span, limit: LIMIT, ...(cursor !== null && { cursor }) }, signal);
           return (await pagesOf(page, MOST_PAGES)).flatMap(({ rows }) => rows);
         },
-        staleTime: isOver ? FOR_GOOD : AGAIN_MS,
-        refetchInterval: ({ state }: { state: { data?: readonly Row[] | undefined } }) =>
-          isOver && !moves(state.data ?? []) ? (false as const) : againMs,
+        staleTime: (query: { state: Known<Row> }) => (isSettled(query) ? FOR_GOOD : AGAIN_MS),
+        refetchInterval: (query: { state: Known<Row> }) => (isSettled(query) ? (false as const) : againMs),
         enabled: isWanted,
       };
     }),
