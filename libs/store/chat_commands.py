@@ -1,4 +1,4 @@
-"""What people asked for in a chat, step by step: written before anything follows from it, and only ever added to."""
+"""What people asked for in a chat, step by step: only ever added to, together with the audit's row of it."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -6,17 +6,14 @@ from typing import Literal
 
 from sqlalchemy import text
 
-from libs.store.engine import Engine, read_session, write_session
+from libs.store.audit import Actor, Change, write_audit
+from libs.store.engine import Engine, write_session
 
 Step = Literal["asked", "refused", "confirmed", "cancelled", "said", "answered", "unknown"]
 _ADD = text("""
 INSERT INTO notice_commands (at, person_id, person, place, command, arguments, step, detail, command_id)
 VALUES (:at, :person_id, :person, :place, :command, :arguments, :step, :detail, :command_id)
 """)
-_LIST = text(
-    "SELECT at, person_id, person, place, command, arguments, step, detail, command_id FROM notice_commands"
-    " ORDER BY at DESC, entry DESC LIMIT :most"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +32,9 @@ class ChatStep:
     command_id: str | None = None
 
 
-async def note_chat(engine: Engine, step: ChatStep) -> None:
-    """Add a step. Raises `UnreachableError`: what cannot be noted is not done."""
+async def note_chat(engine: Engine, step: ChatStep, audited: tuple[Actor, Change] | None = None) -> None:
+    """Add a step, and the audit's row in the same transaction. Raises `UnreachableError`."""
     async with write_session(engine) as session:
         await session.connection.execute(_ADD, {name: getattr(step, name) for name in step.__slots__})
-
-
-async def chat_steps(engine: Engine, most: int = 100) -> list[ChatStep]:
-    """The newest first."""
-    async with read_session(engine) as session:
-        return [ChatStep(**row._mapping) for row in (await session.connection.execute(_LIST, {"most": most})).all()]
+        if audited is not None:
+            await write_audit(session, *audited)

@@ -1,17 +1,18 @@
 """What the bot answers to questions: from the newest records of guard and executor, and from the tables."""
 
+import asyncio
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from libs.contracts.codec import decode
 from libs.contracts.event import Event
 from libs.contracts.topics import EXECUTOR, RISK_STATE, Topic
 from libs.contracts.trading import ExecutorReported, RiskStateChanged
 from libs.kit.clock import Clock
-from libs.kit.errors import BadMessage
+from libs.kit.errors import BadMessage, UserError
 from libs.store.engine import Engine, read_session
 from libs.store.live_profit import live_profit
 from libs.store.live_questions import open_live_trades
@@ -24,10 +25,12 @@ from libs.store.paper_questions import (
 )
 from libs.store.queries import SignalFilter, signal_history
 from libs.streaming.records import LogReader
-from services.notifier.bot.wishes import NotUnderstood
+from libs.trading.commands import ALL
+from services.notifier.bot.wishes import Meant, NotUnderstood
 from services.notifier.intake import instant
 
 SILENT_MS = 10_000
+_LOOK_SECONDS = 3.0
 _MOST = 1900
 _SIDES: Mapping[str, ProfitSide] = {
     "day": "day",
@@ -66,6 +69,28 @@ class StoredAnswers:
             case "balance":
                 return await self.balance()
         raise NotUnderstood(f"/{command[:32]} is none of mine")
+
+    async def before(self, what: Meant) -> Mapping[str, Any] | None:
+        """See `Answers`."""
+        symbol = what.arguments.get("symbol", ALL)
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS), LogReader(self.bootstrap) as log:
+                if what.name in ("pause", "lock"):
+                    guard = await self._newest(log, RISK_STATE, RiskStateChanged)
+                    if guard is None:
+                        return None
+                    return (
+                        {"paused": guard.paused}
+                        if what.name == "pause"
+                        else {"locked_until_ms": guard.locks.get(symbol)}
+                    )
+                executor = await self._newest(log, EXECUTOR, ExecutorReported)
+        except (UserError, TimeoutError):
+            return None
+        if executor is None:
+            return None
+        held = [one for one in executor.held if symbol in (ALL, one.symbol)]
+        return {"held": {one.symbol: f"{one.direction} {_money(one.quantity_left)}" for one in held}}
 
     async def status(self) -> str:
         """Whether entries are allowed and why not, and whether guard and executor live."""

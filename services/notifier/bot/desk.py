@@ -1,18 +1,17 @@
 """Who may ask what, what needs a confirmation, and the trail of it: the bot without the chat that it speaks in."""
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from libs.contracts.commands import CommandAnswered
 from libs.kit.clock import Clock
 from libs.kit.errors import ConfigurationError, UnreachableError, UserError
-from libs.kit.logging import get_logger
-from libs.store.chat_commands import ChatStep, Step, note_chat
-from libs.store.engine import Engine
+from libs.store.audit import Change
+from libs.store.chat_commands import ChatStep, Step
 from services.notifier.bot.file import Role
+from services.notifier.bot.trail import ChatTrail
 from services.notifier.bot.wishes import CHANGING, Meant, NotUnderstood, meant
 from services.notifier.intake import instant
 
@@ -41,12 +40,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What waits for a confirmation by the same person."""
+    """What waits for a confirmation by the same person. `before`: how things stood when they asked; None: that is not known."""
 
     person: Person
     command: str
     what: Meant
     asked_ms: int
+    before: Mapping[str, Any] | None
 
 
 class Answers(Protocol):
@@ -54,6 +54,10 @@ class Answers(Protocol):
 
     async def answer(self, command: str, typed: Mapping[str, str]) -> str:
         """Words for people. Raises `UnreachableError`, `NotUnderstood`."""
+        ...
+
+    async def before(self, what: Meant) -> Mapping[str, Any] | None:
+        """How that stands now which it would change; None: it is not known. Raises nothing, and answers soon."""
         ...
 
 
@@ -71,7 +75,7 @@ class ChatDesk:
     """One account's. Pending confirmations are in memory: after a restart a person asks again."""
 
     account: str
-    engine: Engine
+    trail: ChatTrail
     clock: Clock
     answers: Answers
     issuer: Issuer
@@ -80,7 +84,7 @@ class ChatDesk:
     async def ask(self, person: Person, command: str, typed: Mapping[str, str]) -> Reply:
         """Somebody gives a slash command."""
         if person.role is None:
-            await self._note(_step(person, command, typed, "refused", "no role of theirs may"))
+            await self._refuse(person, command, typed)
             return Reply("You have no role that may ask me.")
         try:
             if command in READING:
@@ -99,80 +103,82 @@ class ChatDesk:
         if found.person.identity != person.identity:
             return Reply("Somebody else was asked.", name)
         del self.pending[name]
+        found = replace(found, person=person)
         late = self.clock.now_ms() - found.asked_ms > CONFIRM_SECONDS * 1000
         if late or not confirmed:
-            await self._note(
-                _step(person, found.command, found.what.arguments, "cancelled", "too late" if late else "")
-            )
+            await self._note(found, "cancelled", "too late" if late else "")
             return Reply("That was too late. Ask again." if late else "Nothing was done.")
         if person.role != "trader":
-            await self._note(
-                _step(person, found.command, found.what.arguments, "refused", "no role of theirs may any more")
-            )
+            await self._note(found, "refused", "no role of theirs may any more")
             return Reply("You have no role that may do this.")
-        await self._note(_step(person, found.command, found.what.arguments, "confirmed"))
-        return Reply(await self._issue(person, found))
+        await self._note(found, "confirmed")
+        return Reply(await self._issue(found))
 
     async def _prepare(self, person: Person, command: str, typed: Mapping[str, str]) -> Reply:
         if command not in CHANGING:
             raise NotUnderstood(f"/{command[:32]} is none of mine")
         if person.role != "trader":
-            await self._note(_step(person, command, typed, "refused", "no role of theirs may"))
+            await self._refuse(person, command, typed)
             return Reply("You have no role that may do this.")
         what = meant(command, typed, self.account, self.clock.now_ms())
-        await self._note(_step(person, command, what.arguments, "asked"))
+        found = Pending(person, command, what, self.clock.now_ms(), await self.answers.before(what))
+        await self._note(found, "asked")
         name = secrets.token_hex(8)
         while len(self.pending) >= _MOST_PENDING:
             del self.pending[next(iter(self.pending))]
-        self.pending[name] = Pending(person, command, what, self.clock.now_ms())
+        self.pending[name] = found
         return Reply(f"{what.question} (within {CONFIRM_SECONDS} s)", name)
 
-    async def _issue(self, person: Person, found: Pending) -> str:
+    async def _issue(self, found: Pending) -> str:
+        person = found.person
         reason = f"Discord: {person.name} ({person.identity}) in {person.place}"
         try:
             answer = await self.issuer.issue(found.what, reason)
         except ConfigurationError as error:
-            await self._note(_step(person, found.command, found.what.arguments, "refused", str(error.advice)))
+            await self._note(found, "refused", str(error.advice))
             return f"Nothing was done: {error.advice.what} ({error.advice.todo})."
         except UserError as error:
-            await self._note(_step(person, found.command, found.what.arguments, "unknown", str(error.advice)))
+            await self._note(found, "unknown", str(error.advice))
             return f"It is not known whether this was done: {error.advice.what} ({error.advice.todo})."
-        step: Step = "answered" if answer.accepted else "refused"
-        await self._note(
-            replace(
-                _step(person, found.command, found.what.arguments, step, answer.result), command_id=answer.command_id
-            )
-        )
+        await self._note(found, "answered" if answer.accepted else "refused", answer.result, answer.command_id)
         return answer.result if answer.accepted else f"Refused: {answer.result}."
 
-    async def _note(self, noted: ChatStep) -> None:
-        """Keep the step. Without a database it stands in the log, and the command says itself who gave it: whoever wants to make
-        the account smaller is not stopped by a table."""
-        timed = replace(noted, at=instant(self.clock.now_ms()))
-        get_logger("notifier").info(
-            "chat",
-            person=noted.person,
-            id=noted.person_id,
-            command=noted.command,
-            step=noted.step,
-            words=noted.arguments,
+    async def _refuse(self, person: Person, command: str, typed: Mapping[str, str]) -> None:
+        """Before it is known what is meant."""
+        step = self._step(person, command, typed, "refused")
+        change = Change(f"command.{command}", typed.get("symbol", self.account)) if command in CHANGING else None
+        await self.trail.note(replace(step, detail="no role of theirs may"), change)
+
+    async def _note(self, found: Pending, step: Step, detail: str = "", command_id: str | None = None) -> None:
+        arguments = found.what.arguments
+        change = Change(
+            f"command.{found.command}", arguments.get("symbol", self.account), found.before, _after(found, step, detail)
         )
-        try:
-            async with asyncio.timeout(5.0):
-                await note_chat(self.engine, timed)
-        except (UnreachableError, TimeoutError):
-            get_logger("notifier").error("a step of the chat cannot be kept", command=noted.command, step=noted.step)
+        noted = self._step(found.person, found.command, arguments, step)
+        await self.trail.note(replace(noted, detail=detail, command_id=command_id), change)
+
+    def _step(self, person: Person, command: str, typed: Mapping[str, str], step: Step) -> ChatStep:
+        return ChatStep(
+            at=instant(self.clock.now_ms()),
+            person_id=person.identity,
+            person=person.name,
+            place=person.place,
+            command=command,
+            arguments=" ".join(f"{name}={value}" for name, value in sorted(typed.items())),
+            step=step,
+        )
 
 
-def _step(person: Person, command: str, typed: Mapping[str, str], step: Step, detail: str = "") -> ChatStep:
-    """A step whose time is not known yet."""
-    return ChatStep(
-        at=instant(0),
-        person_id=person.identity,
-        person=person.name,
-        place=person.place,
-        command=command,
-        arguments=" ".join(f"{name}={value}" for name, value in sorted(typed.items())),
-        step=step,
-        detail=detail,
-    )
+def _after(found: Pending, step: Step, detail: str) -> Mapping[str, Any]:
+    """How that stands after a step which the command is about."""
+    before = found.before or {}
+    match step, found.what.name:
+        case "answered", "pause":
+            return {"paused": True}
+        case "answered", "lock":
+            return {"locked_until_ms": int(found.what.arguments["until_ms"])}
+        case "answered", _:
+            return dict.fromkeys(before, detail)
+        case "unknown", _:
+            return dict.fromkeys(before, "not known")
+    return before

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from libs.contracts.topics import COMMAND, COMMAND_RESULT
 from libs.kit.clock import Clock
@@ -13,6 +14,9 @@ from libs.kit.settings import AccountSettings, NotificationSettings, load_settin
 from libs.store.engine import Engine
 from libs.streaming.commands import CommandDesk
 from services.notifier.bot.file import BotFile, read_bot_file
+
+if TYPE_CHECKING:
+    from services.notifier.bot.trail import ChatTrail
 
 _LOOK_SECONDS = 2.0
 
@@ -27,6 +31,7 @@ class BotKeeper:
     engine: Engine
     clock: Clock
     _seen: tuple[int, int, int] | None = field(default=None, init=False)
+    _trail: "ChatTrail | None" = field(default=None, init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def run(self) -> None:
@@ -60,13 +65,20 @@ class BotKeeper:
         from services.notifier.bot.desk import ChatDesk
         from services.notifier.bot.discord import DiscordBot
         from services.notifier.bot.issuing import SigningIssuer
+        from services.notifier.bot.trail import ChatTrail
 
         account = load_settings(AccountSettings).account
         said = CommandDesk(self.bootstrap, COMMAND, COMMAND_RESULT, "notifier")
         answers = StoredAnswers(account, self.bootstrap, self.engine, self.clock)
         issuer = SigningIssuer(account, said, self.settings.notifier_keys_dir, self.clock)
-        desk = ChatDesk(account, self.engine, self.clock, answers, issuer)
-        await DiscordBot(file, desk, self._say).run()
+        if self._trail is None:  # what it owes outlives a bot that begins anew
+            self._trail = ChatTrail(self.engine)
+        desk = ChatDesk(account, self._trail, self.clock, answers, issuer)
+        paying = asyncio.ensure_future(self._trail.pay())
+        try:
+            await DiscordBot(file, desk, self._say).run()
+        finally:
+            paying.cancel()
 
     def _say(self, state: str) -> None:
         self.context.details["bot"] = state

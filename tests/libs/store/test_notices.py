@@ -6,7 +6,8 @@ import datetime as dt
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.store.chat_commands import ChatStep, chat_steps, note_chat
+from libs.store.audit import Actor, AuditFilter, Change, audit_rows
+from libs.store.chat_commands import ChatStep, note_chat
 from libs.store.engine import read_session, write_session
 from libs.store.notices import (
     ChannelFares,
@@ -136,8 +137,12 @@ async def test_memory_and_fares_and_steps_are_kept(engine: AsyncEngine) -> None:
     await channel_fares(engine, fares)
     assert await channels_fare(engine) == {"desk": fares}
     step = ChatStep(at=NOW, person_id="1", person="ada", place="desk", command="pause", arguments="", step="asked")
-    await note_chat(engine, step)
-    assert await chat_steps(engine) == [step]
+    await note_chat(engine, step, (Actor("Discord: ada (1)"), Change("command.pause")))
+    async with read_session(engine) as session:
+        columns = ", ".join(ChatStep.__slots__)
+        kept = (await session.connection.execute(text(f"SELECT {columns} FROM notice_commands"))).all()
+        assert [ChatStep(**row._mapping) for row in kept] == [step]
+        assert [row.who for row in await audit_rows(session, AuditFilter())] == ["Discord: ada (1)"]
 
 
 async def test_what_is_due_is_found_by_index_in_a_large_outbox(engine: AsyncEngine) -> None:

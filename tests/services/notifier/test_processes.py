@@ -6,21 +6,28 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from infra.local.ports import free_port
-from libs.contracts.topics import ALERT
-from libs.contracts.trading import AlertRaised
+from libs.contracts.topics import ALERT, EXECUTOR, RISK_STATE
+from libs.contracts.trading import AlertRaised, ExecutorReported, LiveTradeChanged, RiskStateChanged
+from libs.kit.clock import SystemClock
 from libs.kit.keys import TrustedFolder, new_key
+from libs.store.audit import AuditFilter, audit_rows
 from libs.store.engine import read_session
 from libs.streaming.admin import ensure_topics
 from libs.streaming.producer import EventProducer
 from libs.trading.commands import RISK_REDUCING, Pause
+from services.notifier.bot.answers import StoredAnswers
+from services.notifier.bot.wishes import meant
+from tests.golden.samples import sample
 from tests.services.notifier.conftest import alert
 from tests.services.processes import ServiceProcess, beside, eventually, lacking
 from tests.support.discord import GUILD, TOKEN, DiscordStandIn, member
@@ -220,6 +227,12 @@ async def test_a_trader_pauses_from_discord_and_the_guard_obeys_what_the_key_may
         await running.until(lambda: len(discord.answers_to(pressed)) == 2, "the bot says what became of it")
         assert discord.answers_to(pressed)[1]["data"]["content"] == "pause is done"
         assert guard.obeyed == [Pause()]
+        async with read_session(running.engine) as session:
+            audited = [
+                (row.who, row.action, row.after and row.after["step"])
+                for row in await audit_rows(session, AuditFilter())
+            ]
+        assert audited == [("Discord: ada (11)", "command.pause", step) for step in ("answered", "confirmed", "asked")]
         refused = await discord.slash("pause", member=member("12", "eve", VIEWERS))
         await running.until(lambda: len(discord.answers_to(refused)) == 2, "the viewer is answered")
         assert "no role" in discord.answers_to(refused)[1]["data"]["content"]
@@ -233,6 +246,34 @@ async def test_a_trader_pauses_from_discord_and_the_guard_obeys_what_the_key_may
     assert running.process.wait(30) == 0
     assert TOKEN not in running.process.log.read_text()
     assert guard.obeyed == [Pause()]
+
+
+async def test_how_things_stood_is_known_while_guard_and_executor_speak(running: Running) -> None:
+    clock = SystemClock()
+    answers = StoredAnswers("main", running.bootstrap, running.engine, clock)
+    wanted = [meant(command, {"symbol": "BTCUSDT"}, "main", 0) for command in ("pause", "lock", "close", "flatten")]
+    assert [await answers.before(one) for one in wanted] == [None] * 4
+    guard, executor, trade = sample(RiskStateChanged), sample(ExecutorReported), sample(LiveTradeChanged)
+    assert isinstance(guard, RiskStateChanged)
+    assert isinstance(executor, ExecutorReported)
+    assert isinstance(trade, LiveTradeChanged)
+    held = tuple(replace(trade, symbol=symbol, quantity_left=Decimal("0.5")) for symbol in ("BTCUSDT", "ETHUSDT"))
+    for topic, event in (
+        (RISK_STATE, replace(guard, account="main", paused=True, locks={"BTCUSDT": 7})),
+        (EXECUTOR, replace(executor, account="main", held=held)),
+    ):
+        await (await running.producer.send(topic, event, key="main", partition=0))
+    size = f"{trade.direction} 0.5"
+    assert [await answers.before(one) for one in wanted] == [
+        {"paused": True},
+        {"locked_until_ms": 7},
+        {"held": {"BTCUSDT": size}},
+        {"held": {"BTCUSDT": size}},
+    ]
+    everything = meant("flatten", {}, "main", 0)
+    assert await answers.before(everything) == {"held": {"BTCUSDT": size, "ETHUSDT": size}}
+    nowhere = StoredAnswers("main", f"127.0.0.1:{free_port()}", running.engine, clock)
+    assert await nowhere.before(everything) is None
 
 
 def _lines(embed: dict[str, str]) -> list[str]:

@@ -13,14 +13,17 @@ from libs.contracts.commands import CommandAnswered, answered
 from libs.kit.clock import ManualClock
 from libs.kit.errors import ConfigurationError, UnreachableError, UserError
 from libs.kit.settings import DatabaseSettings
-from libs.store.engine import create_engine
+from libs.store.audit import AuditFilter, AuditRow, audit_rows
+from libs.store.engine import create_engine, read_session
 from libs.trading.commands import COMMANDS, RISK_REDUCING, read_command
 from libs.trading.issuing import Wish, signed_command
 from services.notifier.bot.desk import CONFIRM_SECONDS, READING, ChatDesk, Person, Reply
 from services.notifier.bot.file import read_bot_file
+from services.notifier.bot.trail import ChatTrail
 from services.notifier.bot.wishes import CHANGING, Meant, NotUnderstood, meant
 from tests.fakes.signers import PaperSigner
 from tests.services.notifier.conftest import NOON, Desk
+from tests.services.processes import eventually
 
 TRADER = Person("11", "ada", "channel 1", "trader")
 VIEWER = Person("12", "eve", "channel 1", "viewer")
@@ -33,9 +36,13 @@ class Writing:
 
     issued: list[tuple[Meant, str]] = field(default_factory=list)
     trouble: UserError | None = None
+    known: Mapping[str, object] | None = None
 
     async def answer(self, command: str, typed: Mapping[str, str]) -> str:
         return f"answer to {command}"
+
+    async def before(self, what: Meant) -> Mapping[str, object] | None:
+        return self.known
 
     async def issue(self, what: Meant, reason: str) -> CommandAnswered:
         if self.trouble is not None:
@@ -52,7 +59,7 @@ def _told() -> Writing:
 
 @pytest.fixture(name="chat")
 def _chat(desk: Desk, told: Writing) -> ChatDesk:
-    return ChatDesk("main", desk.engine, desk.clock, told, told)
+    return ChatDesk("main", ChatTrail(desk.engine), desk.clock, told, told)
 
 
 def test_no_command_that_raises_risk_is_reducing() -> None:
@@ -145,11 +152,79 @@ async def test_a_database_that_is_away_does_not_keep_anybody_from_flattening(tol
     await desk.engine.dispose()
 
     gone = create_engine(DatabaseSettings(database_url="postgresql+asyncpg://nobody@127.0.0.1:9/none"))
-    chat = ChatDesk("main", gone, ManualClock(NOON), told, told)
+    trail = ChatTrail(gone)
+    chat = ChatDesk("main", trail, ManualClock(NOON), told, told)
     reply = await chat.ask(TRADER, "flatten", {})
     assert reply.confirm is not None
     assert (await chat.press(TRADER, reply.confirm, confirmed=True)).text == "flatten is done"
     await asyncio.wait_for(gone.dispose(), 10)
+    trail.engine = desk.engine
+    paying = asyncio.ensure_future(trail.pay())
+
+    async def paid() -> bool:
+        return len(await audited(desk)) == 3
+
+    try:
+        await eventually(paid, 30, lambda: f"three rows, and not {trail.owed}")
+    finally:
+        paying.cancel()
+    assert [row.after["step"] for row in await audited(desk) if row.after] == ["asked", "confirmed", "answered"]
+    assert await desk.count("SELECT count(*) FROM notice_commands") == 3
+
+
+async def test_every_step_that_would_change_something_is_in_the_audit(
+    chat: ChatDesk, told: Writing, desk: Desk
+) -> None:
+    told.known = {"paused": False}
+    reply = await chat.ask(TRADER, "pause", {})
+    assert reply.confirm is not None
+    await chat.press(TRADER, reply.confirm, confirmed=True)
+    rows = await audited(desk)
+    assert {(row.who, row.action, row.target, row.address) for row in rows} == {
+        ("Discord: ada (11)", "command.pause", "main", "Discord: channel 1")
+    }
+    steps = [(row.after["step"], row.before, row.after["paused"]) for row in rows if row.after]
+    assert steps == [
+        ("asked", told.known, False),
+        ("confirmed", told.known, False),
+        ("answered", told.known, True),
+    ]
+    assert rows[-1].after is not None
+    assert (rows[-1].after["detail"], len(rows[-1].after["command_id"])) == ("pause is done", 20)
+
+
+async def test_what_is_refused_cancelled_or_not_known_is_in_the_audit_and_questions_are_not(
+    chat: ChatDesk, told: Writing, desk: Desk
+) -> None:
+    await chat.ask(NOBODY, "status", {})
+    await chat.ask(VIEWER, "status", {})
+    assert await audited(desk) == []
+    await chat.ask(NOBODY, "flatten", {"symbol": "BTCUSDT"})
+    await chat.ask(VIEWER, "close", {"symbol": "BTCUSDT"})
+    told.known = {"held": {"ETHUSDT": "long 2"}}
+    for confirmed in (False, True):
+        told.trouble = UnreachableError("nobody has answered", todo="look")
+        reply = await chat.ask(TRADER, "flatten", {"symbol": "ETHUSDT"})
+        assert reply.confirm is not None
+        await chat.press(TRADER, reply.confirm, confirmed=confirmed)
+    rows = [(row.who, row.action, row.target, row.after["step"]) for row in await audited(desk) if row.after]
+    ada = "Discord: ada (11)"
+    assert rows == [
+        ("Discord: bob (13)", "command.flatten", "BTCUSDT", "refused"),
+        ("Discord: eve (12)", "command.close", "BTCUSDT", "refused"),
+        *(
+            (ada, "command.flatten", "ETHUSDT", step)
+            for step in ("asked", "cancelled", "asked", "confirmed", "unknown")
+        ),
+    ]
+    last = (await audited(desk))[-1]
+    assert (last.before, last.after and last.after["held"]) == (told.known, "not known")
+
+
+async def audited(desk: Desk) -> list[AuditRow]:
+    """The audit, the oldest first."""
+    async with read_session(desk.engine) as session:
+        return (await audit_rows(session, AuditFilter()))[::-1]
 
 
 @pytest.mark.parametrize(
