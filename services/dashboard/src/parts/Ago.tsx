@@ -1,6 +1,6 @@
 /** How long ago, with the exact instant where one points or tabs to. */
 import { useNow } from '@/format/now.ts';
-import { exact, type Instant, moment, relative } from '@/format/time.ts';
+import { exact, type Instant, moment, relative, zoneName } from '@/format/time.ts';
 import { usePreferences } from '@/preferences/preferences.ts';
 
 export function Ago({ ms }: { ms: Instant }) {
@@ -23,4 +23,9 @@ export function Moment({ ms }: { ms: Instant }) {
       {moment(ms, zone)}
     </time>
   );
+}
+
+/** Whose clock instants are written in, for the header above them. */
+export function ZoneName() {
+  return zoneName(usePreferences().zone);
 }

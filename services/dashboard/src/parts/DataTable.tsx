@@ -1,8 +1,6 @@
 /** The one table: sorting, a filter, a header that stays, its rows as CSV, and words for when there are none. */
 import { Anchor, TextInput } from '@mantine/core';
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
-import { zoneName } from '@/format/time.ts';
-import { usePreferences } from '@/preferences/preferences.ts';
 import classes from './DataTable.module.css';
 import { Empty } from './States.tsx';
 import { type Column, filtered, type Order, sorted, turned } from './table.ts';
@@ -44,7 +42,6 @@ interface HeadProps<Row> {
 }
 
 function Head<Row>({ columns, order, onTurn }: HeadProps<Row>) {
-  const { zone } = usePreferences();
   const sortOf = (column: Column<Row>) =>
     order?.column === column.id ? (order.isDescending ? 'descending' : 'ascending') : undefined;
   return (
@@ -52,11 +49,10 @@ function Head<Row>({ columns, order, onTurn }: HeadProps<Row>) {
       <tr>
         {columns.map((column) => {
           const sort = sortOf(column);
-          const unit = column.isInstant ? zoneName(zone) : column.unit;
           const words = (
             <>
               {column.title}
-              {unit !== undefined && <span className={classes.unit}>{unit}</span>}
+              {column.unit !== undefined && <span className={classes.unit}>{column.unit}</span>}
             </>
           );
           return (

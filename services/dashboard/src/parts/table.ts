@@ -7,9 +7,7 @@ export interface Column<Row> {
   id: string;
   title: string;
   /** Stands in the header, and so in no cell. */
-  unit?: string;
-  /** Its cells are instants in the person's zone, whose name stands in the header. */
-  isInstant?: boolean;
+  unit?: ReactNode;
   isNumeric?: boolean;
   /** May break into lines, for sentences. */
   isWide?: boolean;

@@ -2,7 +2,7 @@
 import { Tabs } from '@mantine/core';
 import { fixed, percent } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
-import { Moment } from '@/parts/Ago.tsx';
+import { Moment, ZoneName } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change, Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
@@ -67,7 +67,7 @@ const TRADES: readonly Column<ReportTrade>[] = [
   {
     id: 'entry',
     title: 'Entry',
-    isInstant: true,
+    unit: <ZoneName />,
     cell: (row) => <Moment ms={row.entry.time_ms} />,
     value: (row) => row.entry.time_ms,
   },

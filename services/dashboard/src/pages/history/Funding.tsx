@@ -27,13 +27,7 @@ const NOTHING: readonly Settlement[] = [];
 const SHOWN = 500;
 
 const COLUMNS: readonly Column<Settlement>[] = [
-  {
-    id: 'time',
-    title: 'Settled',
-    isInstant: true,
-    cell: (row) => <Moment ms={row.time_ms} />,
-    value: (row) => row.time_ms,
-  },
+  { id: 'time', title: 'Settled', cell: (row) => <Moment ms={row.time_ms} />, value: (row) => row.time_ms },
   { id: 'symbol', title: 'Symbol', cell: (row) => row.symbol, value: (row) => row.symbol },
   {
     id: 'rate',

@@ -20,13 +20,7 @@ function price(id: 'open' | 'high' | 'low' | 'close', title: string, decimals: n
 
 function columns(decimals: number): Column<Candle>[] {
   return [
-    {
-      id: 'time',
-      title: 'Begins',
-      isInstant: true,
-      cell: (row) => <Moment ms={row.open_time_ms} />,
-      value: (row) => row.open_time_ms,
-    },
+    { id: 'time', title: 'Begins', cell: (row) => <Moment ms={row.open_time_ms} />, value: (row) => row.open_time_ms },
     price('open', 'Open', decimals),
     price('high', 'High', decimals),
     price('low', 'Low', decimals),

@@ -11,20 +11,13 @@ import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { useRecent } from '@/stream/hooks.ts';
-import { Price } from '@/trading/Price.tsx';
 import { type Forced, forcedOrders } from './forced.ts';
 import { askForced, askGaps, askMeta, type Gap } from './tape.ts';
 
 type Meta = Schema<'TradesOfSymbol'>;
 
 const FORCED: readonly Column<Forced>[] = [
-  {
-    id: 'time',
-    title: 'Time',
-    isInstant: true,
-    cell: (row) => <Moment ms={row.time_ms} />,
-    value: (row) => row.time_ms,
-  },
+  { id: 'time', title: 'Time', cell: (row) => <Moment ms={row.time_ms} />, value: (row) => row.time_ms },
   { id: 'side', title: 'Liquidated', cell: (row) => <Side side={row.liquidated} />, value: (row) => row.liquidated },
   {
     id: 'notional',
@@ -38,7 +31,7 @@ const FORCED: readonly Column<Forced>[] = [
     id: 'price',
     title: 'Average price',
     isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.price} />,
+    cell: (row) => fixed(row.price, row.decimals),
     value: (row) => row.price,
   },
 ];
@@ -78,13 +71,7 @@ function Outcome({ gap }: { gap: Gap }) {
 }
 
 const GAPS: readonly Column<Gap>[] = [
-  {
-    id: 'from',
-    title: 'From',
-    isInstant: true,
-    cell: (gap) => <Moment ms={gap.from_ms} />,
-    value: (gap) => gap.from_ms,
-  },
+  { id: 'from', title: 'From', cell: (gap) => <Moment ms={gap.from_ms} />, value: (gap) => gap.from_ms },
   {
     id: 'length',
     title: 'Length',
@@ -144,13 +131,7 @@ const META: readonly Column<Meta>[] = [
     cell: (row) => <span title={fixed(row.row_count, 0)}>{howMany(row.row_count)}</span>,
     value: (row) => row.row_count,
   },
-  {
-    id: 'first',
-    title: 'First',
-    isInstant: true,
-    cell: (row) => <Moment ms={row.first_time_ms} />,
-    value: (row) => row.first_time_ms,
-  },
+  { id: 'first', title: 'First', cell: (row) => <Moment ms={row.first_time_ms} />, value: (row) => row.first_time_ms },
   {
     id: 'last',
     title: 'Last',

@@ -34,9 +34,9 @@ describe('forced orders', () => {
       [live('a', 'BTCUSDT', 5), live('b', 'BTCUSDT', 9), live('c', 'ETHUSDT', 9)],
       'BTCUSDT',
     );
-    expect(rows.map((row) => [row.event_id, row.liquidated, row.notional, row.symbol])).toEqual([
-      ['b', 'long', 21, 'BTCUSDT'],
-      ['a', 'short', 7, 'BTCUSDT'],
+    expect(rows.map((row) => [row.event_id, row.liquidated, row.notional, row.decimals])).toEqual([
+      ['b', 'long', 21, 2],
+      ['a', 'short', 7, 1],
     ]);
   });
 });

@@ -1,5 +1,6 @@
 /** Forced orders of REST and of the stream, as one list. */
 import type { Schema } from '@/api/client.ts';
+import { decimalsOf } from '@/format/numbers.ts';
 import type { ItemOf } from '@/stream/protocol.ts';
 
 const MOST = 200;
@@ -9,8 +10,8 @@ export interface Forced {
   time_ms: number;
   liquidated: 'long' | 'short';
   notional: number;
-  symbol: string;
   price: string;
+  decimals: number;
 }
 
 /** Newest first, each once. */
@@ -27,8 +28,8 @@ export function forcedOrders(
       time_ms: trade_time_ms,
       liquidated,
       notional: Number(notional),
-      symbol: of,
       price: average_price,
+      decimals: decimalsOf(average_price),
     });
   }
   return [...byId.values()].sort((one, other) => other.time_ms - one.time_ms).slice(0, MOST);

@@ -1,6 +1,6 @@
 /** Who has changed what. */
 import { useQuery } from '@tanstack/react-query';
-import { Moment } from '@/parts/Ago.tsx';
+import { Moment, ZoneName } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
@@ -10,7 +10,7 @@ const COLUMNS: readonly Column<AuditRow>[] = [
   {
     id: 'time',
     title: 'Time',
-    isInstant: true,
+    unit: <ZoneName />,
     cell: (row) => <Moment ms={row.happened_at_ms} />,
     value: (row) => row.happened_at_ms,
   },
