@@ -60,7 +60,7 @@ export function endOf(around: number | undefined, length: number, now: number): 
 }
 
 const KEY = (
-  <span className={classes.key} title="Filled: emitted, with its score; hollow: refused">
+  <span className={classes.key} title="Filled: emitted, with its score; hollow: refused, from 1m on the newest only">
     <span>▲ emitted △ refused</span>
     <span>─ trade</span>
     <span>▨ silent or missing</span>

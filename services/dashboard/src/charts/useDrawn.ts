@@ -26,6 +26,9 @@ const LIMIT = 200;
 const MOST_PAGES = 4;
 const AGAIN_MS = 5_000;
 const FOR_GOOD = Number.POSITIVE_INFINITY;
+/** From here on a stretch holds thousands of refused ones: a megabyte for marks that cover each other. */
+const LONG_MS = LENGTH['1m'];
+const NEWEST_REFUSED = 100;
 /** From here on a candle holds so many evaluations that only those that led to something are drawn. */
 const EMITTED_ONLY_MS = LENGTH['15m'];
 
@@ -39,6 +42,8 @@ interface Question<Row> {
   moves: (rows: readonly Row[]) => boolean;
   againMs: number | false;
   isWanted?: boolean;
+  limit?: number;
+  mostPages?: number;
 }
 
 interface Known<Row> {
@@ -53,17 +58,16 @@ function together(answers: UseQueryResult<readonly unknown[]>[]): readonly unkno
 
 /** The rows of all stretches, newest stretch first. */
 function useStretches<Row>(stretches: readonly Stretched[], question: Question<Row>): readonly Row[] {
-  const { key, ask, moves, againMs, isWanted = true } = question;
+  const { key, ask, moves, againMs, isWanted = true, limit = LIMIT, mostPages = MOST_PAGES } = question;
   return useQueries({
     queries: [...stretches].reverse().map((span) => {
       const isSettled = ({ state }: { state: Known<Row> }) =>
         isOver(span.to, state.dataUpdatedAt) && !moves(state.data ?? []);
       return {
-        queryKey: [...key, span.from, span.to],
+        queryKey: [...key, span.from, span.to, limit],
         queryFn: async ({ signal }: { signal: AbortSignal }) => {
-          const page = (cursor: string | null) =>
-            ask({ ...span, limit: LIMIT, ...(cursor !== null && { cursor }) }, signal);
-          return (await pagesOf(page, MOST_PAGES)).flatMap(({ rows }) => rows);
+          const page = (cursor: string | null) => ask({ ...span, limit, ...(cursor !== null && { cursor }) }, signal);
+          return (await pagesOf(page, mostPages)).flatMap(({ rows }) => rows);
         },
         staleTime: (query: { state: Known<Row> }) => (isSettled(query) ? FOR_GOOD : AGAIN_MS),
         refetchInterval: (query: { state: Known<Row> }) => (isSettled(query) ? (false as const) : againMs),
@@ -78,20 +82,27 @@ function useStretches<Row>(stretches: readonly Stretched[], question: Question<R
 const GOING_ON: ReadonlySet<string> = new Set(['ordered', 'entering', 'open', 'closing']);
 const goOn = (trades: readonly { state: string }[]) => trades.some((trade) => GOING_ON.has(trade.state));
 
+/** All that were emitted. Refused ones come with nearly every evaluation, so of long candles only the newest are asked for. */
 function useSignals(symbol: string, stretches: readonly Stretched[], length: number): readonly SignalWord[] {
-  const state = length >= EMITTED_ONLY_MS ? { state: 'emitted' } : {};
-  const asked = useStretches<SignalWord>(stretches, {
+  const question = (state: 'emitted' | 'refused', isWanted: boolean): Question<SignalWord> => ({
     key: ['signals', 'drawn', symbol, state],
     ask: async (query, signal) => {
-      const params = { query: { ...query, ...state, symbol } };
+      const params = { query: { ...query, state, symbol } };
       const { signals, next_cursor } = await bodyOf(api.GET('/api/signals/history', { params, signal }));
       return { rows: signals, next_cursor };
     },
     moves: () => false,
     againMs: false, // the stream goes on with them
+    isWanted,
+  });
+  const isLong = length >= LONG_MS;
+  const emitted = useStretches(stretches, question('emitted', true));
+  const refused = useStretches(isLong ? stretches.slice(-1) : stretches, {
+    ...question('refused', length < EMITTED_ONLY_MS),
+    ...(isLong && { limit: NEWEST_REFUSED, mostPages: 1 }),
   });
   const live = useRecent({ channel: 'signals', symbols: [symbol] });
-  return useMemo(() => newestFirst<SignalWord>(asked, live, FOR_GOOD), [asked, live]);
+  return useMemo(() => newestFirst<SignalWord>([...emitted, ...refused], live, FOR_GOOD), [emitted, refused, live]);
 }
 
 function useHoles(symbol: string, stretches: readonly Stretched[]): readonly Schema<'GapAnswer'>[] {
