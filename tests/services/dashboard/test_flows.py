@@ -44,8 +44,10 @@ def test_an_administrator_changes_what_may_trade_and_sees_it_in_the_history(open
 
 def test_a_trader_pauses_with_a_word_and_resumes_with_the_second_factor(opening: Opening, desk: Desk) -> None:
     page = registered(opening, desk, "karl", "trader")
-    page.goto("/live", wait_until="commit")
-    found = sheet(page, "Pause…", "Pause")
+    page.keyboard.press("Control+k")
+    page.get_by_placeholder("Page, symbol or action").fill("pause entries")
+    page.keyboard.press("Enter")
+    found = page.get_by_role("dialog", name="Pause")
     said = found.get_by_role("button", name="Pause entries")
     expect(said).to_be_disabled()
     found.get_by_label("To confirm, type").fill("pause")

@@ -107,6 +107,7 @@ def test_it_fits_the_screen_and_can_be_used_by_everybody(
 
 def test_the_first_load_is_small_and_the_second_asks_for_almost_nothing(opening: Opening) -> None:
     page = opening("/about")
+    page.goto("about:blank")  # what that page still loads is not this one's
     session = page.context.new_cdp_session(page)
     loaded: list[float] = []
     session.send("Network.enable")

@@ -2,6 +2,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react';
 import { isTyping } from '@/app/shortcuts.ts';
 import { Panel } from '@/parts/Panel.tsx';
+import { PartialMinute } from '@/parts/PartialMinute.tsx';
 import { Waiting } from '@/parts/States.tsx';
 import { type Bar, INTERVALS, type Interval, LENGTH } from './bars.ts';
 import type { Span } from './CandleChart.tsx';
@@ -111,7 +112,11 @@ export function ChartPanel({ symbol, className, around }: ChartPanelProps) {
   return (
     <Panel
       title={symbol}
-      note={KEY}
+      note={
+        <>
+          {KEY} {end === null && <PartialMinute symbol={symbol} />}
+        </>
+      }
       isLive={end === null}
       asked={askedOf(candles)}
       className={className}
