@@ -34,6 +34,7 @@ from services.gateway.factors import Factors
 from services.gateway.issuing import Issuer, issuer_key
 from services.gateway.live_rates import LIVE_RATES, LiveRates
 from services.gateway.open_files import may_open_many, most_connections
+from services.gateway.outcomes import Outcomes
 from services.gateway.patience import PatientProtocol
 from services.gateway.secret import derived, gateway_secret
 from services.gateway.settings import AccessSettings, GatewaySettings, ServerSettings
@@ -184,6 +185,7 @@ async def main(context: ServiceContext) -> None:
             asyncio.ensure_future(control.follow(shared)),
             asyncio.ensure_future(application.state.streams.feed.run(kafka.kafka_bootstrap, shared.live)),
             asyncio.ensure_future(application.state.trail.pay(people)),
+            asyncio.ensure_future(Outcomes(shared.words, application.state.trail).follow(people)),
             asyncio.ensure_future(access.standings.follow()),
             asyncio.ensure_future(access.standings.tidy(access.at)),
         ]

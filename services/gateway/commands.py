@@ -23,6 +23,7 @@ from services.gateway.newest import HEARTBEAT_MS
 from services.gateway.pace import MOST_FLATTENS, Pace, too_fast
 from services.gateway.problems import RESPONSES, SIGNED_IN_RESPONSES, BadRequest, Conflict, NotFound
 from services.gateway.shared import Gateway
+from services.gateway.standing_before import before_of
 
 router = APIRouter(prefix="/api/commands", tags=["commands"])
 PATIENCE_SECONDS = 8.0
@@ -168,8 +169,9 @@ async def _say(telling: Telling, wish: Wish, nonce: str, filling: Filling) -> Sa
         return said
     said = issuer.begin(command)
     try:
-        await _write_down(telling, command, filling.before)
-        await issuer.say(command)
+        before = before_of(telling.shared.words, wish) if filling.before is None else filling.before
+        await _write_down(telling, command, before)
+        await _append(telling, command)
     except BaseException:
         issuer.give_up(command)
         raise
@@ -203,6 +205,18 @@ async def _write_down(telling: Telling, command: CommandIssued, before: Mapping[
         change,
         must=COMMANDS[command.command].raises_risk,
     )
+
+
+async def _append(telling: Telling, command: CommandIssued) -> None:
+    """Say it. The row that stands there already is not left without an end when nothing could be sent."""
+    try:
+        await telling.issuer.say(command)
+    except UnreachableError as error:
+        after = {"command_id": command.event_id, "command": command.command, "result": error.advice.what}
+        change = Change("command.unsaid", command.arguments.get("symbol", command.account), None, after)
+        trail, actor = telling.request.app.state.trail, actor_of(telling.request, telling.person)
+        await trail.write(access_of(telling.request).engine, actor, change, must=False)
+        raise
 
 
 def _told(said: Said) -> Response:

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Request
 from libs.kit.errors import UnreachableError
 from libs.store.audit import Change
 from libs.streaming.strategies.activation import By, Files, Plan, plan_of, withdrawal
+from libs.streaming.strategies.answers import Verdict
 from libs.streaming.strategies.files import check_files
-from libs.streaming.strategies.log import Standing, publish_and_hear, read_standing
+from libs.streaming.strategies.log import NotAcknowledged, Standing, Word, publish_and_hear, read_standing
 from libs.trading.differences import Difference, differences
 from libs.trading.strategy import Strategy
 from services.gateway.access import Administrator, Person, Trader, access_of
@@ -67,8 +68,11 @@ async def activate(request: Request, person: Administrator, asked: StrategyActiv
     if plan.problems or strategy is None:
         raise BadRequest("; ".join(plan.problems))
     word = standing.last.get(strategy.name)
-    before = None if word is None else {"version": word.strategy.version, "enabled": word.enabled}
-    change = Change("strategy.activate", strategy.name, before, {"version": strategy.version, "reason": asked.reason})
+    found = () if word is None else differences(word.strategy, strategy)
+    before = None if word is None else _stood(word) | {"fields": {each.field: each.before for each in found}}
+    after = {"version": strategy.version, "enabled": True, "fields": {each.field: each.after for each in found}}
+    after |= {"changes": plan.changes, "reason": asked.reason}
+    change = Change("strategy.activate", strategy.name, before, after)
     return await _say(request, person, plan, change, strategy.version)
 
 
@@ -81,7 +85,8 @@ async def withdraw(request: Request, person: Trader, strategy: Name, asked: Stra
         raise NotFound(f"{strategy} is not in force")
     plan = withdrawal(word, By(person.name, asked.reason, by_hand=True))
     version = word.strategy.version
-    change = Change("strategy.withdraw", strategy, {"version": version, "enabled": True}, {"reason": asked.reason})
+    after = {"version": version, "enabled": False, "reason": asked.reason}
+    change = Change("strategy.withdraw", strategy, _stood(word), after)
     return await _say(request, person, plan, change, version)
 
 
@@ -92,12 +97,33 @@ async def _say(request: Request, person: Person, plan: Plan, change: Change, ver
     trail = request.app.state.trail
     raises = change.action == "strategy.activate"
     await trail.write(access_of(request).engine, actor_of(request, person), change, must=raises)
-    verdict = (await publish_and_hear(_bootstrap(request), plan.news, "gateway"))[name]
+    verdict = await _heard(request, person, plan, change)
     if verdict.state == "refused":
         raise Conflict(f"not in force: {verdict.refusal(plan.news[0])}; what it took before stays")
     return StrategyChanged(
         strategy=name, version=version, state=verdict.state, reason=verdict.reason, changes=plan.changes
     )
+
+
+async def _heard(request: Request, person: Person, plan: Plan, change: Change) -> Verdict:
+    """Say it; what the engines made of it, which the audit is told too."""
+
+    async def tell(state: str, reason: str) -> None:
+        said = Change(f"strategy.{state}", change.target, None, {"of": change.action, "result": reason})
+        engine, actor = access_of(request).engine, actor_of(request, person)
+        await request.app.state.trail.write(engine, actor, said, must=False)
+
+    try:
+        verdict = (await publish_and_hear(_bootstrap(request), plan.news, "gateway"))[str(change.target)]
+    except UnreachableError as error:
+        await tell("unanswered" if isinstance(error, NotAcknowledged) else "unsaid", error.advice.what)
+        raise
+    await tell(verdict.state, verdict.reason)
+    return verdict
+
+
+def _stood(word: Word) -> dict[str, Any]:
+    return {"version": word.strategy.version, "enabled": word.enabled}
 
 
 def _text(asked: StrategyText) -> bytes:

@@ -26,6 +26,13 @@ from tests.services.processes import eventually
 from tests.support.obeying_service import ObeyingService
 
 KEY = "0123456789abcdef"
+OUTCOMES = ("command.obeyed", "command.refused", "command.unsaid")
+
+
+async def rows_of(house: House, name: str) -> list[AuditRow]:
+    """What this person did, the newest first."""
+    async with read_session(house.engine) as session:
+        return await audit_rows(session, AuditFilter(who=name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,8 @@ class Desk:
 
     async def audit(self, name: str) -> list[AuditRow]:
         """The commands of this person that were written down."""
-        async with read_session(self.house.engine) as session:
-            rows = await audit_rows(session, AuditFilter(who=name))
-        return [row for row in rows if row.action.startswith("command.")]
+        rows = await rows_of(self.house, name)
+        return [row for row in rows if row.action.startswith("command.") and row.action not in OUTCOMES]
 
     async def someone(self, role: Any, *, proven: bool) -> tuple[str, Device]:
         """A person; `proven`: with a second factor that was just given."""
@@ -321,7 +327,13 @@ async def test_without_a_broker_nothing_is_said_and_the_next_try_is_a_first_one(
     module_database_url: str, tmp_path: Path
 ) -> None:
     async with open_house(module_database_url, tmp_path) as house:
-        _, device = await house.person("trader")
+        name, device = await house.person("trader")
         answer = await device.post("/api/risk/pause", {"confirmation": "pause"}, Idempotency_Key=KEY)
         assert answer.status == 503
         assert not house.issuer._said
+        unsaid, asked = (await rows_of(house, name))[:2]
+        assert (unsaid.action, asked.action, unsaid.target) == ("command.unsaid", "command.pause", "main")
+        assert unsaid.after
+        assert asked.after
+        assert unsaid.after["command_id"] == asked.after["command_id"]
+        assert "Kafka does not answer" in unsaid.after["result"]

@@ -50,7 +50,34 @@ async def test_a_strategy_is_looked_at_put_in_force_changed_and_withdrawn(house:
     assert (word.enabled, word.reason, word.of_folder) == (False, "it loses", False)
     async with read_session(house.engine) as session:
         rows = await audit_rows(session, AuditFilter(who=name))
-    assert rows[0].action == "strategy.activate"
+    unanswered, activated = rows[:2]
+    assert (activated.action, activated.before) == ("strategy.activate", None)
+    assert activated.after is not None
+    assert activated.after["changes"] == said.body["changes"]
+    assert (unanswered.action, unanswered.target) == ("strategy.unanswered", strategy)
+    assert unanswered.after == {"of": "strategy.activate", "result": ""}
+
+
+async def test_the_audit_keeps_what_an_activation_changed_and_a_withdrawal_ended(house: House) -> None:
+    name, admin = await house.person("admin")
+    await house.enrol(admin)
+    before = DEFINITION["threshold"]
+    other = {**DEFINITION, "threshold": before + 1, "version": DEFINITION["version"] + 1}
+    for definition in (DEFINITION, other):
+        assert (await admin.post("/api/strategies/activate", {"definition": definition})).status == 200
+    strategy = DEFINITION["name"]
+    withdrawal = {"confirmation": f"withdraw {strategy}", "reason": "it loses"}
+    assert (await admin.post(f"/api/strategies/{strategy}/withdraw", withdrawal)).status == 200
+    async with read_session(house.engine) as session:
+        rows = await audit_rows(session, AuditFilter(who=name))
+    _, withdrawn, _, activated, *_ = rows
+    assert activated.before
+    assert activated.after
+    assert activated.before["fields"]["threshold"] == before
+    assert activated.after["fields"]["threshold"] == before + 1
+    assert activated.after["changes"]
+    assert withdrawn.before == {"version": other["version"], "enabled": True}
+    assert withdrawn.after == {"version": other["version"], "enabled": False, "reason": "it loses"}
 
 
 async def test_what_is_no_strategy_says_where(house: House) -> None:

@@ -10,6 +10,9 @@ describe('the audit', () => {
     expect(differenceOf({ banned: true }, null)).toBe('banned true → nothing');
     expect(differenceOf(null, null)).toBe('');
     expect(differenceOf('a', 'b')).toBe('a → b');
+    expect(differenceOf({ paused: false, told_ms: 1 }, { account: 'main' })).toBe(
+      'paused false, told_ms 1 → account main',
+    );
   });
 });
 

@@ -45,7 +45,8 @@ export function invitation(origin: string, code: string): string {
   return `${origin}/register?code=${encodeURIComponent(code)}`;
 }
 
-/** What a change has changed, in one line: `risk_per_trade 5 → 8`. */
+/** What a change has changed, in one line: `risk_per_trade 5 → 8`. A command says how things stood and what was asked, which have
+ * no name in common: `paused false → command_id …`. */
 export function differenceOf(before: unknown, after: unknown): string {
   const parts = (value: unknown): Record<string, unknown> =>
     typeof value === 'object' && value !== null
@@ -56,6 +57,12 @@ export function differenceOf(before: unknown, after: unknown): string {
   const old = parts(before);
   const now = parts(after);
   const write = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+  const isAsked =
+    Object.keys(old).length > 0 && Object.keys(now).length > 0 && !Object.keys(old).some((name) => name in now);
+  if (isAsked) {
+    const say = (value: Record<string, unknown>) => Object.keys(value).map((name) => `${name} ${write(value[name])}`);
+    return `${say(old).join(', ')} → ${say(now).join(', ')}`;
+  }
   const names = [...new Set([...Object.keys(old), ...Object.keys(now)])];
   return names
     .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
