@@ -1,6 +1,6 @@
 /** Everything by its name: pages, symbols, and what a person may do, on Ctrl-K. */
 import { useMantineColorScheme } from '@mantine/core';
-import { Spotlight, type SpotlightActionData, type SpotlightActionGroupData } from '@mantine/spotlight';
+import { Spotlight, type SpotlightActionData, type SpotlightActionGroupData, spotlight } from '@mantine/spotlight';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo, useState } from 'react';
 import { useNavigate } from 'react-router';
@@ -10,7 +10,7 @@ import { prefer, usePreferences } from '@/preferences/preferences.ts';
 import { logOut, type Me } from '@/session/session.ts';
 import { useRecent } from '@/stream/hooks.ts';
 import { type Heard, NOTHING_HEARD, paletteOf } from './palette.ts';
-import { LIST_EVENT } from './shortcuts.ts';
+import { LIST_EVENT, PALETTE_EVENT } from './shortcuts.ts';
 
 type Role = Me['role'] | null;
 const NONE: readonly string[] = [];
@@ -73,16 +73,22 @@ function useActions(role: Role, isOpen: boolean, heard: Heard): SpotlightActionG
   }, [role, symbols, asked, heard, settings, navigate]);
 }
 
-export function CommandPalette({ role }: { role: Role }) {
+/** Loaded when it is wanted for the first time, and then it opens. */
+export default function CommandPalette({ role }: { role: Role }) {
   const [isOpen, setOpen] = useState(false);
   const [heard, setHeard] = useState(NOTHING_HEARD);
   const actions = useActions(role, isOpen, heard);
+  useEffect(() => {
+    spotlight.open();
+    window.addEventListener(PALETTE_EVENT, spotlight.toggle);
+    return () => window.removeEventListener(PALETTE_EVENT, spotlight.toggle);
+  }, []);
   return (
     <>
       {isOpen && role !== null && <Listening onHeard={setHeard} />}
       <Spotlight
         actions={actions}
-        shortcut={['mod + K']}
+        shortcut={null}
         onSpotlightOpen={() => setOpen(true)}
         onSpotlightClose={() => setOpen(false)}
         nothingFound="Nothing is called so"

@@ -1,11 +1,15 @@
 /** Ways to the pages: a rail on the left, on a phone a bar at the bottom. */
-import { Menu } from '@mantine/core';
-import { Circle, MoreHorizontal, PanelLeftClose, PanelLeftOpen } from 'lucide-react';
-import { Link, NavLink } from 'react-router';
+import { Circle, PanelLeftClose, PanelLeftOpen } from 'lucide-react';
+import { lazy } from 'react';
+import { NavLink } from 'react-router';
 import { prefer, usePreferences } from '@/preferences/preferences.ts';
 import type { Me } from '@/session/session.ts';
 import classes from './Frame.module.css';
+import { MoreButton } from './MoreButton.tsx';
 import { type Page, pagesFor } from './pages.tsx';
+import { WhenPressed } from './WhenPressed.tsx';
+
+const MoreMenu = lazy(() => import('./MoreMenu.tsx'));
 
 const ON_A_PHONE = 4;
 
@@ -50,21 +54,7 @@ export function BottomBar({ role }: { role: Me['role'] | null }) {
         <PageLink key={page.path} page={page} isShort={false} />
       ))}
       {more.length > 0 && (
-        <Menu position="top-end">
-          <Menu.Target>
-            <button type="button" className={classes.link}>
-              <MoreHorizontal size={17} aria-hidden="true" />
-              More
-            </button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {more.map((page) => (
-              <Menu.Item key={page.path} component={Link} to={page.path}>
-                {page.name}
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
+        <WhenPressed button={(press) => <MoreButton onClick={press} />} menu={() => <MoreMenu pages={more} />} />
       )}
     </nav>
   );

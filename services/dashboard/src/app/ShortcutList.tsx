@@ -22,8 +22,9 @@ function Keys({ keys }: { keys: readonly string[] }) {
   ));
 }
 
-export function ShortcutList({ role }: { role: Me['role'] | null }) {
-  const [isOpen, setOpen] = useState(false);
+/** Loaded when it is wanted for the first time, and then it is open. */
+export default function ShortcutList({ role }: { role: Me['role'] | null }) {
+  const [isOpen, setOpen] = useState(true);
   useEffect(() => {
     const open = () => setOpen(true);
     window.addEventListener(LIST_EVENT, open);

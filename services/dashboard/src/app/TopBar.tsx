@@ -1,8 +1,7 @@
 /** The bar that is always there: am I connected, is it all, am I safe, how does the day stand, whose money is it. */
-import { ActionIcon, Menu, Tooltip } from '@mantine/core';
-import { spotlight } from '@mantine/spotlight';
-import { CircleUserRound, Search } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { ActionIcon } from '@mantine/core';
+import { Search } from 'lucide-react';
+import { lazy, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useNow } from '@/format/now.ts';
 import { completeness } from '@/format/numbers.ts';
@@ -10,11 +9,15 @@ import { clock, exact, relative } from '@/format/time.ts';
 import { Change } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { usePreferences } from '@/preferences/preferences.ts';
-import { logOut, useSession } from '@/session/session.ts';
+import { useSession } from '@/session/session.ts';
 import { useFreshness, useOne, useStreamState } from '@/stream/hooks.ts';
 import { type Mode, useCompleteness, useDay, useIsOld, useMode, useRiskWord, useVenueClock } from './desk.ts';
 import classes from './Frame.module.css';
-import { SchemeMenu } from './SchemeMenu.tsx';
+import { PersonButton } from './PersonButton.tsx';
+import { openPalette } from './shortcuts.ts';
+import { WhenPressed } from './WhenPressed.tsx';
+
+const PersonMenu = lazy(() => import('./PersonMenu.tsx'));
 
 const MODES: Record<Mode, [Tone, string]> = {
   simulator: ['neutral', 'a simulated exchange: no money is moved'],
@@ -81,14 +84,12 @@ function VenueClock() {
       ? 'the venue’s clock, by this machine’s: its distance is not known'
       : `the venue’s clock; the gateway’s is ${Math.abs(offset).toFixed(0)} ms ${offset < 0 ? 'behind' : 'ahead'}`;
   return (
-    <Tooltip label={words}>
-      <span className={classes.fact}>
-        <time>{clock(now - ahead)}</time>
-        <span className={classes.factName}>
-          UTC{offset !== null && ` ${offset < 0 ? '−' : '+'}${(Math.abs(offset) / 1000).toFixed(2)} s`}
-        </span>
+    <span className={classes.fact} title={words}>
+      <time>{clock(now - ahead)}</time>
+      <span className={classes.factName}>
+        UTC{offset !== null && ` ${offset < 0 ? '−' : '+'}${(Math.abs(offset) / 1000).toFixed(2)} s`}
       </span>
-    </Tooltip>
+    </span>
   );
 }
 
@@ -143,28 +144,7 @@ function Person() {
   if (session.kind !== 'in') return null;
   const { me } = session;
   return (
-    <Menu position="bottom-end" width={240}>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`${me.name}, ${me.role}`}>
-          <CircleUserRound size={18} aria-hidden="true" />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          {me.is_local_viewer
-            ? 'Local viewer of the demonstration: sees all, changes nothing'
-            : `${me.name}, ${me.role}`}
-        </Menu.Label>
-        <SchemeMenu />
-        <Menu.Divider />
-        {me.is_local_viewer && (
-          <Menu.Item component={Link} to="/login">
-            Log in with an account
-          </Menu.Item>
-        )}
-        <Menu.Item onClick={() => void logOut()}>Log out</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <WhenPressed button={(press) => <PersonButton me={me} onClick={press} />} menu={() => <PersonMenu me={me} />} />
   );
 }
 
@@ -213,7 +193,7 @@ export function TopBar() {
           <span className={`${classes.factName} ${classes.minor}`}>demonstration, signed in as local viewer</span>
         )}
         {isIn && <ModeMark />}
-        <ActionIcon variant="subtle" color="gray" aria-label="Search everything, Ctrl K" onClick={spotlight.open}>
+        <ActionIcon variant="subtle" color="gray" aria-label="Search everything, Ctrl K" onClick={openPalette}>
           <Search size={17} aria-hidden="true" />
         </ActionIcon>
         <Person />

@@ -1,4 +1,4 @@
-/** Keys that work everywhere: `g` and a letter goes to a page, `/` to the page's filter, `?` lists them all. */
+/** Keys that work everywhere: Ctrl-K opens the palette, `g` and a letter goes to a page, `/` to the page's filter, `?` lists them all. */
 import { useEffect } from 'react';
 import { useNavigate } from 'react-router';
 import type { Me } from '@/session/session.ts';
@@ -6,6 +6,11 @@ import { pagesFor } from './pages.tsx';
 
 const SEQUENCE_MS = 1_200;
 export const LIST_EVENT = 'perpstream:shortcuts';
+export const PALETTE_EVENT = 'perpstream:palette';
+
+export function openPalette(): void {
+  window.dispatchEvent(new Event(PALETTE_EVENT));
+}
 
 /** Whether a key belongs to what is being typed. */
 export function isTyping(target: EventTarget | null): boolean {
@@ -24,6 +29,11 @@ export function useShortcuts(role: Me['role'] | null): void {
   useEffect(() => {
     let goingSince = 0;
     const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.code === 'KeyK') {
+        event.preventDefault(); // browsers search with it
+        openPalette();
+        return;
+      }
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       const isGoing = performance.now() - goingSince < SEQUENCE_MS;
       goingSince = 0;

@@ -30,8 +30,8 @@ export function factsOf({ bar, cvd, band }: PointedAt, { decimals, length, zone 
     ['delta', signed(bar?.delta, 3)],
     ['CVD', short(cvd, true)],
     [since === null ? 'VWAP' : `VWAP since ${since}`, price(band?.vwap)],
-    ['±1σ', around(1)],
-    ['±2σ', around(2)],
+    ['±1 SD', around(1)],
+    ['±2 SD', around(2)],
   ];
 }
 

@@ -16,7 +16,7 @@ import type { Listed } from '@/trading/listed.ts';
 import { spoken } from '@/trading/names.ts';
 import classes from './Home.module.css';
 
-const SHOWN = 60;
+const SHOWN = 30;
 
 function useSignals() {
   const asked = useQuery(askSignals(SHOWN));
