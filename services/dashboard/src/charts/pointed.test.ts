@@ -46,11 +46,11 @@ it('what nobody knows of a candle is a dash', () => {
   const facts = new Map(
     factsOf({ time: 0, bar: null, cvd: null, band: null }, { decimals: 2, length: MINUTE, zone: 'utc' }),
   );
-  expect([facts.get('CVD'), facts.get('volume'), facts.get('VWAP'), facts.get('±1σ')]).toEqual(['–', '–', '–', '–']);
+  expect([facts.get('CVD'), facts.get('volume'), facts.get('VWAP'), facts.get('±1 sd')]).toEqual(['–', '–', '–', '–']);
   const band = { time: 0, vwap: 1_000, deviation: 2, since: 565 * MINUTE };
   const known = new Map(factsOf({ time: 0, bar: null, cvd: -3, band }, { decimals: 1, length: MINUTE, zone: 'utc' }));
   expect(known.get('VWAP since 09:25')).toBe('1\u202f000.0');
-  expect(known.get('±2σ')).toBe('996.0 … 1\u202f004.0');
+  expect(known.get('±2 sd')).toBe('996.0 … 1\u202f004.0');
   expect(known.get('CVD')).toBe('−3.00');
 });
 

@@ -30,8 +30,9 @@ export function factsOf({ bar, cvd, band }: PointedAt, { decimals, length, zone 
     ['delta', signed(bar?.delta, 3)],
     ['CVD', short(cvd, true)],
     [since === null ? 'VWAP' : `VWAP since ${since}`, price(band?.vwap)],
-    ['±1σ', around(1)],
-    ['±2σ', around(2)],
+    // No sigma: it would bring the Greek part of the font with it.
+    ['±1 sd', around(1)],
+    ['±2 sd', around(2)],
   ];
 }
 
