@@ -30,6 +30,7 @@ export function factsOf({ bar, cvd, band }: PointedAt, { decimals, length, zone 
     ['delta', signed(bar?.delta, 3)],
     ['CVD', short(cvd, true)],
     [since === null ? 'VWAP' : `VWAP since ${since}`, price(band?.vwap)],
+    // No sigma: it would bring the Greek part of the font with it.
     ['±1 SD', around(1)],
     ['±2 SD', around(2)],
   ];
