@@ -108,7 +108,8 @@ def test_it_fits_the_screen_and_can_be_used_by_everybody(
 def test_the_first_load_is_small_and_the_second_asks_for_almost_nothing(opening: Opening) -> None:
     page = opening("/about")
     # What is still coming of this page would be counted with the next one.
-    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("banner").get_by_text("live", exact=True)).to_be_visible()
+    page.evaluate("document.fonts.ready.then(() => true)")
     session = page.context.new_cdp_session(page)
     loaded: list[float] = []
     session.send("Network.enable")
