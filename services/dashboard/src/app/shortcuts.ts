@@ -1,5 +1,5 @@
 /** Keys that work everywhere: Ctrl-K opens the palette, `g` and a letter goes to a page, `/` to the page's filter, `?` lists them all. */
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { useNavigate } from 'react-router';
 import type { Me } from '@/session/session.ts';
 import { pagesFor } from './pages.tsx';
@@ -26,8 +26,9 @@ function focusFilter(): boolean {
 
 export function useShortcuts(role: Me['role'] | null): void {
   const navigate = useNavigate();
+  // Outlives the effect, which begins anew when a page changes between the two keys.
+  const goingSince = useRef(0);
   useEffect(() => {
-    let goingSince = 0;
     const onKey = (event: KeyboardEvent) => {
       if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.code === 'KeyK') {
         event.preventDefault(); // browsers search with it
@@ -35,14 +36,14 @@ export function useShortcuts(role: Me['role'] | null): void {
         return;
       }
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      const isGoing = performance.now() - goingSince < SEQUENCE_MS;
-      goingSince = 0;
+      const isGoing = performance.now() - goingSince.current < SEQUENCE_MS;
+      goingSince.current = 0;
       const page = isGoing ? pagesFor(role).find((each) => each.key === event.key) : undefined;
       if (page !== undefined) {
         event.preventDefault();
         void navigate(page.path);
       } else if (event.key === 'g') {
-        goingSince = performance.now();
+        goingSince.current = performance.now();
       } else if (event.key === '/' && focusFilter()) {
         event.preventDefault();
       } else if (event.key === '?') {
