@@ -160,6 +160,7 @@ def test_a_gateway_that_starts_again_is_found_again(opening: Opening, desk: Desk
     page = opening("/")
     live(page)
     expect(page.get_by_role("region", name="Signals").locator("li").first).to_be_visible()
+    expect(page.locator("canvas").first).to_be_visible()  # all of the page's code is there
     desk.kill()
     expect(page.get_by_role("banner").get_by_text(re.compile("lost"))).to_be_visible()
     # Its memory begins anew, with fifty of each list at most: the page asks for the rest.
@@ -180,6 +181,7 @@ def test_everything_is_a_key_away(opening: Opening) -> None:
     page.keyboard.press("g")
     page.keyboard.press("m")
     expect(page).to_have_url(re.compile("/$"))
+    expect(page.locator("canvas").first).to_be_visible()
     page.keyboard.press("6")
     expect(page.get_by_role("button", name="5m", exact=True)).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("?")
