@@ -101,7 +101,7 @@ class Scene:
     def entering(self, quantity: Decimal) -> Trade:
         """Books of the instant at which a long entry of about that was sent."""
         now_ms, price = self.at.account.clock.now_ms(), self.price
-        config = self.at.config.model_copy(update={"max_notional": MUCH})
+        config = self.at.config.model_copy(update={"max_notional": MUCH, "risk_per_trade": MUCH})
         levels = {"stop_loss": price * Decimal("0.95"), "take_profit_1": price * Decimal("1.1")}
         levels["take_profit_2"] = price * Decimal("1.2")
         signal = self.at.signal(NUMBER, symbol=self.symbol, price=price, **levels)
