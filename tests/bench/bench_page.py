@@ -23,7 +23,7 @@ from tests.services.dashboard.conftest import DESKTOP, PATIENCE_MS
 from tests.support.browser import browser
 
 SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT,BNBUSDT"
-PAGES = {"/": "BTCUSDT", "/dashboard": "BTCUSDT", "/trades": "BTCUSDT", "/paper": "v51"}
+PAGES = {"/": "BTCUSDT", "/dashboard": "BTCUSDT", "/trades": "Large trades", "/paper": "v51"}
 """Path, and a word of the stack that must stand on it."""
 _WATCH = """() => {
   window.watched = { frames: 0, tasks: [] }
