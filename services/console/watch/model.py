@@ -98,7 +98,7 @@ class ServiceState:
 
 @dataclass(slots=True)
 class WatchModel:
-    """Everything on the screen."""
+    """Everything on the screen. `page`: the address of the web page, which shows the same and more."""
 
     symbols: dict[str, SymbolState] = field(default_factory=dict)
     emitted: deque[SignalRow] = field(default_factory=lambda: deque(maxlen=KEPT_SIGNALS))
@@ -109,6 +109,7 @@ class WatchModel:
     trades_seen: int = 0
     trades_missing: int = 0
     venue: str = ""
+    page: str = ""
     undecodable: int = 0
     last_record_at: float | None = None
     venue_clock: VenueClock | None = None

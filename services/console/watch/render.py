@@ -96,12 +96,13 @@ def _top_bar(model: WatchModel, width: int, now: float) -> Text:
     parts = [
         (9, f" {badge} ", "reverse"),
         (9, " ", ""),
-        (4 if old else 0, f" {date}" if date else "", ""),
+        (5 if old else 0, f" {date}" if date else "", ""),
         (9, f" {time_of_day}", ""),
         (9, *_feed(model, now)),
-        (3, *_completeness(model, now)),
+        (4, *_completeness(model, now)),
         (1, f" ({compact(model.trades_missing)} missing)" if model.trades_missing else "", ""),
         (2, f"  trades/s {compact(model.trades.at(now))}", ""),
+        (3, f"  {model.page}" if model.page else "", "bold"),
         (8, f"  ready {ready}/{total}", "green" if total and ready == total else "yellow"),
     ]
     while sum(len(text) for _, text, _ in parts) > width and len(parts) > 1:

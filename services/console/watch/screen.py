@@ -39,7 +39,7 @@ async def run_watch(state_dir: Path, *, once: bool) -> None:
     Raises `NotRunning`; with `once` a `UserError` when no data came in time.
     """
     run = running_stack(state_dir)
-    model = WatchModel(venue=run.venue)
+    model = WatchModel(venue=run.venue, page=run.gateway_url)
     for symbol in run.symbols:
         model.symbol(symbol)
     work: list[Coroutine[Any, Any, None]] = [

@@ -243,6 +243,15 @@ def test_nothing_is_claimed_complete_while_it_is_filled(state: FeedState, words:
     assert words in _drawn(model, 100)
 
 
+def test_the_web_page_is_named_where_there_is_room_and_never_instead_of_how_whole_the_data_are() -> None:
+    model = _model()
+    model.page = "http://127.0.0.1:8000"
+    assert "http://127.0.0.1:8000" in _drawn(model, 100)
+    narrow = _drawn(model, 72)
+    assert "data 100.000 %" in narrow
+    assert "http" not in narrow
+
+
 def test_a_rate_of_trades_without_trades_is_unknown() -> None:
     model = _model()
     assert "trades/s 1.0" in _drawn(model, 100, now=5.0)
