@@ -9,6 +9,7 @@ import { type Column, DataTable } from '@/parts/DataTable.tsx';
 import { Change, Side } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { price } from '@/trading/columns.tsx';
 import { Levels } from './Levels.tsx';
 import { Price } from './Price.tsx';
 import { askPaperPositions, type PaperPosition } from './paperPositions.ts';
@@ -65,13 +66,7 @@ const COLUMNS: readonly Column<PaperPosition>[] = [
       />
     ),
   },
-  {
-    id: 'entry',
-    title: 'Entry',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
-    value: (row) => row.entry_price,
-  },
+  price('entry', 'Entry', (row) => row.entry_price),
   {
     id: 'stop',
     title: 'Stop now',

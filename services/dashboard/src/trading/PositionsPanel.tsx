@@ -11,6 +11,7 @@ import { Change, Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { price } from '@/trading/columns.tsx';
 import { Levels } from './Levels.tsx';
 import { useLivePositions } from './livePositions.ts';
 import { spoken } from './names.ts';
@@ -86,13 +87,7 @@ const COLUMNS: readonly Column<LivePosition>[] = [
     ),
   },
   { id: 'stop', title: 'Stop', isNumeric: true, cell: (row) => <Guarded row={row} />, value: (row) => row.stop },
-  {
-    id: 'entry',
-    title: 'Entry',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
-    value: (row) => row.entry_price,
-  },
+  price('entry', 'Entry', (row) => row.entry_price),
   {
     id: 'quantity',
     title: 'Quantity',

@@ -8,6 +8,7 @@ import { Change } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { change } from '@/trading/columns.tsx';
 import { spoken } from './names.ts';
 import { askProfit, type Books, type By, type ProfitRow, SIDES, winRate } from './profit.ts';
 
@@ -38,14 +39,7 @@ function columnsOf(by: By): readonly Column<ProfitRow>[] {
       ),
       value: (row) => row.net,
     },
-    {
-      id: 'r',
-      title: 'Net',
-      unit: 'R',
-      isNumeric: true,
-      cell: (row) => <Change value={row.net_r} decimals={2} />,
-      value: (row) => row.net_r,
-    },
+    change('r', 'Net', 'R', (row) => row.net_r),
     { id: 'trades', title: 'Trades', isNumeric: true, cell: (row) => row.trades, value: (row) => row.trades },
     {
       id: 'won',
@@ -54,15 +48,7 @@ function columnsOf(by: By): readonly Column<ProfitRow>[] {
       cell: (row) => percent(winRate(row), 0),
       value: (row) => winRate(row),
     },
-    {
-      id: 'gross',
-      title: 'Gross',
-      unit: QUOTE,
-      isNumeric: true,
-      isForWideScreens: true,
-      cell: (row) => <Change value={row.gross} decimals={2} />,
-      value: (row) => row.gross,
-    },
+    { ...change('gross', 'Gross', QUOTE, (row) => row.gross), isForWideScreens: true },
     {
       id: 'fees',
       title: 'Fees',

@@ -4,9 +4,10 @@ import { fixed, percent } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Moment } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Side } from '@/parts/Figures.tsx';
+import { Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { change } from '@/trading/columns.tsx';
 import { type Group, type Report, type ReportTrade, written } from './report.ts';
 
 const GROUP: readonly Column<Group>[] = [
@@ -19,14 +20,7 @@ const GROUP: readonly Column<Group>[] = [
     cell: (row) => written(row.win_rate, 'share'),
     value: (row) => row.win_rate.value,
   },
-  {
-    id: 'net',
-    title: 'Net',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net} decimals={2} />,
-    value: (row) => row.net,
-  },
+  change('net', 'Net', 'USDT', (row) => row.net),
   {
     id: 'costs',
     title: 'Costs',
@@ -35,14 +29,7 @@ const GROUP: readonly Column<Group>[] = [
     cell: (row) => fixed(row.costs, 2),
     value: (row) => row.costs,
   },
-  {
-    id: 'expectancy',
-    title: 'Expectancy',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.expectancy_r.value} decimals={2} />,
-    value: (row) => row.expectancy_r.value,
-  },
+  change('expectancy', 'Expectancy', 'R', (row) => row.expectancy_r.value),
   {
     id: 'factor',
     title: 'Profit factor',
@@ -95,38 +82,10 @@ const TRADES: readonly Column<ReportTrade>[] = [
     cell: (row) => (lastExit(row)?.reason ?? '–').replaceAll('_', ' '),
     value: (row) => lastExit(row)?.reason,
   },
-  {
-    id: 'net',
-    title: 'Net',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net} decimals={2} />,
-    value: (row) => row.net,
-  },
-  {
-    id: 'r',
-    title: 'Net',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net_r} decimals={2} />,
-    value: (row) => row.net_r,
-  },
-  {
-    id: 'mae',
-    title: 'MAE',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.adverse_r} decimals={2} />,
-    value: (row) => row.adverse_r,
-  },
-  {
-    id: 'mfe',
-    title: 'MFE',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.favourable_r} decimals={2} />,
-    value: (row) => row.favourable_r,
-  },
+  change('net', 'Net', 'USDT', (row) => row.net),
+  change('r', 'Net', 'R', (row) => row.net_r),
+  change('mae', 'MAE', 'R', (row) => row.adverse_r),
+  change('mfe', 'MFE', 'R', (row) => row.favourable_r),
 ];
 
 type Refused = Report['tables']['refused'][number];

@@ -11,6 +11,7 @@ import { Change } from '@/parts/Figures.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty, Waiting } from '@/parts/States.tsx';
 import { SymbolChoice, useSymbol } from '@/parts/SymbolChoice.tsx';
+import { change } from '@/trading/columns.tsx';
 import { askCandles, type Candle, changeOf, csvOf, type Source } from './candleRows.ts';
 import classes from './Kline.module.css';
 
@@ -47,14 +48,7 @@ function columns(decimals: number): Column<Candle>[] {
       cell: (row) => short(row.volume),
       value: (row) => row.volume,
     },
-    {
-      id: 'cvd',
-      title: 'CVD',
-      unit: 'base',
-      isNumeric: true,
-      cell: (row) => <Change value={row.cvd ?? null} decimals={2} />,
-      value: (row) => row.cvd ?? null,
-    },
+    change('cvd', 'CVD', 'base', (row) => row.cvd ?? null),
     {
       id: 'vwap',
       title: 'VWAP',

@@ -10,6 +10,7 @@ import { Change, Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty, Failed, Waiting } from '@/parts/States.tsx';
+import { change } from '@/trading/columns.tsx';
 import layout from '@/trading/Layout.module.css';
 import { spoken } from '@/trading/names.ts';
 import { Price } from '@/trading/Price.tsx';
@@ -35,14 +36,7 @@ const FILL_COLUMNS: readonly Column<Fill>[] = [
     value: (row) => row.quantity,
   },
   { id: 'price', title: 'Price', isNumeric: true, cell: (row) => plain(row.price), value: (row) => row.price },
-  {
-    id: 'realised',
-    title: 'Realised',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.realised} decimals={2} />,
-    value: (row) => row.realised,
-  },
+  change('realised', 'Realised', 'USDT', (row) => row.realised),
   {
     id: 'fee',
     title: 'Fee',

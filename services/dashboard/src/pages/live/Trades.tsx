@@ -5,14 +5,14 @@ import { useNavigate } from 'react-router';
 import { fixed } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Side } from '@/parts/Figures.tsx';
+import { Side } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { change, price } from '@/trading/columns.tsx';
 import { useFilter } from '@/trading/filters.ts';
 import { spoken } from '@/trading/names.ts';
 import { Older } from '@/trading/Older.tsx';
-import { Price } from '@/trading/Price.tsx';
 import { askTrades, LIVE_STATES, type LiveState, type LiveTradeRow } from './asking.ts';
 
 const TONES: Partial<Record<LiveState, Tone>> = { open: 'accent', entering: 'accent', closing: 'accent' };
@@ -33,36 +33,10 @@ const COLUMNS: readonly Column<LiveTradeRow>[] = [
     cell: (row) => spoken(row.exit_reason ?? row.reason),
     value: (row) => spoken(row.exit_reason ?? row.reason),
   },
-  {
-    id: 'r',
-    title: 'Net',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.pnl_r} decimals={2} />,
-    value: (row) => row.pnl_r,
-  },
-  {
-    id: 'net',
-    title: 'Net',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.entry_price === null ? null : row.pnl_quote} decimals={2} />,
-    value: (row) => (row.entry_price === null ? null : row.pnl_quote),
-  },
-  {
-    id: 'entry',
-    title: 'Entry',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
-    value: (row) => row.entry_price,
-  },
-  {
-    id: 'exit',
-    title: 'Exit',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.exit_price} />,
-    value: (row) => row.exit_price,
-  },
+  change('r', 'Net', 'R', (row) => row.pnl_r),
+  change('net', 'Net', 'USDT', (row) => (row.entry_price === null ? null : row.pnl_quote)),
+  price('entry', 'Entry', (row) => row.entry_price),
+  price('exit', 'Exit', (row) => row.exit_price),
   {
     id: 'slippage',
     title: 'Slippage',

@@ -3,8 +3,8 @@ import { plain } from '@/format/numbers.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import type { Column } from '@/parts/DataTable.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
+import { price } from '@/trading/columns.tsx';
 import { spoken } from '@/trading/names.ts';
-import { Price } from '@/trading/Price.tsx';
 import type { LiveOrder } from './asking.ts';
 
 const TONES: Record<string, Tone> = { filled: 'good', unknown: 'danger', rejected: 'degraded', new: 'accent' };
@@ -38,20 +38,8 @@ export const ORDER_COLUMNS: readonly Column<LiveOrder>[] = [
     cell: (row) => plain(row.executed),
     value: (row) => row.executed,
   },
-  {
-    id: 'price',
-    title: 'Price',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.price} />,
-    value: (row) => row.price,
-  },
-  {
-    id: 'trigger',
-    title: 'Trigger',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.trigger_price} />,
-    value: (row) => row.trigger_price,
-  },
+  price('price', 'Price', (row) => row.price),
+  price('trigger', 'Trigger', (row) => row.trigger_price),
   {
     id: 'reduce',
     title: 'Reduce only',

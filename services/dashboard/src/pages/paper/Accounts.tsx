@@ -4,10 +4,10 @@ import type { Schema } from '@/api/client.ts';
 import { askPaperSummary } from '@/api/queries.ts';
 import { fixed, percent, toNumber } from '@/format/numbers.ts';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change } from '@/parts/Figures.tsx';
 import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { change } from '@/trading/columns.tsx';
 import { spoken } from '@/trading/names.ts';
 
 type Account = Schema<'PaperAccountAnswer'>;
@@ -46,30 +46,9 @@ const COLUMNS: readonly Column<Account>[] = [
     cell: (row) => percent(grown(row), 2, true),
     value: grown,
   },
-  {
-    id: 'today',
-    title: 'Closed today',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net_today} decimals={2} />,
-    value: (row) => row.net_today,
-  },
-  {
-    id: 'r',
-    title: 'Closed today',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net_r_today} decimals={2} />,
-    value: (row) => row.net_r_today,
-  },
-  {
-    id: 'unrealised',
-    title: 'Unrealised',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.unrealised} decimals={2} />,
-    value: (row) => row.unrealised,
-  },
+  change('today', 'Closed today', 'USDT', (row) => row.net_today),
+  change('r', 'Closed today', 'R', (row) => row.net_r_today),
+  change('unrealised', 'Unrealised', 'USDT', (row) => row.unrealised),
   { id: 'open', title: 'Open', isNumeric: true, cell: (row) => row.open_positions, value: (row) => row.open_positions },
   {
     id: 'won',

@@ -6,14 +6,14 @@ import { fixed } from '@/format/numbers.ts';
 import { duration } from '@/format/time.ts';
 import { Ago } from '@/parts/Ago.tsx';
 import { type Column, DataTable } from '@/parts/DataTable.tsx';
-import { Change, Side } from '@/parts/Figures.tsx';
+import { Side } from '@/parts/Figures.tsx';
 import { Mark } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
+import { change, price } from '@/trading/columns.tsx';
 import { useFilter } from '@/trading/filters.ts';
 import { spoken } from '@/trading/names.ts';
 import { Older } from '@/trading/Older.tsx';
-import { Price } from '@/trading/Price.tsx';
 import { askPaperTrades, type Narrowed, PAPER_STATES, type PaperState, type PaperTrade } from './asking.ts';
 
 function held(trade: PaperTrade): number | null {
@@ -37,36 +37,10 @@ const COLUMNS: readonly Column<PaperTrade>[] = [
     value: (row) => row.state,
   },
   { id: 'reason', title: 'Exit', cell: (row) => spoken(row.reason), value: (row) => spoken(row.reason) },
-  {
-    id: 'r',
-    title: 'Net',
-    unit: 'R',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net_r} decimals={2} />,
-    value: (row) => row.net_r,
-  },
-  {
-    id: 'net',
-    title: 'Net',
-    unit: 'USDT',
-    isNumeric: true,
-    cell: (row) => <Change value={row.net} decimals={2} />,
-    value: (row) => row.net,
-  },
-  {
-    id: 'entry',
-    title: 'Entry',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.entry_price} />,
-    value: (row) => row.entry_price,
-  },
-  {
-    id: 'exit',
-    title: 'Exit',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.exit_price} />,
-    value: (row) => row.exit_price,
-  },
+  change('r', 'Net', 'R', (row) => row.net_r),
+  change('net', 'Net', 'USDT', (row) => row.net),
+  price('entry', 'Entry', (row) => row.entry_price),
+  price('exit', 'Exit', (row) => row.exit_price),
   {
     id: 'held',
     title: 'Held',

@@ -10,7 +10,7 @@ import { Mark, type Tone } from '@/parts/Mark.tsx';
 import { Panel } from '@/parts/Panel.tsx';
 import { Empty } from '@/parts/States.tsx';
 import { useRecent } from '@/stream/hooks.ts';
-import { Price } from '@/trading/Price.tsx';
+import { price } from '@/trading/columns.tsx';
 import { type Forced, forcedOrders, LIQUIDATED } from './forced.ts';
 import { askForced, askGaps, askMeta, type Gap } from './tape.ts';
 
@@ -47,13 +47,7 @@ const FORCED: readonly Column<Forced>[] = [
     cell: (row) => fixed(row.notional, 0),
     value: (row) => row.notional,
   },
-  {
-    id: 'price',
-    title: 'Average price',
-    isNumeric: true,
-    cell: (row) => <Price symbol={row.symbol} value={row.price} />,
-    value: (row) => row.price,
-  },
+  price('price', 'Average price', (row) => row.price),
 ];
 
 /** Forced orders, REST's and those that have come since. */
